@@ -1,0 +1,18 @@
+// Writes the pages that are generated from code. `--check` writes nothing and fails when a page differs.
+import { readFileSync, writeFileSync } from 'node:fs';
+import { configurationPage, envExample } from '../src/config/describe.ts';
+
+const PAGES: [path: string, text: string][] = [
+  ['docs/configuration.md', configurationPage()],
+  ['.env.example', envExample()],
+];
+
+const root = new URL('..', import.meta.url);
+for (const [path, text] of PAGES) {
+  const file = new URL(path, root);
+  if (!process.argv.includes('--check')) writeFileSync(file, text);
+  else if (readFileSync(file, 'utf8') !== text) {
+    process.stderr.write(`${path} is not what the code says; run: npm run docs:generate\n`);
+    process.exitCode = 1;
+  }
+}
