@@ -1,0 +1,150 @@
+import type { z } from 'zod';
+import { type ErrorDetail, ProvisioningError } from '../domain/errors.ts';
+import type { ApiKey, RateFamily, RedisTarget } from './fields.ts';
+import { nearest } from './nearest.ts';
+import type { Secret } from './secret.ts';
+import { VARIABLES, type Variable, type VariableName } from './variables.ts';
+
+export type { ApiKey, ApiRole, RateFamily, RedisNode, RedisTarget } from './fields.ts';
+export { type Secret, secret } from './secret.ts';
+
+/** Everything that can be configured. Deep-frozen; secrets show as `[redacted]` wherever it is printed. */
+export interface Config {
+  readonly database: { readonly url: Secret | null; readonly embedded: boolean; readonly dataDir: string };
+  /** `redis: null` means BullMQ on Postgres. */
+  readonly queue: { readonly redis: RedisTarget | null; readonly jobSlots: number; readonly allowEviction: boolean };
+  readonly telnyx: {
+    readonly apiKey: Secret | null;
+    readonly baseUrl: string | null;
+    readonly publicKeys: readonly string[];
+    readonly ratesPerSecond: Readonly<Record<RateFamily, number>>;
+  };
+  readonly http: { readonly host: string; readonly port: number; readonly apiKeys: readonly ApiKey[] };
+  readonly limits: {
+    readonly orderSize: number;
+    readonly batchSize: number;
+    readonly maxNumberCost: string;
+    readonly approvalAbove: string | null;
+    readonly settleMs: number;
+    readonly fundsProbeMs: number;
+  };
+  /** `cron: null` means no nightly run. */
+  readonly reconcile: { readonly cron: string | null; readonly tz: string };
+  readonly log: { readonly level: string; readonly format: 'json' | 'pretty' };
+}
+
+type Env = Readonly<Record<string, string | undefined>>;
+type Values = { [N in VariableName]: z.output<(typeof VARIABLES)[N]['schema']> };
+
+/** Reads and checks the environment. Every problem is in the one error that is thrown; nothing is half configured. */
+export function loadConfig(env: Env = process.env): Config {
+  const problems: ErrorDetail[] = unknownVariables(env);
+  const read: Partial<Record<VariableName, unknown>> = {};
+  for (const name of variableNames()) {
+    const { schema, fallback }: Variable = VARIABLES[name];
+    const result = schema.safeParse(textOf(env, name) ?? fallback);
+    if (result.success) read[name] = result.data;
+    else problems.push(...result.error.issues.map((issue) => ({ path: name, message: issue.message })));
+  }
+  if (problems.length > 0) throw invalidConfig(problems);
+  return deepFreeze(grouped(asValues(read)));
+}
+
+/** The key, for commands that talk to Telnyx. */
+export function requireTelnyxKey(config: Config): Secret {
+  if (config.telnyx.apiKey !== null) return config.telnyx.apiKey;
+  throw invalidConfig([{ path: 'TELNYX_API_KEY', message: 'is not set, and this command talks to Telnyx' }]);
+}
+
+/** Refuses an HTTP server that would be open to the network without a key. */
+export function requireSafeListener(config: Config): void {
+  const { host, apiKeys } = config.http;
+  if (apiKeys.length > 0 || isLoopback(host)) return;
+  throw invalidConfig([
+    { path: 'PROVISIONER_API_KEYS', message: `must be set before the server may listen on ${host}; 127.0.0.1 needs none` },
+  ]);
+}
+
+export function isLoopback(host: string): boolean {
+  return host === 'localhost' || host === '::1' || /^127(\.\d{1,3}){3}$/.test(host);
+}
+
+function grouped(v: Values): Config {
+  return {
+    database: { url: v.DATABASE_URL ?? null, embedded: v.PROVISIONER_EMBEDDED, dataDir: v.PROVISIONER_DATA_DIR },
+    queue: { redis: v.REDIS_URL ?? null, jobSlots: v.PROVISIONER_JOB_SLOTS, allowEviction: v.PROVISIONER_ALLOW_EVICTION },
+    telnyx: {
+      apiKey: v.TELNYX_API_KEY ?? null,
+      baseUrl: v.TELNYX_BASE_URL ?? null,
+      publicKeys: v.TELNYX_PUBLIC_KEY ?? [],
+      ratesPerSecond: v.PROVISIONER_RATE_LIMITS,
+    },
+    http: { host: v.PROVISIONER_HOST, port: v.PROVISIONER_PORT, apiKeys: v.PROVISIONER_API_KEYS ?? [] },
+    limits: {
+      orderSize: v.PROVISIONER_ORDER_SIZE,
+      batchSize: v.PROVISIONER_BATCH_SIZE,
+      maxNumberCost: v.PROVISIONER_MAX_NUMBER_COST,
+      approvalAbove: v.PROVISIONER_APPROVAL_ABOVE ?? null,
+      settleMs: v.PROVISIONER_SETTLE_SECONDS * 1_000,
+      fundsProbeMs: v.PROVISIONER_FUNDS_PROBE_SECONDS * 1_000,
+    },
+    reconcile: { cron: v.PROVISIONER_RECONCILE_CRON, tz: v.PROVISIONER_RECONCILE_TZ },
+    log: { level: v.LOG_LEVEL, format: v.LOG_FORMAT },
+  };
+}
+
+/** Every secret of the configuration, for the scrubber of the log. */
+export function secretsOf(config: Config): string[] {
+  const { redis } = config.queue;
+  const wrapped = [
+    config.telnyx.apiKey,
+    redis?.kind === 'cluster' ? redis.password : null,
+    ...config.http.apiKeys.map((k) => k.key),
+  ];
+  const urls = [config.database.url, redis?.kind === 'single' ? redis.url : null];
+  return [
+    ...wrapped.flatMap((s) => (s === null ? [] : [s.reveal()])),
+    ...urls.flatMap((s) => (s === null ? [] : passwordsIn(s.reveal()))),
+  ];
+}
+
+function passwordsIn(url: string): string[] {
+  const { password } = new URL(url);
+  return password === '' ? [] : [password, decodeURIComponent(password)];
+}
+
+function unknownVariables(env: Env): ErrorDetail[] {
+  const known = variableNames();
+  return Object.keys(env)
+    .filter((name) => name.startsWith('PROVISIONER_') && !known.some((other) => other === name))
+    .map((name) => {
+      const like = nearest(name, known);
+      return { path: name, message: like === null ? 'is not known' : `is not known; did you mean ${like}?` };
+    });
+}
+
+function textOf(env: Env, name: string): string | undefined {
+  const text = env[name]?.trim();
+  return text === '' ? undefined : text;
+}
+
+function invalidConfig(details: ErrorDetail[]): ProvisioningError {
+  const lines = details.map((d) => `${d.path} ${d.message}`);
+  return new ProvisioningError('invalid_config', 'rejected', `the configuration is wrong: ${lines.join('; ')}`, { details });
+}
+
+/** Sound because VARIABLES is a literal: its own keys are exactly the names of its type. */
+function variableNames(): VariableName[] {
+  return Object.keys(VARIABLES) as VariableName[];
+}
+
+/** Sound because `loadConfig` filled every name with the output of that name's own schema, or threw. */
+function asValues(read: Partial<Record<VariableName, unknown>>): Values {
+  return read as Values;
+}
+
+function deepFreeze<T>(value: T): T {
+  if (typeof value !== 'object' || value === null || Object.isFrozen(value)) return value;
+  for (const inner of Object.values(value)) deepFreeze(inner);
+  return Object.freeze(value);
+}

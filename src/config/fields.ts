@@ -1,0 +1,182 @@
+import { z } from 'zod';
+import { parseMoney } from '../domain/money.ts';
+import { type Secret, secret } from './secret.ts';
+
+/** Who an API key speaks for, and what it may do. */
+export interface ApiKey {
+  name: string;
+  key: Secret;
+  role: ApiRole;
+}
+export const API_ROLES = ['admin', 'operator', 'viewer'] as const;
+export type ApiRole = (typeof API_ROLES)[number];
+
+/** The endpoint families of Telnyx that are paced on their own. */
+export const RATE_FAMILIES = ['search', 'orders', 'jobs', 'reads', 'messaging', 'ownership', 'reservations'] as const;
+export type RateFamily = (typeof RATE_FAMILIES)[number];
+export const DEFAULT_RATES: Record<RateFamily, number> = {
+  search: 2,
+  orders: 2,
+  jobs: 5,
+  reads: 10,
+  messaging: 2,
+  ownership: 5,
+  reservations: 1,
+};
+
+export interface RedisNode {
+  host: string;
+  port: number;
+}
+/** One server (or one proxy), or the seed nodes of a Redis Cluster. */
+export type RedisTarget =
+  | { kind: 'single'; url: Secret }
+  | { kind: 'cluster'; nodes: RedisNode[]; username: string | null; password: Secret | null };
+
+/** A transform that may refuse: return the value, or say what is wrong with the text. */
+type Reading<T> = { ok: true; value: T } | { ok: false; problem: string };
+const ok = <T>(value: T): Reading<T> => ({ ok: true, value });
+const bad = (problem: string): { ok: false; problem: string } => ({ ok: false, problem });
+
+function reading<T>(read: (text: string) => Reading<T>) {
+  return z.string().transform((text, context): T => {
+    const result = read(text);
+    if (result.ok) return result.value;
+    context.addIssue({ code: 'custom', message: result.problem });
+    return z.NEVER;
+  });
+}
+
+export const wholeNumber = (min: number, max: number) =>
+  reading<number>((text) => {
+    const value = /^\d+$/.test(text) ? Number(text) : Number.NaN;
+    return value >= min && value <= max ? ok(value) : bad(`must be a whole number from ${min} to ${max}, not "${text}"`);
+  });
+
+export const oneOf = <const T extends readonly [string, ...string[]]>(values: T) =>
+  reading<T[number]>((text) => {
+    const hit = values.find((value) => value === text);
+    return hit === undefined ? bad(`must be one of ${values.join(', ')}, not "${text}"`) : ok(hit);
+  });
+
+export const onOff = reading<boolean>((text) => {
+  if (['1', 'true', 'yes', 'on'].includes(text.toLowerCase())) return ok(true);
+  if (['0', 'false', 'no', 'off'].includes(text.toLowerCase())) return ok(false);
+  return bad(`must be 1 or 0, not "${text}"`);
+});
+
+export const plainText = z.string();
+
+export const secretText = reading<Secret>((text) => ok(secret(text)));
+
+export const httpUrl = reading<string>((text) => {
+  const url = urlOrNull(text);
+  return url !== null && /^https?:$/.test(url.protocol)
+    ? ok(text.replace(/\/+$/, ''))
+    : bad('must be an http:// or https:// address');
+});
+
+// Addresses may hold a password, so no message repeats the text.
+export const postgresUrl = reading<Secret>((text) => {
+  const url = urlOrNull(text);
+  return url !== null && /^postgres(ql)?:$/.test(url.protocol) ? ok(secret(text)) : bad('must be a postgres:// address');
+});
+
+export const redisTarget = reading<RedisTarget>((text) => {
+  if (text.startsWith('redis-cluster://')) return clusterOf(text.slice('redis-cluster://'.length));
+  const url = urlOrNull(text);
+  if (url !== null && /^rediss?:$/.test(url.protocol)) return ok({ kind: 'single', url: secret(text) });
+  return bad('must be redis://…, rediss://… or redis-cluster://host:port,host:port');
+});
+
+function clusterOf(rest: string): Reading<RedisTarget> {
+  const at = rest.lastIndexOf('@');
+  const [user = '', password = ''] = at < 0 ? [] : rest.slice(0, at).split(/:(.*)/s);
+  const nodes: RedisNode[] = [];
+  for (const part of rest
+    .slice(at + 1)
+    .replace(/\/$/, '')
+    .split(',')) {
+    const match = /^([^:\s]+|\[[^\]]+\]):(\d{1,5})$/.exec(part.trim());
+    if (match === null) return bad('every node of redis-cluster:// must be host:port');
+    nodes.push({ host: (match[1] ?? '').replace(/^\[|\]$/g, ''), port: Number(match[2]) });
+  }
+  return ok({
+    kind: 'cluster',
+    nodes,
+    username: user === '' ? null : decodeURIComponent(user),
+    password: password === '' ? null : secret(decodeURIComponent(password)),
+  });
+}
+
+export const publicKeys = reading<string[]>((text) => {
+  const keys = list(text);
+  const broken = keys.findIndex((key) => Buffer.from(key, 'base64').length !== 32);
+  return broken < 0 ? ok(keys) : bad(`key ${broken + 1} is not the base64 of a 32-byte Ed25519 public key`);
+});
+
+export const apiKeys = reading<ApiKey[]>((text) => {
+  const keys: ApiKey[] = [];
+  for (const [index, entry] of list(text).entries()) {
+    const [name = '', key = '', role = 'admin', ...rest] = entry.split(':');
+    const known = API_ROLES.find((candidate) => candidate === role);
+    if (name === '' || key === '' || rest.length > 0) return bad(`entry ${index + 1} must be name:key or name:key:role`);
+    if (known === undefined) return bad(`the role of "${name}" must be one of ${API_ROLES.join(', ')}`);
+    if (keys.some((other) => other.name === name)) return bad(`the name "${name}" is used twice`);
+    keys.push({ name, key: secret(key), role: known });
+  }
+  return ok(keys);
+});
+
+export const rates = reading<Record<RateFamily, number>>((text) => {
+  const result = { ...DEFAULT_RATES };
+  for (const entry of list(text)) {
+    const [name = '', amount = '', ...rest] = entry.split('=').map((part) => part.trim());
+    const family = RATE_FAMILIES.find((candidate) => candidate === name);
+    if (family === undefined) return bad(`"${name}" is no family; there are ${RATE_FAMILIES.join(', ')}`);
+    const perSecond = Number(amount);
+    if (rest.length > 0 || !(perSecond > 0 && perSecond <= 1_000))
+      return bad(`${family} must be more than 0 and at most 1000 a second`);
+    result[family] = perSecond;
+  }
+  return ok(result);
+});
+
+export const cost = reading<string>((text) => {
+  const micros = parseMoney(text);
+  return micros !== null && micros >= 0n ? ok(text) : bad(`must be an amount such as 5.00, not "${text}"`);
+});
+
+const CRON_FIELD = /^[\d*/,\-#?a-z]+$/i;
+
+/** `null` for `off`. The scheduler checks the meaning; this catches what is no cron line at all. */
+export const cronOrOff = reading<string | null>((text) => {
+  if (text.toLowerCase() === 'off') return ok(null);
+  const fields = text.split(/\s+/);
+  const good = (fields.length === 5 || fields.length === 6) && fields.every((field) => CRON_FIELD.test(field));
+  return good ? ok(text) : bad(`must be a cron line such as "0 3 * * *", or off, not "${text}"`);
+});
+
+export const timeZone = reading<string>((text) => {
+  try {
+    new Intl.DateTimeFormat('en', { timeZone: text });
+    return ok(text);
+  } catch {
+    return bad(`"${text}" is no time zone; use a name such as America/Chicago`);
+  }
+});
+
+function list(text: string): string[] {
+  return text
+    .split(',')
+    .map((part) => part.trim())
+    .filter((part) => part !== '');
+}
+
+function urlOrNull(text: string): URL | null {
+  try {
+    return new URL(text);
+  } catch {
+    return null;
+  }
+}

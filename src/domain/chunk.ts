@@ -1,0 +1,56 @@
+/**
+ * The life of a chunk: what one mutating Telnyx call carries. This table is the only list of legal moves; `moveChunk` in
+ * `db/chunks.ts` performs them and `docs/chunk-lifecycle.md` draws them (a test holds the drawing against this table).
+ */
+export const CHUNK_STATES = [
+  'planned',
+  'submitting',
+  'submitted',
+  'ambiguous',
+  'needs_attention',
+  'settled',
+  'cancelled',
+] as const;
+export type ChunkState = (typeof CHUNK_STATES)[number];
+
+export const CHUNK_MOVES = [
+  { from: 'planned', cause: 'claim', to: 'submitting' },
+  { from: 'planned', cause: 'cancel', to: 'cancelled' },
+  { from: 'planned', cause: 'split', to: 'settled' },
+  { from: 'planned', cause: 'nothing_to_send', to: 'settled' },
+  { from: 'submitting', cause: 'accepted', to: 'submitted' },
+  { from: 'submitting', cause: 'reply_lost', to: 'ambiguous' },
+  { from: 'submitting', cause: 'lease_expired', to: 'ambiguous' },
+  { from: 'submitting', cause: 'maybe_ours_already', to: 'ambiguous' },
+  { from: 'submitting', cause: 'try_later', to: 'planned' },
+  { from: 'submitting', cause: 'refused', to: 'settled' },
+  { from: 'submitting', cause: 'refused_split', to: 'settled' },
+  { from: 'submitted', cause: 'finished', to: 'settled' },
+  { from: 'submitted', cause: 'contradiction', to: 'needs_attention' },
+  { from: 'ambiguous', cause: 'found', to: 'submitted' },
+  { from: 'ambiguous', cause: 'owned_without_order', to: 'settled' },
+  { from: 'ambiguous', cause: 'not_sent', to: 'planned' },
+  { from: 'ambiguous', cause: 'surely_gone', to: 'settled' },
+  { from: 'ambiguous', cause: 'contradiction', to: 'needs_attention' },
+  { from: 'needs_attention', cause: 'adopt', to: 'submitted' },
+  { from: 'needs_attention', cause: 'declare_not_sent', to: 'planned' },
+  { from: 'needs_attention', cause: 'give_up', to: 'settled' },
+] as const satisfies readonly { from: ChunkState; cause: string; to: ChunkState }[];
+
+export type ChunkMove = (typeof CHUNK_MOVES)[number];
+export type ChunkCause = ChunkMove['cause'];
+
+const FINAL: ReadonlySet<ChunkState> = new Set(['settled', 'cancelled']);
+
+/** True when nothing will happen to the chunk any more. */
+export function isFinal(state: ChunkState): boolean {
+  return FINAL.has(state);
+}
+
+/** The states in which work is still owed. `needs_attention` is open, but waits for a person. */
+export const OPEN_STATES: readonly ChunkState[] = CHUNK_STATES.filter((s) => !isFinal(s));
+
+/** Where `cause` leads from `from`, or `null` when the table has no such move. */
+export function moveTarget(from: ChunkState, cause: ChunkCause): ChunkState | null {
+  return CHUNK_MOVES.find((m) => m.from === from && m.cause === cause)?.to ?? null;
+}

@@ -1,0 +1,46 @@
+/** What the full object of a number says that matters before it is released for good. */
+export interface GuardFacts {
+  tags: string[];
+  /** `undefined` when Telnyx did not show it: missing is not false. */
+  deletionLockEnabled: boolean | undefined;
+  emergencyEnabled: boolean | undefined;
+  emergencyStatus: string | undefined;
+  status: string;
+}
+
+export type GuardVerdict =
+  | { kind: 'release' }
+  | { kind: 'unlock_first' }
+  | { kind: 'disable_emergency_first' }
+  | { kind: 'wait' }
+  | { kind: 'keep'; code: string; reason: string };
+
+/** A number with this tag is never released; take the tag off first. */
+export const PROTECTED_TAG = 'protected';
+
+const EMERGENCY_ON: ReadonlySet<string> = new Set(['active', 'provisioning', 'provisioning-failed']);
+
+/** Whether a number may be released now. Locks and emergency services are only lifted when the request says so in words. */
+export function guardDelete(n: GuardFacts, may: { includeLocked: boolean; includeEmergency: boolean }): GuardVerdict {
+  const keep = (code: string, reason: string): GuardVerdict => ({ kind: 'keep', code, reason });
+  if (n.tags.includes(PROTECTED_TAG)) return keep('protected', `the number carries the tag "${PROTECTED_TAG}"`);
+  if (n.status !== 'active') return keep('not_active', `the number is ${n.status}, only active numbers are released`);
+  if (n.deletionLockEnabled === undefined)
+    return keep('lock_unknown', 'Telnyx did not show whether the number is locked against deletion');
+  if (n.emergencyEnabled === true || EMERGENCY_ON.has(n.emergencyStatus ?? '')) {
+    if (!may.includeEmergency)
+      return keep('emergency_enabled', 'the number has emergency services; include_emergency releases it all the same');
+    return { kind: 'disable_emergency_first' };
+  }
+  if (n.emergencyStatus === 'deprovisioning') {
+    return may.includeEmergency
+      ? { kind: 'wait' }
+      : keep('emergency_enabled', 'emergency services of the number are still being disabled');
+  }
+  if (n.deletionLockEnabled) {
+    if (!may.includeLocked)
+      return keep('deletion_locked', 'the number is locked against deletion; include_locked releases it all the same');
+    return { kind: 'unlock_first' };
+  }
+  return { kind: 'release' };
+}

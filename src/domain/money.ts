@@ -1,0 +1,25 @@
+/**
+ * Money as exact integers: millionths of the currency's unit. Telnyx sends decimal strings
+ * (`cost_information.upfront_cost`), floats would lose cents over thousands of numbers.
+ */
+export type Micros = bigint;
+
+const DECIMAL = /^(-?)(\d+)(?:\.(\d{1,6})\d*)?$/;
+
+/** Reads a decimal string such as `1.00`; `null` when it is not one. */
+export function parseMoney(text: string): Micros | null {
+  const match = DECIMAL.exec(text.trim());
+  if (match === null) return null;
+  const [, sign, whole = '0', fraction = ''] = match;
+  const micros = BigInt(whole) * 1_000_000n + BigInt(fraction.padEnd(6, '0'));
+  return sign === '-' ? -micros : micros;
+}
+
+/** Writes at least two decimals, more only when they are not zero: `1.00`, `0.0055`. */
+export function formatMoney(value: Micros): string {
+  const sign = value < 0n ? '-' : '';
+  const abs = value < 0n ? -value : value;
+  const fraction = (abs % 1_000_000n).toString().padStart(6, '0');
+  const trimmed = fraction.replace(/0{1,4}$/, '');
+  return `${sign}${abs / 1_000_000n}.${trimmed}`;
+}

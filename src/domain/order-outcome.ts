@@ -1,0 +1,39 @@
+/** What an order says of one number, and what ownership says. */
+export interface LineFact {
+  phoneNumber: string;
+  /** The order line's status; `null` when the order has no line for the number. */
+  lineStatus: string | null;
+  owned: boolean;
+}
+
+export type NumberVerdict = 'bought' | 'lost' | 'unclear';
+
+/** Final words of an order and of its lines; `cancelled` and `deleted` are in the guide only. Anything else may still change. */
+const FINAL: ReadonlySet<string> = new Set(['success', 'failure', 'failed', 'cancelled', 'deleted']);
+
+/** True when Telnyx will not change an order or line of this status any more. */
+export function isFinalStatus(status: string): boolean {
+  return FINAL.has(status);
+}
+
+export interface Patience {
+  /** Looks at ownership that were made since the order became final, this one included. */
+  looks: number;
+  /** True when the settling window since then is over. */
+  windowOver: boolean;
+}
+
+/**
+ * Ownership is the fact, the line status the hint: both must agree before a number counts as bought or lost, and ownership lags
+ * behind the order by seconds. When they still disagree after the window, delivery wins over failure: a number that is ours is
+ * paid for, and one that a final order calls a success is delivered although not editable yet (toll-free can take days).
+ */
+export function judgeNumber(fact: LineFact, patience: Patience): NumberVerdict {
+  if (fact.lineStatus === 'success') {
+    if (fact.owned) return 'bought';
+    return patience.windowOver ? 'bought' : 'unclear';
+  }
+  if (fact.owned) return patience.windowOver ? 'bought' : 'unclear';
+  if (fact.lineStatus === null) return patience.windowOver && patience.looks >= 3 ? 'lost' : 'unclear';
+  return patience.looks >= 2 ? 'lost' : 'unclear';
+}

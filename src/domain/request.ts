@@ -1,0 +1,82 @@
+export type RequestKind = 'buy' | 'update' | 'delete';
+
+export const REQUEST_STATUSES = [
+  'awaiting_approval',
+  'queued',
+  'running',
+  'waiting',
+  'succeeded',
+  'partially_succeeded',
+  'failed',
+  'cancelled',
+  'needs_attention',
+] as const;
+export type RequestStatus = (typeof REQUEST_STATUSES)[number];
+
+export const ITEM_STATUSES = ['pending', 'in_flight', 'succeeded', 'failed', 'cancelled', 'skipped'] as const;
+export type ItemStatus = (typeof ITEM_STATUSES)[number];
+
+/** Where a line of a buy gets its numbers from: searches along a fallback ladder, or an explicit list. */
+export type LineCriteria = SearchCriteriaLine | ListLine;
+
+export interface SearchCriteriaLine {
+  kind: 'search';
+  country_code: string;
+  phone_number_type: string;
+  national_destination_code?: string;
+  administrative_area?: string;
+  locality?: string;
+  features: string[];
+  /** No single number dearer than this, upfront or monthly. */
+  max_number_cost: string;
+  fallback_ndcs: string[];
+  best_effort: boolean;
+  requirement_group_id?: string;
+}
+
+export interface ListLine {
+  kind: 'list';
+  max_number_cost: string;
+  requirement_group_id?: string;
+}
+
+/** How many items of a request are in each state. They always add up to what was asked. */
+export type ItemCounts = Record<ItemStatus, number>;
+
+export interface RequestSituation {
+  counts: ItemCounts;
+  cancelRequested: boolean;
+  awaitingApproval: boolean;
+  /** Open chunks that wait for a person, that wait for paperwork, and all others. */
+  openChunks: { needsAttention: number; waiting: number; other: number };
+  /** Lines that still search for numbers. */
+  searchingLines: number;
+}
+
+/** The status of a request follows from its items and chunks; it is never set by hand. */
+export function requestStatus(s: RequestSituation): RequestStatus {
+  const { counts } = s;
+  const open = counts.pending + counts.in_flight;
+  if (open > 0) return openStatus(s);
+  const asked = open + counts.succeeded + counts.failed + counts.cancelled + counts.skipped;
+  // A skipped number needed nothing or was protected by a guard; only a success without failures is called succeeded.
+  if (counts.failed === 0 && counts.cancelled === 0 && counts.skipped === 0) return 'succeeded';
+  if (counts.succeeded > 0) return 'partially_succeeded';
+  if (counts.cancelled === asked || (s.cancelRequested && counts.failed === 0)) return 'cancelled';
+  return 'failed';
+}
+
+function openStatus(s: RequestSituation): RequestStatus {
+  if (s.awaitingApproval) return 'awaiting_approval';
+  const { needsAttention, waiting, other } = s.openChunks;
+  if (other > 0 || s.searchingLines > 0) return 'running';
+  if (needsAttention > 0) return 'needs_attention';
+  if (waiting > 0) return 'waiting';
+  return 'running';
+}
+
+const ENDED: ReadonlySet<RequestStatus> = new Set(['succeeded', 'partially_succeeded', 'failed', 'cancelled']);
+
+export function hasEnded(status: RequestStatus): boolean {
+  return ENDED.has(status);
+}

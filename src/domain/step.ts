@@ -1,0 +1,52 @@
+/** Settings of `phone_numbers/jobs/update_phone_numbers`: one value each for all numbers of the job. */
+export interface NumberSettings {
+  tags?: string[];
+  connection_id?: string;
+  billing_group_id?: string;
+  customer_reference?: string;
+  external_pin?: string;
+  hd_voice_enabled?: boolean;
+  deletion_lock_enabled?: boolean;
+  voice?: Record<string, unknown>;
+}
+
+/** Tags are replaced by Telnyx, so adding and removing is read, merge, group, write. */
+export interface TagChange {
+  add: string[];
+  remove: string[];
+}
+
+export interface OrderSettings {
+  connection_id?: string;
+  messaging_profile_id?: string;
+  billing_group_id?: string;
+  requirement_group_id?: string;
+  reserve?: boolean;
+}
+
+/**
+ * One kind of mutating call with what it carries. A request is a list of steps; a chunk carries the numbers of one step and
+ * the steps still to come for them.
+ */
+export type Step =
+  | { kind: 'order'; settings: OrderSettings }
+  | { kind: 'update'; settings: NumberSettings; tags?: TagChange }
+  | { kind: 'messaging'; messaging_profile_id: string }
+  | { kind: 'emergency'; emergency_enabled: boolean; emergency_address_id: string | null }
+  | {
+      kind: 'delete';
+      include_locked: boolean;
+      include_emergency: boolean;
+      /** What was lifted from these numbers for this release already: once each, not again and again. */
+      freed?: Obstacle[];
+    };
+
+/** What keeps a number from being released until it is lifted. */
+export type Obstacle = 'lock' | 'emergency';
+
+export type StepKind = Step['kind'];
+
+/** The queue whose slots a step needs: orders spend money, everything else shares the account's job slots. */
+export function queueOfStep(kind: StepKind): 'buy' | 'batch-jobs' {
+  return kind === 'order' ? 'buy' : 'batch-jobs';
+}

@@ -1,0 +1,152 @@
+import { type DestinationStream, type Logger, pino } from 'pino';
+import { PinoPretty } from 'pino-pretty';
+import { createScrubber, type Scrub, scrubValue } from './scrub.ts';
+
+/**
+ * The names a log line may carry, so that one search finds everything about a thing. A line with another name is still
+ * written; the type stops it at compile time.
+ */
+export interface LogFields {
+  requestId?: string;
+  lineId?: string;
+  chunkId?: string;
+  itemId?: string;
+  runId?: string;
+  eventId?: string;
+  queue?: string;
+  job?: string;
+  jobId?: string;
+  jobs?: number;
+  attempt?: number;
+  orderId?: string;
+  telnyxJobId?: string;
+  reference?: string;
+  phoneNumber?: string;
+  family?: string;
+  operation?: string;
+  status?: string | number;
+  from?: string;
+  to?: string;
+  outcome?: string;
+  reason?: string;
+  delayMs?: number;
+  durationMs?: number;
+  count?: number;
+  counts?: object;
+  kind?: string;
+  asked?: number;
+  code?: string;
+  part?: string;
+  service?: string;
+  phase?: string;
+  backend?: string;
+  role?: string;
+  host?: string;
+  port?: number;
+  url?: string;
+  method?: string;
+  route?: string;
+  remote?: string;
+  path?: string;
+  pid?: number;
+  signal?: string;
+  seed?: number;
+  details?: object;
+  err?: unknown;
+}
+
+/** What the product writes to. A pino logger fits, and so does a fake in a test. */
+export interface Log {
+  debug(fields: LogFields, text: string): void;
+  info(fields: LogFields, text: string): void;
+  warn(fields: LogFields, text: string): void;
+  error(fields: LogFields, text: string): void;
+  child(fields: LogFields): Log;
+}
+
+/** The log of the process: `pino` is for Fastify, `flush` for the last moment before exit. */
+export interface RootLog extends Log {
+  pino: Logger;
+  flush(): void;
+}
+
+export interface LogOptions {
+  level: string;
+  format: 'json' | 'pretty';
+  /** Secret values that must never show, whatever text they are part of. */
+  secrets?: readonly string[];
+  /** Where lines go; stderr by default, because stdout belongs to results. */
+  destination?: DestinationStream;
+}
+
+const STDERR = 2;
+
+const REDACTED_PATHS = ['req.headers.authorization', 'req.headers.cookie', 'headers.authorization', '*.headers.authorization'];
+
+/** Sets up the log of the process. */
+export function createLog(options: LogOptions): RootLog {
+  const scrub = createScrubber(options.secrets ?? []);
+  const target = options.destination ?? standardError(options.format);
+  const logger = pino(
+    {
+      level: options.level,
+      base: null,
+      timestamp: pino.stdTimeFunctions.isoTime,
+      messageKey: 'msg',
+      redact: { paths: REDACTED_PATHS, censor: '[redacted]' },
+      formatters: {
+        level: (label) => ({ level: label }),
+        log: (fields) => safeFields(fields, scrub),
+      },
+      // An error is made plain by `safeFields`, before pino would look at it.
+      serializers: { err: (value: unknown) => value },
+      hooks: {
+        logMethod(args, method) {
+          // Pino sees the texts only after this hook, and its own redaction never looks into them.
+          for (const [index, arg] of args.entries()) if (typeof arg === 'string') args[index] = scrub(arg);
+          method.apply(this, args);
+        },
+      },
+    },
+    target,
+  );
+  return Object.assign(wrap(logger, scrub), { pino: logger, flush: () => logger.flush() });
+}
+
+/** A log that says nothing, for tests and for code that is given none. */
+export const silentLog: Log = {
+  debug: () => undefined,
+  info: () => undefined,
+  warn: () => undefined,
+  error: () => undefined,
+  child: () => silentLog,
+};
+
+function wrap(logger: Logger, scrub: Scrub): Log {
+  return {
+    debug: (fields, text) => logger.debug(fields, text),
+    info: (fields, text) => logger.info(fields, text),
+    warn: (fields, text) => logger.warn(fields, text),
+    error: (fields, text) => logger.error(fields, text),
+    // Pino does not pass the bindings of a child through its formatters.
+    child: (fields) => wrap(logger.child(safeFields({ ...fields }, scrub)), scrub),
+  };
+}
+
+// A direct stream, not pino's transport: that lives in a worker thread, and the last lines before an exit would be lost.
+function standardError(format: 'json' | 'pretty'): DestinationStream {
+  if (format === 'json') return pino.destination({ dest: STDERR, sync: true });
+  return PinoPretty({
+    destination: STDERR,
+    sync: true,
+    ignore: 'pid,hostname',
+    singleLine: true,
+    colorize: process.stderr.isTTY,
+  });
+}
+
+function safeFields(fields: Record<string, unknown>, scrub: Scrub): Record<string, unknown> {
+  const result: Record<string, unknown> = {};
+  for (const [name, value] of Object.entries(fields)) result[name] = scrubValue(value, scrub);
+  return result;
+}

@@ -1,0 +1,85 @@
+import { Counter, collectDefaultMetrics, Gauge, Histogram, Registry } from 'prom-client';
+
+export type Metrics = ReturnType<typeof createMetrics>;
+
+const JOB_SECONDS = [0.01, 0.05, 0.1, 0.5, 1, 5, 15, 60, 300, 900, 3600];
+const CALL_SECONDS = [0.05, 0.1, 0.25, 0.5, 1, 2.5, 5, 10, 30, 60];
+
+/**
+ * Every metric of the product; none is named anywhere else. Labels are closed sets, never ids. Each composition has its own
+ * registry, so that two in one process (tests) do not meet.
+ */
+export function createMetrics(options: { processMetrics?: boolean } = {}) {
+  const registry = new Registry();
+  const registers = [registry];
+  if (options.processMetrics === true) collectDefaultMetrics({ register: registry });
+  return {
+    registry,
+    jobsProcessed: new Counter({
+      name: 'provisioner_jobs_processed_total',
+      help: 'Runs of a job by name and outcome (done, snooze, hold, skipped, failed, error).',
+      labelNames: ['job', 'outcome'] as const,
+      registers,
+    }),
+    jobSeconds: new Histogram({
+      name: 'provisioner_job_seconds',
+      help: 'Seconds that one run of a job took, holds included.',
+      labelNames: ['job'] as const,
+      buckets: JOB_SECONDS,
+      registers,
+    }),
+    telnyxCalls: new Counter({
+      name: 'provisioner_telnyx_calls_total',
+      help: 'Calls to Telnyx by endpoint family, operation and HTTP status ("none" when no answer came).',
+      labelNames: ['family', 'operation', 'status'] as const,
+      registers,
+    }),
+    telnyxCallSeconds: new Histogram({
+      name: 'provisioner_telnyx_call_seconds',
+      help: 'Seconds of a call to Telnyx, without the wait for its turn.',
+      labelNames: ['family'] as const,
+      buckets: CALL_SECONDS,
+      registers,
+    }),
+    itemsByStatus: new Gauge({
+      name: 'provisioner_open_items',
+      help: 'Numbers that open requests still owe, by kind of request and status.',
+      labelNames: ['kind', 'status'] as const,
+      registers,
+    }),
+    queueDepth: new Gauge({
+      name: 'provisioner_queue_depth',
+      help: 'Jobs in a queue by state (waiting, active, delayed, failed).',
+      labelNames: ['queue', 'state'] as const,
+      registers,
+    }),
+    queueStuck: new Gauge({
+      name: 'provisioner_queue_stuck',
+      help: '1 when work waits in the queue and nothing has consumed it for a minute.',
+      labelNames: ['queue'] as const,
+      registers,
+    }),
+    gateOpen: new Gauge({
+      name: 'provisioner_account_gate_open',
+      help: '1 when spending is allowed, 0 when the account gate is closed.',
+      registers,
+    }),
+    chunksNeedingAttention: new Gauge({
+      name: 'provisioner_chunks_needing_attention',
+      help: 'Chunks that wait for the decision of a person.',
+      registers,
+    }),
+    sweepHealed: new Counter({
+      name: 'provisioner_sweep_healed_total',
+      help: 'What the sweep put right, by kind (orphan, lease, request).',
+      labelNames: ['kind'] as const,
+      registers,
+    }),
+    telnyxRate: new Gauge({
+      name: 'provisioner_telnyx_rate',
+      help: 'Requests a second that a family may send at present.',
+      labelNames: ['family'] as const,
+      registers,
+    }),
+  };
+}
