@@ -1,0 +1,86 @@
+import type { SqlOrTx } from './client.ts';
+import { insertEvent } from './events.ts';
+import type { account } from './schema/index.ts';
+
+export type Account = typeof account.$inferSelect;
+
+export async function getAccount(sql: SqlOrTx): Promise<Account> {
+  const [row] = await sql<Account[]>`select * from account where id = 1`;
+  if (row === undefined) throw new Error('the account row is missing: run `provisioner migrate`');
+  return row;
+}
+
+/** Stops all spending in every process: each claim of an order looks at this row. Closing a closed gate keeps the first reason. */
+export async function closeGate(
+  sql: SqlOrTx,
+  why: { code: string; reason: string; at: Date; probeAt: Date | null },
+): Promise<boolean> {
+  const rows = await sql`
+    update account set gate_open = false, reason_code = ${why.code}, reason = ${why.reason}, closed_at = ${why.at},
+      probe_at = ${why.probeAt}
+    where id = 1 and gate_open returning id`;
+  if (rows.length === 0) return false;
+  await insertEvent(sql, {
+    subject: 'account',
+    subjectId: 'gate',
+    from: 'open',
+    to: 'closed',
+    cause: why.code,
+    at: why.at,
+    detail: { reason: why.reason },
+  });
+  return true;
+}
+
+export async function openGate(sql: SqlOrTx, by: { actor: string; at: Date }): Promise<boolean> {
+  const rows = await sql`
+    update account set gate_open = true, reason_code = null, reason = null, closed_at = null, probe_at = null
+    where id = 1 and not gate_open returning id`;
+  if (rows.length === 0) return false;
+  await insertEvent(sql, {
+    subject: 'account',
+    subjectId: 'gate',
+    from: 'closed',
+    to: 'open',
+    cause: 'reopen',
+    at: by.at,
+    actor: by.actor,
+  });
+  return true;
+}
+
+/** Moves the next probe of a closed gate; `false` when another process has taken this probe. */
+export async function takeProbe(sql: SqlOrTx, now: Date, next: Date): Promise<boolean> {
+  const rows = await sql`
+    update account set probe_at = ${next} where id = 1 and not gate_open and probe_at <= ${now} returning id`;
+  return rows.length > 0;
+}
+
+export async function noteBalance(
+  sql: SqlOrTx,
+  b: { balance: string; availableCredit: string; currency: string; at: Date },
+): Promise<void> {
+  await sql`
+    update account set balance = ${b.balance}::text::numeric, available_credit = ${b.availableCredit}::text::numeric,
+      currency = ${b.currency}, balance_at = ${b.at} where id = 1`;
+}
+
+export async function noteLimits(sql: SqlOrTx, limits: object[], at: Date): Promise<void> {
+  await sql`update account set limits = ${JSON.stringify(limits)}::text::jsonb, limits_at = ${at} where id = 1`;
+}
+
+/** Upfront and first month of numbers that buys hold and that a balance read at `asOf` cannot show yet; a decimal string. */
+export async function unpaidClaims(sql: SqlOrTx, asOf: Date): Promise<string> {
+  const [row] = await sql<{ total: string }[]>`
+    select coalesce(sum(upfront_cost + monthly_cost), 0)::text as total from items
+    where upfront_cost is not null and ((status in ('pending', 'in_flight') and bought_at is null) or bought_at > ${asOf})`;
+  return row?.total ?? '0';
+}
+
+/** Chunks that occupy a batch job slot at Telnyx, as far as we know. */
+export async function slotsInUse(sql: SqlOrTx): Promise<number> {
+  const [row] = await sql<{ n: number }[]>`
+    select count(*)::int as n from chunks
+    where kind in ('update', 'delete', 'emergency') and state in ('submitting', 'submitted', 'ambiguous')`;
+  return row?.n ?? 0;
+}

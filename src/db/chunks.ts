@@ -1,0 +1,177 @@
+import { type ChunkCause, type ChunkState, moveTarget } from '../domain/chunk.ts';
+import { ProvisioningError } from '../domain/errors.ts';
+import type { Step } from '../domain/step.ts';
+import type { Evidence } from '../domain/submission.ts';
+import type { SqlOrTx } from './client.ts';
+import { customerReferenceOf, newChunkId } from './ids.ts';
+import type { chunks } from './schema/index.ts';
+
+export type Chunk = typeof chunks.$inferSelect;
+
+/** What a move may change besides the state. Absent fields stay as they are. */
+export interface ChunkPatch {
+  numbers?: string[];
+  step?: Step;
+  telnyxId?: string | null;
+  attempt?: number;
+  leaseToken?: string | null;
+  leaseUntil?: Date | null;
+  nextRunAt?: Date | null;
+  submittingAt?: Date;
+  submittedAt?: Date;
+  ambiguousAt?: Date;
+  settledAt?: Date;
+  polls?: number;
+  waiting?: boolean;
+  deadline?: Date | null;
+  evidence?: Evidence;
+  errorCode?: string | null;
+  error?: string | null;
+}
+
+export interface Move {
+  cause: ChunkCause;
+  at: Date;
+  patch?: ChunkPatch;
+  actor?: string;
+  detail?: Record<string, unknown>;
+}
+
+/**
+ * The one function that changes the state of a chunk: compare-and-set on the state (and the lease, when the chunk in hand has
+ * one) plus its event row, in one statement. `null` means that somebody else moved it first: a normal answer, not an error.
+ */
+export async function moveChunk(sql: SqlOrTx, chunk: Chunk, move: Move): Promise<Chunk | null> {
+  const to = moveTarget(chunk.state, move.cause);
+  if (to === null) {
+    throw new ProvisioningError('illegal_move', 'bug', `chunk ${chunk.id}: no move "${move.cause}" from ${chunk.state}`);
+  }
+  const values = patchValues({
+    ...move.patch,
+    ...(to === 'settled' || to === 'cancelled' ? { nextRunAt: null, settledAt: move.at } : {}),
+  });
+  const [row] = await sql<Chunk[]>`
+    with moved as (
+      update chunks set ${sql({ ...values, state: to, updatedAt: move.at })}, generation = generation + 1
+      where id = ${chunk.id} and state = ${chunk.state} and generation = ${chunk.generation}
+        and lease_token is not distinct from ${chunk.leaseToken}
+      returning *
+    ), noted as (
+      insert into events (at, subject, subject_id, from_state, to_state, cause, request_id, chunk_id, actor, detail)
+      select ${move.at}, 'chunk', id, ${chunk.state}, ${to}, ${move.cause}, request_id, id, ${move.actor ?? null},
+        ${JSON.stringify(move.detail ?? null)}::text::jsonb
+      from moved
+    )
+    select * from moved`;
+  return row ?? null;
+}
+
+/** Notes progress without a move (a poll, a look). `null` when the chunk has moved on meanwhile. */
+export async function touchChunk(sql: SqlOrTx, chunk: Chunk, at: Date, patch: ChunkPatch): Promise<Chunk | null> {
+  const [row] = await sql<Chunk[]>`
+    update chunks set ${sql({ ...patchValues(patch), updatedAt: at })}
+    where id = ${chunk.id} and state = ${chunk.state} and generation = ${chunk.generation}
+    returning *`;
+  return row ?? null;
+}
+
+/**
+ * Locks a chunk that is still as the caller knows it; false when somebody moved it meanwhile. What a worker changes beside the
+ * chunk's own row (claims, items) it changes behind this, or one that slept would change it for a chunk that is over.
+ */
+export async function lockUnmoved(sql: SqlOrTx, chunk: Chunk): Promise<boolean> {
+  const rows = await sql`
+    select 1 from chunks where id = ${chunk.id} and state = ${chunk.state} and generation = ${chunk.generation} for no key update`;
+  return rows.length > 0;
+}
+
+/** Objects are encoded by the driver for jsonb columns; a string would be encoded twice, so none is ever passed. */
+function patchValues(patch: ChunkPatch): Record<string, unknown> {
+  const { evidence, step, ...rest } = patch;
+  return { ...rest, ...(evidence !== undefined && { evidence }), ...(step !== undefined && { step }) };
+}
+
+export interface NewChunk {
+  requestId: string;
+  lineId: string | null;
+  position: number;
+  numbers: string[];
+  step: Step;
+  nextSteps: Step[];
+  at: Date;
+  /** Earliest moment of the first run. */
+  notBefore?: Date;
+  /** Attempts inherited from the chunk whose rest this one carries. */
+  attempt?: number;
+  /** Numbers keep being in flight when the chunk carries on a request's earlier step. */
+  cause: 'planned' | 'next_step' | 'split';
+}
+
+/** Inserts a planned chunk with its numbers and its reference, and its first event row. */
+export async function insertChunk(sql: SqlOrTx, c: NewChunk): Promise<Chunk> {
+  const id = newChunkId();
+  const [row] = await sql<Chunk[]>`
+    with made as (
+      insert into chunks (id, request_id, line_id, position, kind, state, numbers, step, next_steps, customer_reference,
+        attempt, next_run_at, created_at, updated_at)
+      values (${id}, ${c.requestId}, ${c.lineId}, ${c.position}, ${c.step.kind}, 'planned', ${c.numbers}::text[],
+        ${JSON.stringify(c.step)}::text::jsonb, ${JSON.stringify(c.nextSteps)}::text::jsonb, ${customerReferenceOf(id)},
+        ${c.attempt ?? 0}, ${c.notBefore ?? c.at}, ${c.at}, ${c.at})
+      returning *
+    ), noted as (
+      insert into events (at, subject, subject_id, to_state, cause, request_id, chunk_id)
+      select ${c.at}, 'chunk', id, 'planned', ${c.cause}, request_id, id from made
+    )
+    select * from made`;
+  if (row === undefined) throw new ProvisioningError('insert_failed', 'bug', 'a chunk was not inserted');
+  return row;
+}
+
+export async function getChunk(sql: SqlOrTx, id: string): Promise<Chunk | null> {
+  const [row] = await sql<Chunk[]>`select * from chunks where id = ${id}`;
+  return row ?? null;
+}
+
+export async function chunksOfRequest(sql: SqlOrTx, requestId: string): Promise<Chunk[]> {
+  return sql<Chunk[]>`select * from chunks where request_id = ${requestId} order by position, id`;
+}
+
+export async function openChunkOfOrder(sql: SqlOrTx, orderId: string): Promise<Chunk | null> {
+  const [row] = await sql<Chunk[]>`
+    select * from chunks where telnyx_id = ${orderId} and kind = 'order' and state = 'submitted'`;
+  return row ?? null;
+}
+
+/** Open chunks whose next run was due before `dueBefore`, oldest first; a person's chunks are not work. */
+export async function overdueChunks(sql: SqlOrTx, dueBefore: Date, limit: number): Promise<Chunk[]> {
+  return sql<Chunk[]>`
+    select * from chunks
+    where next_run_at < ${dueBefore} and state in ('planned', 'submitting', 'submitted', 'ambiguous')
+    order by next_run_at limit ${limit}`;
+}
+
+/** Submissions whose lease ran out: their outcome is unknown. */
+export async function expiredSubmissions(sql: SqlOrTx, now: Date, limit: number): Promise<Chunk[]> {
+  return sql<Chunk[]>`
+    select * from chunks where state = 'submitting' and lease_until < ${now} order by lease_until limit ${limit}`;
+}
+
+/** Gives an open chunk a new job id, because the queue has forgotten or finished the old one. */
+export async function requeueChunk(sql: SqlOrTx, chunk: Chunk): Promise<Chunk | null> {
+  const [row] = await sql<Chunk[]>`
+    update chunks set requeues = requeues + 1
+    where id = ${chunk.id} and requeues = ${chunk.requeues} and state not in ('settled', 'cancelled')
+    returning *`;
+  return row ?? null;
+}
+
+export async function countChunks(sql: SqlOrTx, requestId: string): Promise<Partial<Record<ChunkState | 'waiting', number>>> {
+  const rows = await sql<{ state: ChunkState; waiting: boolean; n: number }[]>`
+    select state, waiting, count(*)::int as n from chunks where request_id = ${requestId} group by state, waiting`;
+  const counts: Partial<Record<ChunkState | 'waiting', number>> = {};
+  for (const row of rows) {
+    const key = row.state === 'submitted' && row.waiting ? 'waiting' : row.state;
+    counts[key] = (counts[key] ?? 0) + row.n;
+  }
+  return counts;
+}

@@ -1,0 +1,51 @@
+import type { SqlOrTx } from './client.ts';
+import type { events } from './schema/index.ts';
+
+export type EventRow = typeof events.$inferSelect;
+
+/** Why a change happens: goes into the event row of everything that the change touches. */
+export interface Because {
+  cause: string;
+  at: Date;
+  requestId?: string | null;
+  chunkId?: string | null;
+  runId?: string | null;
+  actor?: string | null;
+}
+
+export interface NewEvent extends Because {
+  subject: EventRow['subject'];
+  subjectId: string;
+  from?: string | null;
+  to?: string | null;
+  detail?: Record<string, unknown> | null;
+}
+
+/** Appends one event. Call it in the transaction of the change it tells of. */
+export async function insertEvent(sql: SqlOrTx, e: NewEvent): Promise<void> {
+  await sql`
+    insert into events (at, subject, subject_id, from_state, to_state, cause, request_id, chunk_id, run_id, actor, detail)
+    values (${e.at}, ${e.subject}, ${e.subjectId}, ${e.from ?? null}, ${e.to ?? null}, ${e.cause}, ${e.requestId ?? null},
+      ${e.chunkId ?? null}, ${e.runId ?? null}, ${e.actor ?? null}, ${JSON.stringify(e.detail ?? null)}::text::jsonb)`;
+}
+
+/** Appends one event for each number, in one statement. */
+export async function insertNumberEvents(
+  sql: SqlOrTx,
+  numbers: string[],
+  because: Because,
+  move: { from: string; to: string },
+): Promise<void> {
+  if (numbers.length === 0) return;
+  await sql`
+    insert into events (at, subject, subject_id, from_state, to_state, cause, request_id, chunk_id, run_id, actor)
+    select ${because.at}, 'number', n, ${move.from}, ${move.to}, ${because.cause}, ${because.requestId ?? null},
+      ${because.chunkId ?? null}, ${because.runId ?? null}, ${because.actor ?? null}
+    from unnest(${numbers}::text[]) as n`;
+}
+
+/** The history of one subject, oldest first. */
+export async function eventsOf(sql: SqlOrTx, subject: EventRow['subject'], subjectId: string, limit = 500): Promise<EventRow[]> {
+  return sql<EventRow[]>`
+    select * from events where subject = ${subject} and subject_id = ${subjectId} order by id limit ${limit}`;
+}

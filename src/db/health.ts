@@ -1,0 +1,59 @@
+import { ProvisioningError } from '../domain/errors.ts';
+import type { Sql } from './client.ts';
+
+/**
+ * Checks that the database answers and that its tables are there. Errors: `database_unavailable`, `database_not_migrated`, each
+ * saying what to do.
+ */
+export async function assertUsable(sql: Sql): Promise<void> {
+  let found: boolean;
+  try {
+    const [row] = await sql<{ found: boolean }[]>`select to_regclass('public.requests') is not null as found`;
+    found = row?.found === true;
+  } catch (error) {
+    const why = error instanceof AggregateError ? error.errors.map(String).join('; ') : String(error);
+    throw new ProvisioningError(
+      'database_unavailable',
+      'retry',
+      `Postgres does not answer (${why}); check DATABASE_URL and that it runs`,
+      {
+        cause: error,
+      },
+    );
+  }
+  if (!found)
+    throw new ProvisioningError(
+      'database_not_migrated',
+      'rejected',
+      'the database has no tables yet: run `provisioner migrate` first',
+    );
+}
+
+/** Takes the right to be the only worker process on this database, until the connection ends; `null` when another has it. */
+export async function takeSoleWorker(sql: Sql): Promise<(() => Promise<void>) | null> {
+  const connection = await sql.reserve();
+  const [lock] = await connection<{ got: boolean }[]>`select pg_try_advisory_lock(${SOLE_WORKER_LOCK}) as got`;
+  if (lock?.got !== true) {
+    connection.release();
+    return null;
+  }
+  // The lock ends with the connection. No query on it: one that the server has closed meanwhile would never answer.
+  return async () => connection.release();
+}
+
+const SOLE_WORKER_LOCK = 7_105_020_004;
+
+export interface Backlog {
+  kind: string;
+  status: string;
+  n: number;
+}
+
+/** What open requests still owe, for the metrics. */
+export async function openBacklog(sql: Sql): Promise<{ items: Backlog[]; needsAttention: number }> {
+  const items = await sql<Backlog[]>`
+    select r.kind, i.status, count(*)::int as n from items i join requests r on r.id = i.request_id
+    where i.status in ('pending', 'in_flight') group by 1, 2`;
+  const [parked] = await sql<{ n: number }[]>`select count(*)::int as n from chunks where state = 'needs_attention'`;
+  return { items: [...items], needsAttention: parked?.n ?? 0 };
+}

@@ -1,0 +1,18 @@
+import { uuidv7 } from 'uuidv7';
+
+const make = (prefix: string) => `${prefix}_${uuidv7().replaceAll('-', '')}`;
+
+/** Ids are opaque and sort by time. */
+export const newRequestId = (): string => make('req');
+export const newLineId = (): string => make('lin');
+export const newChunkId = (): string => make('chk');
+export const newRunId = (): string => make('run');
+export const newLeaseToken = (): string => make('lse');
+
+/**
+ * The reference by which an order is found again after its reply was lost: unique per chunk, letters, digits and `-` only,
+ * 36 characters (length and character limits of `customer_reference` are not documented).
+ */
+export function customerReferenceOf(chunkId: string): string {
+  return `prv-${chunkId.replace(/^chk_/, '')}`;
+}

@@ -1,0 +1,158 @@
+import type { ItemCounts, ItemStatus } from '../domain/request.ts';
+import { ITEM_STATUSES } from '../domain/request.ts';
+import type { SqlOrTx } from './client.ts';
+import type { items } from './schema/index.ts';
+
+export type Item = typeof items.$inferSelect;
+
+/** Adds `quantity` empty slots that searches will fill. */
+export async function insertSlots(
+  sql: SqlOrTx,
+  to: { requestId: string; lineId: string; from: number; quantity: number; at: Date },
+): Promise<void> {
+  await sql`
+    insert into items (request_id, line_id, position, status, updated_at)
+    select ${to.requestId}, ${to.lineId}, ${to.from} + n - 1, 'pending', ${to.at}
+    from generate_series(1, ${to.quantity}::int) as n`;
+}
+
+export async function countItems(sql: SqlOrTx, requestId: string): Promise<ItemCounts> {
+  const rows = await sql<{ status: ItemStatus; n: number }[]>`
+    select status, count(*)::int as n from items where request_id = ${requestId} group by status`;
+  const counts = Object.fromEntries(ITEM_STATUSES.map((s) => [s, 0])) as ItemCounts;
+  for (const row of rows) counts[row.status] = row.n;
+  return counts;
+}
+
+export interface Costs {
+  upfront: string;
+  monthly: string;
+  currency: string | null;
+}
+
+/** What the request has bought or is about to buy: every number it holds counts, so a budget is kept at every moment. */
+export async function committedCost(sql: SqlOrTx, requestId: string): Promise<Costs> {
+  const [row] = await sql<Costs[]>`
+    select coalesce(sum(upfront_cost), 0)::text as upfront, coalesce(sum(monthly_cost), 0)::text as monthly,
+      max(currency) as currency
+    from items
+    where request_id = ${requestId} and phone_number is not null
+      and (bought_at is not null or status in ('pending', 'in_flight', 'succeeded'))`;
+  return row ?? { upfront: '0', monthly: '0', currency: null };
+}
+
+export async function markInFlight(sql: SqlOrTx, chunkId: string, at: Date): Promise<void> {
+  await sql`
+    update items set status = 'in_flight', updated_at = ${at} where chunk_id = ${chunkId} and status = 'pending'`;
+}
+
+export async function markPending(sql: SqlOrTx, chunkId: string, at: Date): Promise<void> {
+  await sql`
+    update items set status = 'pending', updated_at = ${at} where chunk_id = ${chunkId} and status = 'in_flight'`;
+}
+
+export interface ItemEnd {
+  phoneNumber: string;
+  status: Extract<ItemStatus, 'succeeded' | 'failed' | 'cancelled' | 'skipped'>;
+  reasonCode?: string;
+  reason?: string;
+  telnyxId?: string;
+}
+
+/** Ends items of a chunk and gives their claims back. Only open items end: an end is never changed. */
+export async function endItems(sql: SqlOrTx, chunk: { id: string; requestId: string }, ends: ItemEnd[], at: Date): Promise<void> {
+  if (ends.length === 0) return;
+  const column = (pick: (e: ItemEnd) => string | undefined) => ends.map((e) => pick(e) ?? null);
+  await sql`
+    update items i set status = e.status, reason_code = e.reason_code, reason = e.reason,
+      telnyx_id = coalesce(e.telnyx_id, i.telnyx_id), updated_at = ${at}
+    from unnest(${column((e) => e.phoneNumber)}::text[], ${column((e) => e.status)}::text[], ${column((e) => e.reasonCode)}::text[],
+      ${column((e) => e.reason)}::text[], ${column((e) => e.telnyxId)}::text[])
+      as e(phone_number, status, reason_code, reason, telnyx_id)
+    where i.chunk_id = ${chunk.id} and i.phone_number = e.phone_number and i.status in ('pending', 'in_flight')`;
+  await releaseClaims(
+    sql,
+    chunk.requestId,
+    ends.map((e) => e.phoneNumber),
+  );
+}
+
+/** Moves open items of one chunk to another that carries on with them. */
+export async function handOver(sql: SqlOrTx, from: string, to: string, numbers: string[], at: Date): Promise<void> {
+  await sql`
+    update items set chunk_id = ${to}, updated_at = ${at}
+    where chunk_id = ${from} and phone_number = any(${numbers}::text[]) and status in ('pending', 'in_flight')`;
+}
+
+/** Notes which numbers of an order chunk were delivered, with their number ids. */
+export async function markBought(
+  sql: SqlOrTx,
+  chunkId: string,
+  numbers: { phoneNumber: string; telnyxId?: string }[],
+  at: Date,
+): Promise<void> {
+  await sql`
+    update items i set bought_at = coalesce(i.bought_at, ${at}), telnyx_id = coalesce(n.telnyx_id, i.telnyx_id), updated_at = ${at}
+    from unnest(${numbers.map((n) => n.phoneNumber)}::text[], ${numbers.map((n) => n.telnyxId ?? null)}::text[]) as n(phone_number, telnyx_id)
+    where i.chunk_id = ${chunkId} and i.phone_number = n.phone_number`;
+}
+
+/** The open items of a chunk. */
+export async function openItemsOfChunk(sql: SqlOrTx, chunkId: string): Promise<Item[]> {
+  return sql<Item[]>`
+    select * from items where chunk_id = ${chunkId} and status in ('pending', 'in_flight') order by phone_number`;
+}
+
+/**
+ * Takes numbers that nobody holds, not even this request itself; returns those that it got. The order of insertion keeps two
+ * takers from deadlocking, the primary key makes sure that one of them gets each number.
+ */
+export async function takeClaims(sql: SqlOrTx, requestId: string, numbers: string[], at: Date): Promise<Set<string>> {
+  const rows = await sql<{ phoneNumber: string }[]>`
+    insert into claims (phone_number, request_id, claimed_at)
+    select n, ${requestId}, ${at} from unnest(${numbers}::text[]) as n order by n
+    on conflict do nothing returning phone_number`;
+  return new Set(rows.map((r) => r.phoneNumber));
+}
+
+/** Which of the numbers this request holds. */
+export async function claimsHeld(sql: SqlOrTx, requestId: string, numbers: string[]): Promise<Set<string>> {
+  const rows = await sql<{ phoneNumber: string }[]>`
+    select phone_number from claims where request_id = ${requestId} and phone_number = any(${numbers}::text[])`;
+  return new Set(rows.map((r) => r.phoneNumber));
+}
+
+export async function releaseClaims(sql: SqlOrTx, requestId: string, numbers: string[]): Promise<void> {
+  await sql`delete from claims where request_id = ${requestId} and phone_number = any(${numbers}::text[])`;
+}
+
+/**
+ * The earliest accepted request that still owes something to one of these numbers, other than `requestId` and older than it.
+ * Later requests wait, so that the last one asked for wins.
+ */
+export async function earlierRequestOn(sql: SqlOrTx, requestId: string, numbers: string[]): Promise<string | null> {
+  const [row] = await sql<{ requestId: string }[]>`
+    select i.request_id from items i
+    join requests theirs on theirs.id = i.request_id
+    join requests mine on mine.id = ${requestId}
+    where i.phone_number = any(${numbers}::text[]) and i.status in ('pending', 'in_flight')
+      and theirs.kind <> 'buy' and theirs.seq < mine.seq
+    order by theirs.seq limit 1`;
+  return row?.requestId ?? null;
+}
+
+export async function cancelPending(sql: SqlOrTx, requestId: string, at: Date): Promise<number> {
+  // Only items that no open chunk carries: what is in flight must end by what Telnyx says.
+  const rows = await sql<{ phoneNumber: string | null }[]>`
+    update items i set status = 'cancelled', reason_code = 'cancelled', reason = 'the request was cancelled before this number was sent',
+      updated_at = ${at}
+    where i.request_id = ${requestId} and i.status = 'pending'
+      and not exists (select 1 from chunks c where c.id = i.chunk_id and c.state not in ('settled', 'cancelled'))
+    returning i.phone_number`;
+  await releaseClaims(
+    sql,
+    requestId,
+    rows.flatMap((r) => r.phoneNumber ?? []),
+  );
+  return rows.length;
+}

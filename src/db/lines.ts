@@ -1,0 +1,220 @@
+import type { LineCriteria } from '../domain/request.ts';
+import type { SqlOrTx } from './client.ts';
+import { type Because, insertNumberEvents } from './events.ts';
+import { newLineId } from './ids.ts';
+import { releaseClaims, takeClaims } from './items.ts';
+import type { lines } from './schema/index.ts';
+
+export type Line = typeof lines.$inferSelect;
+
+export async function insertLine(
+  sql: SqlOrTx,
+  l: { requestId: string; position: number; quantity: number; criteria: LineCriteria; at: Date; open: boolean },
+): Promise<string> {
+  const id = newLineId();
+  await sql`
+    insert into lines (id, request_id, position, quantity, criteria, state, next_run_at, created_at, updated_at)
+    values (${id}, ${l.requestId}, ${l.position}, ${l.quantity}, ${JSON.stringify(l.criteria)}::text::jsonb, 'open',
+      ${l.open ? l.at : null}, ${l.at}, ${l.at})`;
+  return id;
+}
+
+export async function getLine(sql: SqlOrTx, id: string): Promise<Line | null> {
+  const [row] = await sql<Line[]>`select * from lines where id = ${id}`;
+  return row ?? null;
+}
+
+export async function linesOfRequest(sql: SqlOrTx, requestId: string): Promise<Line[]> {
+  return sql<Line[]>`select * from lines where request_id = ${requestId} order by position`;
+}
+
+/** One worker fills a line at a time: takes the lease, or `null` while somebody else has it. */
+export async function leaseLine(sql: SqlOrTx, id: string, now: Date, until: Date): Promise<Line | null> {
+  const [row] = await sql<Line[]>`
+    update lines set lease_until = ${until}, next_run_at = ${until}, updated_at = ${now}
+    where id = ${id} and state = 'open' and (lease_until is null or lease_until < ${now})
+    returning *`;
+  return row ?? null;
+}
+
+/**
+ * Gives the lease back and says when the line is due again; `null` when all its numbers are with chunks.
+ */
+export async function releaseLine(
+  sql: SqlOrTx,
+  id: string,
+  next: { at: Date; nextRunAt: Date | null; rung?: number; cursor?: number; done?: boolean },
+): Promise<Line | null> {
+  const [row] = await sql<Line[]>`
+    update lines set lease_until = null, next_run_at = ${next.nextRunAt}, updated_at = ${next.at},
+      rung = coalesce(${next.rung ?? null}::int, rung), cursor = coalesce(${next.cursor ?? null}::int, cursor),
+      state = case when ${next.done ?? false} then 'done' else state end
+    where id = ${id} returning *`;
+  return row ?? null;
+}
+
+/** Makes the line search again under a new job id: slots became free, or the queue lost its job. */
+export async function reopenLine(sql: SqlOrTx, id: string, at: Date): Promise<Line | null> {
+  const [row] = await sql<Line[]>`
+    update lines set state = 'open', next_run_at = ${at}, requeues = requeues + 1, updated_at = ${at}
+    where id = ${id} returning *`;
+  return row ?? null;
+}
+
+export async function overdueLines(sql: SqlOrTx, dueBefore: Date, limit: number): Promise<Line[]> {
+  return sql<Line[]>`
+    select l.* from lines l join requests r on r.id = l.request_id
+    where l.state = 'open' and l.next_run_at < ${dueBefore} and r.status <> 'awaiting_approval'
+    order by l.next_run_at limit ${limit}`;
+}
+
+/** How many slots of the line wait for a number. */
+export async function emptySlots(sql: SqlOrTx, lineId: string): Promise<number> {
+  const [row] = await sql<{ n: number }[]>`
+    select count(*)::int as n from items
+    where line_id = ${lineId} and status = 'pending' and chunk_id is null and phone_number is null`;
+  return row?.n ?? 0;
+}
+
+/** The numbers of an explicit list that no chunk carries yet, with the time of their last search. */
+export async function looseNumbers(sql: SqlOrTx, lineId: string): Promise<{ phoneNumber: string; searchedAt: Date | null }[]> {
+  return sql<{ phoneNumber: string; searchedAt: Date | null }[]>`
+    select phone_number, searched_at from items
+    where line_id = ${lineId} and status = 'pending' and chunk_id is null and phone_number is not null
+    order by phone_number`;
+}
+
+export interface PricedNumber {
+  phoneNumber: string;
+  upfrontCost: string;
+  monthlyCost: string;
+  currency: string;
+}
+
+/** Of `numbers`, those that this line must not try: owned by us, held by a request, or lost by this line before. */
+export async function unusableNumbers(
+  sql: SqlOrTx,
+  lineId: string,
+  requestId: string,
+  numbers: string[],
+): Promise<Map<string, 'ours' | 'claimed' | 'lost'>> {
+  const rows = await sql<{ number: string; why: 'ours' | 'claimed' | 'lost' }[]>`
+    select phone_number as number, 'ours' as why from phone_numbers
+      where phone_number = any(${numbers}::text[]) and state = 'owned'
+    union all
+    select phone_number, 'claimed' from claims where phone_number = any(${numbers}::text[]) and request_id <> ${requestId}
+    union all
+    select phone_number, 'claimed' from items
+      where phone_number = any(${numbers}::text[]) and request_id = ${requestId} and status in ('pending', 'in_flight')
+        and (chunk_id is not null or line_id <> ${lineId})
+    union all
+    select phone_number, 'lost' from line_losses where phone_number = any(${numbers}::text[]) and line_id = ${lineId}`;
+  return new Map(rows.map((r) => [r.number, r.why]));
+}
+
+/** The offers whose numbers this request now holds, and did not hold before. */
+async function claimEach(sql: SqlOrTx, requestId: string, offers: PricedNumber[], at: Date): Promise<PricedNumber[]> {
+  const numbers = offers.map((o) => o.phoneNumber);
+  const got = await takeClaims(sql, requestId, numbers, at);
+  return offers.filter((o) => got.has(o.phoneNumber));
+}
+
+/** Claims numbers for a line, puts them into its free slots with their price, and returns those it got. */
+export async function fillSlots(
+  sql: SqlOrTx,
+  line: { id: string; requestId: string },
+  offers: PricedNumber[],
+  at: Date,
+): Promise<string[]> {
+  const taken = await claimEach(sql, line.requestId, offers, at);
+  const column = (pick: (o: PricedNumber) => string) => taken.map(pick);
+  const rows = await sql<{ phoneNumber: string }[]>`
+    with offers as (
+      select o.*, row_number() over (order by o.ord) as n
+      from unnest(${column((o) => o.phoneNumber)}::text[], ${column((o) => o.upfrontCost)}::text[],
+        ${column((o) => o.monthlyCost)}::text[], ${column((o) => o.currency)}::text[])
+        with ordinality as o(number, upfront, monthly, currency, ord)
+    ), slots as (
+      select id, row_number() over (order by position) as n from items
+      where line_id = ${line.id} and status = 'pending' and phone_number is null
+    )
+    update items i set phone_number = o.number, upfront_cost = o.upfront::numeric, monthly_cost = o.monthly::numeric,
+      currency = o.currency, searched_at = ${at}, updated_at = ${at}
+    from offers o join slots s on s.n = o.n where i.id = s.id
+    returning i.phone_number`;
+  const filled = new Set(rows.map((r) => r.phoneNumber));
+  await releaseClaims(
+    sql,
+    line.requestId,
+    taken.map((o) => o.phoneNumber).filter((n) => !filled.has(n)),
+  );
+  return taken.map((o) => o.phoneNumber).filter((n) => filled.has(n));
+}
+
+/** The same for an explicit list: the numbers are fixed, only claim and price are added. */
+export async function priceListed(
+  sql: SqlOrTx,
+  line: { id: string; requestId: string },
+  offers: PricedNumber[],
+  at: Date,
+): Promise<string[]> {
+  const taken = await claimEach(sql, line.requestId, offers, at);
+  const column = (pick: (o: PricedNumber) => string) => taken.map(pick);
+  await sql`
+    update items i set upfront_cost = o.upfront::numeric, monthly_cost = o.monthly::numeric, currency = o.currency,
+      searched_at = ${at}, updated_at = ${at}
+    from unnest(${column((o) => o.phoneNumber)}::text[], ${column((o) => o.upfrontCost)}::text[],
+      ${column((o) => o.monthlyCost)}::text[], ${column((o) => o.currency)}::text[]) as o(number, upfront, monthly, currency)
+    where i.line_id = ${line.id} and i.phone_number = o.number and i.status = 'pending'`;
+  return taken.map((o) => o.phoneNumber);
+}
+
+/** Puts claimed items into a chunk. */
+export async function assignChunk(sql: SqlOrTx, lineId: string, chunkId: string, numbers: string[], at: Date): Promise<void> {
+  await sql`
+    update items set chunk_id = ${chunkId}, updated_at = ${at}
+    where line_id = ${lineId} and phone_number = any(${numbers}::text[]) and status = 'pending' and chunk_id is null`;
+}
+
+/**
+ * Empties the slots of numbers that are proven not ours and gone, so that the line can look for others. The loss is kept, so
+ * that the line does not try them again, and goes into the history of each number.
+ */
+export async function loseNumbers(
+  sql: SqlOrTx,
+  chunk: { id: string; requestId: string; lineId: string },
+  numbers: string[],
+  because: Because,
+): Promise<void> {
+  if (numbers.length === 0) return;
+  await sql`
+    insert into line_losses (line_id, phone_number, reason, at)
+    select ${chunk.lineId}, n, ${because.cause}, ${because.at} from unnest(${numbers}::text[]) as n
+    on conflict do nothing`;
+  await sql`
+    update items set phone_number = null, chunk_id = null, status = 'pending', upfront_cost = null, monthly_cost = null,
+      currency = null, searched_at = null, updated_at = ${because.at}
+    where chunk_id = ${chunk.id} and phone_number = any(${numbers}::text[]) and status in ('pending', 'in_flight')`;
+  await releaseClaims(sql, chunk.requestId, numbers);
+  await insertNumberEvents(sql, numbers, because, { from: 'claimed', to: 'lost' });
+}
+
+/** Fails what a line still owes: slots, or listed numbers that never made it into a chunk. */
+export async function failUnclaimed(
+  sql: SqlOrTx,
+  line: { id: string; requestId: string },
+  why: { code: string; reason: string; numbers?: string[]; at: Date },
+): Promise<number> {
+  const only = why.numbers ?? null;
+  const rows = await sql<{ phoneNumber: string | null }[]>`
+    update items set status = 'failed', reason_code = ${why.code}, reason = ${why.reason}, updated_at = ${why.at}
+    where line_id = ${line.id} and status = 'pending' and chunk_id is null
+      and (${only}::text[] is null or phone_number = any(${only}::text[]))
+    returning phone_number`;
+  await releaseClaims(
+    sql,
+    line.requestId,
+    rows.flatMap((r) => r.phoneNumber ?? []),
+  );
+  return rows.length;
+}

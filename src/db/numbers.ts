@@ -1,0 +1,179 @@
+import type { NumberSettings } from '../domain/step.ts';
+import type { SqlOrTx } from './client.ts';
+import type { Because } from './events.ts';
+import type { phoneNumbers } from './schema/index.ts';
+
+export type PhoneNumber = typeof phoneNumbers.$inferSelect;
+
+/**
+ * Appends one event for each row that `changed` (a CTE with all columns) differs in from `before` (the same rows locked
+ * earlier): old and new value of every field. So no inventory row changes without a trace.
+ */
+export const noteChanges = (sql: SqlOrTx, because: Because) => sql`
+  insert into events (at, subject, subject_id, from_state, to_state, cause, request_id, chunk_id, run_id, actor, detail)
+  select ${because.at}, 'number', c.phone_number, b.state, c.state, ${because.cause}, ${because.requestId ?? null},
+    ${because.chunkId ?? null}, ${because.runId ?? null}, ${because.actor ?? null}, d.detail
+  from changed c left join before b using (phone_number)
+  cross join lateral (
+    select jsonb_object_agg(n.key, jsonb_build_array(o.value, n.value)) as detail
+    from jsonb_each(to_jsonb(c)) n left join jsonb_each(to_jsonb(b)) o using (key)
+    where n.value is distinct from o.value and n.value is distinct from case when b.phone_number is null then 'null'::jsonb end
+      and n.key not in ('updated_at', 'last_seen_at', 'created_at')
+  ) d
+  where d.detail is not null`;
+
+export interface BoughtNumber {
+  phoneNumber: string;
+  telnyxId: string | null;
+  status: string;
+}
+
+/** Enters numbers that a buy obtained, with the price kept from the search and what the order attached. */
+export async function enterBought(
+  sql: SqlOrTx,
+  chunk: { id: string; requestId: string },
+  numbers: BoughtNumber[],
+  attached: { connectionId?: string; messagingProfileId?: string; billingGroupId?: string },
+  because: Because,
+): Promise<void> {
+  if (numbers.length === 0) return;
+  await sql`
+    with bought as (
+      select n.*, i.upfront_cost, i.monthly_cost, i.currency
+      from unnest(${numbers.map((n) => n.phoneNumber)}::text[], ${numbers.map((n) => n.telnyxId)}::text[],
+        ${numbers.map((n) => n.status)}::text[]) as n(number, telnyx_id, status)
+      left join items i on i.chunk_id = ${chunk.id} and i.phone_number = n.number
+    ), before as (
+      select * from phone_numbers where phone_number in (select number from bought) order by phone_number for update
+    ), changed as (
+      insert into phone_numbers (phone_number, telnyx_id, state, status, connection_id, messaging_profile_id, billing_group_id,
+        upfront_cost, monthly_cost, currency, bought_by, purchased_at, created_at, updated_at)
+      select number, telnyx_id, 'owned', status, ${attached.connectionId ?? null}, ${attached.messagingProfileId ?? null},
+        ${attached.billingGroupId ?? null}, upfront_cost, monthly_cost, currency, ${chunk.requestId}, ${because.at},
+        ${because.at}, ${because.at}
+      from bought order by number
+      on conflict (phone_number) do update set telnyx_id = coalesce(excluded.telnyx_id, phone_numbers.telnyx_id), state = 'owned',
+        status = excluded.status, connection_id = coalesce(excluded.connection_id, phone_numbers.connection_id),
+        messaging_profile_id = coalesce(excluded.messaging_profile_id, phone_numbers.messaging_profile_id),
+        billing_group_id = coalesce(excluded.billing_group_id, phone_numbers.billing_group_id),
+        upfront_cost = coalesce(excluded.upfront_cost, phone_numbers.upfront_cost),
+        monthly_cost = coalesce(excluded.monthly_cost, phone_numbers.monthly_cost),
+        currency = coalesce(excluded.currency, phone_numbers.currency), bought_by = excluded.bought_by,
+        tags = case when phone_numbers.state = 'owned' then phone_numbers.tags else '{}'::text[] end,
+        purchased_at = excluded.purchased_at, updated_at = excluded.updated_at
+      returning *
+    )
+    ${noteChanges(sql, because)}`;
+}
+
+/** Notes that Telnyx took over these settings for these numbers. */
+export async function noteSettings(sql: SqlOrTx, numbers: string[], settings: NumberSettings, because: Because): Promise<void> {
+  const set = {
+    ...(settings.tags !== undefined && { tags: settings.tags }),
+    ...(settings.connection_id !== undefined && { connectionId: settings.connection_id }),
+    ...(settings.billing_group_id !== undefined && { billingGroupId: settings.billing_group_id }),
+    ...(settings.customer_reference !== undefined && { customerReference: settings.customer_reference }),
+    ...(settings.external_pin !== undefined && { externalPin: settings.external_pin }),
+    ...(settings.hd_voice_enabled !== undefined && { hdVoiceEnabled: settings.hd_voice_enabled }),
+    ...(settings.deletion_lock_enabled !== undefined && { deletionLockEnabled: settings.deletion_lock_enabled }),
+  };
+  await changeNumbers(sql, numbers, set, because);
+}
+
+type Changeable = Partial<Omit<PhoneNumber, 'phoneNumber' | 'createdAt' | 'updatedAt'>>;
+
+/** Changes the same fields of many inventory rows, with an event each. */
+export async function changeNumbers(sql: SqlOrTx, numbers: string[], set: Changeable, because: Because): Promise<void> {
+  if (numbers.length === 0) return;
+  // A fragment of its own: the driver's helper guesses its form from the first keyword before it.
+  const changed = sql`
+    update phone_numbers p set ${sql({ ...set, updatedAt: because.at })}
+    from before b where p.phone_number = b.phone_number
+    returning p.*`;
+  await sql`
+    with before as (
+      select * from phone_numbers where phone_number = any(${numbers}::text[]) order by phone_number for update
+    ), changed as (${changed})
+    ${noteChanges(sql, because)}`;
+}
+
+/** Marks numbers as given back; those that the inventory never knew are left alone. */
+export async function markReleased(sql: SqlOrTx, numbers: string[], because: Because): Promise<void> {
+  await changeNumbers(sql, numbers, { state: 'released', status: 'deleted' }, because);
+}
+
+export async function getNumber(sql: SqlOrTx, phoneNumber: string): Promise<PhoneNumber | null> {
+  const [row] = await sql<PhoneNumber[]>`select * from phone_numbers where phone_number = ${phoneNumber}`;
+  return row ?? null;
+}
+
+export async function getNumbers(sql: SqlOrTx, numbers: string[]): Promise<Map<string, PhoneNumber>> {
+  const rows = await sql<PhoneNumber[]>`select * from phone_numbers where phone_number = any(${numbers}::text[])`;
+  return new Map(rows.map((r) => [r.phoneNumber, r]));
+}
+
+/** What the inventory can be filtered by. */
+export const INVENTORY_FILTERS = [
+  'tag',
+  'connection_id',
+  'billing_group_id',
+  'messaging_profile_id',
+  'customer_reference',
+  'country_code',
+  'phone_number_type',
+  'status',
+  'state',
+  'national_destination_code',
+  'bought_by',
+] as const;
+export type InventoryFilter = Partial<Record<(typeof INVENTORY_FILTERS)[number], string>>;
+
+/** The rows of the inventory that match; only owned ones unless the filter names a state. */
+const matching = (sql: SqlOrTx, f: InventoryFilter) => sql`
+  state = ${f.state ?? 'owned'}
+  and (${f.tag ?? null}::text is null or tags @> array[${f.tag ?? null}::text])
+  and (${f.connection_id ?? null}::text is null or connection_id = ${f.connection_id ?? null})
+  and (${f.billing_group_id ?? null}::text is null or billing_group_id = ${f.billing_group_id ?? null})
+  and (${f.messaging_profile_id ?? null}::text is null or messaging_profile_id = ${f.messaging_profile_id ?? null})
+  and (${f.customer_reference ?? null}::text is null or customer_reference = ${f.customer_reference ?? null})
+  and (${f.country_code ?? null}::text is null or country_code = ${f.country_code ?? null})
+  and (${f.phone_number_type ?? null}::text is null or phone_number_type = ${f.phone_number_type ?? null})
+  and (${f.status ?? null}::text is null or status = ${f.status ?? null})
+  and (${f.bought_by ?? null}::text is null or bought_by = ${f.bought_by ?? null})
+  and (${f.national_destination_code ?? null}::text is null
+    or phone_number like '+1' || ${f.national_destination_code ?? null} || '%')`;
+
+/** Page of the inventory, by number; `after` is the last number of the page before. */
+export async function listInventory(
+  sql: SqlOrTx,
+  filter: InventoryFilter,
+  limit: number,
+  after: string | null,
+): Promise<PhoneNumber[]> {
+  return sql<PhoneNumber[]>`
+    select * from phone_numbers
+    where ${matching(sql, filter)} and (${after}::text is null or phone_number > ${after})
+    order by phone_number limit ${limit}`;
+}
+
+/** Streams the numbers that match, in order, without holding them. Needs a transaction or pool with cursors. */
+export async function* streamInventory(sql: SqlOrTx, filter: InventoryFilter): AsyncGenerator<string> {
+  const cursor = sql<{ phoneNumber: string }[]>`
+    select phone_number from phone_numbers where ${matching(sql, filter)} order by phone_number`.cursor(2_000);
+  for await (const rows of cursor) for (const row of rows) yield row.phoneNumber;
+}
+
+export async function countOwned(sql: SqlOrTx): Promise<number> {
+  const [row] = await sql<{ n: number }[]>`select count(*)::int as n from phone_numbers where state = 'owned'`;
+  return row?.n ?? 0;
+}
+
+/** How many owned numbers share each prefix of `length` characters, for the prefixes of `numbers`. */
+export async function countByPrefix(sql: SqlOrTx, numbers: string[], length: number): Promise<Map<string, number>> {
+  const prefixes = [...new Set(numbers.map((n) => n.slice(0, length)))];
+  const rows = await sql<{ prefix: string; n: number }[]>`
+    select left(phone_number, ${length}) as prefix, count(*)::int as n from phone_numbers
+    where state = 'owned' and left(phone_number, ${length}) = any(${prefixes}::text[]) group by 1`;
+  const known = new Map(rows.map((r) => [r.prefix, r.n]));
+  return new Map(prefixes.map((p) => [p, known.get(p) ?? 1]));
+}

@@ -1,0 +1,132 @@
+import { type ItemCounts, type RequestStatus, requestStatus } from '../domain/request.ts';
+import { countChunks } from './chunks.ts';
+import type { SqlOrTx } from './client.ts';
+import { insertEvent } from './events.ts';
+import { type Costs, committedCost, countItems } from './items.ts';
+import type { requests } from './schema/index.ts';
+
+export type Request = typeof requests.$inferSelect;
+export type NewRequest = Omit<Request, 'seq' | 'updatedAt' | 'finishedAt' | 'cancelRequestedAt' | 'errorCode' | 'error'>;
+
+/** Stores a request; `null` when its idempotency key is already there. */
+export async function insertRequest(sql: SqlOrTx, r: NewRequest): Promise<Request | null> {
+  const [row] = await sql<Request[]>`
+    insert into requests (id, kind, status, label, body, steps, asked, max_upfront_cost, max_monthly_cost, idempotency_key,
+      body_hash, filed_by, created_at, updated_at)
+    values (${r.id}, ${r.kind}, ${r.status}, ${r.label}, ${JSON.stringify(r.body)}::text::jsonb,
+      ${JSON.stringify(r.steps)}::text::jsonb, ${r.asked}, ${r.maxUpfrontCost}, ${r.maxMonthlyCost}, ${r.idempotencyKey},
+      ${r.bodyHash}, ${r.filedBy}, ${r.createdAt}, ${r.createdAt})
+    on conflict (idempotency_key) do nothing
+    returning *`;
+  return row ?? null;
+}
+
+export async function getRequest(sql: SqlOrTx, id: string): Promise<Request | null> {
+  const [row] = await sql<Request[]>`select * from requests where id = ${id}`;
+  return row ?? null;
+}
+
+export async function requestByIdempotencyKey(sql: SqlOrTx, key: string): Promise<Request | null> {
+  const [row] = await sql<Request[]>`select * from requests where idempotency_key = ${key}`;
+  return row ?? null;
+}
+
+/**
+ * Locks the row: budget checks, settlements and cancels of one request happen one after the other. Always the first lock of a
+ * transaction, before chunks and items, so that two never wait for each other; and one that a foreign key's share lock does
+ * not meet.
+ */
+export async function lockRequest(sql: SqlOrTx, id: string): Promise<Request | null> {
+  const [row] = await sql<Request[]>`select * from requests where id = ${id} for no key update`;
+  return row ?? null;
+}
+
+export interface RequestFigures {
+  counts: ItemCounts;
+  chunks: { total: number; settled: number };
+  cost: Costs;
+}
+
+/** Counts, chunks and cost of a request, always computed from the rows. */
+export async function requestFigures(sql: SqlOrTx, id: string): Promise<RequestFigures> {
+  const [counts, byState, cost] = await Promise.all([countItems(sql, id), countChunks(sql, id), committedCost(sql, id)]);
+  const total = Object.values(byState).reduce((sum, n) => sum + n, 0);
+  return { counts, chunks: { total, settled: (byState.settled ?? 0) + (byState.cancelled ?? 0) }, cost };
+}
+
+/**
+ * Brings the status in line with items and chunks, and ends the request when nothing is open. Returns the row when the status
+ * changed. Call it after every settlement; calling it once more is harmless.
+ */
+export async function refreshRequest(sql: SqlOrTx, id: string, at: Date): Promise<Request | null> {
+  const request = await lockRequest(sql, id);
+  if (request === null || request.finishedAt !== null) return null;
+  const counts = await countItems(sql, id);
+  const open = await countChunks(sql, id);
+  const [searching] = await sql<{ n: number }[]>`
+    select count(*)::int as n from lines l
+    where l.request_id = ${id} and l.state = 'open'
+      and exists (select 1 from items i where i.line_id = l.id and i.status = 'pending' and i.chunk_id is null)`;
+  const status = requestStatus({
+    counts,
+    cancelRequested: request.cancelRequestedAt !== null,
+    awaitingApproval: request.status === 'awaiting_approval' && request.cancelRequestedAt === null,
+    openChunks: {
+      needsAttention: open.needs_attention ?? 0,
+      waiting: open.waiting ?? 0,
+      other: (open.planned ?? 0) + (open.submitting ?? 0) + (open.submitted ?? 0) + (open.ambiguous ?? 0),
+    },
+    searchingLines: searching?.n ?? 0,
+  });
+  return setStatus(sql, request, status, counts.pending + counts.in_flight === 0, at);
+}
+
+async function setStatus(
+  sql: SqlOrTx,
+  request: Request,
+  status: RequestStatus,
+  ended: boolean,
+  at: Date,
+): Promise<Request | null> {
+  if (status === request.status && !ended) return null;
+  const [row] = await sql<Request[]>`
+    update requests set status = ${status}, finished_at = ${ended ? at : null}, updated_at = ${at},
+      error_code = case when ${status !== 'awaiting_approval'} then null else error_code end,
+      error = case when ${status !== 'awaiting_approval'} then null else error end
+    where id = ${request.id} and finished_at is null returning *`;
+  if (row === undefined) return null;
+  await insertEvent(sql, {
+    subject: 'request',
+    subjectId: request.id,
+    requestId: request.id,
+    from: request.status,
+    to: status,
+    cause: ended ? 'ended' : 'progress',
+    at,
+  });
+  if (ended) await sql`delete from claims where request_id = ${request.id}`;
+  return row;
+}
+
+/** Tells people what an open request waits for; it is forgotten when the status changes. */
+export async function noteTrouble(sql: SqlOrTx, id: string, code: string, text: string): Promise<void> {
+  await sql`update requests set error_code = ${code}, error = ${text} where id = ${id} and finished_at is null`;
+}
+
+/** Notes that the user wants the request cancelled. `null` when it has ended already. */
+export async function requestCancel(sql: SqlOrTx, id: string, at: Date): Promise<Request | null> {
+  const [row] = await sql<Request[]>`
+    update requests set cancel_requested_at = coalesce(cancel_requested_at, ${at}), updated_at = ${at}
+    where id = ${id} and finished_at is null returning *`;
+  return row ?? null;
+}
+
+/** Requests without open items that nobody ended yet, for the sweep. */
+export async function endableRequests(sql: SqlOrTx, limit: number): Promise<string[]> {
+  const rows = await sql<{ id: string }[]>`
+    select r.id from requests r
+    where r.finished_at is null
+      and not exists (select 1 from items i where i.request_id = r.id and i.status in ('pending', 'in_flight'))
+    order by r.seq limit ${limit}`;
+  return rows.map((r) => r.id);
+}

@@ -1,0 +1,69 @@
+import type { RunCounts } from '../domain/reconciliation.ts';
+import type { SqlOrTx } from './client.ts';
+import type { drift, runs } from './schema/index.ts';
+
+export type Run = typeof runs.$inferSelect;
+export type Drift = typeof drift.$inferSelect;
+
+export async function insertRun(
+  sql: SqlOrTx,
+  r: { id: string; trigger: Run['trigger']; repair: boolean; at: Date },
+): Promise<Run> {
+  const [row] = await sql<Run[]>`
+    insert into reconciliation_runs (id, status, trigger, repair, created_at)
+    values (${r.id}, 'queued', ${r.trigger}, ${r.repair}, ${r.at}) returning *`;
+  if (row === undefined) throw new Error('a reconciliation run was not inserted');
+  return row;
+}
+
+export async function getRun(sql: SqlOrTx, id: string): Promise<Run | null> {
+  const [row] = await sql<Run[]>`select * from reconciliation_runs where id = ${id}`;
+  return row ?? null;
+}
+
+/** Runs, newest first; ids sort by time, so they serve as the key of a page. */
+export async function listRuns(sql: SqlOrTx, limit: number, before: string | null): Promise<Run[]> {
+  return sql<Run[]>`
+    select * from reconciliation_runs where (${before}::text is null or id < ${before}) order by id desc limit ${limit}`;
+}
+
+/** Takes the run for one worker; `null` while another has it or when it has ended. */
+export async function leaseRun(sql: SqlOrTx, id: string, now: Date, until: Date): Promise<Run | null> {
+  const [row] = await sql<Run[]>`
+    update reconciliation_runs set status = 'running', started_at = coalesce(started_at, ${now}), lease_until = ${until}
+    where id = ${id} and status in ('queued', 'running') and (lease_until is null or lease_until < ${now})
+    returning *`;
+  return row ?? null;
+}
+
+export async function extendRunLease(sql: SqlOrTx, id: string, until: Date): Promise<void> {
+  await sql`update reconciliation_runs set lease_until = ${until} where id = ${id} and status = 'running'`;
+}
+
+export async function finishRun(
+  sql: SqlOrTx,
+  id: string,
+  end: { status: 'completed' | 'incomplete' | 'failed'; counts: RunCounts | null; error: string | null; at: Date },
+): Promise<void> {
+  await sql`
+    update reconciliation_runs set status = ${end.status}, counts = ${JSON.stringify(end.counts)}::text::jsonb,
+      error = ${end.error}, finished_at = ${end.at}, lease_until = null
+    where id = ${id} and status = 'running'`;
+}
+
+/**
+ * Runs whose worker is gone or whose job was lost. Their lease ends just now instead of being emptied: should the new job be
+ * lost as well, they are overdue once more.
+ */
+export async function overdueRuns(sql: SqlOrTx, dueBefore: Date, justNow: Date): Promise<Run[]> {
+  return sql<Run[]>`
+    update reconciliation_runs set generation = generation + 1, lease_until = ${justNow}
+    where (status = 'running' and coalesce(lease_until, started_at, created_at) < ${dueBefore})
+      or (status = 'queued' and greatest(created_at, coalesce(lease_until, created_at)) < ${dueBefore})
+    returning *`;
+}
+
+export async function listDrift(sql: SqlOrTx, runId: string, limit: number, after: number | null): Promise<Drift[]> {
+  return sql<Drift[]>`
+    select * from drift where run_id = ${runId} and (${after}::bigint is null or id > ${after}) order by id limit ${limit}`;
+}

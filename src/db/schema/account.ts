@@ -1,0 +1,19 @@
+import { boolean, integer, jsonb, pgTable, text } from 'drizzle-orm/pg-core';
+import { moment, money } from './columns.ts';
+
+/** One row: the gate that stops all spending while the account is broken, and the last balance seen. */
+export const account = pgTable('account', {
+  id: integer('id').primaryKey(),
+  gateOpen: boolean('gate_open').notNull().default(true),
+  reasonCode: text('reason_code'),
+  reason: text('reason'),
+  closedAt: moment('closed_at'),
+  probeAt: moment('probe_at'),
+  balance: money('balance'),
+  availableCredit: money('available_credit'),
+  currency: text('currency'),
+  balanceAt: moment('balance_at'),
+  /** What the limiter of each endpoint family has learned, for people. */
+  limits: jsonb('limits').$type<Record<string, unknown>[]>(),
+  limitsAt: moment('limits_at'),
+});

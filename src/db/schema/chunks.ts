@@ -1,0 +1,61 @@
+import { sql } from 'drizzle-orm';
+import { boolean, index, integer, jsonb, pgTable, text, uniqueIndex } from 'drizzle-orm/pg-core';
+import type { ChunkState } from '../../domain/chunk.ts';
+import type { Step, StepKind } from '../../domain/step.ts';
+import type { Evidence } from '../../domain/submission.ts';
+import { moment } from './columns.ts';
+import { lines } from './lines.ts';
+import { requests } from './requests.ts';
+
+/** What one mutating Telnyx call carries: the exact numbers and settings, committed before the call leaves. */
+export const chunks = pgTable(
+  'chunks',
+  {
+    id: text('id').primaryKey(),
+    requestId: text('request_id')
+      .notNull()
+      .references(() => requests.id),
+    lineId: text('line_id').references(() => lines.id),
+    position: integer('position').notNull(),
+    kind: text('kind').$type<StepKind>().notNull(),
+    state: text('state').$type<ChunkState>().notNull(),
+    numbers: text('numbers').array().notNull(),
+    step: jsonb('step').$type<Step>().notNull(),
+    /** Steps still owed to these numbers when this one has succeeded. */
+    nextSteps: jsonb('next_steps').$type<Step[]>().notNull(),
+    customerReference: text('customer_reference').notNull(),
+    /** Number order, batch job or messaging bulk update at Telnyx. */
+    telnyxId: text('telnyx_id'),
+    /** How often a submission left; a refusal that passes by itself does not count. */
+    attempt: integer('attempt').notNull().default(0),
+    /** Rises with every move: the compare-and-set. */
+    generation: integer('generation').notNull().default(0),
+    /** Rises when the queue lost or finished the job of an open chunk: part of the job id. */
+    requeues: integer('requeues').notNull().default(0),
+    /** Who may finish the submission: a new token with each claim. */
+    leaseToken: text('lease_token'),
+    leaseUntil: moment('lease_until'),
+    nextRunAt: moment('next_run_at'),
+    submittingAt: moment('submitting_at'),
+    submittedAt: moment('submitted_at'),
+    ambiguousAt: moment('ambiguous_at'),
+    settledAt: moment('settled_at'),
+    polls: integer('polls').notNull().default(0),
+    /** True while Telnyx waits for paperwork; with its deadline. */
+    waiting: boolean('waiting').notNull().default(false),
+    deadline: moment('deadline'),
+    /** What the looks after an unknown outcome saw. */
+    evidence: jsonb('evidence').$type<Evidence>(),
+    errorCode: text('error_code'),
+    error: text('error'),
+    createdAt: moment('created_at').notNull(),
+    updatedAt: moment('updated_at').notNull(),
+  },
+  (t) => [
+    uniqueIndex('chunks_customer_reference').on(t.customerReference),
+    index('chunks_request').on(t.requestId, t.position),
+    index('chunks_due').on(t.nextRunAt).where(sql`${t.state} not in ('settled', 'cancelled')`),
+    index('chunks_telnyx').on(t.telnyxId),
+    index('chunks_numbers').using('gin', t.numbers).where(sql`${t.kind} = 'order'`),
+  ],
+);

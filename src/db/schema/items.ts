@@ -1,0 +1,55 @@
+import { sql } from 'drizzle-orm';
+import { bigserial, index, integer, pgTable, text } from 'drizzle-orm/pg-core';
+import type { ItemStatus } from '../../domain/request.ts';
+import { chunks } from './chunks.ts';
+import { moment, money } from './columns.ts';
+import { lines } from './lines.ts';
+import { requests } from './requests.ts';
+
+/**
+ * One number owed to a request. A buy by criteria starts with empty slots (`phoneNumber` null) that searches fill; so the
+ * items of a request always add up to what was asked.
+ */
+export const items = pgTable(
+  'items',
+  {
+    id: bigserial('id', { mode: 'number' }).primaryKey(),
+    requestId: text('request_id')
+      .notNull()
+      .references(() => requests.id),
+    lineId: text('line_id').references(() => lines.id),
+    position: integer('position').notNull(),
+    phoneNumber: text('phone_number'),
+    status: text('status').$type<ItemStatus>().notNull(),
+    reasonCode: text('reason_code'),
+    reason: text('reason'),
+    chunkId: text('chunk_id').references(() => chunks.id),
+    telnyxId: text('telnyx_id'),
+    upfrontCost: money('upfront_cost'),
+    monthlyCost: money('monthly_cost'),
+    currency: text('currency'),
+    searchedAt: moment('searched_at'),
+    /** When the order delivered the number: from then on it is paid for, whatever becomes of later steps. */
+    boughtAt: moment('bought_at'),
+    updatedAt: moment('updated_at').notNull(),
+  },
+  (t) => [
+    index('items_request_status').on(t.requestId, t.status),
+    index('items_chunk').on(t.chunkId),
+    index('items_line_open').on(t.lineId).where(sql`${t.status} = 'pending'`),
+    index('items_number_open').on(t.phoneNumber).where(sql`${t.status} in ('pending', 'in_flight')`),
+  ],
+);
+
+/** A number held by one open buy, or by one open update or delete chunk. The primary key is the whole mechanism. */
+export const claims = pgTable(
+  'claims',
+  {
+    phoneNumber: text('phone_number').primaryKey(),
+    requestId: text('request_id')
+      .notNull()
+      .references(() => requests.id),
+    claimedAt: moment('claimed_at').notNull(),
+  },
+  (t) => [index('claims_request').on(t.requestId)],
+);

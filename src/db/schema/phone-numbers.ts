@@ -1,0 +1,46 @@
+import { sql } from 'drizzle-orm';
+import { boolean, index, pgTable, text } from 'drizzle-orm/pg-core';
+import { moment, money } from './columns.ts';
+
+/** Our record of the numbers of the account. Rows are never deleted: a released number keeps its history. */
+export const phoneNumbers = pgTable(
+  'phone_numbers',
+  {
+    phoneNumber: text('phone_number').primaryKey(),
+    /** A decimal string beyond 2^53: always text. */
+    telnyxId: text('telnyx_id'),
+    /** Ours (`owned`), given back by us (`released`), or gone without our doing (`missing`). */
+    state: text('state').$type<'owned' | 'released' | 'missing'>().notNull(),
+    /** The status that Telnyx shows, hyphenated. */
+    status: text('status'),
+    phoneNumberType: text('phone_number_type'),
+    countryCode: text('country_code'),
+    connectionId: text('connection_id'),
+    messagingProfileId: text('messaging_profile_id'),
+    billingGroupId: text('billing_group_id'),
+    customerReference: text('customer_reference'),
+    tags: text('tags').array().notNull().default(sql`'{}'::text[]`),
+    deletionLockEnabled: boolean('deletion_lock_enabled'),
+    emergencyEnabled: boolean('emergency_enabled'),
+    emergencyStatus: text('emergency_status'),
+    emergencyAddressId: text('emergency_address_id'),
+    externalPin: text('external_pin'),
+    hdVoiceEnabled: boolean('hd_voice_enabled'),
+    upfrontCost: money('upfront_cost'),
+    monthlyCost: money('monthly_cost'),
+    currency: text('currency'),
+    /** The request that bought it, when one did. */
+    boughtBy: text('bought_by'),
+    /** Delivered by Telnyx beyond what its request asked: reported, never released by itself. */
+    surplus: boolean('surplus').notNull().default(false),
+    purchasedAt: moment('purchased_at'),
+    lastSeenAt: moment('last_seen_at'),
+    createdAt: moment('created_at').notNull(),
+    updatedAt: moment('updated_at').notNull(),
+  },
+  (t) => [
+    index('phone_numbers_tags').using('gin', t.tags),
+    index('phone_numbers_connection').on(t.connectionId),
+    index('phone_numbers_state').on(t.state),
+  ],
+);

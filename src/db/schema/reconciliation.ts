@@ -1,0 +1,65 @@
+import { bigserial, boolean, index, integer, jsonb, pgTable, text } from 'drizzle-orm/pg-core';
+import type { DriftKind, RunCounts } from '../../domain/reconciliation.ts';
+import { moment } from './columns.ts';
+
+/** One reconciliation of the inventory with the account. */
+export const runs = pgTable('reconciliation_runs', {
+  id: text('id').primaryKey(),
+  status: text('status').$type<'queued' | 'running' | 'completed' | 'incomplete' | 'failed'>().notNull(),
+  trigger: text('trigger').$type<'nightly' | 'manual'>().notNull(),
+  /** File a repair request for changed fields when done. */
+  repair: boolean('repair').notNull().default(false),
+  generation: integer('generation').notNull().default(0),
+  counts: jsonb('counts').$type<RunCounts>(),
+  error: text('error'),
+  leaseUntil: moment('lease_until'),
+  createdAt: moment('created_at').notNull(),
+  startedAt: moment('started_at'),
+  finishedAt: moment('finished_at'),
+});
+
+/** A difference that a run found: which number, which field, ours and theirs. */
+export const drift = pgTable(
+  'drift',
+  {
+    id: bigserial('id', { mode: 'number' }).primaryKey(),
+    runId: text('run_id')
+      .notNull()
+      .references(() => runs.id),
+    kind: text('kind').$type<DriftKind>().notNull(),
+    phoneNumber: text('phone_number').notNull(),
+    field: text('field'),
+    ours: text('ours'),
+    theirs: text('theirs'),
+    requestId: text('request_id'),
+  },
+  (t) => [index('drift_run').on(t.runId, t.id), index('drift_number').on(t.phoneNumber)],
+);
+
+/** What the walk of one run saw. Unlogged: a crash loses it and the run starts again. */
+export const sightings = pgTable(
+  'sightings',
+  {
+    runId: text('run_id').notNull(),
+    phoneNumber: text('phone_number').notNull(),
+    telnyxId: text('telnyx_id').notNull(),
+    status: text('status').notNull(),
+    phoneNumberType: text('phone_number_type'),
+    countryCode: text('country_code'),
+    connectionId: text('connection_id'),
+    messagingProfileId: text('messaging_profile_id'),
+    /** False when the account did not show the profile (`UNAVAILABLE`): then it is not compared. */
+    messagingShown: boolean('messaging_shown').notNull(),
+    billingGroupId: text('billing_group_id'),
+    customerReference: text('customer_reference'),
+    tags: text('tags').array().notNull(),
+    deletionLockEnabled: boolean('deletion_lock_enabled'),
+    emergencyEnabled: boolean('emergency_enabled'),
+    emergencyStatus: text('emergency_status'),
+    emergencyAddressId: text('emergency_address_id'),
+    externalPin: text('external_pin'),
+    hdVoiceEnabled: boolean('hd_voice_enabled'),
+    purchasedAt: moment('purchased_at'),
+  },
+  (t) => [index('sightings_run').on(t.runId, t.phoneNumber)],
+);

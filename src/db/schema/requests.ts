@@ -1,0 +1,39 @@
+import { sql } from 'drizzle-orm';
+import { bigserial, index, integer, jsonb, pgTable, text, uniqueIndex } from 'drizzle-orm/pg-core';
+import type { RequestKind, RequestStatus } from '../../domain/request.ts';
+import type { Step } from '../../domain/step.ts';
+import { moment, money } from './columns.ts';
+
+/** What a user asked for: a promise about `asked` numbers. */
+export const requests = pgTable(
+  'requests',
+  {
+    id: text('id').primaryKey(),
+    /** Order of acceptance: a number that two requests name is changed in this order. */
+    seq: bigserial('seq', { mode: 'number' }).notNull(),
+    kind: text('kind').$type<RequestKind>().notNull(),
+    status: text('status').$type<RequestStatus>().notNull(),
+    label: text('label'),
+    /** The accepted body, for people; the work is in steps, lines and items. */
+    body: jsonb('body').$type<Record<string, unknown>>().notNull(),
+    steps: jsonb('steps').$type<Step[]>().notNull(),
+    asked: integer('asked').notNull(),
+    maxUpfrontCost: money('max_upfront_cost'),
+    maxMonthlyCost: money('max_monthly_cost'),
+    idempotencyKey: text('idempotency_key'),
+    bodyHash: text('body_hash').notNull(),
+    errorCode: text('error_code'),
+    error: text('error'),
+    /** The request or run that filed this one, such as a repair. */
+    filedBy: text('filed_by'),
+    cancelRequestedAt: moment('cancel_requested_at'),
+    createdAt: moment('created_at').notNull(),
+    updatedAt: moment('updated_at').notNull(),
+    finishedAt: moment('finished_at'),
+  },
+  (t) => [
+    uniqueIndex('requests_idempotency_key').on(t.idempotencyKey),
+    index('requests_open').on(t.seq).where(sql`${t.finishedAt} is null`),
+    index('requests_created').on(t.createdAt),
+  ],
+);

@@ -1,0 +1,17 @@
+import { index, pgTable, text } from 'drizzle-orm/pg-core';
+import { moment } from './columns.ts';
+
+/** Verified webhook events, once each by Telnyx's event id. They only wake polls, so no payload is kept. */
+export const webhookEvents = pgTable(
+  'webhook_events',
+  {
+    id: text('id').primaryKey(),
+    eventType: text('event_type').notNull(),
+    orderId: text('order_id'),
+    occurredAt: moment('occurred_at'),
+    receivedAt: moment('received_at').notNull(),
+    appliedAt: moment('applied_at'),
+    outcome: text('outcome'),
+  },
+  (t) => [index('webhook_events_received').on(t.receivedAt)],
+);
