@@ -1,0 +1,87 @@
+import type { Redis } from 'ioredis';
+import type { TelnyxGateway } from './gateway.ts';
+import { deleteNumbers, getJob, getMessagingUpdate, listJobs, updateEmergency, updateMessaging, updateNumbers } from './jobs.ts';
+import { balance, listNumbers, verifyOwnership } from './numbers.ts';
+import { cancelOrder, createOrder, findOrders, getOrder, paperwork, reserve } from './orders.ts';
+import { createRateLimiter, type LimiterLog, type RateLimiter } from './rate-limit.ts';
+import { search } from './search.ts';
+import { type CallInfo, createTransport, type Deadlines, requireKey, type Transport } from './transport.ts';
+
+/** Longest a call may take once it was let go, body included, in milliseconds. All are below the lease of a claimed call. */
+export const DEFAULT_DEADLINES: Readonly<Deadlines> = {
+  reads: 20_000,
+  search: 30_000,
+  orders: 45_000,
+  jobs: 30_000,
+  messaging: 30_000,
+  ownership: 20_000,
+  reservations: 30_000,
+};
+
+const TELNYX_URL = 'https://api.telnyx.com/v2';
+
+export interface TelnyxGatewayOptions {
+  apiKey: string | undefined;
+  /** Must carry the version, such as `/v2`. */
+  baseURL?: string | undefined;
+  /** Requests a second to start with, per family; see `DEFAULT_RATES`. */
+  rates?: Readonly<Record<string, number>>;
+  /** Shares the pace with all processes on the same Redis; `null` or nothing keeps it to this process. */
+  redis?: Redis | null;
+  keyPrefix?: string;
+  log?: LimiterLog;
+  deadlines?: Partial<Deadlines>;
+  /** Longest wait for a turn, in milliseconds; wait and deadline together must fit into the lease of a claimed call. */
+  maxWaitMs?: number;
+  /** Told of every call that was made; what it throws is dropped. */
+  onCall?: (info: CallInfo) => void;
+}
+
+/**
+ * Telnyx behind the product's own interface.
+ * @throws ProvisioningError `bad_key` (account) when the key is missing; the SDK itself would notice at the first call only.
+ */
+export function createTelnyxGateway(options: TelnyxGatewayOptions): TelnyxGateway {
+  const apiKey = requireKey(options.apiKey);
+  const { rates, redis = null, keyPrefix, log, maxWaitMs, onCall } = options;
+  const limiter = createRateLimiter({
+    redis,
+    ...(rates === undefined ? {} : { rates }),
+    ...(keyPrefix === undefined ? {} : { keyPrefix }),
+    ...(log === undefined ? {} : { log }),
+    ...(maxWaitMs === undefined ? {} : { maxWaitMs }),
+  });
+  const transport = createTransport({
+    apiKey,
+    baseURL: options.baseURL ?? TELNYX_URL,
+    limiter,
+    deadlines: { ...DEFAULT_DEADLINES, ...options.deadlines },
+    onCall: onCall ?? (() => undefined),
+  });
+  return gatewayOn(transport, limiter);
+}
+
+/** The product's interface on a transport; the random walk has one without pacing. */
+export function gatewayOn(transport: Transport, limiter: Pick<RateLimiter, 'limits' | 'close'>): TelnyxGateway {
+  return {
+    search: (criteria) => search(transport, criteria),
+    reserve: (numbers, reference) => reserve(transport, numbers, reference),
+    createOrder: (numbers, reference, settings) => createOrder(transport, numbers, reference, settings),
+    findOrders: (reference) => findOrders(transport, reference),
+    getOrder: (id) => getOrder(transport, id),
+    paperwork: (lineId) => paperwork(transport, lineId),
+    cancelOrder: (order) => cancelOrder(transport, order),
+    verifyOwnership: (numbers) => verifyOwnership(transport, numbers),
+    updateNumbers: (numbers, settings) => updateNumbers(transport, numbers, settings),
+    deleteNumbers: (numbers) => deleteNumbers(transport, numbers),
+    updateEmergency: (numbers, enabled, addressId) => updateEmergency(transport, numbers, enabled, addressId),
+    getJob: (id) => getJob(transport, id),
+    listJobs: (type, since) => listJobs(transport, type, since),
+    updateMessaging: (numbers, profileId) => updateMessaging(transport, numbers, profileId),
+    getMessagingUpdate: (id) => getMessagingUpdate(transport, id),
+    listNumbers: (query) => listNumbers(transport, query),
+    balance: () => balance(transport),
+    limits: () => limiter.limits(),
+    close: () => limiter.close(),
+  };
+}

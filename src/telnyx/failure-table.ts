@@ -1,0 +1,233 @@
+import type { Disposition } from '../domain/errors.ts';
+
+/** `read`: repeating does no harm. `write`: a repeat might do it twice. */
+export type Phase = 'read' | 'write';
+
+export type FailureCode =
+  | 'rate_limited'
+  | 'job_cap'
+  | 'being_processed'
+  | 'numbers_gone'
+  | 'search_expired'
+  | 'already_reserved'
+  | 'reservation_limit'
+  | 'reservation_not_extendable'
+  | 'invalid_connection'
+  | 'invalid_messaging_profile'
+  | 'not_owned'
+  | 'too_many_numbers'
+  | 'insufficient_funds'
+  | 'bad_key'
+  | 'account_blocked'
+  | 'forbidden'
+  | 'feature_not_permitted'
+  | 'not_found'
+  | 'invalid_request'
+  | 'duplicate'
+  | 'server_error'
+  | 'timeout'
+  | 'not_sent'
+  | 'unknown_outcome'
+  | 'limiter_unavailable'
+  | 'refused_by_telnyx';
+
+/** What the caller knows of the call that failed. */
+export interface CallContext {
+  /** `write` when the call may have changed something at Telnyx. */
+  phase: Phase;
+  /** For texts, such as `orders.create`. */
+  operation: string;
+  /** How many numbers the call carried; 0 when it carried none. */
+  numbers: number;
+  /** The call creates a batch job: only then do the job cap and the ownership rule exist. */
+  job: boolean;
+  /** Takes the secrets out of a text. */
+  scrub: (text: string) => string;
+  now: Date;
+}
+
+/** One entry of Telnyx's `errors` array. */
+export interface TelnyxError {
+  code: string;
+  title: string;
+  detail: string;
+  /** JSON pointer or parameter name; '' when none is given. */
+  pointer: string;
+}
+
+/** One line of the table. A row without `codes` looks at the status only. */
+export interface FailureRow {
+  code: FailureCode;
+  read: Disposition;
+  write: Disposition;
+  status?: (status: number) => boolean;
+  codes?: ReadonlySet<string>;
+  when?: (error: TelnyxError, ctx: CallContext) => boolean;
+  /** The answer may say how long to wait. */
+  waits?: true;
+  text: string;
+}
+
+const is =
+  (...wanted: number[]) =>
+  (status: number): boolean =>
+    wanted.includes(status);
+/** A refusal proves that nothing happened only as a 4xx: behind a 5xx the same code proves nothing. */
+const refusal = (status: number): boolean => status >= 400 && status < 500;
+const codes = (...list: string[]): ReadonlySet<string> => new Set(list);
+const range = (from: number, to: number): string[] => Array.from({ length: to - from + 1 }, (_, i) => String(from + i));
+const both = (disposition: Disposition): { read: Disposition; write: Disposition } => ({ read: disposition, write: disposition });
+const unsure: { read: Disposition; write: Disposition } = { read: 'retry', write: 'ambiguous' };
+
+const onNumbers = (e: TelnyxError): boolean => e.pointer === '/phone_numbers';
+const speaksOfSize = (e: TelnyxError): boolean => /\b1[ ,.]?000\b|maximum|too many|at most/i.test(`${e.title} ${e.detail}`);
+const speaksOfOwning = (e: TelnyxError): boolean => /\bown/i.test(`${e.title} ${e.detail}`);
+
+/** A size complaint. Telnyx documents the limit of jobs (1,000) but none for orders, so there several numbers are enough. */
+function tooMany(e: TelnyxError, ctx: CallContext): boolean {
+  if (!onNumbers(e) || ctx.numbers < 2) return false;
+  if (e.code === '10033' || ctx.numbers > 1_000) return true;
+  if (ctx.job) return speaksOfSize(e) && !speaksOfOwning(e);
+  return true;
+}
+
+/** Jobs demand that every number is ours; of the complaints about the list this is the one left when the size is right. */
+function notOwned(e: TelnyxError, ctx: CallContext): boolean {
+  if (!ctx.job || !onNumbers(e)) return false;
+  return speaksOfOwning(e) || !/e164|ids|at least 1|present/i.test(`${e.title} ${e.detail}`);
+}
+
+/**
+ * Telnyx's refusals and what they mean, most telling first: code before status, because the status per code is mostly
+ * undocumented. Codes are those of the developer guides; job refusals (10015 with a pointer) those of the OpenAPI description.
+ */
+export const FAILURE_ROWS: readonly FailureRow[] = [
+  { code: 'rate_limited', ...both('retry'), status: is(429), waits: true, text: 'rate limit reached' },
+  { code: 'rate_limited', ...both('retry'), status: refusal, codes: codes('10011'), waits: true, text: 'rate limit reached' },
+  {
+    code: 'bad_key',
+    ...both('account'),
+    status: refusal,
+    codes: codes('10009', '20001', '20002', '20003', '20008'),
+    text: 'the API key is not accepted',
+  },
+  {
+    code: 'account_blocked',
+    ...both('account'),
+    status: refusal,
+    codes: codes(...range(20012, 20017)),
+    text: 'the account is inactive, blocked or not verified',
+  },
+  {
+    code: 'insufficient_funds',
+    ...both('account'),
+    status: refusal,
+    codes: codes('20100'),
+    text: 'the account has not enough funds',
+  },
+  { code: 'timeout', ...unsure, codes: codes('10008'), text: 'Telnyx gave up waiting' },
+  { code: 'server_error', ...unsure, codes: codes('10007', '10037'), waits: true, text: 'Telnyx had an internal problem' },
+  {
+    code: 'job_cap',
+    ...both('retry'),
+    status: refusal,
+    codes: codes('10015'),
+    when: (e, ctx) => ctx.job && e.pointer === '/base',
+    text: 'the account has as many open batch jobs as Telnyx allows',
+  },
+  { code: 'being_processed', ...both('retry'), status: refusal, codes: codes('10036'), text: 'the resource is being processed' },
+  { code: 'numbers_gone', ...both('rejected'), status: refusal, codes: codes('85001'), text: 'numbers are no longer available' },
+  {
+    code: 'search_expired',
+    ...both('rejected'),
+    status: refusal,
+    codes: codes('85000'),
+    text: 'a number did not come up in a recent search',
+  },
+  {
+    code: 'invalid_connection',
+    ...both('rejected'),
+    status: refusal,
+    codes: codes('85004'),
+    text: 'the connection id is not valid',
+  },
+  {
+    code: 'invalid_messaging_profile',
+    ...both('rejected'),
+    status: refusal,
+    codes: codes('85005'),
+    text: 'the messaging profile id is not valid',
+  },
+  { code: 'already_reserved', ...both('rejected'), status: refusal, codes: codes('85006'), text: 'a number is already reserved' },
+  {
+    code: 'reservation_limit',
+    ...both('rejected'),
+    status: refusal,
+    codes: codes('85007'),
+    text: 'too many active reservations',
+  },
+  {
+    code: 'reservation_not_extendable',
+    ...both('rejected'),
+    status: refusal,
+    codes: codes('85008'),
+    text: 'the reservation cannot be extended again',
+  },
+  {
+    code: 'too_many_numbers',
+    ...both('rejected'),
+    status: refusal,
+    codes: codes('10015', '10033'),
+    when: tooMany,
+    text: 'too many numbers in one call',
+  },
+  {
+    code: 'not_owned',
+    ...both('rejected'),
+    status: refusal,
+    codes: codes('10015'),
+    when: notOwned,
+    text: 'not every number belongs to the account',
+  },
+  {
+    code: 'feature_not_permitted',
+    ...both('rejected'),
+    status: refusal,
+    codes: codes('10038', '10039'),
+    text: 'the account level does not permit this',
+  },
+  { code: 'forbidden', ...both('rejected'), status: refusal, codes: codes('10010'), text: 'no permission for the resource' },
+  { code: 'forbidden', ...both('rejected'), status: is(403), codes: codes('10006'), text: 'not authorized for the resource' },
+  { code: 'not_found', ...both('rejected'), status: refusal, codes: codes('10005'), text: 'not found' },
+  {
+    code: 'duplicate',
+    read: 'rejected',
+    write: 'ambiguous',
+    status: refusal,
+    codes: codes('10012'),
+    text: 'it exists already, perhaps from this very call',
+  },
+  {
+    code: 'invalid_request',
+    ...both('rejected'),
+    status: refusal,
+    codes: codes('10001', '10002', '10004', '10006', '10013', '10015', '10016', '10017', ...range(10022, 10034)),
+    text: 'Telnyx does not accept the request',
+  },
+  {
+    code: 'refused_by_telnyx',
+    ...both('rejected'),
+    status: refusal,
+    codes: codes('10021', '10035', '85002', '85003'),
+    text: 'Telnyx refused the call',
+  },
+  { code: 'bad_key', ...both('account'), status: is(401), text: 'the API key is not accepted' },
+  { code: 'insufficient_funds', ...both('account'), status: is(402), text: 'payment is required' },
+  { code: 'forbidden', ...both('account'), status: is(403), text: 'the account is not allowed to do this' },
+  { code: 'not_found', ...both('rejected'), status: is(404), text: 'not found' },
+  { code: 'timeout', ...unsure, status: is(408), text: 'Telnyx gave up waiting' },
+  // People who ordered a number that the account had just bought were answered 409: it may mean "you have it already".
+  { code: 'unknown_outcome', ...unsure, status: is(409), text: 'a conflict that may come from this very call' },
+  { code: 'server_error', ...unsure, status: (s) => s >= 500, waits: true, text: 'Telnyx had an internal problem' },
+  { code: 'refused_by_telnyx', ...both('rejected'), status: refusal, text: 'Telnyx refused the call' },
+];

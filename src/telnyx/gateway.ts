@@ -1,0 +1,186 @@
+import type { E164 } from '../domain/phone-number.ts';
+import type { NumberSettings, OrderSettings } from '../domain/step.ts';
+
+/** What to search for. `limit` is always sent: the default of the API is not documented. */
+export interface SearchCriteria {
+  countryCode: string;
+  phoneNumberType: string;
+  nationalDestinationCode?: string;
+  administrativeArea?: string;
+  locality?: string;
+  features?: string[];
+  /** Digit patterns without country code; without the area code too when `nationalDestinationCode` is set. */
+  startsWith?: string;
+  endsWith?: string;
+  contains?: string;
+  bestEffort: boolean;
+  /** Only numbers that can be reserved. */
+  reservable?: boolean;
+  limit: number;
+}
+
+/** A number that can be bought now, checked against the criteria. Costs are decimal strings. */
+export interface Offer {
+  phoneNumber: E164;
+  upfrontCost: string;
+  monthlyCost: string;
+  currency: string;
+  bestEffort: boolean;
+}
+
+/** `offers` passed the checks; `seen` counts all rows of the answer, to tell "no more" from "more, but not fitting". */
+export interface SearchResult {
+  offers: Offer[];
+  seen: number;
+}
+
+export interface OrderLine {
+  phoneNumber: E164;
+  status: string;
+  requirementsMet: boolean | null;
+}
+
+/** A number order. Enums stay open strings: the guide knows more values than the SDK. */
+export interface Order {
+  id: string;
+  status: string;
+  customerReference: string | null;
+  requirementsMet: boolean | null;
+  createdAt: string | null;
+  /** The order line of a number whose requirements are not met: where the paperwork can be read. */
+  unmetLineId: string | null;
+  subOrderIds: string[];
+  /** Empty when read from the list, which has no status per number. */
+  lines: OrderLine[];
+}
+
+/** What an order waits for. Telnyx cancels it when the deadline passes. */
+export interface Paperwork {
+  deadline: string | null;
+  /** Kinds of requirement that are not approved, such as `address` or `document`, with their status. */
+  missing: string[];
+}
+
+export type JobType = 'update_phone_numbers' | 'delete_phone_numbers' | 'update_emergency_settings';
+
+export interface JobFailure {
+  phoneNumber: E164;
+  code: string;
+  message: string;
+}
+
+/** A batch job. `terminal` is true for completed, failed and expired; completed does not promise that all succeeded. */
+export interface Job {
+  id: string;
+  type: string;
+  status: string;
+  terminal: boolean;
+  createdAt: string | null;
+  /** Estimated completion, a hint only. */
+  etc: string | null;
+  phoneNumbers: E164[];
+  succeeded: E164[];
+  failed: JobFailure[];
+}
+
+/** A messaging bulk update. Done when `pending` is empty; it has neither status nor reasons. */
+export interface MessagingUpdate {
+  id: string;
+  pending: E164[];
+  succeeded: E164[];
+  failed: E164[];
+}
+
+/** A number as the account shows it. `undefined` means "not shown" (for example `UNAVAILABLE`), `null` means none. */
+export interface AccountNumber {
+  telnyxId: string;
+  phoneNumber: E164;
+  /** Hyphenated, also where an old answer has underscores. */
+  status: string;
+  phoneNumberType: string | null;
+  countryCode: string | null;
+  connectionId: string | null;
+  messagingProfileId: string | null | undefined;
+  billingGroupId: string | null;
+  customerReference: string | null;
+  tags: string[];
+  deletionLockEnabled: boolean | undefined;
+  emergencyEnabled: boolean | undefined;
+  emergencyStatus: string | undefined;
+  emergencyAddressId: string | null;
+  externalPin: string | null;
+  hdVoiceEnabled: boolean | undefined;
+  purchasedAt: string | null;
+}
+
+export interface NumbersPage {
+  numbers: AccountNumber[];
+  pageNumber: number;
+  totalPages: number;
+  /** `null` when the answer does not say. */
+  totalResults: number | null;
+}
+
+export interface NumbersQuery {
+  pageNumber: number;
+  /** At most 250, the cap of Telnyx. */
+  pageSize: number;
+  /** Substring of digits; the caller compares exactly. */
+  digits?: string;
+  tag?: string;
+  countryCode?: string;
+}
+
+export interface Reservation {
+  id: string;
+  held: E164[];
+  refused: E164[];
+}
+
+export interface Balance {
+  balance: string;
+  availableCredit: string;
+  currency: string;
+}
+
+/** What the limiter of one endpoint family does at present. */
+export interface FamilyLimit {
+  family: string;
+  /** Requests a second that we allow ourselves at present. */
+  perSecond: number;
+  /** Last `x-ratelimit-limit` seen, verbatim. */
+  announced: string | null;
+  pausedUntil: string | null;
+}
+
+/**
+ * Everything that the product asks of Telnyx, in its own words. Every method may throw a ProvisioningError whose disposition
+ * says what is known of the outcome. No call is ever repeated inside; each has a total deadline that covers the body.
+ */
+export interface TelnyxGateway {
+  search(criteria: SearchCriteria): Promise<SearchResult>;
+  reserve(numbers: E164[], reference: string): Promise<Reservation>;
+  createOrder(numbers: E164[], reference: string, settings: OrderSettings): Promise<Order>;
+  /** Orders whose `customer_reference` is exactly `reference`; the filter of Telnyx may match more. */
+  findOrders(reference: string): Promise<Order[]>;
+  getOrder(id: string): Promise<Order>;
+  /** What an order line with unmet requirements waits for. */
+  paperwork(lineId: string): Promise<Paperwork>;
+  /** Cancels every pending sub order; the caller reads the order again to learn what came of it. */
+  cancelOrder(order: Order): Promise<void>;
+  /** Which of at most 1,000 numbers are ours and editable: E.164 to number id. */
+  verifyOwnership(numbers: E164[]): Promise<Map<E164, string>>;
+  updateNumbers(numbers: E164[], settings: NumberSettings): Promise<Job>;
+  deleteNumbers(numbers: E164[]): Promise<Job>;
+  updateEmergency(numbers: E164[], enabled: boolean, addressId: string | null): Promise<Job>;
+  getJob(id: string): Promise<Job>;
+  /** Jobs of one type created at or after `since`, newest first. */
+  listJobs(type: JobType, since: Date): Promise<Job[]>;
+  /** `profileId` '' unassigns. */
+  updateMessaging(numbers: E164[], profileId: string): Promise<MessagingUpdate>;
+  getMessagingUpdate(id: string): Promise<MessagingUpdate>;
+  listNumbers(query: NumbersQuery): Promise<NumbersPage>;
+  balance(): Promise<Balance>;
+  limits(): FamilyLimit[];
+  close(): Promise<void>;
+}

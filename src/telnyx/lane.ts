@@ -1,0 +1,98 @@
+/** How a lane asks for the next slot: resolves when one call may go out, rejects when nobody in the queue can be served. */
+export type NextSlot = () => Promise<void>;
+
+export interface LaneOptions {
+  /** Calls of this lane that may be under way at once in this process. */
+  maxInFlight: number;
+  /** A caller that has waited this long for its turn is sent away, in milliseconds. */
+  maxWaitMs: number;
+  nextSlot: NextSlot;
+  /** What a caller is told that waited too long. */
+  tooLong: () => Error;
+}
+
+/** One family's queue within this process. */
+export interface Lane {
+  /** Runs `call` when it is its turn; first come, first served. */
+  run<T>(call: () => Promise<T>): Promise<T>;
+  /** Sends everybody away who still waits, and whoever comes later. */
+  close(reason: Error): void;
+}
+
+interface Waiter {
+  go: () => void;
+  sendAway: (reason: unknown) => void;
+}
+
+/**
+ * First come, first served, with a single slot asked for at a time. Bottleneck books a slot of the whole cluster the moment it is
+ * asked, moves it for nobody and keeps it after the death of the process: so it must never hold more than one of ours.
+ */
+export function createLane(options: LaneOptions): Lane {
+  const waiting: Waiter[] = [];
+  let inFlight = 0;
+  let asking = false;
+  let closed: Error | null = null;
+
+  const sendAllAway = (reason: unknown): void => {
+    for (const waiter of waiting.splice(0)) waiter.sendAway(reason);
+  };
+
+  const pump = async (): Promise<void> => {
+    if (asking) return;
+    asking = true;
+    try {
+      while (waiting.length > 0 && inFlight < options.maxInFlight) {
+        await options.nextSlot();
+        const next = waiting.shift();
+        if (next === undefined) continue;
+        inFlight += 1;
+        next.go();
+      }
+    } catch (reason) {
+      // What one was told holds for all behind it: nobody queues up before a limiter that is away.
+      sendAllAway(reason);
+    } finally {
+      asking = false;
+    }
+  };
+
+  const turn = (): Promise<void> =>
+    new Promise((resolve, reject) => {
+      const leave = (): void => {
+        clearTimeout(timer);
+        const at = waiting.indexOf(waiter);
+        if (at >= 0) waiting.splice(at, 1);
+      };
+      const waiter: Waiter = {
+        go: () => {
+          leave();
+          resolve();
+        },
+        sendAway: (reason) => {
+          leave();
+          reject(reason);
+        },
+      };
+      const timer = setTimeout(() => waiter.sendAway(options.tooLong()), options.maxWaitMs);
+      waiting.push(waiter);
+      void pump();
+    });
+
+  return {
+    run: async (call) => {
+      if (closed !== null) throw closed;
+      await turn();
+      try {
+        return await call();
+      } finally {
+        inFlight -= 1;
+        void pump();
+      }
+    },
+    close: (reason) => {
+      closed = reason;
+      sendAllAway(reason);
+    },
+  };
+}

@@ -1,0 +1,118 @@
+import { ProvisioningError } from '../domain/errors.ts';
+import type { E164 } from '../domain/phone-number.ts';
+import type { OrderSettings } from '../domain/step.ts';
+import type { Order, Paperwork, Reservation } from './gateway.ts';
+import { requireNumbers } from './limits.ts';
+import { MAX_PAGE_SIZE, walkPages } from './pages.ts';
+import type { Transport } from './transport.ts';
+import { anyAnswer, listAnswer, orderAnswer, orderRow, paperworkAnswer, reservationAnswer, subOrdersAnswer } from './wire.ts';
+
+const FAILED_RESERVATION: ReadonlySet<string> = new Set(['failure', 'failed']);
+
+/** Puts numbers aside for 30 minutes. What the answer does not show as held counts as refused. */
+export async function reserve(transport: Transport, numbers: E164[], reference: string): Promise<Reservation> {
+  const asked = requireNumbers('reservations.create', numbers);
+  const { id, lines } = await transport.call(
+    { family: 'reservations', operation: 'reservations.create', phase: 'write', numbers: asked.length },
+    (client, options) =>
+      client.numberReservations.create(
+        { customer_reference: reference, phone_numbers: asked.map((phone_number) => ({ phone_number })) },
+        options,
+      ),
+    reservationAnswer,
+  );
+  const held = new Set(
+    lines.flatMap((l) => (l.phone_number && !FAILED_RESERVATION.has(l.status ?? '') && !l.errors ? [l.phone_number] : [])),
+  );
+  return { id, held: asked.filter((n) => held.has(n)), refused: asked.filter((n) => !held.has(n)) };
+}
+
+/** Buys. Telnyx knows no idempotency key: after an `ambiguous` failure look for `reference`, never send again on a guess. */
+export async function createOrder(
+  transport: Transport,
+  numbers: E164[],
+  reference: string,
+  settings: OrderSettings,
+): Promise<Order> {
+  const asked = requireNumbers('orders.create', numbers);
+  const { connection_id, messaging_profile_id, billing_group_id, requirement_group_id } = settings;
+  const group = requirement_group_id === undefined ? {} : { requirement_group_id };
+  return await transport.call(
+    { family: 'orders', operation: 'orders.create', phase: 'write', numbers: asked.length },
+    (client, options) =>
+      client.numberOrders.create(
+        {
+          customer_reference: reference,
+          phone_numbers: asked.map((phone_number) => ({ phone_number, ...group })),
+          ...(connection_id === undefined ? {} : { connection_id }),
+          ...(messaging_profile_id === undefined ? {} : { messaging_profile_id }),
+          ...(billing_group_id === undefined ? {} : { billing_group_id }),
+        },
+        options,
+      ),
+    orderAnswer,
+  );
+}
+
+/** Exact comparison is done here: whether Telnyx's filter matches exactly is not documented. */
+export async function findOrders(transport: Transport, reference: string): Promise<Order[]> {
+  const rows = await walkPages('orders.find', (pageNumber) =>
+    transport.call(
+      { family: 'reads', operation: 'orders.find', phase: 'read' },
+      (client, options) =>
+        client.numberOrders.list(
+          { filter: { customer_reference: reference }, 'page[number]': pageNumber, 'page[size]': MAX_PAGE_SIZE },
+          options,
+        ),
+      listAnswer(orderRow),
+    ),
+  );
+  // The list may shift between two pages and show a row twice.
+  const exact = rows.filter((order) => order.customerReference === reference).map((order): [string, Order] => [order.id, order]);
+  return [...new Map(exact).values()];
+}
+
+/** One order with the status of each number. */
+export async function getOrder(transport: Transport, id: string): Promise<Order> {
+  return await transport.call(
+    { family: 'reads', operation: 'orders.get', phase: 'read' },
+    (client, options) => client.numberOrders.retrieve(id, options),
+    orderAnswer,
+  );
+}
+
+/** What the order line waits for: one call a waiting order, made only on its slow polls. */
+export async function paperwork(transport: Transport, lineId: string): Promise<Paperwork> {
+  return await transport.call(
+    { family: 'reads', operation: 'orders.paperwork', phase: 'read' },
+    (client, options) => client.numberOrderPhoneNumbers.retrieve(lineId, options),
+    paperworkAnswer,
+  );
+}
+
+/**
+ * Cancels every sub order; the parent itself cannot be cancelled. A sub order that is no longer pending refuses, which is
+ * passed over: the caller reads the order again to learn what came of it.
+ */
+export async function cancelOrder(transport: Transport, order: Order): Promise<void> {
+  const ids = order.subOrderIds.length > 0 ? order.subOrderIds : await subOrderIds(transport, order.id);
+  for (const id of ids) {
+    try {
+      await transport.call(
+        { family: 'orders', operation: 'orders.cancel', phase: 'write' },
+        (client, options) => client.subNumberOrders.cancel(id, options),
+        anyAnswer,
+      );
+    } catch (error) {
+      if (!(error instanceof ProvisioningError) || error.disposition !== 'rejected') throw error;
+    }
+  }
+}
+
+async function subOrderIds(transport: Transport, orderId: string): Promise<string[]> {
+  return await transport.call(
+    { family: 'reads', operation: 'orders.sub_orders', phase: 'read' },
+    (client, options) => client.subNumberOrders.list({ filter: { order_request_id: orderId } }, options),
+    subOrdersAnswer,
+  );
+}

@@ -1,0 +1,117 @@
+import Bottleneck from 'bottleneck';
+import type { Redis } from 'ioredis';
+
+/** Hands out time slots, one every `1 / rate` seconds over all processes that share the Redis. */
+export interface Pacer {
+  /** Resolves when one call may go out. Rejects when the limiter itself is broken; nothing has gone out then. */
+  slot(perSecond: number): Promise<void>;
+}
+
+export interface PacerConnection {
+  bottleneck: Bottleneck.IORedisConnection;
+  close(): void;
+}
+
+export interface PacerOptions {
+  id: string;
+  /** `null`: this process only. */
+  connection: PacerConnection | null;
+  /** A slot may rightly be a while away, but never longer than this; then the limiter counts as broken. */
+  patienceMs: number;
+  /** After this long without a sign of life a process is unknown to the others, and registers anew when it comes back. */
+  clientTimeoutMs: number;
+  onError: (error: unknown) => void;
+}
+
+/** Bottleneck's script runner, which its typings leave out. */
+type ScriptCallback = (error: Error | null, replies?: unknown) => void;
+type ScriptRunner = (...args: unknown[]) => unknown;
+interface ScriptSource {
+  __scriptFn__: (name: string) => ScriptRunner;
+}
+
+/** Guarantee: Bottleneck is pinned to 2.19.5, whose IORedisConnection has `__scriptFn__(name)` returning a bound function. */
+function scriptSource(connection: Bottleneck.IORedisConnection): ScriptSource {
+  return connection as unknown as ScriptSource;
+}
+
+/** Guarantee: the last argument of every script call of Bottleneck 2.19.5 is its callback. */
+function asCallback(value: unknown): ScriptCallback {
+  return value as ScriptCallback;
+}
+
+/**
+ * Bottleneck's scripts answer with bare words (`SETTINGS_KEY_NOT_FOUND`) on which it heals itself; Redis 7 puts `ERR ` before
+ * them, which it does not know. Without this, a flushed Redis or a paused process means that nothing is ever let through again.
+ */
+function healOnRedis7(connection: Bottleneck.IORedisConnection): void {
+  const source = scriptSource(connection);
+  const original = source.__scriptFn__.bind(connection);
+  source.__scriptFn__ = (name) => {
+    const run = original(name);
+    return (...args) => {
+      const callback = asCallback(args.pop());
+      return run(...args, (error: Error | null, replies?: unknown) => {
+        if (error !== null) error.message = error.message.replace(/^ERR /, '');
+        callback(error, replies);
+      });
+    };
+  };
+}
+
+/** Wraps an ioredis client that is ours alone: `close` ends it and the subscriber that Bottleneck makes of it. */
+export function pacerConnection(redis: Redis, onError: (error: unknown) => void): PacerConnection {
+  const bottleneck = new Bottleneck.IORedisConnection({ client: redis });
+  bottleneck.on('error', onError);
+  healOnRedis7(bottleneck);
+  return { bottleneck, close: () => void bottleneck.disconnect(false) };
+}
+
+/**
+ * Bottleneck as a pacer and nothing else: `minTime` only. Its `maxConcurrent` loses the slots of dead processes and its
+ * reservoirs refill in bursts. `slot` rejects when the limiter is broken; the next call tries again.
+ */
+export function createPacer(options: PacerOptions): Pacer {
+  let limiter: Bottleneck | null = null;
+  let applied = 0;
+
+  const build = (minTime: number): Bottleneck => {
+    const { connection, id, clientTimeoutMs } = options;
+    const made =
+      connection === null
+        ? new Bottleneck({ id, minTime })
+        : new Bottleneck({ id, minTime, connection: connection.bottleneck, clientTimeout: clientTimeoutMs });
+    made.on('error', options.onError);
+    // A limiter whose start failed (Redis went away at that moment) rejects for ever: the next call builds another.
+    made.ready().catch(() => {
+      if (limiter === made) limiter = null;
+    });
+    applied = 0;
+    return made;
+  };
+
+  const take = async (minTime: number): Promise<void> => {
+    limiter ??= build(minTime);
+    if (minTime !== applied) {
+      // Said after building too: settings that an earlier process left in Redis would rule otherwise.
+      await limiter.updateSettings({ minTime });
+      applied = minTime;
+    }
+    await limiter.schedule(() => Promise.resolve());
+  };
+
+  return { slot: (perSecond) => within(options.patienceMs, take(Math.max(1, Math.ceil(1_000 / perSecond)))) };
+}
+
+/** `promise`, but rejected after `ms`. What it stood for may still happen later. */
+export async function within<T>(ms: number, promise: Promise<T>): Promise<T> {
+  let timer: NodeJS.Timeout | undefined;
+  const tooLate = new Promise<never>((_, reject) => {
+    timer = setTimeout(() => reject(new Error(`no answer within ${ms} ms`)), ms);
+  });
+  try {
+    return await Promise.race([promise, tooLate]);
+  } finally {
+    clearTimeout(timer);
+  }
+}

@@ -1,0 +1,79 @@
+/** Anything that answers header look-ups by lower-case name: a fetch `Headers`, or a stub in a test. */
+export interface HeaderSource {
+  get(name: string): string | null;
+}
+
+/** What an answer says about the rate limit of its endpoint. Missing or unreadable values are `null`. */
+export interface RateHeaders {
+  /** `x-ratelimit-limit`, verbatim. */
+  announced: string | null;
+  /** First figure of `x-ratelimit-limit`. */
+  limit: number | null;
+  /** Requests a second, when the header names its window (`2000, 2000;w=1`). */
+  announcedPerSecond: number | null;
+  remaining: number | null;
+  /** Milliseconds until the window starts anew. */
+  resetMs: number | null;
+}
+
+/** A header that asks for more than this is taken for nonsense: it must not stop the product for a year. */
+const LONGEST_WAIT_MS = 10 * 60_000;
+
+/** Values above this are a Unix epoch in seconds, below it a duration in seconds: Telnyx documents both. */
+const EPOCH_FROM = 1e9;
+
+/** Reads `x-ratelimit-*`; Telnyx sends them on normal answers too. */
+export function readRateHeaders(headers: HeaderSource, now: Date): RateHeaders {
+  const announced = headers.get('x-ratelimit-limit');
+  return {
+    announced,
+    limit: firstNumber(announced),
+    announcedPerSecond: perSecond(announced),
+    remaining: firstNumber(headers.get('x-ratelimit-remaining')),
+    resetMs: secondsOrEpoch(headers.get('x-ratelimit-reset'), now),
+  };
+}
+
+/**
+ * How long to wait after a 429, in milliseconds, at most ten minutes: `x-ratelimit-reset` (seconds or epoch), else
+ * `retry-after` (seconds or date); `undefined` when neither says anything readable.
+ */
+export function retryAfterMs(headers: HeaderSource, now: Date): number | undefined {
+  return secondsOrEpoch(headers.get('x-ratelimit-reset'), now) ?? retryAfter(headers.get('retry-after'), now) ?? undefined;
+}
+
+function retryAfter(text: string | null, now: Date): number | null {
+  if (text === null) return null;
+  const seconds = secondsOrEpoch(text, now);
+  if (seconds !== null) return seconds;
+  const date = Date.parse(text);
+  return Number.isNaN(date) ? null : clamp(date - now.getTime());
+}
+
+function secondsOrEpoch(text: string | null, now: Date): number | null {
+  const value = firstNumber(text);
+  if (value === null) return null;
+  return clamp(value > EPOCH_FROM ? value * 1000 - now.getTime() : value * 1000);
+}
+
+function clamp(ms: number): number {
+  return Math.ceil(Math.min(LONGEST_WAIT_MS, Math.max(0, ms)));
+}
+
+/** The number that `text` starts with: `60`, `2000, 2000;w=1`. */
+function firstNumber(text: string | null): number | null {
+  const match = /^\s*(\d+(?:\.\d+)?)\s*(?:[,;]|$)/.exec(text ?? '');
+  return match?.[1] === undefined ? null : Number(match[1]);
+}
+
+/** The tightest of all `count;w=seconds` parts. */
+function perSecond(text: string | null): number | null {
+  let tightest: number | null = null;
+  for (const part of (text ?? '').split(',')) {
+    const match = /^\s*(\d+)\s*;\s*w=(\d+)\s*$/.exec(part);
+    if (match?.[1] === undefined || match[2] === undefined || Number(match[2]) === 0) continue;
+    const rate = Number(match[1]) / Number(match[2]);
+    if (tightest === null || rate < tightest) tightest = rate;
+  }
+  return tightest;
+}

@@ -1,0 +1,163 @@
+import Telnyx from 'telnyx';
+import type { z } from 'zod';
+import { ProvisioningError } from '../domain/errors.ts';
+import { type Phase, statusOf, toFailure, unreadableAnswer } from './failures.ts';
+import type { Family, RateLimiter } from './rate-limit.ts';
+
+/** What one call is, for pacing, for its deadline and for reading its failure. */
+export interface CallSpec {
+  family: Family;
+  /** Stable name for metrics and texts, such as `orders.create`. */
+  operation: string;
+  phase: Phase;
+  /** How many numbers the call carries. */
+  numbers?: number;
+  /** Creates a batch job. */
+  job?: boolean;
+}
+
+/** One finished call. `status` is `null` when no answer came, `code` is `ok` or the code of the failure. */
+export interface CallInfo {
+  family: Family;
+  operation: string;
+  status: number | null;
+  code: string;
+  ms: number;
+}
+
+/** Total time a call may take once the limiter let it go, body included, in milliseconds. */
+export type Deadlines = Record<Family, number>;
+
+/** Options of an SDK call. Given per call too, so that no default of the SDK can bring retries back. */
+interface SdkOptions {
+  signal: AbortSignal;
+  timeout: number;
+  maxRetries: 0;
+  headers: { Authorization: string };
+}
+
+/** The unread answer of an SDK call; page promises and plain ones both offer it. */
+type Send = (client: Telnyx, options: SdkOptions) => { asResponse(): Promise<Response> };
+
+export interface Transport {
+  /**
+   * Waits for the family's turn, sends once, reads the body within the deadline and parses it.
+   * @throws ProvisioningError whose disposition says what is known of the outcome.
+   */
+  call<T>(spec: CallSpec, send: Send, answer: z.ZodType<T>): Promise<T>;
+}
+
+export interface TransportOptions {
+  apiKey: string;
+  baseURL: string;
+  limiter: RateLimiter;
+  deadlines: Deadlines;
+  onCall: (info: CallInfo) => void;
+}
+
+/**
+ * The SDK behind one door. `maxRetries: 0` because it repeats POSTs by default; a signal because its `timeout` ends with the
+ * response headers; redirects are not followed, since a 307 would send an order twice.
+ */
+export function createTransport(options: TransportOptions): Transport {
+  const { apiKey, baseURL, limiter, deadlines, onCall } = options;
+  const scrub = scrubber(apiKey);
+  const client = new Telnyx({
+    apiKey,
+    baseURL,
+    maxRetries: 0,
+    logLevel: 'off',
+    // With both in the environment the SDK would fetch a token and put it in place of the key.
+    clientID: null,
+    clientSecret: null,
+    publicKey: null,
+    fetchOptions: { redirect: 'manual' },
+  });
+  // Per call as well: TELNYX_CUSTOM_HEADERS of the environment would otherwise win over the key.
+  const headers = { Authorization: `Bearer ${apiKey}` };
+
+  const send = async (spec: CallSpec, request: Send, seen: Seen): Promise<unknown> => {
+    const ms = deadlines[spec.family];
+    const controller = new AbortController();
+    const timer = setTimeout(() => controller.abort(), ms);
+    try {
+      const response = await request(client, { signal: controller.signal, timeout: ms, maxRetries: 0, headers }).asResponse();
+      seen.status = response.status;
+      limiter.observe(spec.family, response.status, response.headers);
+      return readJson(await response.text(), spec);
+    } catch (thrown) {
+      seen.status ??= statusOf(thrown);
+      if (thrown instanceof Telnyx.APIError && thrown.status !== undefined) {
+        limiter.observe(spec.family, thrown.status, thrown.headers ?? new Headers());
+      } else if (controller.signal.aborted) {
+        throw new Error(`the deadline of ${ms} ms passed`);
+      }
+      throw thrown;
+    } finally {
+      clearTimeout(timer);
+    }
+  };
+
+  return {
+    call: (spec, request, answer) =>
+      limiter.run(spec.family, async () => {
+        const startedAt = performance.now();
+        const seen: Seen = { status: null };
+        const { family, operation } = spec;
+        const report = (code: string): void => {
+          try {
+            onCall({ family, operation, status: seen.status, code, ms: Math.round(performance.now() - startedAt) });
+          } catch {
+            // A failing metric must not turn an order that was accepted into one of unknown outcome.
+          }
+        };
+        try {
+          const parsed = understand(await send(spec, request, seen), spec, answer);
+          report('ok');
+          return parsed;
+        } catch (thrown) {
+          const { phase, numbers = 0, job = false } = spec;
+          const failure = toFailure(thrown, { phase, operation, numbers, job, scrub, now: new Date() });
+          report(failure.code);
+          throw failure;
+        }
+      }),
+  };
+}
+
+interface Seen {
+  status: number | null;
+}
+
+/** Read here and not by the SDK, which turns HTML into an empty list and broken JSON into a bare SyntaxError. */
+function readJson(text: string, spec: CallSpec): unknown {
+  try {
+    return JSON.parse(text);
+  } catch {
+    throw unreadableAnswer(spec, text === '' ? 'without a body' : 'the body is not JSON');
+  }
+}
+
+function understand<T>(body: unknown, spec: CallSpec, answer: z.ZodType<T>): T {
+  const parsed = answer.safeParse(body);
+  if (parsed.success) return parsed.data;
+  const where = parsed.error.issues.slice(0, 5).map((i) => (i.path.length === 0 ? 'the body' : i.path.join('.')));
+  throw unreadableAnswer(spec, `these parts are missing or of another kind: ${[...new Set(where)].join(', ')}`);
+}
+
+/** Header values: printable ASCII. The fetch error for another one would quote the key. */
+const SENDABLE_KEY = /^[\x21-\x7e]+$/;
+
+/** @throws ProvisioningError `bad_key` (account) when the key is missing or cannot be sent. */
+export function requireKey(apiKey: string | undefined): string {
+  const key = apiKey?.trim() ?? '';
+  if (key === '') throw new ProvisioningError('bad_key', 'account', 'no Telnyx API key is configured');
+  if (!SENDABLE_KEY.test(key)) {
+    throw new ProvisioningError('bad_key', 'account', 'the Telnyx API key holds characters that cannot be sent');
+  }
+  return key;
+}
+
+function scrubber(apiKey: string): (text: string) => string {
+  return (text) => text.replaceAll(apiKey, '***').replaceAll(/Bearer\s+[^\s"',]+/gi, 'Bearer ***');
+}
