@@ -1,0 +1,144 @@
+import type { BulkJobOptions, Job, Queue } from 'bullmq';
+import { asError } from '../domain/errors.ts';
+import type { Log } from '../observability/log.ts';
+import type { QueueBackend } from './backend.ts';
+import { CATALOGUE, type JobName, QUEUE_NAMES, type QueueName, RETENTION } from './catalogue.ts';
+import { endsWithin, withinDeadline } from './deadline.ts';
+import type { AnyEnqueue, JobPresence, JobQueue, QueueCounts } from './port.ts';
+
+/** A producer waits this long for the queue; the row is committed, and the sweep adds what was not added. */
+const COMMAND_MS = 5_000;
+const CLOSE_MS = 2_000;
+/** One BullMQ transaction; more would block Redis for longer than a lock should wait. */
+const BULK = 1_000;
+
+/** A job that the queue starts by itself. `cron: null` removes it. */
+export interface Schedule {
+  name: 'reconcile.nightly' | 'maintenance.prune';
+  cron: string | null;
+  tz: string;
+}
+
+export interface Queues extends JobQueue {
+  /** Batch jobs that may be held open at Telnyx at once, over all processes. */
+  setSlots(slots: number): Promise<void>;
+  /** Safe to repeat, and must be: a flushed Redis has lost its schedules. */
+  upsertSchedules(schedules: readonly Schedule[]): Promise<void>;
+  /** For the dashboard. */
+  all(): Queue[];
+  /** Bounded: returns also when the store is away. Does not close the backend. */
+  close(): Promise<void>;
+}
+
+/** Opens all queues of the catalogue on a backend. Never waits for the store: the first command does. */
+export function openQueues(backend: QueueBackend, log: Log): Queues {
+  const queues = new Map<QueueName, Queue>(QUEUE_NAMES.map((name) => [name, openOne(backend, name, log)]));
+  const queueOf = (name: JobName): Queue => mustHave(queues, CATALOGUE[name].queue);
+  let closing: Promise<void> | undefined;
+  return {
+    add: (jobs) => withinDeadline(addAll(jobs, queueOf), COMMAND_MS, 'adding jobs'),
+    presence: (name, id) => withinDeadline(presenceOf(queueOf(name), id), COMMAND_MS, 'looking for a job'),
+    wake: (name, id) => withinDeadline(wakeOne(queueOf(name), id), COMMAND_MS, 'waking a job'),
+    counts: () => withinDeadline(countsOf(queues), COMMAND_MS, 'counting jobs'),
+    setSlots: async (slots) => {
+      await withinDeadline(mustHave(queues, 'batch-jobs').setGlobalConcurrency(slots), COMMAND_MS, 'setting the job slots');
+    },
+    upsertSchedules: (schedules) => withinDeadline(upsertAll(schedules, queueOf), COMMAND_MS, 'setting schedules'),
+    all: () => [...queues.values()],
+    close: () => {
+      closing ??= endsWithin(Promise.all([...queues.values()].map((queue) => queue.close())), CLOSE_MS).then(() => undefined);
+      return closing;
+    },
+  };
+}
+
+function openOne(backend: QueueBackend, name: QueueName, log: Log): Queue {
+  const queue = backend.openQueue(name, {});
+  // Without a listener an error of the connection would end the process.
+  queue.on('error', (error) => log.debug({ err: error, queue: name }, 'the queue reports an error'));
+  return queue;
+}
+
+async function addAll(jobs: AnyEnqueue[], queueOf: (name: JobName) => Queue): Promise<void> {
+  const byQueue = new Map<Queue, { name: string; data: unknown; opts: BulkJobOptions }[]>();
+  for (const job of jobs) {
+    const queue = queueOf(job.name);
+    const list = byQueue.get(queue) ?? [];
+    list.push({ name: job.name, data: job.payload, opts: optionsOf(job) });
+    byQueue.set(queue, list);
+  }
+  for (const [queue, list] of byQueue) {
+    for (let start = 0; start < list.length; start += BULK) await queue.addBulk(list.slice(start, start + BULK));
+  }
+}
+
+function optionsOf(job: AnyEnqueue): BulkJobOptions {
+  const spec = CATALOGUE[job.name];
+  return {
+    jobId: job.id,
+    ...runOptions(spec),
+    ...(job.delayMs === undefined || job.delayMs <= 0 ? {} : { delay: job.delayMs }),
+    ...(job.priority === undefined ? {} : { priority: job.priority }),
+  };
+}
+
+function runOptions(spec: (typeof CATALOGUE)[JobName]) {
+  return {
+    attempts: spec.attempts,
+    backoff: { type: 'exponential', delay: spec.backoffMs, jitter: 0.3 },
+    removeOnComplete: RETENTION.completed,
+    removeOnFail: RETENTION.failed,
+    // A stack of a failed job is shown on the dashboard; one line of it says where.
+    stackTraceLimit: 5,
+  };
+}
+
+async function presenceOf(queue: Queue, id: string): Promise<JobPresence> {
+  const state = await queue.getJobState(id);
+  if (state === 'unknown') return 'missing';
+  return state === 'completed' || state === 'failed' ? 'finished' : 'live';
+}
+
+async function wakeOne(queue: Queue, id: string): Promise<void> {
+  const job: Job | undefined = await queue.getJob(id);
+  if (job === undefined) return;
+  try {
+    if (await job.isDelayed()) await job.promote();
+  } catch (error) {
+    // It started, ended or was woken by somebody else meanwhile. Only a job that still sleeps is a failure.
+    if (await job.isDelayed()) throw asError(error);
+  }
+}
+
+async function countsOf(queues: ReadonlyMap<QueueName, Queue>): Promise<Record<QueueName, QueueCounts>> {
+  const entries = await Promise.all(
+    [...queues].map(async ([name, queue]): Promise<[QueueName, QueueCounts]> => {
+      const counts = await queue.getJobCounts('waiting', 'prioritized', 'active', 'delayed', 'failed');
+      const of = (state: string): number => counts[state] ?? 0;
+      return [
+        name,
+        { waiting: of('waiting') + of('prioritized'), active: of('active'), delayed: of('delayed'), failed: of('failed') },
+      ];
+    }),
+  );
+  return asTotal(entries);
+}
+
+async function upsertAll(schedules: readonly Schedule[], queueOf: (name: JobName) => Queue): Promise<void> {
+  for (const { name, cron, tz } of schedules) {
+    const queue = queueOf(name);
+    if (cron === null) await queue.removeJobScheduler(name);
+    else await queue.upsertJobScheduler(name, { pattern: cron, tz }, { name, data: {}, opts: runOptions(CATALOGUE[name]) });
+  }
+}
+
+function mustHave(queues: ReadonlyMap<QueueName, Queue>, name: QueueName): Queue {
+  const queue = queues.get(name);
+  if (queue === undefined) throw new Error(`the queue ${name} is not open`);
+  return queue;
+}
+
+/** Sound because the entries come from a map that was filled with every name of QUEUE_NAMES. */
+function asTotal(entries: [QueueName, QueueCounts][]): Record<QueueName, QueueCounts> {
+  return Object.fromEntries(entries) as Record<QueueName, QueueCounts>;
+}
