@@ -1,0 +1,48 @@
+import type { Chunk } from '../db/chunks.ts';
+import type { Line } from '../db/lines.ts';
+import { asError } from '../domain/errors.ts';
+import { queueOfStep } from '../domain/step.ts';
+import type { Log } from '../observability/log.ts';
+import { priorityOf } from '../queues/catalogue.ts';
+import type { AnyEnqueue, JobQueue } from '../queues/port.ts';
+
+/**
+ * The job that takes a chunk on until it is final. Its id carries the number of requeues: adding it twice is harmless, and a
+ * job that the queue lost or finished too early can be put back. Follow-up work of a request goes before new chunks of others.
+ */
+export function chunkJob(
+  chunk: Pick<Chunk, 'id' | 'requestId' | 'kind' | 'requeues' | 'position' | 'state'>,
+  delayMs = 0,
+): AnyEnqueue {
+  const name = queueOfStep(chunk.kind) === 'buy' ? 'order.run' : 'batch.run';
+  return {
+    name,
+    payload: { chunkId: chunk.id, requestId: chunk.requestId },
+    id: `${chunk.id}-${chunk.requeues}`,
+    delayMs,
+    priority: chunk.state === 'planned' ? priorityOf(chunk.position) : 1,
+  };
+}
+
+export function lineJob(line: Pick<Line, 'id' | 'requestId' | 'requeues' | 'position'>, delayMs = 0): AnyEnqueue {
+  return {
+    name: 'line.fill',
+    payload: { lineId: line.id, requestId: line.requestId },
+    id: `${line.id}-${line.requeues}`,
+    delayMs,
+    priority: priorityOf(line.position),
+  };
+}
+
+/**
+ * Adds jobs for rows that are committed. A queue that is away is no failure: the rows are the truth, and the sweep puts
+ * overdue work back into the queue within a minute.
+ */
+export async function enqueue(deps: { queue: JobQueue; log: Log }, jobs: AnyEnqueue[]): Promise<void> {
+  if (jobs.length === 0) return;
+  try {
+    await deps.queue.add(jobs);
+  } catch (error) {
+    deps.log.warn({ err: asError(error), jobs: jobs.length }, 'the queue did not take the jobs; the sweep will add them');
+  }
+}

@@ -1,0 +1,117 @@
+import { chunksOfRequest } from '../db/chunks.ts';
+import type { Db } from '../db/client.ts';
+import { eventsOf } from '../db/events.ts';
+import type { Item } from '../db/items.ts';
+import { getNumber, type InventoryFilter, listInventory } from '../db/numbers.ts';
+import { getRequest, type Request, requestFigures } from '../db/requests.ts';
+import type { ItemStatus, RequestKind, RequestStatus } from '../domain/request.ts';
+import {
+  type ChunkView,
+  chunkView,
+  type ItemView,
+  itemView,
+  type NumberView,
+  numberView,
+  type RequestView,
+  requestView,
+} from './views.ts';
+
+/** One page of a list; `cursor` is opaque to users. */
+export interface Page<T> {
+  data: T[];
+  nextCursor: string | null;
+}
+
+/** A request as users see it, or `null`. */
+export async function lookAtRequest(db: Db, id: string): Promise<RequestView | null> {
+  const request = await getRequest(db.sql, id);
+  return request === null ? null : requestView(request, await requestFigures(db.sql, id));
+}
+
+/** Requests, newest first. */
+export async function listRequests(
+  db: Db,
+  filter: { status?: RequestStatus; kind?: RequestKind; limit: number; cursor?: string },
+): Promise<Page<RequestView>> {
+  const before = filter.cursor === undefined ? null : Number(filter.cursor);
+  const rows = await db.sql<Request[]>`
+    select * from requests
+    where (${filter.status ?? null}::text is null or status = ${filter.status ?? null})
+      and (${filter.kind ?? null}::text is null or kind = ${filter.kind ?? null})
+      and (${before}::bigint is null or seq < ${before})
+    order by seq desc limit ${filter.limit + 1}`;
+  const shown = rows.slice(0, filter.limit);
+  const data = await Promise.all(shown.map(async (r) => requestView(r, await requestFigures(db.sql, r.id))));
+  return { data, nextCursor: rows.length > filter.limit ? String(shown.at(-1)?.seq) : null };
+}
+
+type ItemRow = Item & { line: number | null };
+
+/** Items of a request in the order they were asked for. */
+export async function listItems(
+  db: Db,
+  requestId: string,
+  filter: { status?: ItemStatus; limit: number; cursor?: string },
+): Promise<Page<ItemView>> {
+  const after = filter.cursor === undefined ? null : Number(filter.cursor);
+  const rows = await db.sql<ItemRow[]>`
+    select i.*, l.position as line from items i left join lines l on l.id = i.line_id
+    where i.request_id = ${requestId} and (${filter.status ?? null}::text is null or i.status = ${filter.status ?? null})
+      and (${after}::bigint is null or i.id > ${after})
+    order by i.id limit ${filter.limit + 1}`;
+  const shown = rows.slice(0, filter.limit);
+  return {
+    data: shown.map((r) => itemView(r, r.line)),
+    nextCursor: rows.length > filter.limit ? String(shown.at(-1)?.id) : null,
+  };
+}
+
+/** All items of a request, streamed. */
+export async function* streamItems(db: Db, requestId: string): AsyncGenerator<ItemView> {
+  const cursor = db.sql<ItemRow[]>`
+    select i.*, l.position as line from items i left join lines l on l.id = i.line_id
+    where i.request_id = ${requestId} order by i.id`.cursor(2_000);
+  for await (const rows of cursor) for (const row of rows) yield itemView(row, row.line);
+}
+
+/** Why items failed or were skipped, most frequent first. */
+export async function reasonsOf(db: Db, requestId: string): Promise<{ code: string; reason: string; count: number }[]> {
+  return db.sql<{ code: string; reason: string; count: number }[]>`
+    select reason_code as code, max(reason) as reason, count(*)::int as count from items
+    where request_id = ${requestId} and reason_code is not null group by reason_code order by 3 desc`;
+}
+
+export async function lookAtChunks(db: Db, requestId: string): Promise<ChunkView[]> {
+  return (await chunksOfRequest(db.sql, requestId)).map(chunkView);
+}
+
+export async function lookAtInventory(
+  db: Db,
+  filter: InventoryFilter,
+  page: { limit: number; cursor?: string },
+): Promise<Page<NumberView>> {
+  const rows = await listInventory(db.sql, filter, page.limit + 1, page.cursor ?? null);
+  const shown = rows.slice(0, page.limit);
+  return { data: shown.map(numberView), nextCursor: rows.length > page.limit ? (shown.at(-1)?.phoneNumber ?? null) : null };
+}
+
+/** One number with its history, or `null` when it was never ours. */
+export async function lookAtNumber(db: Db, phoneNumber: string) {
+  const number = await getNumber(db.sql, phoneNumber);
+  const history = await eventsOf(db.sql, 'number', phoneNumber);
+  if (number === null && history.length === 0) return null;
+  return {
+    ...(number === null ? { phone_number: phoneNumber, state: null } : numberView(number)),
+    history: history.map((e) => ({
+      at: e.at.toISOString(),
+      from: e.fromState,
+      to: e.toState,
+      cause: e.cause,
+      request_id: e.requestId,
+      chunk_id: e.chunkId,
+      run_id: e.runId,
+      by: e.actor,
+      detail: e.detail,
+    })),
+  };
+}

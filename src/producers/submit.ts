@@ -1,0 +1,237 @@
+import { createHash, type Hash } from 'node:crypto';
+import type { Tx } from '../db/client.ts';
+import { insertEvent } from '../db/events.ts';
+import { newRequestId } from '../db/ids.ts';
+import { chunksFromIncoming, itemsFromIncoming } from '../db/incoming.ts';
+import { insertSlots } from '../db/items.ts';
+import { getLine, insertLine, type Line } from '../db/lines.ts';
+import { streamInventory } from '../db/numbers.ts';
+import { getRequest, insertRequest, type Request, requestByIdempotencyKey } from '../db/requests.ts';
+import type { BuyBody, RequestBody } from '../domain/bodies.ts';
+import { invalid, ProvisioningError, refused } from '../domain/errors.ts';
+import { parseMoney } from '../domain/money.ts';
+import type { AnyEnqueue } from '../queues/port.ts';
+import type { ProducerDeps } from './deps.ts';
+import { chunkJob, enqueue, lineJob } from './enqueue.ts';
+import { type NumberRow, rowsOf, stageList } from './numbers-in.ts';
+import { buySteps, deleteSteps, lineCriteria, updateSteps, worstCaseCost } from './plan-request.ts';
+import { parseRequest } from './validate.ts';
+
+export interface SubmitOptions {
+  idempotencyKey?: string;
+  /** Numbers that come beside the body, such as the rows of a CSV file; read once, never held. */
+  numbers?: AsyncIterable<NumberRow>;
+  /** The request or run that files this one. */
+  filedBy?: string;
+}
+
+export interface Submitted {
+  request: Request;
+  /** False when the idempotency key had been used for the same body before. */
+  created: boolean;
+}
+
+/**
+ * Takes a request on: checks everything, stores request, lines, items and chunks in one transaction, then enqueues. Errors:
+ * `validation_failed` with every problem, `idempotency_conflict`, or a guard such as `expected_count_mismatch`; then nothing
+ * is stored and nothing will be sent.
+ */
+export async function submitRequest(deps: ProducerDeps, input: unknown, options: SubmitOptions = {}): Promise<Submitted> {
+  const body = parseRequest(input, { streamed: options.numbers !== undefined });
+  const hash = createHash('sha256').update(canonical(body));
+  if (options.idempotencyKey !== undefined) {
+    const known = await requestByIdempotencyKey(deps.db.sql, options.idempotencyKey);
+    if (known !== null) return sameOrConflict(known, await hashOf(hash, options.numbers ?? rowsOf(body.phone_numbers ?? [])));
+  }
+  const jobs: AnyEnqueue[] = [];
+  const request = await deps.db.sql.begin(async (tx) => store(deps, tx, body, hash, options, jobs));
+  if (request === null) return submitRequest(deps, input, options);
+  await enqueue(deps, jobs);
+  deps.log.info({ requestId: request.id, kind: request.kind, asked: request.asked }, 'request accepted');
+  return { request, created: true };
+}
+
+async function store(
+  deps: ProducerDeps,
+  tx: Tx,
+  body: RequestBody,
+  hash: Hash,
+  options: SubmitOptions,
+  jobs: AnyEnqueue[],
+): Promise<Request | null> {
+  const at = deps.clock.now();
+  const id = newRequestId();
+  const steps =
+    body.kind === 'buy'
+      ? buySteps(body, body.requirement_group_id)
+      : body.kind === 'update'
+        ? updateSteps(body)
+        : deleteSteps(body);
+  const inserted = await insertRequest(tx, {
+    id,
+    kind: body.kind,
+    status: 'queued',
+    label: body.label ?? null,
+    body: describe(body),
+    steps,
+    asked: 0,
+    maxUpfrontCost: body.kind === 'buy' ? (body.max_upfront_cost ?? null) : null,
+    maxMonthlyCost: body.kind === 'buy' ? (body.max_monthly_cost ?? null) : null,
+    idempotencyKey: options.idempotencyKey ?? null,
+    bodyHash: '',
+    filedBy: options.filedBy ?? null,
+    createdAt: at,
+  });
+  if (inserted === null) return null;
+  const asked =
+    body.kind === 'buy'
+      ? await storeBuy(deps, tx, id, body, options, hash, jobs)
+      : await storeTargets(deps, tx, inserted, body, options, hash, jobs);
+  if (asked === 0) throw invalid([{ path: body.kind === 'buy' ? 'lines' : 'phone_numbers', message: 'names no number' }]);
+  if (body.kind === 'delete') await guardDelete(tx, id, asked, body.expected_count);
+  const approval = body.kind === 'buy' && needsApproval(deps, body, asked);
+  if (approval) jobs.length = 0;
+  await tx`
+    update requests set asked = ${asked}, body_hash = ${hash.digest('hex')}, status = ${approval ? 'awaiting_approval' : 'queued'},
+      error_code = ${approval ? 'awaiting_approval' : null}, error = ${approval ? approvalText(deps) : null}
+    where id = ${id}`;
+  await insertEvent(tx, {
+    subject: 'request',
+    subjectId: id,
+    requestId: id,
+    to: 'queued',
+    cause: 'submitted',
+    at,
+    detail: { asked },
+  });
+  return getRequest(tx, id);
+}
+
+async function storeBuy(
+  deps: ProducerDeps,
+  tx: Tx,
+  requestId: string,
+  body: BuyBody,
+  options: SubmitOptions,
+  hash: Hash,
+  jobs: AnyEnqueue[],
+): Promise<number> {
+  const at = deps.clock.now();
+  let asked = 0;
+  const opened: string[] = [];
+  for (const [position, line] of body.lines.entries()) {
+    const criteria = lineCriteria(line, body, deps.limits.maxNumberCost);
+    const lineId = await insertLine(tx, { requestId, position, quantity: line.quantity, criteria, at, open: true });
+    await insertSlots(tx, { requestId, lineId, from: asked, quantity: line.quantity, at });
+    asked += line.quantity;
+    opened.push(lineId);
+  }
+  if (body.phone_numbers.length > 0 || options.numbers !== undefined) {
+    const criteria = {
+      kind: 'list' as const,
+      max_number_cost: body.max_number_cost ?? deps.limits.maxNumberCost,
+      ...(body.requirement_group_id !== undefined && { requirement_group_id: body.requirement_group_id }),
+    };
+    const lineId = await insertLine(tx, { requestId, position: body.lines.length, quantity: 0, criteria, at, open: true });
+    const rows = options.numbers ?? rowsOf(body.phone_numbers);
+    const listed = await stageList(tx, rows, (n) => hash.update(n));
+    await itemsFromIncoming(tx, { requestId, lineId, from: asked, at });
+    await tx`update lines set quantity = ${listed} where id = ${lineId}`;
+    asked += listed;
+    opened.push(lineId);
+  }
+  for (const id of opened) {
+    const line: Line | null = await getLine(tx, id);
+    if (line !== null) jobs.push(lineJob(line));
+  }
+  return asked;
+}
+
+async function storeTargets(
+  deps: ProducerDeps,
+  tx: Tx,
+  request: Request,
+  body: Exclude<RequestBody, BuyBody>,
+  options: SubmitOptions,
+  hash: Hash,
+  jobs: AnyEnqueue[],
+): Promise<number> {
+  const at = deps.clock.now();
+  const rows = options.numbers ?? (body.where === undefined ? rowsOf(body.phone_numbers ?? []) : inventoryRows(deps, body.where));
+  // The same `where` is the same body, whatever it matches by now.
+  const noted = body.where === undefined ? (n: string) => void hash.update(n) : () => undefined;
+  const count = await stageList(tx, rows, noted);
+  const [step, ...nextSteps] = request.steps;
+  if (count === 0 || step === undefined) return 0;
+  const chunks = await chunksFromIncoming(tx, { requestId: request.id, count, size: deps.limits.batchSize, step, nextSteps, at });
+  jobs.push(...chunks.map((c) => chunkJob({ ...c, requestId: request.id, kind: step.kind, requeues: 0, state: 'planned' })));
+  return count;
+}
+
+async function* inventoryRows(deps: ProducerDeps, where: Record<string, string>): AsyncGenerator<NumberRow> {
+  for await (const number of streamInventory(deps.db.sql, where)) yield { number, at: 'where' };
+}
+
+/** A release touches only numbers that the inventory says are ours, and never another count than the user expects. */
+async function guardDelete(tx: Tx, requestId: string, asked: number, expected: number): Promise<void> {
+  if (asked !== expected) {
+    throw refused(
+      'expected_count_mismatch',
+      `the request names ${asked} numbers, but ${expected} were expected; nothing was released`,
+      [{ path: 'expected_count', message: `is ${expected}, but ${asked} numbers are named` }],
+    );
+  }
+  const strangers = await tx<{ phoneNumber: string; n: number }[]>`
+    select i.phone_number, (count(*) over ())::int as n from items i left join phone_numbers p using (phone_number)
+    where i.request_id = ${requestId} and p.state is distinct from 'owned' order by 1 limit 20`;
+  if (strangers.length === 0) return;
+  throw refused(
+    'not_in_inventory',
+    `${strangers[0]?.n} of the numbers are not ours by the inventory; nothing was released (a reconciliation brings the inventory up to date)`,
+    strangers.map((s) => ({ path: 'phone_numbers', message: `${s.phoneNumber} is not in the inventory` })),
+  );
+}
+
+function needsApproval(deps: ProducerDeps, body: BuyBody, asked: number): boolean {
+  if (deps.limits.approvalAbove === null) return false;
+  const listed = asked - body.lines.reduce((sum, l) => sum + l.quantity, 0);
+  const worst = parseMoney(worstCaseCost(body, listed, deps.limits.maxNumberCost)) ?? 0n;
+  return worst > (parseMoney(deps.limits.approvalAbove) ?? 0n);
+}
+
+function approvalText(deps: ProducerDeps): string {
+  return `may cost more than ${deps.limits.approvalAbove} upfront plus first month, and waits for approval`;
+}
+
+/** The stored body names no thousands of numbers: those are items. */
+function describe(body: RequestBody): Record<string, unknown> {
+  const { phone_numbers, ...rest } = body;
+  return phone_numbers === undefined || phone_numbers.length === 0
+    ? { ...rest }
+    : { ...rest, phone_numbers: phone_numbers.length };
+}
+
+/** JSON with sorted keys, so that the same body has the same hash however it was written. */
+function canonical(value: unknown): string {
+  const bare =
+    value !== null && typeof value === 'object' && 'phone_numbers' in value ? { ...value, phone_numbers: undefined } : value;
+  return JSON.stringify(bare, (_key, v: unknown) =>
+    v !== null && typeof v === 'object' && !Array.isArray(v)
+      ? Object.fromEntries(Object.entries(v).sort(([a], [b]) => (a < b ? -1 : 1)))
+      : v,
+  );
+}
+
+async function hashOf(hash: Hash, numbers: AsyncIterable<NumberRow> | Iterable<NumberRow>): Promise<Hash> {
+  for await (const row of numbers) hash.update(row.number);
+  return hash;
+}
+
+function sameOrConflict(known: Request, hash: Hash): Submitted {
+  if (known.bodyHash === hash.digest('hex')) return { request: known, created: false };
+  throw new ProvisioningError(
+    'idempotency_conflict',
+    'rejected',
+    `the idempotency key was used for another body (request ${known.id})`,
+  );
+}

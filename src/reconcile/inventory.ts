@@ -1,0 +1,160 @@
+import {
+  adoptUnknown,
+  driftCounts,
+  missingCandidates,
+  noteMissing,
+  reappeared,
+  takeOverChanges,
+  unsee,
+} from '../db/compare-inventory.ts';
+import { extendRunLease, finishRun, type Run } from '../db/runs.ts';
+import { analyzeForComparison, copySightings, countSightings, dropSightings, type Sighting } from '../db/sightings.ts';
+import { after } from '../domain/clock.ts';
+import { ProvisioningError } from '../domain/errors.ts';
+import type { RunCounts } from '../domain/reconciliation.ts';
+import type { AccountNumber } from '../telnyx/gateway.ts';
+import type { WorkDeps } from './deps.ts';
+
+const PAGE = 250;
+/** Pages shift while they are walked: what one walk missed, another may see. */
+const MOST_WALKS = 4;
+/** A number bought less than this many settling windows ago is not called missing. */
+const FRESH_WINDOWS = 5;
+export const RUN_LEASE_MS = 60_000;
+
+interface Walk {
+  /** What Telnyx says the account holds, by the last page read; `null` when no page said so. */
+  total: number | null;
+  complete: boolean;
+}
+
+/**
+ * Holds the inventory against the account: walks the full list into a staging table, compares set-wise in SQL, has every missing
+ * number confirmed by ownership, and records each difference. A walk that could not see everything declares nothing missing.
+ * Memory stays flat: one page at a time.
+ */
+export async function reconcileInventory(deps: WorkDeps, run: Run): Promise<RunCounts> {
+  const startedAt = run.startedAt ?? deps.clock.now();
+  await dropSightings(deps.db.sql, run.id);
+  const walk = await walkUntilComplete(deps, run);
+  await analyzeForComparison(deps.db.sql);
+  const stale = await dropStale(deps, run);
+  const at = deps.clock.now();
+  const because = { cause: 'reconciled', at, runId: run.id };
+  const seen = await countSightings(deps.db.sql, run.id);
+  await deps.db.sql.begin(async (tx) => {
+    await tx`delete from drift where run_id = ${run.id}`;
+    await takeOverChanges(tx, run.id, startedAt, because);
+    await adoptUnknown(tx, run.id, startedAt, because);
+  });
+  const undecided = stale + (walk.complete ? await confirmMissing(deps, run, startedAt) : 0);
+  const drift = await driftCounts(deps.db.sql, run.id);
+  const counts: RunCounts = {
+    seen,
+    matched: Math.max(0, seen - (drift['adopted'] ?? 0) - (drift['surplus'] ?? 0) - (drift['changed'] ?? 0)),
+    adopted: drift['adopted'] ?? 0,
+    missing: drift['missing'] ?? 0,
+    changed: drift['changed'] ?? 0,
+    healed: drift['healed'] ?? 0,
+    surplus: drift['surplus'] ?? 0,
+    undecided,
+  };
+  await dropSightings(deps.db.sql, run.id);
+  await finishRun(deps.db.sql, run.id, {
+    status: walk.complete ? 'completed' : 'incomplete',
+    counts,
+    error: walk.complete ? null : `saw ${seen} of ${walk.total ?? 'an unknown number of'} numbers; nothing was declared missing`,
+    at: deps.clock.now(),
+  });
+  return counts;
+}
+
+/** A list that lags still shows what was released a moment ago: it is not taken back unless ownership shows it too. */
+async function dropStale(deps: WorkDeps, run: Run): Promise<number> {
+  let stale = 0;
+  for await (const numbers of reappeared(deps.db.sql, run.id)) {
+    const owned = await deps.telnyx.verifyOwnership(numbers);
+    const gone = numbers.filter((n) => !owned.has(n));
+    await unsee(deps.db.sql, run.id, gone);
+    stale += gone.length;
+  }
+  return stale;
+}
+
+async function walkUntilComplete(deps: WorkDeps, run: Run): Promise<Walk> {
+  let walk: Walk = { total: null, complete: false };
+  for (let i = 0; i < MOST_WALKS && !walk.complete; i += 1) {
+    const total = await walkOnce(deps, run);
+    const seen = await countSightings(deps.db.sql, run.id);
+    walk = { total, complete: total !== null && seen >= total };
+  }
+  return walk;
+}
+
+/** One pass over all pages, sorted by number, which shifts less under purchases than the default order. */
+async function walkOnce(deps: WorkDeps, run: Run): Promise<number | null> {
+  let total: number | null = null;
+  for (let pageNumber = 1, totalPages = 1; pageNumber <= totalPages; pageNumber += 1) {
+    const page = await readPage(deps, pageNumber);
+    totalPages = page.totalPages;
+    total = page.totalResults ?? total;
+    await copySightings(
+      deps.db.sql,
+      page.numbers.map((n) => sightingOf(run.id, n)),
+    );
+    if (pageNumber % 10 === 0) await extendRunLease(deps.db.sql, run.id, after(deps.clock.now(), RUN_LEASE_MS));
+  }
+  return total;
+}
+
+/** A page in the middle may fail: it is read again, a few times, before the walk gives up. */
+async function readPage(deps: WorkDeps, pageNumber: number) {
+  for (let tries = 1; ; tries += 1) {
+    try {
+      return await deps.telnyx.listNumbers({ pageNumber, pageSize: PAGE });
+    } catch (error) {
+      const mayRepeat = error instanceof ProvisioningError && error.disposition === 'retry' && tries < 5;
+      if (!mayRepeat) throw error;
+      await deps.pause(error.retryAfterMs ?? deps.timings.backoffMs);
+    }
+  }
+}
+
+/** The second, independent look: only what ownership does not show either is called missing. Returns how many it did show. */
+async function confirmMissing(deps: WorkDeps, run: Run, startedAt: Date): Promise<number> {
+  let undecided = 0;
+  const boughtBefore = after(startedAt, -FRESH_WINDOWS * deps.timings.settleMs);
+  for await (const numbers of missingCandidates(deps.db.sql, run.id, startedAt, boughtBefore)) {
+    const owned = await deps.telnyx.verifyOwnership(numbers);
+    undecided += owned.size;
+    const gone = numbers.filter((n) => !owned.has(n));
+    const because = { cause: 'missing_after_two_looks', at: deps.clock.now(), runId: run.id };
+    await deps.db.sql.begin((tx) => noteMissing(tx, run.id, gone, because));
+    await extendRunLease(deps.db.sql, run.id, after(deps.clock.now(), RUN_LEASE_MS));
+  }
+  return undecided;
+}
+
+function sightingOf(runId: string, n: AccountNumber): Sighting {
+  return {
+    runId,
+    phoneNumber: n.phoneNumber,
+    telnyxId: n.telnyxId,
+    status: n.status,
+    phoneNumberType: n.phoneNumberType,
+    countryCode: n.countryCode,
+    connectionId: n.connectionId,
+    messagingProfileId: n.messagingProfileId ?? null,
+    messagingShown: n.messagingProfileId !== undefined,
+    billingGroupId: n.billingGroupId,
+    customerReference: n.customerReference,
+    tags: n.tags,
+    deletionLockEnabled: n.deletionLockEnabled ?? null,
+    emergencyEnabled: n.emergencyEnabled ?? null,
+    emergencyStatus: n.emergencyStatus ?? null,
+    emergencyAddressId: n.emergencyAddressId,
+    externalPin: n.externalPin,
+    hdVoiceEnabled: n.hdVoiceEnabled ?? null,
+    purchasedAt: n.purchasedAt === null ? null : new Date(n.purchasedAt),
+  };
+}

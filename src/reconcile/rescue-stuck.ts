@@ -1,0 +1,37 @@
+import { expiredSubmissions, moveChunk } from '../db/chunks.ts';
+import { after } from '../domain/clock.ts';
+import type { WorkDeps } from './deps.ts';
+
+/**
+ * Submissions whose lease ran out: the worker is gone, or its event loop was blocked. Whether the call left is unknown, so the
+ * chunk becomes ambiguous and is looked up. Returns the ids it touched.
+ */
+export async function rescueStuck(deps: WorkDeps): Promise<string[]> {
+  const at = deps.clock.now();
+  const rescued: string[] = [];
+  for (const chunk of await expiredSubmissions(deps.db.sql, at, 500)) {
+    const moved = await moveChunk(deps.db.sql, chunk, {
+      cause: 'lease_expired',
+      at,
+      patch: {
+        // The call may have left at any moment up to the end of the lease: the settling window starts now.
+        ambiguousAt: at,
+        nextRunAt: after(at, 0),
+        leaseToken: null,
+        leaseUntil: null,
+        evidence: {
+          because: 'lease_expired',
+          looks: [],
+          ...(chunk.evidence?.resent !== undefined && { resent: chunk.evidence.resent }),
+        },
+      },
+    });
+    if (moved === null) continue;
+    rescued.push(moved.id);
+    deps.log.warn(
+      { chunkId: moved.id, requestId: moved.requestId },
+      'the worker that sent this chunk is gone; looking up what became of it',
+    );
+  }
+  return rescued;
+}
