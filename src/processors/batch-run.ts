@@ -1,0 +1,57 @@
+import { type Chunk, getChunk } from '../db/chunks.ts';
+import { ProvisioningError } from '../domain/errors.ts';
+import { hold, type Outcome, skipped, snooze } from '../domain/outcome.ts';
+import type { PayloadOf } from '../queues/catalogue.ts';
+import { closedByFailure } from '../reconcile/account-gate.ts';
+import type { WorkDeps } from '../reconcile/deps.ts';
+import type { JobContext } from './context.ts';
+import { followBatch } from './follow-batch.ts';
+import { prepareBatch } from './prepare-batch.ts';
+import { resolveBatch } from './resolve-batch.ts';
+import { cancelledBeforeSending } from './submission.ts';
+import { submitBatch } from './submit-batch.ts';
+
+/**
+ * Takes an update, delete, emergency or messaging chunk one step on. While its batch job is open at Telnyx, or may be, the
+ * outcome is a hold: the queue job keeps its slot, so that never more jobs are open than there are slots.
+ */
+export const runBatch =
+  (deps: WorkDeps) =>
+  async (job: PayloadOf<'batch.run'>, _ctx: JobContext): Promise<Outcome> => {
+    const chunk = await getChunk(deps.db.sql, job.chunkId);
+    if (chunk === null) return skipped('there is no such chunk');
+    switch (chunk.state) {
+      case 'planned':
+        return sendPlanned(deps, chunk);
+      case 'submitting':
+        return hold(deps.timings.backoffMs, 'being submitted');
+      case 'submitted':
+        return holdingOn(deps, () => followBatch(deps, chunk));
+      case 'ambiguous':
+        return holdingOn(deps, () => resolveBatch(deps, chunk));
+      default:
+        return skipped(`the chunk is ${chunk.state}`);
+    }
+  };
+
+async function sendPlanned(deps: WorkDeps, chunk: Chunk): Promise<Outcome> {
+  const cancelled = await cancelledBeforeSending(deps, chunk);
+  if (cancelled !== null) return cancelled;
+  const startedAt = deps.clock.now();
+  const prepared = await prepareBatch(deps, chunk);
+  // A worker that slept so long would release or change numbers on what it read before.
+  const isStale = deps.clock.now().getTime() - startedAt.getTime() > deps.timings.leaseMs;
+  if (prepared.kind === 'ready' && isStale) return snooze(0, 'read too long ago');
+  return prepared.kind === 'ready' ? submitBatch(deps, prepared.chunk, prepared.send) : prepared.outcome;
+}
+
+/** A read that fails while something is open at Telnyx must not give the slot away: it is tried again in place. */
+async function holdingOn(deps: WorkDeps, step: () => Promise<Outcome>): Promise<Outcome> {
+  try {
+    return await step();
+  } catch (error) {
+    if (!(error instanceof ProvisioningError) || error.disposition === 'bug') throw error;
+    await closedByFailure(deps, error);
+    return hold(error.retryAfterMs ?? deps.timings.backoffMs, error.code);
+  }
+}

@@ -1,0 +1,109 @@
+import { type Chunk, insertChunk } from '../db/chunks.ts';
+import type { Tx } from '../db/client.ts';
+import { committedCost } from '../db/items.ts';
+import { assignChunk, fillSlots, type Line, priceListed } from '../db/lines.ts';
+import { lockRequest, noteTrouble, type Request, refreshRequest } from '../db/requests.ts';
+import { formatMoney, parseMoney } from '../domain/money.ts';
+import { inSlices } from '../domain/phone-number.ts';
+import { chunkJob, enqueue } from '../producers/enqueue.ts';
+import { balanceShortfall } from '../reconcile/account-gate.ts';
+import type { WorkDeps } from '../reconcile/deps.ts';
+import type { Offer } from '../telnyx/gateway.ts';
+import type { Round } from './round.ts';
+
+export interface Claimed {
+  numbers: string[];
+  /** Why nothing more may be claimed, or `null`. */
+  budgetReached: string | null;
+}
+
+/**
+ * Claims offers for a line within the request's budget, in one transaction that locks the request: the numbers held never cost
+ * more than the budget, whatever runs beside. Offers of a search fill slots and are cut into chunks at once.
+ */
+export async function claimOffers(deps: WorkDeps, line: Line, offers: Offer[], mode: 'search' | 'list'): Promise<Claimed> {
+  if (offers.length === 0) return { numbers: [], budgetReached: null };
+  const at = deps.clock.now();
+  const { claimed, chunks } = await deps.db.sql.begin(async (tx) => {
+    const request = await lockRequest(tx, line.requestId);
+    // An ended request holds no claims any more, and must not get new ones from a round that outlived its lease.
+    if (request === null || request.cancelRequestedAt !== null || request.finishedAt !== null)
+      return { claimed: { numbers: [], budgetReached: null }, chunks: [] };
+    const { fitting, budgetReached } = await withinBudget(tx, request, offers);
+    const numbers = mode === 'search' ? await fillSlots(tx, line, fitting, at) : await priceListed(tx, line, fitting, at);
+    const made = mode === 'search' ? await cutOrders(tx, deps, request, line, numbers, at) : [];
+    await refreshRequest(tx, request.id, at);
+    return { claimed: { numbers, budgetReached }, chunks: made };
+  });
+  await enqueue(
+    deps,
+    chunks.map((c) => chunkJob(c)),
+  );
+  return claimed;
+}
+
+/** A buy whose numbers the account cannot pay for waits, all of it, until there is credit; nothing fails for lack of funds. */
+export async function waitForFunds(deps: WorkDeps, line: Line, offers: Offer[]): Promise<Round | null> {
+  const costs = offers.flatMap((o) => [o.upfrontCost, o.monthlyCost]).map((c) => parseMoney(c) ?? 0n);
+  const planned = costs.reduce((sum, c) => sum + c, 0n);
+  const short = planned === 0n ? null : await balanceShortfall(deps, planned);
+  if (short === null) return null;
+  await noteTrouble(deps.db.sql, line.requestId, 'insufficient_funds', short);
+  deps.log.warn({ requestId: line.requestId, lineId: line.id }, `waits for funds: ${short}`);
+  return { kind: 'again', delayMs: deps.timings.fundsProbeMs, reason: 'insufficient_funds' };
+}
+
+async function withinBudget(
+  tx: Tx,
+  request: Request,
+  offers: Offer[],
+): Promise<{ fitting: Offer[]; budgetReached: string | null }> {
+  const spent = await committedCost(tx, request.id);
+  const limits = [
+    { name: 'upfront', max: request.maxUpfrontCost, used: parseMoney(spent.upfront) ?? 0n, of: (o: Offer) => o.upfrontCost },
+    { name: 'monthly', max: request.maxMonthlyCost, used: parseMoney(spent.monthly) ?? 0n, of: (o: Offer) => o.monthlyCost },
+  ];
+  const fitting: Offer[] = [];
+  for (const offer of offers) {
+    const over = limits.find((l) => l.max !== null && l.used + (parseMoney(l.of(offer)) ?? 0n) > (parseMoney(l.max) ?? 0n));
+    if (over !== undefined) {
+      const text = `the ${over.name} budget of ${formatMoney(parseMoney(over.max ?? '0') ?? 0n)} is reached`;
+      return { fitting, budgetReached: text };
+    }
+    for (const l of limits) l.used += parseMoney(l.of(offer)) ?? 0n;
+    fitting.push(offer);
+  }
+  return { fitting, budgetReached: null };
+}
+
+/** Cuts claimed numbers of a line into planned order chunks. */
+export async function cutOrders(
+  tx: Tx,
+  deps: WorkDeps,
+  request: Request,
+  line: Line,
+  numbers: string[],
+  at: Date,
+): Promise<Chunk[]> {
+  const [order, ...nextSteps] = request.steps;
+  if (order === undefined || order.kind !== 'order') return [];
+  const group = line.criteria.requirement_group_id;
+  const step = { ...order, settings: { ...order.settings, ...(group !== undefined && { requirement_group_id: group }) } };
+  const [count] = await tx<{ n: number }[]>`select count(*)::int as n from chunks where request_id = ${request.id}`;
+  const made: Chunk[] = [];
+  for (const [i, slice] of inSlices(numbers, deps.limits.orderSize).entries()) {
+    const chunk = await insertChunk(tx, {
+      requestId: request.id,
+      lineId: line.id,
+      position: (count?.n ?? 0) + i,
+      numbers: slice,
+      step,
+      nextSteps,
+      at,
+      cause: 'planned',
+    });
+    await assignChunk(tx, line.id, chunk.id, slice, at);
+    made.push(chunk);
+  }
+  return made;
+}

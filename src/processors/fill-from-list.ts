@@ -1,0 +1,71 @@
+import type { Chunk } from '../db/chunks.ts';
+import { failUnclaimed, type Line, looseNumbers, unusableNumbers } from '../db/lines.ts';
+import { lockRequest } from '../db/requests.ts';
+import type { ListLine } from '../domain/request.ts';
+import { chunkJob, enqueue } from '../producers/enqueue.ts';
+import type { WorkDeps } from '../reconcile/deps.ts';
+import { searchListed } from '../reconcile/search-listed.ts';
+import { claimOffers, cutOrders, waitForFunds } from './claim-offers.ts';
+import type { Round } from './round.ts';
+
+/** How many listed numbers one round searches: bounded, so that a lease is never outlived. */
+const ROUND = 500;
+
+/** One round for an explicit list: search the unsearched by prefix groups, claim and price them; when all are, cut orders. */
+export async function fillFromList(
+  deps: WorkDeps,
+  line: Line,
+  criteria: ListLine,
+  loose: { phoneNumber: string; searchedAt: Date | null }[],
+): Promise<Round> {
+  const unsearched = loose.filter((n) => n.searchedAt === null).map((n) => n.phoneNumber);
+  if (unsearched.length > 0) return searchSome(deps, line, criteria, unsearched.slice(0, ROUND));
+  const at = deps.clock.now();
+  const chunks: Chunk[] = await deps.db.sql.begin(async (tx) => {
+    const request = await lockRequest(tx, line.requestId);
+    if (request === null || request.cancelRequestedAt !== null) return [];
+    // Read again under the lock: a round that outlived its lease may have cut some of them meanwhile.
+    const still = await looseNumbers(tx, line.id);
+    if (still.some((n) => n.searchedAt === null)) return [];
+    return cutOrders(
+      tx,
+      deps,
+      request,
+      line,
+      still.map((n) => n.phoneNumber),
+      at,
+    );
+  });
+  await enqueue(
+    deps,
+    chunks.map((c) => chunkJob(c)),
+  );
+  return { kind: 'filled' };
+}
+
+async function searchSome(deps: WorkDeps, line: Line, criteria: ListLine, numbers: string[]): Promise<Round> {
+  const unusable = await unusableNumbers(deps.db.sql, line.id, line.requestId, numbers);
+  const candidates = numbers.filter((n) => !unusable.has(n));
+  const offers = await searchListed(deps, candidates, criteria.max_number_cost);
+  const wait = await waitForFunds(deps, line, [...offers.values()]);
+  if (wait !== null) return wait;
+  const claimed = await claimOffers(deps, line, [...offers.values()], 'list');
+  const got = new Set(claimed.numbers);
+  const why = (n: string): [string, string] => {
+    const held = unusable.get(n);
+    if (held === 'ours') return ['already_ours', 'the account has this number already'];
+    if (held === 'claimed' || (offers.has(n) && claimed.budgetReached === null))
+      return ['claimed_elsewhere', 'another open buy holds this number'];
+    if (offers.has(n)) return ['budget_reached', claimed.budgetReached ?? 'the budget is reached'];
+    return ['number_unavailable', `Telnyx does not offer this number at up to ${criteria.max_number_cost}`];
+  };
+  const groups = new Map<string, { reason: string; numbers: string[] }>();
+  for (const n of numbers.filter((x) => !got.has(x))) {
+    const [code, reason] = why(n);
+    const group = groups.get(code) ?? { reason, numbers: [] };
+    group.numbers.push(n);
+    groups.set(code, group);
+  }
+  for (const [code, group] of groups) await failUnclaimed(deps.db.sql, line, { code, ...group, at: deps.clock.now() });
+  return { kind: 'again', delayMs: 0, reason: 'more to search or to order' };
+}

@@ -1,0 +1,106 @@
+import type { Line } from '../db/lines.ts';
+import { unusableNumbers } from '../db/lines.ts';
+import { formatMoney, parseMoney } from '../domain/money.ts';
+import type { SearchCriteriaLine } from '../domain/request.ts';
+import type { WorkDeps } from '../reconcile/deps.ts';
+import { MOST_OFFERS } from '../reconcile/search-listed.ts';
+import type { Offer, SearchCriteria } from '../telnyx/gateway.ts';
+import { claimOffers, waitForFunds } from './claim-offers.ts';
+import type { Round } from './round.ts';
+
+/** Fewer rows than this are not worth a call. */
+const FEWEST_OFFERS = 100;
+
+/** One search on the line's present rung; what fits is claimed, priced and cut into order chunks. */
+export async function fillFromSearch(deps: WorkDeps, line: Line, criteria: SearchCriteriaLine, slots: number): Promise<Round> {
+  const ladder = rungs(criteria);
+  const rung = ladder[line.rung];
+  if (rung === undefined) return exhausted(criteria, slots);
+  const limit = Math.min(MOST_OFFERS, Math.max(FEWEST_OFFERS, slots + Math.ceil(slots / 5) + 10));
+  const result = await deps.telnyx.search({ ...rung, ...patternOf(line.cursor), limit });
+  const usable = await usableOffers(deps, line, result.offers, criteria.max_number_cost);
+  const wanted = usable.slice(0, slots);
+  const wait = await waitForFunds(deps, line, wanted);
+  if (wait !== null) return wait;
+  const claimed = await claimOffers(deps, line, wanted, 'search');
+  if (claimed.budgetReached !== null) return { kind: 'exhausted', code: 'budget_reached', reason: claimed.budgetReached };
+  if (claimed.numbers.length >= slots) return { kind: 'filled' };
+  const full = result.seen >= limit;
+  // A full answer hides others: the same search once more while it helps, then by digit patterns, before the next rung.
+  const cursor = full && claimed.numbers.length > 0 ? line.cursor : nextCursor(line.cursor, full);
+  return cursor === null ? nextRung(line) : { kind: 'again', delayMs: 0, reason: 'more to search', cursor };
+}
+
+/**
+ * Positions in the digit patterns: 0 none; 1 to 10 the last digit d = 0 to 9; 11 + 10 d + k the last two digits k, d, only for
+ * a digit whose answer was full. `null` when all patterns of the rung were tried.
+ */
+export function nextCursor(cursor: number, full: boolean): number | null {
+  if (cursor === 0) return full ? 1 : null;
+  const afterDigit = (d: number) => (d < 9 ? d + 2 : null);
+  if (cursor <= 10) return full ? 11 + 10 * (cursor - 1) : afterDigit(cursor - 1);
+  const [d, k] = [Math.floor((cursor - 11) / 10), (cursor - 11) % 10];
+  return k < 9 ? cursor + 1 : afterDigit(d);
+}
+
+const nextRung = (line: Line): Round => ({
+  kind: 'again',
+  delayMs: 0,
+  reason: 'next rung of the ladder',
+  rung: line.rung + 1,
+  cursor: 0,
+});
+
+function exhausted(criteria: SearchCriteriaLine, slots: number): Round {
+  const where = criteria.national_destination_code ?? criteria.locality ?? criteria.administrative_area ?? criteria.country_code;
+  return {
+    kind: 'exhausted',
+    code: 'inventory_exhausted',
+    reason: `Telnyx offers no more fitting numbers for ${where} at up to ${criteria.max_number_cost} each; ${slots} short`,
+  };
+}
+
+/** The fallback ladder as searches: as asked, then the listed area codes, then best effort; as far as the line wants it. */
+export function rungs(c: SearchCriteriaLine): Omit<SearchCriteria, 'limit'>[] {
+  const base: Omit<SearchCriteria, 'limit'> = {
+    countryCode: c.country_code,
+    phoneNumberType: c.phone_number_type,
+    ...(c.features.length > 0 && { features: c.features }),
+    bestEffort: false,
+  };
+  const asAsked = {
+    ...base,
+    ...(c.national_destination_code !== undefined && { nationalDestinationCode: c.national_destination_code }),
+    ...(c.administrative_area !== undefined && { administrativeArea: c.administrative_area }),
+    ...(c.locality !== undefined && { locality: c.locality }),
+  };
+  return [
+    asAsked,
+    ...c.fallback_ndcs.map((ndc) => ({ ...base, nationalDestinationCode: ndc })),
+    ...(c.best_effort ? [{ ...asAsked, bestEffort: true }] : []),
+  ];
+}
+
+function patternOf(cursor: number): { endsWith?: string } {
+  if (cursor === 0) return {};
+  if (cursor <= 10) return { endsWith: String(cursor - 1) };
+  return { endsWith: `${(cursor - 11) % 10}${Math.floor((cursor - 11) / 10)}` };
+}
+
+async function usableOffers(deps: WorkDeps, line: Line, offers: Offer[], maxNumberCost: string): Promise<Offer[]> {
+  const cap = parseMoney(maxNumberCost) ?? 0n;
+  const affordable = offers.filter((o) => [o.upfrontCost, o.monthlyCost].every((c) => (parseMoney(c) ?? cap + 1n) <= cap));
+  if (affordable.length < offers.length) {
+    deps.log.info(
+      { lineId: line.id, requestId: line.requestId, count: offers.length - affordable.length },
+      `offers above ${formatMoney(cap)} left out`,
+    );
+  }
+  const unusable = await unusableNumbers(
+    deps.db.sql,
+    line.id,
+    line.requestId,
+    affordable.map((o) => o.phoneNumber),
+  );
+  return affordable.filter((o) => !unusable.has(o.phoneNumber));
+}

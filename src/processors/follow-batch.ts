@@ -1,0 +1,60 @@
+import { type Chunk, touchChunk } from '../db/chunks.ts';
+import { after } from '../domain/clock.ts';
+import { ProvisioningError } from '../domain/errors.ts';
+import { hold, type Outcome } from '../domain/outcome.ts';
+import { backoff } from '../domain/submission.ts';
+import type { WorkDeps } from '../reconcile/deps.ts';
+import type { Job } from '../telnyx/gateway.ts';
+import type { BatchResult } from './batch-result.ts';
+import { settleDelete } from './settle-delete.ts';
+import { settleUpdate } from './settle-update.ts';
+
+/** Polls an open batch in place, 2 s growing to 30 s, and settles it number by number when it is over. */
+export async function followBatch(deps: WorkDeps, chunk: Chunk): Promise<Outcome> {
+  if (chunk.telnyxId === null) throw new ProvisioningError('no_job_id', 'bug', `chunk ${chunk.id} is submitted without a job id`);
+  const result =
+    chunk.step.kind === 'messaging' ? await messagingResult(deps, chunk.telnyxId) : await jobResult(deps, chunk, chunk.telnyxId);
+  if (result === null) return waitForBatch(deps, chunk);
+  return chunk.step.kind === 'delete' ? settleDelete(deps, chunk, result) : settleUpdate(deps, chunk, chunk.step, result);
+}
+
+async function waitForBatch(deps: WorkDeps, chunk: Chunk): Promise<Outcome> {
+  const delayMs = backoff(chunk.polls, deps.timings.pollMinMs, deps.timings.pollMaxMs);
+  const now = deps.clock.now();
+  await touchChunk(deps.db.sql, chunk, now, { polls: chunk.polls + 1, nextRunAt: after(now, delayMs) });
+  return hold(delayMs, 'open at Telnyx');
+}
+
+async function jobResult(deps: WorkDeps, chunk: Chunk, id: string): Promise<BatchResult | null> {
+  const job = await readJob(deps, chunk, id);
+  if (job === null || !job.terminal) return job === null ? vanished(chunk) : null;
+  return {
+    succeeded: new Set(job.succeeded),
+    failed: new Map(job.failed.map((f) => [f.phoneNumber, { code: f.code, message: f.message }])),
+    status: job.status,
+  };
+}
+
+/** `null` when Telnyx does not know the job any more: finished jobs are kept for a time that is not documented. */
+async function readJob(deps: WorkDeps, chunk: Chunk, id: string): Promise<Job | null> {
+  try {
+    return await deps.telnyx.getJob(id);
+  } catch (error) {
+    const absent = error instanceof ProvisioningError && error.code === 'not_found';
+    const age = deps.clock.now().getTime() - (chunk.submittedAt ?? chunk.createdAt).getTime();
+    if (absent && age > deps.timings.settleMs) return null;
+    throw absent ? new ProvisioningError('job_not_visible', 'retry', 'the job does not show yet', { cause: error }) : error;
+  }
+}
+
+/** Nothing is known of any number: every one will be read back. */
+function vanished(_chunk: Chunk): BatchResult {
+  return { succeeded: new Set(), failed: new Map(), status: 'vanished' };
+}
+
+async function messagingResult(deps: WorkDeps, id: string): Promise<BatchResult | null> {
+  const update = await deps.telnyx.getMessagingUpdate(id);
+  if (update.pending.length > 0) return null;
+  const refused = { code: 'messaging_refused', message: 'Telnyx did not assign the messaging profile and gave no reason' };
+  return { succeeded: new Set(update.succeeded), failed: new Map(update.failed.map((n) => [n, refused])), status: 'done' };
+}

@@ -1,0 +1,153 @@
+import { type Chunk, moveChunk, touchChunk } from '../db/chunks.ts';
+import { getRequest, lockRequest, noteTrouble, refreshRequest } from '../db/requests.ts';
+import { after } from '../domain/clock.ts';
+import { asError, ProvisioningError } from '../domain/errors.ts';
+import { isFinalStatus, judgeNumber, type NumberVerdict } from '../domain/order-outcome.ts';
+import { type Outcome, skipped, snooze } from '../domain/outcome.ts';
+import { backoff } from '../domain/submission.ts';
+import { closedByFailure } from '../reconcile/account-gate.ts';
+import type { WorkDeps } from '../reconcile/deps.ts';
+import type { Order } from '../telnyx/gateway.ts';
+import { settleOrder } from './settle-order.ts';
+import { movedByOthers } from './submission.ts';
+
+/** Polls an order until Telnyx has said its last word on every number, then settles it. Holds no worker while it waits. */
+export async function followOrder(deps: WorkDeps, chunk: Chunk): Promise<Outcome> {
+  const order = await readOrder(deps, chunk);
+  if (order === 'unreadable') return waitForOrder(deps, chunk, null);
+  if (order === 'gone') return parkVanished(deps, chunk);
+  if (!isOver(order)) {
+    await cancelIfWanted(deps, chunk, order);
+    return waitForOrder(deps, chunk, order);
+  }
+  return judgeOrder(deps, chunk, order);
+}
+
+async function readOrder(deps: WorkDeps, chunk: Chunk): Promise<Order | 'unreadable' | 'gone'> {
+  if (chunk.telnyxId === null)
+    throw new ProvisioningError('no_order_id', 'bug', `chunk ${chunk.id} is submitted without an order id`);
+  try {
+    return await deps.telnyx.getOrder(chunk.telnyxId);
+  } catch (error) {
+    if (error instanceof ProvisioningError) await closedByFailure(deps, error);
+    const absent = error instanceof ProvisioningError && error.code === 'not_found';
+    const since = deps.clock.now().getTime() - (chunk.submittedAt ?? chunk.createdAt).getTime();
+    if (absent && since > deps.timings.settleMs) return 'gone';
+    deps.log.warn(
+      { err: asError(error), chunkId: chunk.id, requestId: chunk.requestId },
+      'the order could not be read, trying again',
+    );
+    return 'unreadable';
+  }
+}
+
+/** An order is over when its own status is final and no line can change any more. */
+function isOver(order: Order): boolean {
+  return isFinalStatus(order.status) && order.lines.every((l) => l.status !== 'pending' || order.status !== 'success');
+}
+
+async function waitForOrder(deps: WorkDeps, chunk: Chunk, order: Order | null): Promise<Outcome> {
+  const { timings: t } = deps;
+  const now = deps.clock.now();
+  const waiting = order === null ? chunk.waiting : order.requirementsMet === false;
+  const age = now.getTime() - (chunk.submittedAt ?? chunk.createdAt).getTime();
+  const delayMs =
+    waiting || age > t.hotPollMs
+      ? backoff(chunk.polls, t.pollMaxMs, t.coldPollMs)
+      : backoff(chunk.polls, t.pollMinMs, t.pollMaxMs);
+  const needs = waiting ? await readPaperwork(deps, chunk, order) : null;
+  await deps.db.sql.begin(async (tx) => {
+    await lockRequest(tx, chunk.requestId);
+    await touchChunk(tx, chunk, now, {
+      polls: chunk.polls + 1,
+      waiting,
+      ...(needs !== null && { deadline: needs.deadline, errorCode: 'requirements_not_met', error: needs.text }),
+      nextRunAt: after(now, delayMs),
+    });
+    if (waiting !== chunk.waiting) await refreshRequest(tx, chunk.requestId, now);
+    if (needs !== null) await noteTrouble(tx, chunk.requestId, 'requirements_not_met', needs.text);
+  });
+  return snooze(delayMs, waiting ? 'waits for paperwork' : 'pending at Telnyx');
+}
+
+/** What is missing and until when, in words. A failed read is no reason to stop waiting. */
+async function readPaperwork(
+  deps: WorkDeps,
+  chunk: Chunk,
+  order: Order | null,
+): Promise<{ deadline: Date | null; text: string } | null> {
+  const lineId = order?.unmetLineId ?? null;
+  if (lineId === null) return null;
+  try {
+    const { deadline, missing } = await deps.telnyx.paperwork(lineId);
+    const what = missing.length === 0 ? 'its requirements' : missing.join(', ');
+    const until = deadline === null ? '' : `; Telnyx cancels it on ${deadline}`;
+    return {
+      deadline: deadline === null ? null : new Date(deadline),
+      text: `order ${order?.id} waits for paperwork: ${what}${until}`,
+    };
+  } catch (error) {
+    deps.log.warn(
+      { err: asError(error), chunkId: chunk.id, requestId: chunk.requestId },
+      'the paperwork of the order could not be read',
+    );
+    return null;
+  }
+}
+
+/** Cancels at Telnyx what the user cancelled and Telnyx has not begun; what came of it shows in the next poll. */
+async function cancelIfWanted(deps: WorkDeps, chunk: Chunk, order: Order): Promise<void> {
+  const request = await getRequest(deps.db.sql, chunk.requestId);
+  if (request?.cancelRequestedAt == null) return;
+  try {
+    await deps.telnyx.cancelOrder(order);
+  } catch (error) {
+    deps.log.warn({ err: asError(error), chunkId: chunk.id, requestId: chunk.requestId }, 'the order could not be cancelled yet');
+  }
+}
+
+/** Holds every line against ownership; settles when all are clear, else looks again soon. */
+async function judgeOrder(deps: WorkDeps, chunk: Chunk, order: Order): Promise<Outcome> {
+  const now = deps.clock.now();
+  const owned = await deps.telnyx.verifyOwnership(chunk.numbers);
+  const looks = [...(chunk.evidence?.looks ?? []), { at: now.toISOString(), found: [order.id], owned: owned.size }];
+  const finalSince = new Date(looks[0]?.at ?? now);
+  const patience = { looks: looks.length, windowOver: now.getTime() - finalSince.getTime() >= deps.timings.settleMs };
+  const statusOf = new Map(order.lines.map((l) => [l.phoneNumber, isFinalStatus(l.status) ? l.status : order.status]));
+  const verdicts = new Map<string, NumberVerdict>(
+    chunk.numbers.map((phoneNumber) => [
+      phoneNumber,
+      judgeNumber({ phoneNumber, lineStatus: statusOf.get(phoneNumber) ?? null, owned: owned.has(phoneNumber) }, patience),
+    ]),
+  );
+  if ([...verdicts.values()].includes('unclear')) {
+    const delayMs = backoff(looks.length - 1, deps.timings.lookMinMs / 2, deps.timings.lookMaxMs);
+    const evidence = { ...chunk.evidence, because: chunk.evidence?.because ?? 'order_final', looks };
+    await touchChunk(deps.db.sql, chunk, now, { evidence, nextRunAt: after(now, delayMs) });
+    return snooze(delayMs, 'order and ownership do not agree yet');
+  }
+  const bought = chunk.numbers
+    .filter((n) => verdicts.get(n) === 'bought')
+    .map((phoneNumber) => ({ phoneNumber, telnyxId: owned.get(phoneNumber) ?? null }));
+  const lost = chunk.numbers.filter((n) => verdicts.get(n) === 'lost');
+  const settled = await settleOrder(deps, chunk, { cause: 'finished', bought, lost, orderStatus: order.status });
+  return settled ? skipped(`settled: ${bought.length} bought, ${lost.length} lost`) : movedByOthers;
+}
+
+/** Telnyx accepted the order and does not know it any more: a person must look, nothing is bought again meanwhile. */
+async function parkVanished(deps: WorkDeps, chunk: Chunk): Promise<Outcome> {
+  const at = deps.clock.now();
+  const moved = await moveChunk(deps.db.sql, chunk, {
+    cause: 'contradiction',
+    at,
+    patch: {
+      nextRunAt: null,
+      evidence: {
+        ...(chunk.evidence ?? { because: 'order_vanished', looks: [] }),
+        conclusion: `Telnyx accepted order ${chunk.telnyxId} and now does not know it`,
+      },
+    },
+  });
+  if (moved !== null) await deps.db.sql.begin((tx) => refreshRequest(tx, chunk.requestId, at));
+  return moved === null ? movedByOthers : skipped('needs attention: the order vanished');
+}

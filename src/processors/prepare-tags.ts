@@ -1,0 +1,68 @@
+import type { Chunk } from '../db/chunks.ts';
+import { noteSettings } from '../db/numbers.ts';
+import type { Step } from '../domain/step.ts';
+import { mergeTags, sameTags } from '../domain/tags.ts';
+import type { WorkDeps } from '../reconcile/deps.ts';
+import { readNumbers } from '../reconcile/read-numbers.ts';
+import { nothingToSend, type Prepared } from './prepared.ts';
+import { noteWait } from './submission.ts';
+
+/**
+ * Telnyx replaces tags, so adding or removing one is read, merge, group, write: numbers that end with the same tags share a
+ * job. One group goes out as this chunk; several become chunks of their own; numbers that have what they need are done.
+ */
+export async function prepareTags(
+  deps: WorkDeps,
+  chunk: Chunk,
+  numbers: string[],
+  step: Extract<Step, { kind: 'update' }>,
+): Promise<Prepared> {
+  const change = step.tags;
+  if (change === undefined) return { kind: 'ready', chunk, send: { numbers, step } };
+  const seen = await readNumbers(deps, numbers);
+  if (numbers.some((n) => !seen.has(n))) {
+    // Not in the list yet although ownership shows it: writing tags unread would wipe those that are there.
+    return {
+      kind: 'stop',
+      outcome: await noteWait(deps, chunk, deps.timings.lookMinMs, 'some numbers do not show their tags yet'),
+    };
+  }
+  const onlyTags = Object.keys(step.settings).length === 0;
+  const groups = new Map<string, TagGroup>();
+  const unchanged = new Map<string, TagGroup>();
+  for (const [number, current] of seen) {
+    const tags = mergeTags(current.tags, change);
+    addTo(onlyTags && sameTags(tags, current.tags) ? unchanged : groups, tags, number);
+  }
+  const made = [...groups.values()];
+  const [only] = made;
+  const stepFor = (tags: string[]): Step => ({ kind: 'update', settings: { ...step.settings, tags } });
+  if (only !== undefined && made.length === 1 && unchanged.size === 0) {
+    return { kind: 'ready', chunk, send: { numbers: only.numbers, step: stepFor(only.tags) } };
+  }
+  const outcome = await nothingToSend(deps, chunk, {
+    cause: made.length === 0 ? 'nothing_to_send' : 'split',
+    succeeded: [...unchanged.values()].flatMap((g) => g.numbers).map((phoneNumber) => ({ phoneNumber })),
+    ended: [],
+    again: made.map((g) => ({ numbers: g.numbers, step: stepFor(g.tags) })),
+    detail: { groups: made.length, unchanged: [...unchanged.values()].reduce((sum, g) => sum + g.numbers.length, 0) },
+    inventory: async (tx) => {
+      // What was just read may be news to the inventory, and a filter by tag looks there.
+      const because = { cause: 'update', at: deps.clock.now(), requestId: chunk.requestId, chunkId: chunk.id };
+      for (const { tags, numbers: same } of unchanged.values()) await noteSettings(tx, same, { tags }, because);
+    },
+  });
+  return { kind: 'stop', outcome };
+}
+
+interface TagGroup {
+  tags: string[];
+  numbers: string[];
+}
+
+function addTo(groups: Map<string, TagGroup>, tags: string[], number: string): void {
+  const key = JSON.stringify(tags);
+  const group = groups.get(key) ?? { tags, numbers: [] };
+  group.numbers.push(number);
+  groups.set(key, group);
+}

@@ -1,0 +1,19 @@
+import type { Chunk } from '../db/chunks.ts';
+import { type Outcome, skipped } from '../domain/outcome.ts';
+import type { Step } from '../domain/step.ts';
+import type { WorkDeps } from '../reconcile/deps.ts';
+import { type Settlement, settleChunk } from './settle.ts';
+import { movedByOthers } from './submission.ts';
+
+/** What is to be sent: the exact numbers and settings. */
+export interface Send {
+  numbers: string[];
+  step: Step;
+}
+
+export type Prepared = { kind: 'ready'; chunk: Chunk; send: Send } | { kind: 'stop'; outcome: Outcome };
+
+/** Settles a chunk of which nothing, or nothing as it stands, is sent. */
+export async function nothingToSend(deps: WorkDeps, chunk: Chunk, settlement: Settlement): Promise<Outcome> {
+  return (await settleChunk(deps, chunk, settlement)) ? skipped(settlement.cause) : movedByOthers;
+}

@@ -1,0 +1,49 @@
+import { type Chunk, touchChunk } from '../db/chunks.ts';
+import type { ItemEnd } from '../db/items.ts';
+import { markReleased } from '../db/numbers.ts';
+import { after } from '../domain/clock.ts';
+import { hold, type Outcome, skipped } from '../domain/outcome.ts';
+import { backoff } from '../domain/submission.ts';
+import type { WorkDeps } from '../reconcile/deps.ts';
+import type { BatchResult } from './batch-result.ts';
+import { settleChunk } from './settle.ts';
+import { movedByOthers } from './submission.ts';
+
+/**
+ * Settles a release: a number is gone when ownership no longer shows it. Ownership lags, so numbers that the job released but
+ * that still show are looked at again over the settling window. Deletions are never sent again by themselves.
+ */
+export async function settleDelete(deps: WorkDeps, chunk: Chunk, result: BatchResult): Promise<Outcome> {
+  const now = deps.clock.now();
+  const owned = await deps.telnyx.verifyOwnership(chunk.numbers);
+  const looks = [...(chunk.evidence?.looks ?? []), { at: now.toISOString(), found: [], owned: owned.size }];
+  const windowOver = now.getTime() - new Date(looks[0]?.at ?? now).getTime() >= deps.timings.settleMs;
+  const lagging = chunk.numbers.filter((n) => owned.has(n) && !result.failed.has(n));
+  // A number that the job neither released nor kept, and that does not show: seen twice before it is called gone.
+  const unsure = chunk.numbers.some((n) => !owned.has(n) && !result.succeeded.has(n)) && looks.length < 2;
+  // One that no list of the job names may be released all the same: it gets the whole window too, not a few quick looks.
+  if ((lagging.length > 0 && !windowOver) || unsure) {
+    const delayMs = backoff(looks.length - 1, deps.timings.lookMinMs, deps.timings.lookMaxMs);
+    await touchChunk(deps.db.sql, chunk, now, { evidence: { because: 'released', looks }, nextRunAt: after(now, delayMs) });
+    return hold(delayMs, 'ownership still shows some numbers');
+  }
+  const gone = chunk.numbers.filter((n) => !owned.has(n));
+  const ended: ItemEnd[] = chunk.numbers.filter((n) => owned.has(n)).map((phoneNumber) => keptEnd(phoneNumber, result));
+  const settled = await settleChunk(deps, chunk, {
+    cause: 'finished',
+    succeeded: gone.map((phoneNumber) => ({ phoneNumber })),
+    ended,
+    detail: { status: result.status, released: gone.length, kept: ended.length },
+    inventory: (tx) => markReleased(tx, gone, { cause: 'released', at: now, requestId: chunk.requestId, chunkId: chunk.id }),
+  });
+  return settled ? skipped(`settled: ${gone.length} released, ${ended.length} kept`) : movedByOthers;
+}
+
+function keptEnd(phoneNumber: string, result: BatchResult): ItemEnd {
+  const why = result.failed.get(phoneNumber);
+  if (why !== undefined) return { phoneNumber, status: 'failed', reasonCode: why.code, reason: why.message };
+  const reason = result.succeeded.has(phoneNumber)
+    ? 'Telnyx reported the release, but the number still shows as ours'
+    : `Telnyx ended the job as ${result.status} without releasing this number`;
+  return { phoneNumber, status: 'failed', reasonCode: 'still_owned', reason };
+}

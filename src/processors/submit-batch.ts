@@ -1,0 +1,76 @@
+import type { Chunk } from '../db/chunks.ts';
+import { ProvisioningError } from '../domain/errors.ts';
+import { hold, type Outcome, skipped } from '../domain/outcome.ts';
+import type { Step } from '../domain/step.ts';
+import type { WorkDeps } from '../reconcile/deps.ts';
+import type { Send } from './prepared.ts';
+import { settleChunk } from './settle.ts';
+import { claimSubmission, failAll, isTooLate, movedByOthers, noteAccepted, noteReplyLost, tryLater } from './submission.ts';
+
+/** After this many refusals for foreign numbers that ownership does not show, the batch is halved to find the one. */
+const PATIENCE_WITH_STRANGERS = 3;
+
+/** Sends a prepared batch once: exact numbers and settings are committed first. */
+export async function submitBatch(deps: WorkDeps, chunk: Chunk, send: Send): Promise<Outcome> {
+  const claimed = await claimSubmission(deps, chunk, send);
+  if (claimed === null || isTooLate(deps, claimed)) return movedByOthers;
+  try {
+    const telnyxId = await call(deps, claimed.numbers, claimed.step);
+    return (await noteAccepted(deps, claimed, telnyxId)) === null ? movedByOthers : hold(deps.timings.pollMinMs, 'accepted');
+  } catch (error) {
+    return batchRefused(deps, claimed, error);
+  }
+}
+
+async function call(deps: WorkDeps, numbers: string[], step: Step): Promise<string> {
+  switch (step.kind) {
+    case 'update':
+      return (await deps.telnyx.updateNumbers(numbers, step.settings)).id;
+    case 'delete':
+      return (await deps.telnyx.deleteNumbers(numbers)).id;
+    case 'emergency':
+      return (await deps.telnyx.updateEmergency(numbers, step.emergency_enabled, step.emergency_address_id)).id;
+    case 'messaging':
+      return (await deps.telnyx.updateMessaging(numbers, step.messaging_profile_id)).id;
+    case 'order':
+      throw new ProvisioningError('wrong_step', 'bug', 'an order is no batch job');
+  }
+}
+
+async function batchRefused(deps: WorkDeps, chunk: Chunk, error: unknown): Promise<Outcome> {
+  const failure =
+    error instanceof ProvisioningError
+      ? error
+      : new ProvisioningError('unknown_outcome', 'ambiguous', `the batch call ended unexpectedly: ${String(error)}`, {
+          cause: error,
+        });
+  if (failure.disposition === 'ambiguous') {
+    await noteReplyLost(deps, chunk, failure);
+    return hold(deps.timings.lookMinMs, 'reply lost');
+  }
+  // A full house (job_cap) is back-pressure: the slot is given back and the chunk waits.
+  if (failure.disposition === 'retry' || failure.disposition === 'account') return tryLater(deps, chunk, failure);
+  if (failure.code === 'not_owned') return foreignNumber(deps, chunk, failure);
+  if (failure.code === 'too_many_numbers' && chunk.numbers.length > 1) return halve(deps, chunk, failure);
+  return failAll(deps, chunk, failure);
+}
+
+/** A number went away between the ownership look and the call: look again, at last halve until the one is found. */
+async function foreignNumber(deps: WorkDeps, chunk: Chunk, failure: ProvisioningError): Promise<Outcome> {
+  if (chunk.attempt < PATIENCE_WITH_STRANGERS) {
+    return tryLater(deps, chunk, new ProvisioningError(failure.code, 'retry', failure.message), true);
+  }
+  return chunk.numbers.length > 1 ? halve(deps, chunk, failure) : failAll(deps, chunk, failure);
+}
+
+async function halve(deps: WorkDeps, chunk: Chunk, failure: ProvisioningError): Promise<Outcome> {
+  const middle = Math.ceil(chunk.numbers.length / 2);
+  const settled = await settleChunk(deps, chunk, {
+    cause: 'refused_split',
+    succeeded: [],
+    ended: [],
+    again: [{ numbers: chunk.numbers.slice(0, middle) }, { numbers: chunk.numbers.slice(middle) }],
+    detail: { code: failure.code },
+  });
+  return settled ? skipped('halved') : movedByOthers;
+}
