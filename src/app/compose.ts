@@ -1,0 +1,29 @@
+import { setTimeout as sleep } from 'node:timers/promises';
+import { requireTelnyxKey } from '../config/config.ts';
+import { DEFAULT_TIMINGS, type Timings } from '../domain/timings.ts';
+import type { WorkDeps } from '../reconcile/deps.ts';
+import { createTelnyxGateway } from '../telnyx/client.ts';
+import type { Foundation } from './foundation.ts';
+
+/** Adds what work on Telnyx needs: the gateway with its limiter, shared over Redis when there is one. */
+export function openWork(f: Foundation, timings: Partial<Timings> = {}): WorkDeps {
+  const { config, backend, log, metrics } = f;
+  const telnyx = createTelnyxGateway({
+    apiKey: requireTelnyxKey(config).reveal(),
+    rates: config.telnyx.ratesPerSecond,
+    redis: backend.redis,
+    keyPrefix: `{${f.namespace}}`,
+    log,
+    ...(config.telnyx.baseUrl !== null && { baseURL: config.telnyx.baseUrl }),
+    onCall: ({ family, operation, status, ms }) => {
+      metrics.telnyxCalls.inc({ family, operation, status: String(status ?? 'none') });
+      metrics.telnyxCallSeconds.observe({ family }, ms / 1_000);
+    },
+  });
+  return {
+    ...f.deps,
+    telnyx,
+    timings: { ...DEFAULT_TIMINGS, settleMs: config.limits.settleMs, fundsProbeMs: config.limits.fundsProbeMs, ...timings },
+    pause: (ms) => sleep(ms),
+  };
+}

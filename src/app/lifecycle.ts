@@ -1,0 +1,137 @@
+import { asError } from '../domain/errors.ts';
+import type { Log } from '../observability/log.ts';
+
+/** Something that runs as long as the process: started in order, stopped in reverse. */
+export interface Service {
+  name: string;
+  start?(): Promise<void>;
+  stop(): Promise<void>;
+  /** After this many milliseconds the stop goes on to the next service, and the process will not exit with 0. */
+  stopWithinMs: number;
+}
+
+export interface StopReport {
+  /** True when every service stopped without an error and in time. */
+  clean: boolean;
+  problems: Error[];
+}
+
+export interface Lifecycle {
+  /** Starts all in order. When one fails, those that were started are stopped, and its error is thrown. */
+  start(): Promise<void>;
+  /** Stops all in reverse order; every one is tried. Safe to call twice: the second call waits for the first. */
+  stop(reason: string): Promise<StopReport>;
+  readonly stopping: boolean;
+}
+
+export function createLifecycle(services: readonly Service[], log: Log): Lifecycle {
+  const started: Service[] = [];
+  let stopped: Promise<StopReport> | undefined;
+  const stop = (reason: string): Promise<StopReport> => {
+    stopped ??= stopAll(started, reason, log);
+    return stopped;
+  };
+  return {
+    start: async () => {
+      for (const service of services) {
+        // A signal may arrive while we start.
+        if (stopped !== undefined) return;
+        // Before the start: what fails half way has something to stop too.
+        started.push(service);
+        try {
+          await service.start?.();
+        } catch (thrown) {
+          log.error({ err: thrown, service: service.name }, 'a service did not start');
+          await stop(`${service.name} did not start`);
+          throw asError(thrown);
+        }
+      }
+    },
+    stop,
+    get stopping() {
+      return stopped !== undefined;
+    },
+  };
+}
+
+async function stopAll(started: Service[], reason: string, log: Log): Promise<StopReport> {
+  log.info({ reason }, 'stopping');
+  const problems: Error[] = [];
+  // Taken one by one, because a start that is still going on may add its service meanwhile.
+  for (let service = started.pop(); service !== undefined; service = started.pop()) {
+    const problem = await stopOne(service);
+    if (problem === null) log.debug({ service: service.name }, 'stopped');
+    else {
+      log.error({ err: problem, service: service.name }, 'a service did not stop cleanly');
+      problems.push(problem);
+    }
+  }
+  log.info({ count: problems.length }, problems.length === 0 ? 'stopped' : 'stopped, not cleanly');
+  return { clean: problems.length === 0, problems };
+}
+
+async function stopOne(service: Service): Promise<Error | null> {
+  let timer: NodeJS.Timeout | undefined;
+  const late = new Promise<Error>((resolve) => {
+    timer = setTimeout(
+      () => resolve(new Error(`${service.name} did not stop within ${service.stopWithinMs} ms`)),
+      service.stopWithinMs,
+    );
+  });
+  try {
+    // A stop that throws at once counts like one that rejects.
+    const stopping = Promise.resolve().then(() => service.stop());
+    return await Promise.race([stopping.then(() => null, asError), late]);
+  } finally {
+    clearTimeout(timer);
+  }
+}
+
+export interface ProcessLike {
+  on(signal: NodeJS.Signals, listener: (signal: NodeJS.Signals) => void): unknown;
+  off(signal: NodeJS.Signals, listener: (signal: NodeJS.Signals) => void): unknown;
+  exit(code: number): void;
+}
+
+export interface RunOptions {
+  lifecycle: Lifecycle;
+  log: Log;
+  /** Called last, before the exit: flushes the log. */
+  beforeExit?: () => void;
+  process?: ProcessLike;
+}
+
+const SIGNALS: NodeJS.Signals[] = ['SIGTERM', 'SIGINT'];
+/** What a shell reports for a process that was ended by a signal. */
+const INTERRUPTED = 130;
+
+/**
+ * Runs the services until a signal asks to stop, and exits: 0 when every phase ended in time, 1 otherwise, at once on the
+ * second signal. Resolves when all are started.
+ */
+export async function runUntilSignal({ lifecycle, log, beforeExit, process: host = process }: RunOptions): Promise<void> {
+  let asked = false;
+  const leave = (code: number): void => {
+    beforeExit?.();
+    host.exit(code);
+  };
+  const onSignal = (signal: NodeJS.Signals): void => {
+    if (asked) {
+      log.warn({ signal }, 'second signal: leaving at once');
+      leave(INTERRUPTED);
+      return;
+    }
+    asked = true;
+    lifecycle.stop(signal).then(
+      (report) => leave(report.clean ? 0 : 1),
+      () => leave(1),
+    );
+  };
+  for (const signal of SIGNALS) host.on(signal, onSignal);
+  try {
+    await lifecycle.start();
+  } catch (error) {
+    for (const signal of SIGNALS) host.off(signal, onSignal);
+    throw error;
+  }
+}

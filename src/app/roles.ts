@@ -1,0 +1,161 @@
+import { setFlagsFromString } from 'node:v8';
+import type { Config } from '../config/config.ts';
+import { takeSoleWorker } from '../db/health.ts';
+import { systemClock } from '../domain/clock.ts';
+import { ProvisioningError } from '../domain/errors.ts';
+import type { Timings } from '../domain/timings.ts';
+import { buildServer } from '../http/server.ts';
+import type { RootLog } from '../observability/log.ts';
+import { createHandlers } from '../processors/handlers.ts';
+import { createRunJob } from '../processors/run-job.ts';
+import { refuseEviction } from '../queues/redis.ts';
+import { startWorkers, type Workers } from '../queues/workers.ts';
+import { openWork } from './compose.ts';
+import { type Foundation, type FoundationOptions, openFoundation } from './foundation.ts';
+import { createLifecycle, type Lifecycle, runUntilSignal, type Service } from './lifecycle.ts';
+import { sweeper } from './sweeper.ts';
+import { watchdog } from './watchdog.ts';
+
+export type Role = 'worker' | 'serve' | 'up';
+
+/** A drain may take this long: a call to Telnyx in flight is allowed to end. */
+const DRAIN_MS = 50_000;
+
+export interface Running {
+  foundation: Foundation;
+  lifecycle: Lifecycle;
+  /** Where the server listens, when the role has one. */
+  url: () => string | null;
+}
+
+export interface RoleOptions extends FoundationOptions {
+  timings?: Partial<Timings>;
+  lockMs?: number;
+  stalledMs?: number;
+}
+
+/** Builds the services of a role; nothing runs until `lifecycle.start()`. */
+export async function buildRole(role: Role, config: Config, log: RootLog, options: RoleOptions = {}): Promise<Running> {
+  const foundation = await openFoundation(config, log, options);
+  const services: Service[] = [{ name: 'database and queue', stop: foundation.close, stopWithinMs: 20_000 }];
+  let url: string | null = null;
+  let workers: Workers | null = null;
+  try {
+    const dog = watchdog(foundation, () => workers);
+    services.push(dog);
+    if (role !== 'serve') services.push(...workerServices(foundation, options, (w) => (workers = w)));
+    if (role !== 'worker') services.push(await httpService(foundation, log, dog.problems, (at) => (url = at)));
+    return { foundation, lifecycle: createLifecycle(services, log), url: () => url };
+  } catch (error) {
+    await foundation.close();
+    throw error;
+  }
+}
+
+/**
+ * Left to itself V8 lets garbage pile up to a multiple of what is alive before it collects: a walk over 100,000 numbers doubles
+ * the memory of a process whose live data stays the same. This much more than what is alive is enough.
+ */
+const HEAP_GROWTH_PERCENT = 25;
+
+/** Runs a role until a signal asks to stop; resolves to the exit code. */
+export async function runRole(role: Role, config: Config, log: RootLog): Promise<number> {
+  setFlagsFromString(`--heap-growing-percent=${HEAP_GROWTH_PERCENT}`);
+  const { lifecycle, url } = await buildRole(role, config, log);
+  const exit = new Promise<number>((resolve) => {
+    const host = { on: process.on.bind(process), off: process.off.bind(process), exit: resolve };
+    runUntilSignal({ lifecycle, log, process: host, beforeExit: log.flush }).then(
+      () => log.info({ role, ...(url() !== null && { url: url() ?? '' }) }, url() === null ? 'working' : `listening on ${url()}`),
+      (error: unknown) => {
+        log.error({ err: error, role }, 'not started');
+        resolve(1);
+      },
+    );
+  });
+  return exit;
+}
+
+function workerServices(f: Foundation, options: RoleOptions, started: (workers: Workers) => void): Service[] {
+  const { config, log, backend, queues, metrics } = f;
+  const work = openWork(f, options.timings);
+  let release: (() => Promise<void>) | null = null;
+  let workers: Workers | null = null;
+  return [
+    {
+      name: 'redis policy',
+      start: async () => {
+        if (config.queue.redis !== null && !config.queue.allowEviction) await refuseEviction(config.queue.redis);
+      },
+      stop: async () => undefined,
+      stopWithinMs: 1_000,
+    },
+    {
+      // Nothing coordinates the request rate between processes without Redis, so there may be one only.
+      name: 'sole worker',
+      start: async () => {
+        if (backend.profile.manyProcesses) return;
+        release = await takeSoleWorker(f.db.sql);
+        if (release !== null) return;
+        throw new ProvisioningError(
+          'second_worker',
+          'rejected',
+          'another worker runs on this database already; without Redis there may be one only: set REDIS_URL to run several',
+        );
+      },
+      stop: async () => release?.(),
+      stopWithinMs: 5_000,
+    },
+    { name: 'limiter', stop: () => work.telnyx.close(), stopWithinMs: 10_000 },
+    {
+      name: 'workers',
+      start: async () => {
+        const runJob = createRunJob({ handlers: createHandlers(work), log, metrics, backoffMs: work.timings.backoffMs });
+        workers = startWorkers(backend, runJob, {
+          concurrency: { buy: 20, 'batch-jobs': config.queue.jobSlots, reconcile: 1, webhooks: 10, maintenance: 1 },
+          log,
+          ...(options.lockMs !== undefined && { lockMs: options.lockMs }),
+          ...(options.stalledMs !== undefined && { stalledMs: options.stalledMs }),
+        });
+        started(workers);
+      },
+      stop: async () => {
+        if ((await workers?.close({ deadlineMs: DRAIN_MS })) === false) throw new Error('jobs were left to be taken over');
+      },
+      stopWithinMs: DRAIN_MS + 5_000,
+    },
+    sweeper(work, queues, config, metrics),
+  ];
+}
+
+async function httpService(
+  f: Foundation,
+  log: RootLog,
+  problems: () => string[],
+  listening: (url: string) => void,
+): Promise<Service> {
+  const { config } = f;
+  let stopping = false;
+  const server = await buildServer({
+    producer: f.deps,
+    apiKeys: config.http.apiKeys.map((k) => ({ name: k.name, key: k.key.reveal(), role: k.role })),
+    host: config.http.host,
+    webhookKeys: config.telnyx.publicKeys,
+    boardQueues: () => f.queues.all(),
+    metrics: async () => ({ contentType: f.metrics.registry.contentType, text: await f.metrics.registry.metrics() }),
+    ready: () => {
+      const found = [...(stopping ? ['stopping'] : []), ...problems()];
+      return { ok: found.length === 0, problems: found };
+    },
+    clock: systemClock,
+    log: log.pino,
+  });
+  return {
+    name: 'http',
+    start: async () => listening(await server.listen({ host: config.http.host, port: config.http.port })),
+    stop: async () => {
+      stopping = true;
+      await server.close();
+    },
+    stopWithinMs: 15_000,
+  };
+}

@@ -1,0 +1,67 @@
+import { getAccount } from '../db/account.ts';
+import { openBacklog } from '../db/health.ts';
+import { asError } from '../domain/errors.ts';
+import { type Consumption, evaluateConsumption } from '../observability/liveness.ts';
+import { QUEUE_NAMES, type QueueName } from '../queues/catalogue.ts';
+import type { QueueCounts } from '../queues/port.ts';
+import type { Workers } from '../queues/workers.ts';
+import type { Foundation } from './foundation.ts';
+import type { Service } from './lifecycle.ts';
+import { periodic } from './periodic.ts';
+
+const LOOK_EVERY_MS = 5_000;
+
+/** What the process knows of its own health; `/readyz` shows it. */
+export interface Health {
+  problems(): string[];
+}
+
+/**
+ * Looks at database and queue every few seconds: keeps the gauges, and notices "work waits, nothing is consumed" (a metric, an
+ * error in the log, not ready) on its own, without the queue's help.
+ */
+export function watchdog(f: Foundation, workers: () => Workers | null): Service & Health {
+  const states = new Map<QueueName, Consumption>();
+  const stuck = new Set<QueueName>();
+  const troubles = new Map<'database' | 'queue', string>();
+  const attempt = async (what: 'database' | 'queue', look: () => Promise<void>): Promise<void> => {
+    try {
+      await look();
+      troubles.delete(what);
+    } catch (error) {
+      troubles.set(what, `${what}: ${asError(error).message || asError(error).name}`);
+    }
+  };
+  const judge = (counts: Record<QueueName, QueueCounts>): void => {
+    const processed = workers()?.processed();
+    for (const name of QUEUE_NAMES) {
+      const seen = { ...counts[name], processed: processed?.[name] ?? 0 };
+      for (const state of ['waiting', 'active', 'delayed', 'failed'] as const)
+        f.metrics.queueDepth.set({ queue: name, state }, seen[state]);
+      const { verdict, state } = evaluateConsumption(states.get(name) ?? null, seen, Date.now());
+      states.set(name, state);
+      f.metrics.queueStuck.set({ queue: name }, verdict === 'stuck' ? 1 : 0);
+      if (verdict === 'ok') stuck.delete(name);
+      else if (!stuck.has(name)) {
+        stuck.add(name);
+        f.log.error({ queue: name, count: seen.waiting }, 'work waits in this queue and nothing has consumed it for a minute');
+      }
+    }
+  };
+  const round = async (): Promise<void> => {
+    await attempt('queue', async () => judge(await f.queues.counts()));
+    await attempt('database', () => refreshGauges(f));
+  };
+  return {
+    ...periodic('watchdog', LOOK_EVERY_MS, round),
+    problems: () => [...troubles.values(), ...[...stuck].map((q) => `queue ${q}: work waits and nothing is consumed`)],
+  };
+}
+
+async function refreshGauges(f: Foundation): Promise<void> {
+  const { items, needsAttention } = await openBacklog(f.db.sql);
+  f.metrics.itemsByStatus.reset();
+  for (const row of items) f.metrics.itemsByStatus.set({ kind: row.kind, status: row.status }, row.n);
+  f.metrics.chunksNeedingAttention.set(needsAttention);
+  f.metrics.gateOpen.set((await getAccount(f.db.sql)).gateOpen ? 1 : 0);
+}

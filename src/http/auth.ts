@@ -1,0 +1,124 @@
+import { createHash, timingSafeEqual } from 'node:crypto';
+import type { FastifyReply, FastifyRequest } from 'fastify';
+import { invalid, ProvisioningError } from '../domain/errors.ts';
+
+/**
+ * What a key may do:
+ * - `viewer`: look (`GET`), and nothing else.
+ * - `operator`: also submit, cancel, approve and retry requests, start reconciliations, and act on the dashboard.
+ * - `admin`: also reopen the account gate.
+ */
+export type Role = 'viewer' | 'operator' | 'admin';
+
+export interface ApiKey {
+  name: string;
+  /** The text, or something that gives it when asked. */
+  key: string | { reveal(): string };
+  role: Role;
+}
+
+/** Who asks. Its name goes into event rows. */
+export interface Principal {
+  name: string;
+  role: Role;
+}
+
+declare module 'fastify' {
+  interface FastifyContextConfig {
+    /** The least role that may call the route; `public` needs no key. Without it: viewers for GET, operators for the rest. */
+    access?: Role | 'public';
+  }
+  interface FastifyRequest {
+    principal: Principal | null;
+  }
+}
+
+const RANK: Record<Role, number> = { viewer: 0, operator: 1, admin: 2 };
+
+/** Without keys the server listens on loopback only, and whoever reaches it may do everything. */
+const LOCAL: Principal = { name: 'local', role: 'admin' };
+
+export interface Keyring {
+  /** False when there are no keys: then everything is allowed, on loopback. */
+  readonly locked: boolean;
+  /** Who sent this `Authorization` header, or `null`. Takes `Bearer <key>`, and `Basic <name>:<key>` from a browser's login. */
+  identify(authorization: string | undefined): Principal | null;
+}
+
+/** Keeps only hashes of the keys: equal in length, so that they can be compared in constant time. */
+export function createKeyring(keys: readonly ApiKey[]): Keyring {
+  const entries = keys.map((k) => ({
+    hash: sha256(typeof k.key === 'string' ? k.key : k.key.reveal()),
+    principal: { name: k.name, role: k.role },
+  }));
+  const find = (key: string): Principal | null => {
+    const hash = sha256(key);
+    let found: Principal | null = null;
+    // Every key is compared, so that the time says nothing about which one came close.
+    for (const entry of entries) if (timingSafeEqual(entry.hash, hash)) found = entry.principal;
+    return found;
+  };
+  if (entries.length === 0) return { locked: false, identify: () => LOCAL };
+  return {
+    locked: true,
+    identify: (authorization) => {
+      const [, scheme = '', value = ''] = /^(\S+) +(\S+)$/.exec(authorization ?? '') ?? [];
+      if (scheme.toLowerCase() === 'bearer') return find(value);
+      if (scheme.toLowerCase() !== 'basic') return null;
+      const [, name, key] = /^([^:]*):(.*)$/s.exec(Buffer.from(value, 'base64').toString('utf8')) ?? [];
+      const principal = key === undefined ? null : find(key);
+      return principal?.name === name ? principal : null;
+    },
+  };
+}
+
+/** The hook that lets a request in, or answers 401 or 403. Runs before a body is read. */
+export function guard(keyring: Keyring) {
+  return async (request: FastifyRequest, reply: FastifyReply): Promise<void> => {
+    const access = request.routeOptions.config.access ?? (isRead(request.method) ? 'viewer' : 'operator');
+    if (access === 'public') return;
+    request.principal = keyring.identify(request.headers.authorization);
+    if (request.principal === null) {
+      reply.header('www-authenticate', 'Bearer realm="provisioner"');
+      throw new ProvisioningError('unauthorized', 'rejected', 'a valid API key is needed: Authorization: Bearer <key>');
+    }
+    if (!mayDo(request.principal, access)) {
+      throw new ProvisioningError(
+        'forbidden',
+        'rejected',
+        `the key "${request.principal.name}" is a ${request.principal.role}; this needs ${access}`,
+      );
+    }
+  };
+}
+
+export function mayDo(principal: Principal, least: Role): boolean {
+  return RANK[principal.role] >= RANK[least];
+}
+
+/** The name under which what this request does is noted. Only for routes that need a key. */
+export function actorOf(request: FastifyRequest): string {
+  if (request.principal === null) throw new Error('a public route has no actor');
+  return request.principal.name;
+}
+
+/** GET and its like change nothing. */
+export function isRead(method: string): boolean {
+  return method === 'GET' || method === 'HEAD' || method === 'OPTIONS';
+}
+
+/** Refuses a server that would be open to the network without a key. */
+export function assertMayListen(host: string, apiKeys: readonly ApiKey[]): void {
+  if (apiKeys.length > 0 || isLoopback(host)) return;
+  throw invalid([
+    { path: 'PROVISIONER_API_KEYS', message: `must be set before the server may listen on ${host}; 127.0.0.1 needs none` },
+  ]);
+}
+
+export function isLoopback(host: string): boolean {
+  return host === 'localhost' || host === '::1' || host === '[::1]' || /^127(\.\d{1,3}){3}$/.test(host);
+}
+
+function sha256(text: string): Buffer {
+  return createHash('sha256').update(text).digest();
+}

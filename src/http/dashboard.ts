@@ -1,0 +1,80 @@
+import { createBullBoard } from '@bull-board/api';
+import { BullMQAdapter } from '@bull-board/api/bullMQAdapter';
+import { FastifyAdapter } from '@bull-board/fastify';
+import type { FastifyReply, FastifyRequest } from 'fastify';
+import { type Keyring, mayDo, type Role } from './auth.ts';
+import type { App, HttpDeps } from './deps.ts';
+import { answerTo } from './errors.ts';
+import { PAGE_POLICY } from './security.ts';
+
+export const BOARD_PATH = '/queues';
+
+/** Set by us on every request, over whatever the client sent: Bull Board's hooks see headers and nothing else. */
+const ROLE_HEADER = 'x-provisioner-role';
+
+/** Bull Board behind a login. Viewers look; everybody else may also retry, pause and clean: the queue is disposable. */
+export async function dashboard(app: App, deps: HttpDeps, keyring: Keyring): Promise<void> {
+  const board = new FastifyAdapter();
+  board.setBasePath(BOARD_PATH);
+  createBullBoard({
+    // The package's types want an adapter of any job type; a Queue is one.
+    queues: deps.boardQueues().map((queue) => new BullMQAdapter(queue)),
+    serverAdapter: board,
+    options: {
+      uiConfig: { boardTitle: 'provisioner', hideDocsLink: true, miscLinks: [{ text: 'Requests', url: '/' }] },
+      handlerHooks: {
+        before: ({ method, request }) =>
+          method !== 'get' && mayOnlyLook(request.headers)
+            ? { allow: false, status: 405, errorKey: 'ERRORS.QUEUE_READ_ONLY' }
+            : undefined,
+        after: ({ request }, result) => (mayOnlyLook(request.headers) ? { ...result, body: shownReadOnly(result.body) } : result),
+      },
+    },
+  });
+  // Its own handler sends the text of whatever was thrown, and the stack in development.
+  board.setErrorHandler((error) => {
+    const { status, body } = answerTo(error, 'dashboard');
+    if (status >= 500) deps.log.error({ err: error }, 'the dashboard failed');
+    return { status: status === 403 ? 403 : 500, body: { error: body.error.message } };
+  });
+  await app.register(
+    async (scope) => {
+      scope.addHook('onRoute', (route) => {
+        route.config = { ...route.config, access: 'public' };
+      });
+      scope.addHook('onRequest', login(keyring, PAGE_POLICY));
+      await scope.register(board.registerPlugin());
+    },
+    { prefix: BOARD_PATH },
+  );
+}
+
+/** A browser's login for pages: name and key of any API key. Answers by itself, so that no other error handler is in between. */
+export function login(keyring: Keyring, policy: string) {
+  return async (request: FastifyRequest, reply: FastifyReply): Promise<FastifyReply | undefined> => {
+    const principal = keyring.identify(request.headers.authorization);
+    if (principal === null) {
+      return reply
+        .code(401)
+        .header('www-authenticate', 'Basic realm="provisioner", charset="UTF-8"')
+        .type('text/plain')
+        .send('Login needed\n');
+    }
+    request.principal = principal;
+    request.headers[ROLE_HEADER] = principal.role;
+    reply.header('content-security-policy', policy);
+    return undefined;
+  };
+}
+
+function mayOnlyLook(headers: Record<string, string | undefined>): boolean {
+  const role = ROLES.find((r) => r === headers[ROLE_HEADER]);
+  return role === undefined || !mayDo({ name: '', role }, 'operator');
+}
+const ROLES: readonly Role[] = ['viewer', 'operator', 'admin'];
+
+/** Marks the queues in an answer as read-only, so that the page shows no buttons. */
+function shownReadOnly<T>(body: T): T {
+  if (typeof body !== 'object' || body === null || !('queues' in body) || !Array.isArray(body.queues)) return body;
+  return { ...body, queues: body.queues.map((queue: object) => ({ ...queue, readOnlyMode: true, allowRetries: false })) };
+}

@@ -1,0 +1,127 @@
+import type { FastifyError, FastifyReply, FastifyRequest } from 'fastify';
+import { hasZodFastifySchemaValidationErrors } from 'fastify-type-provider-zod';
+import { asError, type ErrorDetail, ProvisioningError } from '../domain/errors.ts';
+
+/** The one shape of every error body. */
+export interface ErrorBody {
+  error: { code: string; message: string; details: ErrorDetail[] };
+}
+
+export interface Answer {
+  status: number;
+  body: ErrorBody;
+  retryAfterS?: number;
+}
+
+/** Codes whose status does not follow from their disposition. */
+const STATUS: Readonly<Record<string, number>> = {
+  validation_failed: 422,
+  invalid_cursor: 422,
+  not_found: 404,
+  unauthorized: 401,
+  forbidden: 403,
+  bad_signature: 401,
+  malformed_event: 400,
+  too_many_watchers: 503,
+  webhooks_off: 503,
+};
+
+/** Fastify's own refusals, by its code. What is not here keeps its status and a general code. */
+const FASTIFY_CODES: Readonly<Record<string, string>> = {
+  FST_ERR_CTP_INVALID_JSON_BODY: 'invalid_json',
+  FST_ERR_CTP_BODY_TOO_LARGE: 'body_too_large',
+  FST_ERR_CTP_INVALID_MEDIA_TYPE: 'unsupported_media_type',
+};
+
+/** Failures of the connection to Postgres: codes of Node and postgres.js, and the SQLSTATEs of a server that goes or comes. */
+const DATABASE_AWAY =
+  /^(ECONNREFUSED|ECONNRESET|ENOTFOUND|EAI_AGAIN|ETIMEDOUT|EPIPE|CONNECT_TIMEOUT|CONNECTION_(CLOSED|ENDED|DESTROYED)|08...|57P0[123]|53300)$/;
+
+/**
+ * What a client is told about a failure. Only our own errors and Fastify's refusals speak; whatever else was thrown is a plain
+ * 500, because its text may hold anything.
+ */
+export function answerTo(thrown: unknown, requestId: string): Answer {
+  const error = asError(thrown);
+  if (error instanceof ProvisioningError) return ofProvisioning(error, requestId);
+  if (hasZodFastifySchemaValidationErrors(error)) {
+    const details = error.validation.map((v) => ({
+      path: v.instancePath.slice(1).replaceAll('/', '.'),
+      message: v.message ?? 'is wrong',
+    }));
+    return answer(
+      422,
+      'validation_failed',
+      details.map((d) => (d.path === '' ? d.message : `${d.path}: ${d.message}`)).join('; '),
+      details,
+    );
+  }
+  const { code, statusCode } = fieldsOf(error);
+  if (statusCode !== undefined && statusCode >= 400 && statusCode < 500) {
+    const known = FASTIFY_CODES[code ?? ''] ?? (error instanceof SyntaxError ? 'invalid_json' : 'bad_request');
+    return answer(statusCode, known, error.message);
+  }
+  if (code !== undefined && DATABASE_AWAY.test(code)) {
+    return {
+      ...answer(503, 'database_unavailable', 'the database is not reachable at the moment; try again later'),
+      retryAfterS: 5,
+    };
+  }
+  return internal(requestId);
+}
+
+function ofProvisioning(error: ProvisioningError, requestId: string): Answer {
+  const status = STATUS[error.code];
+  if (status !== undefined) return answer(status, error.code, error.message, error.details);
+  switch (error.disposition) {
+    case 'rejected':
+      return answer(409, error.code, error.message, error.details);
+    case 'account':
+    case 'retry':
+    case 'ambiguous':
+      return {
+        ...answer(503, error.code, error.message, error.details),
+        retryAfterS: Math.max(1, Math.ceil((error.retryAfterMs ?? 5_000) / 1_000)),
+      };
+    case 'bug':
+      return internal(requestId);
+  }
+}
+
+function internal(requestId: string): Answer {
+  return answer(500, 'internal', `something went wrong in the server; its log has it under ${requestId}`);
+}
+
+function answer(status: number, code: string, message: string, details: ErrorDetail[] = []): Answer {
+  return { status, body: { error: { code, message, details } } };
+}
+
+/** Answers in the error shape and logs what the client is not told. */
+export function handleError(thrown: unknown, request: FastifyRequest, reply: FastifyReply): void {
+  const { status, body, retryAfterS } = answerTo(thrown, request.id);
+  const fields = { err: thrown, route: request.routeOptions.url, method: request.method };
+  if (status === 500) request.log.error(fields, 'request failed');
+  else if (status > 500) request.log.warn(fields, 'request refused for now');
+  if (retryAfterS !== undefined) reply.header('retry-after', String(retryAfterS));
+  sendError(reply, status, body);
+}
+
+/** As text on purpose: no response schema of the route stands between the error and the client. */
+export function sendError(reply: FastifyReply, status: number, body: ErrorBody): void {
+  reply
+    .code(status)
+    .type('application/json; charset=utf-8')
+    .serializer((value: unknown) => (typeof value === 'string' ? value : JSON.stringify(value)))
+    .send(body);
+}
+
+export function notFound(what: string): ProvisioningError {
+  return new ProvisioningError('not_found', 'rejected', what);
+}
+
+function fieldsOf(error: Error): Partial<Pick<FastifyError, 'code' | 'statusCode'>> {
+  return {
+    ...('code' in error && typeof error.code === 'string' && { code: error.code }),
+    ...('statusCode' in error && typeof error.statusCode === 'number' && { statusCode: error.statusCode }),
+  };
+}

@@ -1,0 +1,50 @@
+import { z } from 'zod';
+import type { Keyring } from '../auth.ts';
+import type { App, HttpDeps } from '../deps.ts';
+
+const readyAnswer = z.object({ status: z.enum(['ready', 'not_ready']), problems: z.array(z.string()) });
+
+/** For orchestrators and Prometheus. Health is open; metrics need a key as soon as there are keys. */
+export function healthRoutes(app: App, deps: HttpDeps, keyring: Keyring): void {
+  app.route({
+    method: 'GET',
+    url: '/healthz',
+    config: { access: 'public' },
+    logLevel: 'warn',
+    schema: {
+      tags: ['health'],
+      summary: 'The process lives',
+      security: [],
+      response: { 200: z.object({ status: z.literal('ok') }) },
+    },
+    handler: () => ({ status: 'ok' as const }),
+  });
+
+  app.route({
+    method: 'GET',
+    url: '/readyz',
+    config: { access: 'public' },
+    logLevel: 'warn',
+    schema: { tags: ['health'], summary: 'The process can work', security: [], response: { 200: readyAnswer, 503: readyAnswer } },
+    handler: async (_request, reply) => {
+      const { ok, problems } = deps.ready();
+      return reply.code(ok ? 200 : 503).send({ status: ok ? 'ready' : 'not_ready', problems });
+    },
+  });
+
+  app.route({
+    method: 'GET',
+    url: '/metrics',
+    config: { access: keyring.locked ? 'viewer' : 'public' },
+    logLevel: 'warn',
+    schema: {
+      tags: ['health'],
+      summary: 'Prometheus metrics',
+      response: { 200: { description: 'Metrics', content: { 'text/plain': { schema: z.string() } } } },
+    },
+    handler: async (_request, reply) => {
+      const { contentType, text } = await deps.metrics();
+      return reply.type(contentType).send(text);
+    },
+  });
+}

@@ -1,0 +1,61 @@
+import { z } from 'zod';
+import { isE164 } from '../../domain/phone-number.ts';
+import { lookAtInventory, lookAtNumber } from '../../producers/look.ts';
+import type { App, HttpDeps } from '../deps.ts';
+import { notFound } from '../errors.ts';
+import { cursorOption, given, pageAnswer, pageQuery } from '../paging.ts';
+import { answers, numberAnswer, numberWithHistory, pageOf } from '../schemas.ts';
+
+const text = z.string().min(1).max(200).optional();
+
+const inventoryQuery = z.strictObject({
+  ...pageQuery,
+  tag: text,
+  status: text.describe('As Telnyx names it, e.g. active'),
+  state: z.enum(['owned', 'released', 'missing']).optional().describe('Without it: owned'),
+  connection_id: text,
+  billing_group_id: text,
+  messaging_profile_id: text,
+  customer_reference: text,
+  country_code: text,
+  phone_number_type: text,
+  national_destination_code: z
+    .string()
+    .regex(/^\d{1,6}$/, 'must be digits')
+    .optional(),
+  bought_by: text.describe('The request that bought it'),
+});
+
+const numberParams = z.object({ e164: z.string().refine(isE164, 'is not an E.164 number such as +13125550100') });
+
+/** The inventory: our record of the numbers of the account. */
+export function numberRoutes(app: App, { producer: { db } }: HttpDeps): void {
+  app.route({
+    method: 'GET',
+    url: '/v1/numbers',
+    schema: {
+      tags: ['numbers'],
+      summary: 'The inventory, by number',
+      querystring: inventoryQuery,
+      response: answers({ 200: pageOf(numberAnswer) }),
+    },
+    handler: async ({ query: { limit, cursor, ...filter } }) =>
+      pageAnswer(await lookAtInventory(db, given(filter), { limit, ...cursorOption(cursor, /^\+\d{8,15}$/) })),
+  });
+
+  app.route({
+    method: 'GET',
+    url: '/v1/numbers/:e164',
+    schema: {
+      tags: ['numbers'],
+      summary: 'One number with its history',
+      params: numberParams,
+      response: answers({ 200: numberWithHistory }),
+    },
+    handler: async ({ params: { e164 } }) => {
+      const found = await lookAtNumber(db, e164);
+      if (found === null) throw notFound(`${e164} was never ours`);
+      return found;
+    },
+  });
+}

@@ -1,0 +1,83 @@
+import { z } from 'zod';
+import { getRun, listDrift, listRuns, type Run } from '../../db/runs.ts';
+import { invalid } from '../../domain/errors.ts';
+import { runView, startRun } from '../../producers/start-run.ts';
+import { driftView } from '../../producers/views.ts';
+import { actorOf } from '../auth.ts';
+import type { App, HttpDeps } from '../deps.ts';
+import { notFound } from '../errors.ts';
+import { pageQuery, ROW, readCursor, writeCursor } from '../paging.ts';
+import { answers, driftAnswer, idParams, pageOf, runAnswer } from '../schemas.ts';
+
+const startBody = z.strictObject({ repair: z.boolean().default(false).describe('Put changed fields back by an update request') });
+const listQuery = z.strictObject(pageQuery);
+
+/** Comparing the inventory with the account. */
+export function reconciliationRoutes(app: App, { producer }: HttpDeps): void {
+  const { sql } = producer.db;
+  const runOf = async (id: string): Promise<Run> => {
+    const run = await getRun(sql, id);
+    if (run === null) throw notFound(`there is no reconciliation ${id}`);
+    return run;
+  };
+
+  app.route({
+    method: 'POST',
+    url: '/v1/reconciliations',
+    schema: {
+      tags: ['reconciliations'],
+      summary: 'Start a run now',
+      body: startBody.optional(),
+      response: answers({ 202: runAnswer }),
+    },
+    handler: async (request, reply) => {
+      const parsed = startBody.safeParse(request.body ?? {});
+      if (!parsed.success) throw invalid(parsed.error.issues.map((i) => ({ path: i.path.join('.'), message: i.message })));
+      const run = await startRun(producer, 'manual', parsed.data.repair);
+      request.log.info({ runId: run.id, actor: actorOf(request) }, 'reconciliation started');
+      return reply.code(202).header('location', `/v1/reconciliations/${run.id}`).send(runView(run));
+    },
+  });
+
+  app.route({
+    method: 'GET',
+    url: '/v1/reconciliations',
+    schema: {
+      tags: ['reconciliations'],
+      summary: 'Runs, newest first',
+      querystring: listQuery,
+      response: answers({ 200: pageOf(runAnswer) }),
+    },
+    handler: async ({ query: { limit, cursor } }) => {
+      const runs = await listRuns(sql, limit + 1, readCursor(cursor, /^run_\w{1,60}$/));
+      const shown = runs.slice(0, limit);
+      return { data: shown.map(runView), next_cursor: runs.length > limit ? writeCursor(shown.at(-1)?.id ?? null) : null };
+    },
+  });
+
+  app.route({
+    method: 'GET',
+    url: '/v1/reconciliations/:id',
+    schema: { tags: ['reconciliations'], summary: 'One run', params: idParams, response: answers({ 200: runAnswer }) },
+    handler: async ({ params }) => runView(await runOf(params.id)),
+  });
+
+  app.route({
+    method: 'GET',
+    url: '/v1/reconciliations/:id/drift',
+    schema: {
+      tags: ['reconciliations'],
+      summary: 'The differences that a run found',
+      params: idParams,
+      querystring: listQuery,
+      response: answers({ 200: pageOf(driftAnswer) }),
+    },
+    handler: async ({ params: { id }, query: { limit, cursor } }) => {
+      await runOf(id);
+      const after = readCursor(cursor, ROW);
+      const rows = await listDrift(sql, id, limit + 1, after === null ? null : Number(after));
+      const shown = rows.slice(0, limit);
+      return { data: shown.map(driftView), next_cursor: rows.length > limit ? writeCursor(shown.at(-1)?.id ?? null) : null };
+    },
+  });
+}

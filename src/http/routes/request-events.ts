@@ -1,0 +1,75 @@
+import { setTimeout as wait } from 'node:timers/promises';
+import { z } from 'zod';
+import { ProvisioningError } from '../../domain/errors.ts';
+import { hasEnded } from '../../domain/request.ts';
+import { lookAtRequest } from '../../producers/look.ts';
+import { type App, HTTP_TIMINGS, type HttpDeps } from '../deps.ts';
+import { answers, idParams } from '../schemas.ts';
+import { viewOf } from './requests.ts';
+
+/** Each watcher costs a few queries a second. */
+const MOST_WATCHERS = 100;
+
+/** Id of the last event, by which a browser that reconnects on its own is told that there is nothing more. */
+const END = 'end';
+
+/** Follows one request by server-sent events. The row is looked at again and again: it knows everything, whoever changed it. */
+export function requestEventRoutes(app: App, { producer: { db }, timings }: HttpDeps): void {
+  const { watchMs, longestWatchMs } = { ...HTTP_TIMINGS, ...timings };
+  const closing = new AbortController();
+  let watchers = 0;
+  app.addHook('preClose', async () => closing.abort());
+
+  app.route({
+    method: 'GET',
+    url: '/v1/requests/:id/events',
+    sse: 'only',
+    schema: {
+      tags: ['requests'],
+      summary: 'Server-sent events: a `request` event on every change; ends when the request ends',
+      params: idParams,
+      response: {
+        ...answers({ 204: z.undefined().describe('It ended, and the client has seen it end') }),
+        200: { description: 'Events', content: { 'text/event-stream': { schema: z.string() } } },
+      },
+    },
+    // Returns nothing: a returned reply would be awaited, and the stream is only ended after that.
+    handler: async (request, reply) => {
+      let view = await viewOf(db, request.params.id);
+      if (reply.sse.lastEventId === END && hasEnded(view.status)) return void reply.code(204).send(undefined);
+      if (watchers >= MOST_WATCHERS)
+        throw new ProvisioningError('too_many_watchers', 'retry', 'too many requests are being watched; try again later');
+      watchers += 1;
+      const gone = new AbortController();
+      reply.sse.onClose(() => gone.abort());
+      // The connection serves this stream only; kept alive it would hold up a shutdown.
+      reply.header('connection', 'close');
+      const stop = AbortSignal.any([closing.signal, gone.signal, AbortSignal.timeout(longestWatchMs)]);
+      const stopped = new Promise<void>((resolve) => stop.addEventListener('abort', () => resolve(), { once: true }));
+      try {
+        for (let seen = '', n = 1; !stop.aborted; n += 1) {
+          const text = JSON.stringify(view);
+          const ended = hasEnded(view.status);
+          // A client that stops reading and goes away would leave the write waiting for ever.
+          if (text !== seen)
+            await Promise.race([reply.sse.send({ id: ended ? END : String(n), event: 'request', data: view }), stopped]);
+          seen = text;
+          if (ended || !(await pause(watchMs, stop))) return;
+          view = (await lookAtRequest(db, request.params.id)) ?? view;
+        }
+      } finally {
+        watchers -= 1;
+      }
+    },
+  });
+}
+
+/** False when the wait was cut short. */
+async function pause(ms: number, signal: AbortSignal): Promise<boolean> {
+  try {
+    await wait(ms, undefined, { signal });
+    return true;
+  } catch {
+    return false;
+  }
+}

@@ -1,0 +1,138 @@
+import { z } from 'zod';
+import { REQUEST_STATUSES } from '../../domain/request.ts';
+import { approveRequest } from '../../producers/approve.ts';
+import { cancelRequest } from '../../producers/cancel.ts';
+import { listRequests, lookAtRequest } from '../../producers/look.ts';
+import { retryRequest } from '../../producers/retry.ts';
+import { submitRequest } from '../../producers/submit.ts';
+import { requestBody } from '../../producers/validate.ts';
+import type { RequestView } from '../../producers/views.ts';
+import { actorOf } from '../auth.ts';
+import type { App, HttpDeps } from '../deps.ts';
+import { notFound } from '../errors.ts';
+import { cursorOption, given, pageAnswer, pageQuery, ROW } from '../paging.ts';
+import { answers, idParams, pageOf, REQUEST_KINDS, requestAnswer } from '../schemas.ts';
+
+/** Room for 100,000 numbers with everything around them. */
+const SUBMIT_LIMIT = 32 * 1024 * 1024;
+
+const idempotency = z.object({
+  'idempotency-key': z.string().min(1).max(255).optional().describe('The same key and body give the same request'),
+});
+
+const listQuery = z.strictObject({
+  ...pageQuery,
+  status: z.enum(REQUEST_STATUSES).optional(),
+  kind: z.enum(REQUEST_KINDS).optional(),
+});
+
+/** Submitting requests, and looking at them. */
+export function requestRoutes(app: App, { producer }: HttpDeps): void {
+  const view = (id: string): Promise<RequestView> => viewOf(producer.db, id);
+  app.route({
+    method: 'POST',
+    url: '/v1/requests',
+    bodyLimit: SUBMIT_LIMIT,
+    schema: {
+      tags: ['requests'],
+      summary: 'Buy, update or delete numbers',
+      description: 'Checked completely before anything is stored: 422 lists every problem.',
+      headers: idempotency,
+      body: requestBody,
+      response: answers({ 200: requestAnswer.describe('The key was used for this body before'), 202: requestAnswer }),
+    },
+    handler: async (request, reply) => {
+      const idempotencyKey = request.headers['idempotency-key'];
+      const { request: stored, created } = await submitRequest(producer, request.body, given({ idempotencyKey }));
+      request.log.info({ requestId: stored.id, actor: actorOf(request) }, created ? 'submitted' : 'submitted before');
+      const stands = await view(stored.id);
+      return reply
+        .code(created ? 202 : 200)
+        .header('location', `/v1/requests/${stored.id}`)
+        .send(stands);
+    },
+  });
+
+  app.route({
+    method: 'GET',
+    url: '/v1/requests',
+    schema: {
+      tags: ['requests'],
+      summary: 'Requests, newest first',
+      querystring: listQuery,
+      response: answers({ 200: pageOf(requestAnswer) }),
+    },
+    handler: async ({ query: { cursor, ...filter } }) =>
+      pageAnswer(await listRequests(producer.db, { limit: filter.limit, ...given(filter), ...cursorOption(cursor, ROW) })),
+  });
+
+  app.route({
+    method: 'GET',
+    url: '/v1/requests/:id',
+    schema: { tags: ['requests'], summary: 'One request', params: idParams, response: answers({ 200: requestAnswer }) },
+    handler: ({ params }) => view(params.id),
+  });
+}
+
+/** Acting on a request that is there. */
+export function requestActRoutes(app: App, { producer }: HttpDeps): void {
+  app.route({
+    method: 'POST',
+    url: '/v1/requests/:id/cancel',
+    schema: {
+      tags: ['requests'],
+      summary: 'Cancel what has not been sent',
+      description: 'What is in flight ends by what Telnyx says. A request that has ended stays as it is.',
+      params: idParams,
+      response: answers({ 200: requestAnswer }),
+    },
+    handler: async (request) => {
+      const { id } = request.params;
+      if ((await cancelRequest(producer, id, actorOf(request))) === null) throw notFound(`there is no request ${id}`);
+      return viewOf(producer.db, id);
+    },
+  });
+
+  app.route({
+    method: 'POST',
+    url: '/v1/requests/:id/approve',
+    schema: {
+      tags: ['requests'],
+      summary: 'Let a buy go that waits for approval',
+      params: idParams,
+      response: answers({ 200: requestAnswer }),
+    },
+    handler: async (request) => {
+      await approveRequest(producer, request.params.id, actorOf(request));
+      return viewOf(producer.db, request.params.id);
+    },
+  });
+
+  app.route({
+    method: 'POST',
+    url: '/v1/requests/:id/retry',
+    schema: {
+      tags: ['requests'],
+      summary: 'File a new request for what an ended one failed to do',
+      description: 'A repeat gives the same new request (200).',
+      params: idParams,
+      response: answers({ 200: requestAnswer, 202: requestAnswer }),
+    },
+    handler: async (request, reply) => {
+      const { request: stored, created } = await retryRequest(producer, request.params.id);
+      request.log.info({ requestId: stored.id, actor: actorOf(request) }, 'retry submitted');
+      const stands = await viewOf(producer.db, stored.id);
+      return reply
+        .code(created ? 202 : 200)
+        .header('location', `/v1/requests/${stored.id}`)
+        .send(stands);
+    },
+  });
+}
+
+/** The request as users see it; `not_found` when there is none. */
+export async function viewOf(db: HttpDeps['producer']['db'], id: string): Promise<RequestView> {
+  const found = await lookAtRequest(db, id);
+  if (found === null) throw notFound(`there is no request ${id}`);
+  return found;
+}

@@ -1,0 +1,89 @@
+import { setTimeout as wait } from 'node:timers/promises';
+import { z } from 'zod';
+import { ProvisioningError } from '../../domain/errors.ts';
+import { acceptWebhook } from '../../producers/accept-webhook.ts';
+import { verifyWebhook, type WebhookEvent } from '../../telnyx/webhook-signature.ts';
+import { type App, HTTP_TIMINGS, type HttpDeps } from '../deps.ts';
+import { answers } from '../schemas.ts';
+
+/** An order of 1,000 numbers with its requirements is far below. */
+const LARGEST_EVENT = 4 * 1024 * 1024;
+
+/** The one event that wakes anything. */
+const USEFUL = 'number_order.complete';
+
+const webhookAnswer = z.object({ status: z.enum(['new', 'known', 'ignored']) });
+
+/**
+ * Telnyx's webhooks: proved here at the edge, stored once, applied by a worker. Answers: 200 stored, known or of no use; 401
+ * not signed by Telnyx; 400 signed, but not readable; 503 not stored, so that Telnyx delivers again.
+ */
+export async function webhookRoutes(app: App, deps: HttpDeps): Promise<void> {
+  const { webhookMs } = { ...HTTP_TIMINGS, ...deps.timings };
+  await app.register(async (scope: App) => {
+    // The signature is over the bytes as they came: nothing may parse them first.
+    scope.removeAllContentTypeParsers();
+    scope.addContentTypeParser('*', { parseAs: 'buffer' }, (_request, body, done) => done(null, body));
+    scope.route({
+      method: 'POST',
+      url: '/webhooks/telnyx',
+      config: { access: 'public' },
+      bodyLimit: LARGEST_EVENT,
+      schema: {
+        tags: ['webhooks'],
+        summary: 'Events signed by Telnyx',
+        security: [],
+        response: answers({ 200: webhookAnswer }),
+      },
+      handler: async (request) => {
+        const event = verified(deps, request.body, request.headers);
+        if (event.eventType !== USEFUL) return { status: 'ignored' as const };
+        return { status: await withinTime(store(deps, event), webhookMs) };
+      },
+    });
+  });
+}
+
+function verified(deps: HttpDeps, body: unknown, headers: Readonly<Record<string, string | string[] | undefined>>): WebhookEvent {
+  const raw = Buffer.isBuffer(body) ? body : Buffer.alloc(0);
+  const verdict = verifyWebhook(raw, headers, [...deps.webhookKeys], deps.clock.now());
+  if (verdict.ok) return verdict.event;
+  deps.log.warn({ reason: verdict.reason }, 'a webhook was refused');
+  switch (verdict.reason) {
+    case 'no_key':
+      throw new ProvisioningError('webhooks_off', 'retry', 'no public key of Telnyx is configured (TELNYX_PUBLIC_KEY)');
+    case 'malformed':
+      throw new ProvisioningError('malformed_event', 'rejected', 'the body is signed, but is no event of Telnyx');
+    case 'missing_header':
+    case 'bad_timestamp':
+    case 'stale':
+    case 'bad_signature':
+      // One text for all: whoever forges learns nothing about how close it was.
+      throw new ProvisioningError('bad_signature', 'rejected', 'the body is not signed by Telnyx');
+  }
+}
+
+function store({ producer }: HttpDeps, event: WebhookEvent): Promise<'new' | 'known'> {
+  const at = event.occurredAt === null ? Number.NaN : Date.parse(event.occurredAt);
+  return acceptWebhook(producer, {
+    id: event.id,
+    eventType: event.eventType,
+    orderId: event.orderId,
+    occurredAt: Number.isNaN(at) ? null : new Date(at),
+  });
+}
+
+/** A store that hangs is as good as away: the event comes again, and being stored twice does nothing. */
+async function withinTime<T>(work: Promise<T>, ms: number): Promise<T> {
+  const timer = new AbortController();
+  const late = wait(ms, undefined, { signal: timer.signal }).then(() => {
+    throw new ProvisioningError('not_stored_in_time', 'retry', 'the event could not be stored in time; deliver it again');
+  });
+  try {
+    return await Promise.race([work, late]);
+  } finally {
+    timer.abort();
+    late.catch(() => undefined);
+    work.catch(() => undefined);
+  }
+}

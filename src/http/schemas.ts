@@ -1,0 +1,174 @@
+import { z } from 'zod';
+import { ITEM_STATUSES, REQUEST_STATUSES } from '../domain/request.ts';
+
+/** The shapes of answers, as the contract has them. Answers are cut to them: a field that is not here does not leave. */
+
+export const errorBody = z
+  .object({
+    error: z.object({
+      code: z.string(),
+      message: z.string(),
+      details: z.array(z.object({ path: z.string(), message: z.string() })),
+    }),
+  })
+  .meta({ id: 'Error' });
+
+const codeAndText = z.object({ code: z.string(), message: z.string() });
+const moment = z.string().describe('ISO 8601, UTC');
+const money = z.string().describe('Decimal');
+const count = z.number();
+
+export const REQUEST_KINDS = ['buy', 'update', 'delete'] as const;
+
+export const requestAnswer = z
+  .object({
+    id: z.string(),
+    kind: z.enum(REQUEST_KINDS),
+    status: z.enum(REQUEST_STATUSES),
+    label: z.string().nullable(),
+    created_at: moment,
+    finished_at: moment.nullable(),
+    counts: z.object({
+      asked: count,
+      pending: count,
+      in_flight: count,
+      succeeded: count,
+      failed: count,
+      cancelled: count,
+      skipped: count,
+    }),
+    chunks: z.object({ total: count, settled: count }),
+    cost: z.object({ upfront: money, monthly: money, currency: z.string() }),
+    error: codeAndText.nullable(),
+  })
+  .meta({ id: 'Request' });
+
+export const itemAnswer = z
+  .object({
+    phone_number: z.string().nullable(),
+    status: z.enum(ITEM_STATUSES),
+    reason_code: z.string().nullable(),
+    reason: z.string().nullable(),
+    line: z.number().nullable(),
+    chunk_id: z.string().nullable(),
+    telnyx_id: z.string().nullable(),
+    updated_at: moment,
+  })
+  .meta({ id: 'Item' });
+
+export const chunkAnswer = z
+  .object({
+    id: z.string(),
+    kind: z.string(),
+    state: z.string(),
+    numbers: z.number().describe('How many numbers the chunk carries'),
+    telnyx_id: z.string().nullable(),
+    customer_reference: z.string(),
+    attempt: z.number(),
+    waiting: z.boolean().describe('Telnyx waits for paperwork'),
+    deadline: moment.nullable(),
+    evidence: z.unknown().describe('What was seen when the outcome of the call was unknown'),
+    error: codeAndText.nullable(),
+  })
+  .meta({ id: 'Chunk' });
+
+const numberFields = {
+  phone_number: z.string(),
+  telnyx_id: z.string().nullable(),
+  state: z.enum(['owned', 'released', 'missing']),
+  status: z.string().nullable(),
+  phone_number_type: z.string().nullable(),
+  country_code: z.string().nullable(),
+  connection_id: z.string().nullable(),
+  messaging_profile_id: z.string().nullable(),
+  billing_group_id: z.string().nullable(),
+  customer_reference: z.string().nullable(),
+  tags: z.array(z.string()),
+  deletion_lock_enabled: z.boolean().nullable(),
+  emergency_enabled: z.boolean().nullable(),
+  emergency_status: z.string().nullable(),
+  emergency_address_id: z.string().nullable(),
+  upfront_cost: money.nullable(),
+  monthly_cost: money.nullable(),
+  currency: z.string().nullable(),
+  bought_by: z.string().nullable(),
+  surplus: z.boolean(),
+  purchased_at: moment.nullable(),
+  updated_at: moment,
+};
+
+export const numberAnswer = z.object(numberFields).meta({ id: 'Number' });
+
+const historyEntry = z.object({
+  at: moment,
+  from: z.string().nullable(),
+  to: z.string().nullable(),
+  cause: z.string(),
+  request_id: z.string().nullable(),
+  chunk_id: z.string().nullable(),
+  run_id: z.string().nullable(),
+  by: z.string().nullable(),
+  detail: z.unknown(),
+});
+
+/** A number that was only ever touched, never ours, has a history and no fields. */
+export const numberWithHistory = z
+  .object({
+    ...z.object(numberFields).partial().shape,
+    phone_number: z.string(),
+    state: numberFields.state.nullable(),
+    history: z.array(historyEntry),
+  })
+  .meta({ id: 'NumberWithHistory' });
+
+const RUN_COUNTS = ['seen', 'matched', 'adopted', 'missing', 'changed', 'healed', 'surplus', 'undecided'] as const;
+
+export const runAnswer = z
+  .object({
+    id: z.string(),
+    status: z.enum(['queued', 'running', 'completed', 'incomplete', 'failed']),
+    trigger: z.enum(['nightly', 'manual']),
+    repair: z.boolean(),
+    counts: z.record(z.enum(RUN_COUNTS), z.number()).nullable(),
+    error: z.string().nullable(),
+    created_at: moment,
+    started_at: moment.nullable(),
+    finished_at: moment.nullable(),
+  })
+  .meta({ id: 'Reconciliation' });
+
+export const driftAnswer = z
+  .object({
+    kind: z.enum(['adopted', 'missing', 'changed', 'healed', 'surplus']),
+    phone_number: z.string(),
+    field: z.string().nullable(),
+    ours: z.string().nullable(),
+    theirs: z.string().nullable(),
+    request_id: z.string().nullable(),
+  })
+  .meta({ id: 'Drift' });
+
+export const accountAnswer = z
+  .object({
+    gate: z.object({
+      open: z.boolean(),
+      code: z.string().nullable(),
+      reason: z.string().nullable(),
+      closed_at: moment.nullable(),
+      next_probe_at: moment.nullable(),
+    }),
+    balance: z
+      .object({ amount: money, available_credit: money.nullable(), currency: z.string().nullable(), as_of: moment.nullable() })
+      .nullable(),
+    slots_in_use: z.number().describe('Batch jobs open at Telnyx'),
+    limits: z.array(z.record(z.string(), z.unknown())).describe('What was learned about the request rate, by endpoint family'),
+    limits_as_of: moment.nullable(),
+  })
+  .meta({ id: 'Account' });
+
+export const pageOf = <T extends z.ZodType>(item: T) => z.object({ data: z.array(item), next_cursor: z.string().nullable() });
+
+/** Answers of a route: its own, and the error shape for everything else. */
+export const answers = <T extends Record<number, z.ZodType>>(own: T) => ({ ...own, '4xx': errorBody, '5xx': errorBody });
+
+export const idParams = z.object({ id: z.string().min(1).max(100) });

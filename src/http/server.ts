@@ -1,0 +1,89 @@
+import { randomUUID } from 'node:crypto';
+import { fastifySSE } from '@fastify/sse';
+import Fastify, { type FastifyInstance, LogController } from 'fastify';
+import type { ZodTypeProvider } from 'fastify-type-provider-zod';
+import { assertMayListen, createKeyring, guard } from './auth.ts';
+import { dashboard } from './dashboard.ts';
+import type { App, HttpDeps } from './deps.ts';
+import { handleError, notFound } from './errors.ts';
+import { describeApi } from './openapi.ts';
+import { pageRoutes } from './page.ts';
+import { accountRoutes } from './routes/account.ts';
+import { healthRoutes } from './routes/health.ts';
+import { numberRoutes } from './routes/numbers.ts';
+import { reconciliationRoutes } from './routes/reconciliations.ts';
+import { requestEventRoutes } from './routes/request-events.ts';
+import { requestItemRoutes } from './routes/request-items.ts';
+import { requestActRoutes, requestRoutes } from './routes/requests.ts';
+import { webhookRoutes } from './routes/webhooks.ts';
+import { refuseForeign, setHeaders } from './security.ts';
+
+export type { ApiKey, Role } from './auth.ts';
+export { assertMayListen } from './auth.ts';
+export type { HttpDeps, HttpTimings } from './deps.ts';
+
+/** For everything but submitting and webhooks, which have their own. */
+const BODY_LIMIT = 256 * 1024;
+
+/**
+ * Builds the HTTP server: API, webhooks, health, dashboard, operator's page. Never listens: `app/roles.ts` does. Throws
+ * `validation_failed` when it would be open to the network without a key.
+ */
+export async function buildServer(deps: HttpDeps): Promise<FastifyInstance> {
+  assertMayListen(deps.host, deps.apiKeys);
+  const keyring = createKeyring(deps.apiKeys);
+  const server = Fastify({
+    loggerInstance: deps.log,
+    // Fastify's own lines carry whole requests; ours carry what is needed.
+    logController: new LogController({ disableRequestLogging: true }),
+    genReqId: () => randomUUID(),
+    bodyLimit: BODY_LIMIT,
+    // A client that sends a request slowly, or goes away without a word, holds nothing for long.
+    requestTimeout: 60_000,
+    connectionTimeout: 120_000,
+    keepAliveTimeout: 72_000,
+    forceCloseConnections: 'idle',
+    routerOptions: { maxParamLength: 200 },
+  });
+  const app: App = server.withTypeProvider<ZodTypeProvider>();
+  app.decorateRequest('principal', null);
+  app.setErrorHandler(handleError);
+  app.setNotFoundHandler((request) => {
+    throw notFound(`there is no ${request.method} ${request.url.split('?')[0]}`);
+  });
+  readJsonOnly(app);
+  app.addHook('onRequest', setHeaders);
+  app.addHook('onRequest', refuseForeign(keyring));
+  app.addHook('onRequest', guard(keyring));
+  app.addHook('onResponse', async (request, reply) => {
+    const { method, routeOptions, log } = request;
+    log.info({ method, route: routeOptions.url, status: reply.statusCode, durationMs: Math.round(reply.elapsedTime) }, 'request');
+  });
+
+  await describeApi(app, deps.version ?? '0.0.0');
+  await app.register(fastifySSE, { heartbeatInterval: 15_000 });
+  requestRoutes(app, deps);
+  requestActRoutes(app, deps);
+  requestItemRoutes(app, deps);
+  requestEventRoutes(app, deps);
+  numberRoutes(app, deps);
+  reconciliationRoutes(app, deps);
+  accountRoutes(app, deps);
+  healthRoutes(app, deps, keyring);
+  pageRoutes(app, keyring);
+  await webhookRoutes(app, deps);
+  await dashboard(app, deps, keyring);
+  await app.ready();
+  return server;
+}
+
+/** Many clients name JSON as the type of an empty body, as in `POST …/cancel`; Fastify alone refuses that. */
+function readJsonOnly(app: App): void {
+  const parse = app.getDefaultJsonParser('error', 'error');
+  // Plain text goes too: a form of another site may send it without asking.
+  app.removeContentTypeParser(['application/json', 'text/plain']);
+  app.addContentTypeParser('application/json', { parseAs: 'string' }, (request, body, done) => {
+    if (body.length === 0) done(null, undefined);
+    else void parse(request, String(body), done);
+  });
+}

@@ -1,0 +1,89 @@
+import { setTimeout as sleep } from 'node:timers/promises';
+import { openProducer } from './app/foundation.ts';
+import { loadConfig } from './config/config.ts';
+import { ProvisioningError } from './domain/errors.ts';
+import { hasEnded } from './domain/request.ts';
+import { silentLog } from './observability/log.ts';
+import { lookAtRequest } from './producers/look.ts';
+import { type RunView, runView, startRun } from './producers/start-run.ts';
+import { submitRequest } from './producers/submit.ts';
+import type { RequestView } from './producers/views.ts';
+
+export { ProvisioningError } from './domain/errors.ts';
+export type { RunView } from './producers/start-run.ts';
+export type { RequestView } from './producers/views.ts';
+
+export interface ProvisionerOptions {
+  /** `postgres://…` */
+  databaseUrl: string;
+  /** `redis://…`; without it the queue is in Postgres, as for the worker. */
+  redisUrl?: string;
+}
+
+/** A request body as in the HTTP API, without `kind`. */
+export type Body = Record<string, unknown>;
+
+export interface CallOptions {
+  /** The same key with the same body gives the same request. */
+  idempotencyKey?: string;
+}
+
+export interface Provisioner {
+  buy(body: Body, options?: CallOptions): Promise<RequestView>;
+  update(body: Body, options?: CallOptions): Promise<RequestView>;
+  delete(body: Body, options?: CallOptions): Promise<RequestView>;
+  reconcile(): Promise<RunView>;
+  /** `null` when there is no such request. */
+  request(id: string): Promise<RequestView | null>;
+  /** Resolves when the request has ended. Errors: `not_found`, `wait_timed_out` (the request goes on). */
+  waitFor(id: string, options?: { timeoutMs?: number }): Promise<RequestView>;
+  close(): Promise<void>;
+}
+
+const LOOK_EVERY_MS = 500;
+
+/** For a campaign launcher in another process: writes rows and enqueues; the workers do the rest. Needs no Telnyx key. */
+export function createProvisioner(options: ProvisionerOptions): Provisioner {
+  const config = loadConfig({
+    DATABASE_URL: options.databaseUrl,
+    ...(options.redisUrl !== undefined && { REDIS_URL: options.redisUrl }),
+  });
+  let opened: ReturnType<typeof openProducer> | undefined;
+  const producer = () => {
+    opened ??= openProducer(config, silentLog).catch((error: unknown) => {
+      // A database that was away at the first call may be there at the next.
+      opened = undefined;
+      throw error;
+    });
+    return opened;
+  };
+  const look = async (id: string) => lookAtRequest((await producer()).deps.db, id);
+  const submit = async (kind: string, body: Body, call: CallOptions = {}) => {
+    const { deps } = await producer();
+    const { request } = await submitRequest(deps, { ...body, kind }, call);
+    return mustFind(await look(request.id), request.id);
+  };
+  return {
+    buy: (body, call) => submit('buy', body, call),
+    update: (body, call) => submit('update', body, call),
+    delete: (body, call) => submit('delete', body, call),
+    reconcile: async () => runView(await startRun((await producer()).deps, 'manual', false)),
+    request: look,
+    waitFor: async (id, { timeoutMs = 600_000 } = {}) => {
+      for (const until = Date.now() + timeoutMs; ; await sleep(LOOK_EVERY_MS)) {
+        const request = mustFind(await look(id), id);
+        if (hasEnded(request.status)) return request;
+        if (Date.now() > until)
+          throw new ProvisioningError('wait_timed_out', 'rejected', `request ${id} is still ${request.status}; it goes on`);
+      }
+    },
+    close: async () => {
+      await (await opened?.catch(() => undefined))?.close();
+    },
+  };
+}
+
+function mustFind(request: RequestView | null, id: string): RequestView {
+  if (request === null) throw new ProvisioningError('not_found', 'rejected', `there is no request ${id}`);
+  return request;
+}
