@@ -1,0 +1,104 @@
+import { control } from './control.ts';
+import { portalOf } from './portal.ts';
+import { RateLimits } from './rates.ts';
+import { close, listen } from './server.ts';
+import { settle } from './settle.ts';
+import type { Settings, Simulator, SimulatorOptions } from './types.ts';
+import { startWebhooks } from './webhooks.ts';
+import { createWorld } from './world.ts';
+
+export type { Fault, FaultKind, FaultScript } from './faults.ts';
+export type { Bought, Changed, Ledger, LedgerSummary, Released } from './ledger.ts';
+export { SIMULATED_ACCOUNT, SIMULATED_BAD_IDS } from './seed.ts';
+export type { E164, EmergencyStatus, Family, OwnedField, Portal, Simulator, SimulatorOptions } from './types.ts';
+
+const PLENTY = 2000;
+
+function settingsOf(options: SimulatorOptions): Settings {
+  return {
+    port: options.port ?? 0,
+    host: options.host ?? '127.0.0.1',
+    apiKey: options.apiKey ?? 'KEY_SIM',
+    numbers: options.numbers ?? 20_000,
+    owned: options.owned ?? 5_000,
+    seed: options.seed ?? 1,
+    now: options.now ?? Date.now,
+    latencyMs: options.latencyMs ?? { min: 0, max: 0 },
+    lags: { ownership: 1500, orders: 1000, inventory: 2000, deletions: 0, ...options.visibilityLagMs },
+    orderMs: options.orderMs ?? 1200,
+    jobPendingMs: options.jobPendingMs ?? 500,
+    jobPerNumberMs: options.jobPerNumberMs ?? 2,
+    jobSlots: options.jobSlots ?? 20,
+    rates: {
+      search: PLENTY,
+      orders: PLENTY,
+      reads: PLENTY,
+      jobs: PLENTY,
+      messaging: PLENTY,
+      ownership: PLENTY,
+      numbers: PLENTY,
+      ...options.rates,
+    },
+    balance: options.balance ?? '100000.00',
+    recentSearchMs: options.recentSearchMs ?? 86_400_000,
+    partialFailure: options.partialFailure ?? 0,
+    unavailable: options.unavailable ?? 'order',
+  };
+}
+
+/**
+ * Starts a stand-in for the Telnyx numbers API on loopback: its own state, clock and ledger,
+ * and faults on demand. Point `TELNYX_BASE_URL` at `url`.
+ */
+export async function startSimulator(options: SimulatorOptions = {}): Promise<Simulator> {
+  const settings = settingsOf(options);
+  let world = createWorld(settings);
+  let limits = new RateLimits(settings.rates);
+  const webhooks = startWebhooks(() => world, options.webhookUrl);
+  const summary = (): unknown => {
+    settle(world);
+    return world.book.summary([...world.orders.values()], [...world.jobs.values()], world.owned.size);
+  };
+  const server = await listen(
+    {
+      world: () => world,
+      limits: () => limits,
+      control: (method, path, params, body) => control(simulator, world, method, path, params, body, summary),
+    },
+    settings.host,
+    settings.port,
+    settings.seed,
+  ).catch(async (error: unknown) => {
+    await webhooks.stop();
+    throw error;
+  });
+  const address = server.address();
+  const port = typeof address === 'object' && address !== null ? address.port : settings.port;
+  const simulator: Simulator = {
+    ...portalOf(() => world),
+    url: `http://${settings.host}:${port}/v2`,
+    controlUrl: `http://${settings.host}:${port}`,
+    port,
+    publicKey: webhooks.publicKey,
+    ledger: () => {
+      settle(world);
+      return world.book.snapshot([...world.orders.values()], [...world.jobs.values()], world.owned.size);
+    },
+    faults: (script) => world.faults.apply(script),
+    reset: () => {
+      world = createWorld(settings);
+      limits = new RateLimits(settings.rates);
+      webhooks.clear();
+    },
+    setWebhooks: (url) => webhooks.setUrl(url),
+    ownedNumbers: () => {
+      settle(world);
+      return [...world.owned.keys()];
+    },
+    stop: async () => {
+      await webhooks.stop();
+      await close(server);
+    },
+  };
+  return simulator;
+}

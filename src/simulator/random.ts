@@ -1,0 +1,29 @@
+/** Seeded randomness: the same seed gives the same world and the same faults. */
+export type Random = () => number;
+
+/** mulberry32: small, fast and good enough for a stand-in. */
+export function seededRandom(seed: number): Random {
+  let state = seed >>> 0;
+  return () => {
+    state = (state + 0x6d2b79f5) >>> 0;
+    let mixed = Math.imul(state ^ (state >>> 15), state | 1);
+    mixed ^= mixed + Math.imul(mixed ^ (mixed >>> 7), mixed | 61);
+    return ((mixed ^ (mixed >>> 14)) >>> 0) / 4294967296;
+  };
+}
+
+/** One of a non-empty list. */
+export function pick<T>(random: Random, list: readonly [T, ...T[]]): T {
+  return list[Math.floor(random() * list.length)] ?? list[0];
+}
+
+/**
+ * Which of `total` entries a share hits, spread evenly: `count` wins over `fraction`,
+ * so that a test can say exactly how many.
+ */
+export function share(total: number, part: { count?: number | undefined; fraction?: number | undefined }): Set<number> {
+  const wanted = Math.min(total, part.count ?? Math.round(total * (part.fraction ?? 0)));
+  const hit = new Set<number>();
+  for (let n = 0; n < wanted; n += 1) hit.add(Math.floor((n * total) / wanted));
+  return hit;
+}

@@ -1,0 +1,230 @@
+import type { FaultScript } from './faults.ts';
+import type { Ledger } from './ledger.ts';
+
+export type E164 = string;
+
+/** Families share one rate limit. */
+export type Family = 'search' | 'orders' | 'reads' | 'jobs' | 'messaging' | 'ownership' | 'numbers';
+
+export interface Lags {
+  /** Until a bought number is found by verify_ownership and accepted by jobs. */
+  ownership: number;
+  /** Until a new order shows in the order list. */
+  orders: number;
+  /** Until a bought number shows in the inventory lists and by id. */
+  inventory: number;
+  /** Until a released number disappears from ownership and lists. */
+  deletions: number;
+}
+
+export interface SimulatorOptions {
+  /** 0 takes any free port. */
+  port?: number;
+  host?: '127.0.0.1';
+  /** The one key that is accepted. */
+  apiKey?: string;
+  /** Size of the pool on sale. */
+  numbers?: number;
+  /** Numbers the account owns at the start. */
+  owned?: number;
+  seed?: number;
+  /** Milliseconds. Every phase and every lag is computed from it, so a test can move time. */
+  now?: () => number;
+  latencyMs?: { min: number; max: number };
+  visibilityLagMs?: Partial<Lags>;
+  orderMs?: number;
+  jobPendingMs?: number;
+  jobPerNumberMs?: number;
+  jobSlots?: number;
+  /** Requests a second for each family. */
+  rates?: Partial<Record<Family, number>>;
+  balance?: string;
+  webhookUrl?: string;
+  recentSearchMs?: number;
+  /** Probability that a number of a job fails. */
+  partialFailure?: number;
+  /** What an unavailable number does to its order: refuse it whole, or fail only its line. */
+  unavailable?: 'order' | 'line';
+}
+
+export type Settings = Required<Omit<SimulatorOptions, 'webhookUrl' | 'visibilityLagMs' | 'rates'>> & {
+  lags: Lags;
+  rates: Record<Family, number>;
+};
+
+/** What an operator or somebody else can do behind the API's back. */
+export interface Portal {
+  releaseInPortal(numbers: readonly E164[]): void;
+  portOut(numbers: readonly E164[]): void;
+  /** Returns what was bought. */
+  buyInPortal(count: number): E164[];
+  lock(numbers: readonly E164[], locked?: boolean): void;
+  setEmergency(numbers: readonly E164[], status: EmergencyStatus): void;
+  setTags(numbers: readonly E164[], tags: readonly string[]): void;
+  setOwnedField(numbers: readonly E164[], field: OwnedField, value: string | boolean | null): void;
+  /** Other people's jobs that eat slots. */
+  openForeignJobs(count: number): void;
+  closeForeignJobs(): void;
+  decideOrder(orderId: string, decision: 'approve' | 'decline' | 'cancel'): void;
+}
+
+export interface Simulator extends Portal {
+  /** For TELNYX_BASE_URL. */
+  url: string;
+  controlUrl: string;
+  port: number;
+  /** Base64 of the raw 32-byte Ed25519 key that webhooks are signed with. */
+  publicKey: string;
+  ledger(): Ledger;
+  faults(script: FaultScript): void;
+  /** Back to the seeded start; clears ledger and faults. */
+  reset(): void;
+  setWebhooks(url: string | undefined): void;
+  ownedNumbers(): E164[];
+  stop(): Promise<void>;
+}
+
+export type NumberType = 'local' | 'toll_free';
+export type EmergencyStatus = 'active' | 'deprovisioning' | 'disabled' | 'provisioning' | 'provisioning-failed';
+export type NumberStatus = 'active' | 'deleted' | 'ported-out' | 'port-out-pending';
+export type OwnedField =
+  | 'connection_id'
+  | 'billing_group_id'
+  | 'customer_reference'
+  | 'messaging_profile_id'
+  | 'external_pin'
+  | 'hd_voice_enabled'
+  | 'deletion_lock_enabled'
+  | 'status';
+
+/** An area numbers come from; shared by all its numbers to keep them lean. */
+export interface Area {
+  readonly ndc: string;
+  readonly country: string;
+  readonly countryCode: string;
+  readonly type: NumberType;
+  readonly state: string;
+  readonly locality: string;
+  readonly rateCenter: string;
+}
+
+/** A number on sale. Costs are cents. */
+export interface PoolNumber {
+  readonly e164: E164;
+  readonly area: Area;
+  readonly features: readonly string[];
+  readonly upfront: number;
+  readonly monthly: number;
+  readonly quickship: boolean;
+  readonly reservable: boolean;
+}
+
+/** A number of the account. Times are ms. */
+export interface OwnedNumber {
+  readonly id: string;
+  readonly e164: E164;
+  readonly area: Area;
+  status: NumberStatus;
+  tags: readonly string[];
+  connectionId: string | null;
+  billingGroupId: string | null;
+  customerReference: string | null;
+  messagingProfileId: string | null;
+  messagingProduct: string | null;
+  externalPin: string | null;
+  hdVoice: boolean;
+  locked: boolean;
+  emergency: EmergencyStatus;
+  /** When a provisioning or deprovisioning emergency status settles. */
+  emergencySettlesAt: number;
+  emergencyAddressId: string | null;
+  voice: Readonly<Record<string, unknown>> | undefined;
+  readonly createdAt: number;
+  updatedAt: number;
+  /** When it began to exist for lags; 0 for seeded numbers. */
+  readonly appearedAt: number;
+  deletedAt: number | undefined;
+}
+
+export type OrderStatus = 'pending' | 'success' | 'failure' | 'cancelled' | 'deleted';
+
+export interface OrderLine {
+  readonly id: string;
+  readonly e164: E164;
+  readonly area: Area;
+  readonly upfront: number;
+  readonly monthly: number;
+  readonly subOrderId: string;
+  readonly paperwork: boolean;
+  approved: boolean;
+  /** Decided when the order is made: what becomes of the line. */
+  readonly fate: 'success' | 'failure' | 'cancelled';
+  readonly returnToPool: boolean;
+  status: OrderStatus;
+}
+
+export interface Order {
+  readonly id: string;
+  customerReference: string | undefined;
+  readonly connectionId: string | undefined;
+  readonly messagingProfileId: string | undefined;
+  readonly billingGroupId: string | undefined;
+  readonly lines: OrderLine[];
+  readonly subOrderIds: string[];
+  readonly createdAt: number;
+  updatedAt: number;
+  /** When it settles; Infinity while only a person can settle it. */
+  settlesAt: number;
+  readonly deadline: number | undefined;
+  status: OrderStatus;
+}
+
+export type JobType = 'update_phone_numbers' | 'delete_phone_numbers' | 'update_emergency_settings';
+export type JobStatus = 'pending' | 'in_progress' | 'completed' | 'failed' | 'expired';
+
+export interface Job {
+  readonly id: string;
+  readonly type: JobType;
+  readonly byId: boolean;
+  readonly numbers: readonly { id: string; e164: E164 }[];
+  readonly changes: Readonly<Record<string, unknown>>;
+  readonly createdAt: number;
+  readonly startsAt: number;
+  readonly perNumberMs: number;
+  readonly endsAs: 'completed' | 'failed' | 'expired';
+  /** Entries never processed because the job failed or expired before them. */
+  readonly leftovers: ReadonlySet<number>;
+  readonly listLeftovers: boolean;
+  readonly fails: ReadonlySet<number>;
+  /** Entries processed but listed nowhere. */
+  readonly lost: ReadonlySet<number>;
+  readonly duplicates: ReadonlySet<number>;
+  readonly foreign: boolean;
+  status: JobStatus;
+  updatedAt: number;
+  done: number;
+  /** Index in `numbers` to the error it failed with. */
+  readonly failed: Map<number, { code: string; title: string; detail: string }>;
+}
+
+export interface Reservation {
+  readonly id: string;
+  readonly customerReference: string | undefined;
+  readonly lines: { id: string; e164: E164; error: string | undefined }[];
+  readonly createdAt: number;
+  updatedAt: number;
+  expiresAt: number;
+  extensions: number;
+}
+
+export interface BulkMessaging {
+  readonly orderId: string;
+  readonly numbers: readonly E164[];
+  readonly profileId: string;
+  readonly createdAt: number;
+  settlesAt: number;
+  readonly success: E164[];
+  readonly failed: E164[];
+  readonly fails: ReadonlySet<number>;
+  settled: boolean;
+}

@@ -1,0 +1,144 @@
+import { FaultSet } from './faults.ts';
+import { Inventory } from './inventory.ts';
+import { Book } from './ledger.ts';
+import { numberId, seedWorld } from './seed.ts';
+import type { BulkMessaging, E164, Job, Order, OwnedNumber, PoolNumber, Reservation, Settings } from './types.ts';
+import { cents } from './wire.ts';
+
+/** Everything the stand-in knows. One mutable value, so that a reset is a new one. */
+export interface World {
+  readonly settings: Settings;
+  readonly now: () => number;
+  readonly faults: FaultSet;
+  readonly book: Book;
+  readonly pool: readonly PoolNumber[];
+  readonly poolByNumber: ReadonlyMap<E164, PoolNumber>;
+  readonly poolByNdc: ReadonlyMap<string, readonly PoolNumber[]>;
+  /** Bought, ordered or sold to somebody else. */
+  readonly taken: Set<E164>;
+  /** Numbers of orders still open, to tell a duplicate attempt from a stranger's purchase. */
+  readonly inOrder: Set<E164>;
+  readonly searchedAt: Map<E164, number>;
+  /** Not deleted. */
+  readonly owned: Map<E164, OwnedNumber>;
+  readonly inventory: Inventory;
+  readonly orders: Map<string, Order>;
+  readonly openOrders: Set<Order>;
+  readonly subOrders: Map<string, Order>;
+  readonly jobs: Map<string, Job>;
+  readonly openJobs: Set<Job>;
+  readonly reservations: Map<string, Reservation>;
+  readonly reservedBy: Map<E164, Reservation>;
+  readonly bulk: Map<string, BulkMessaging>;
+  readonly openBulk: Set<BulkMessaging>;
+  /** Orders whose final status a fault has fixed. */
+  readonly forcedStatus: Map<string, Order['status']>;
+  /** Orders that ended and whose webhook nobody has taken yet. */
+  readonly ended: Order[];
+  balance: number;
+  sequence: number;
+}
+
+/** The seeded start state. */
+export function createWorld(settings: Settings): World {
+  const seeded = seedWorld(settings.seed, settings.numbers, settings.owned, settings.now());
+  const poolByNdc = new Map<string, PoolNumber[]>();
+  for (const number of seeded.pool) {
+    const sameArea = poolByNdc.get(number.area.ndc);
+    if (sameArea) sameArea.push(number);
+    else poolByNdc.set(number.area.ndc, [number]);
+  }
+  return {
+    settings,
+    now: settings.now,
+    faults: new FaultSet(settings.seed, settings.now),
+    book: new Book(),
+    pool: seeded.pool,
+    poolByNumber: new Map(seeded.pool.map((number) => [number.e164, number])),
+    poolByNdc,
+    taken: new Set(),
+    inOrder: new Set(),
+    searchedAt: new Map(),
+    owned: new Map(seeded.owned.map((number) => [number.e164, number])),
+    inventory: new Inventory(seeded.owned),
+    orders: new Map(),
+    openOrders: new Set(),
+    subOrders: new Map(),
+    jobs: new Map(),
+    openJobs: new Set(),
+    reservations: new Map(),
+    reservedBy: new Map(),
+    bulk: new Map(),
+    openBulk: new Set(),
+    forcedStatus: new Map(),
+    ended: [],
+    balance: cents(settings.balance),
+    sequence: seeded.owned.length,
+  };
+}
+
+/** Puts a number of the pool into the account. `visible` skips the lags: for what the portal did. */
+export function acquire(world: World, number: PoolNumber, at: number, extra: Partial<OwnedNumber>, visible = false): OwnedNumber {
+  const owned: OwnedNumber = {
+    id: numberId(world.sequence),
+    e164: number.e164,
+    area: number.area,
+    status: 'active',
+    tags: [],
+    connectionId: null,
+    billingGroupId: null,
+    customerReference: null,
+    messagingProfileId: null,
+    messagingProduct: null,
+    externalPin: null,
+    hdVoice: false,
+    locked: false,
+    emergency: 'disabled',
+    emergencySettlesAt: 0,
+    emergencyAddressId: null,
+    voice: undefined,
+    createdAt: at,
+    updatedAt: at,
+    appearedAt: visible ? 0 : at,
+    deletedAt: undefined,
+    ...extra,
+  };
+  world.sequence += 1;
+  world.taken.add(number.e164);
+  world.owned.set(owned.e164, owned);
+  world.inventory.add(owned);
+  return owned;
+}
+
+/** Takes a number out of the account. */
+export function dismiss(world: World, number: OwnedNumber, at: number): void {
+  number.status = 'deleted';
+  number.deletedAt = at;
+  number.updatedAt = at;
+  world.owned.delete(number.e164);
+  world.inventory.deletions = true;
+}
+
+/** Whether the account's other endpoints know a number yet, or still; made once for a request, since lists ask for every row. */
+export function visibility(world: World, kind: 'ownership' | 'inventory'): (number: OwnedNumber) => boolean {
+  const lags = world.faults.lags(world.settings.lags);
+  const now = world.now();
+  const appearedBy = now - lags[kind];
+  const deletedAfter = now - lags.deletions;
+  return (number) =>
+    (number.appearedAt === 0 || number.appearedAt <= appearedBy) &&
+    (number.deletedAt === undefined || number.deletedAt > deletedAfter);
+}
+
+/** A visible number by decimal id or E.164. */
+export function findOwned(world: World, key: string, kind: 'ownership' | 'inventory'): OwnedNumber | undefined {
+  const number = key.startsWith('+') ? world.inventory.byNumber(key) : world.inventory.byId(key);
+  return number && visibility(world, kind)(number) ? number : undefined;
+}
+
+/** The emergency status as of now; provisioning settles by the clock. */
+export function emergencyOf(world: World, number: OwnedNumber): OwnedNumber['emergency'] {
+  if (world.now() < number.emergencySettlesAt) return number.emergency;
+  if (number.emergency === 'provisioning') return 'active';
+  return number.emergency === 'deprovisioning' ? 'disabled' : number.emergency;
+}
