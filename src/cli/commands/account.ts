@@ -1,0 +1,92 @@
+import type { Command } from 'commander';
+import type { Config } from '../../config/config.ts';
+import { type Account, getAccount, openGate, slotsInUse } from '../../db/account.ts';
+import type { ProducerDeps } from '../../producers/deps.ts';
+import { accountView } from '../../producers/views.ts';
+import { actor, type Cli, note, result, withProducer } from '../cli.ts';
+import { confirm, requireConsent } from '../confirm.ts';
+import { moneyWith, type Paint, pairs, table } from '../output.ts';
+
+/** `account` and `account reopen`. */
+export function registerAccount(program: Command, cli: Cli): void {
+  const account = program
+    .command('account')
+    .description('the account gate, balance, job slots in use and the limits learned')
+    .option('--json', 'print JSON')
+    .action(async (flags: { json?: boolean }) => {
+      const view = await withProducer(cli, lookAtAccount);
+      await result(cli, flags.json, view, () => accountText(view, cli.io.paintOut));
+    });
+  account
+    .command('reopen')
+    .description('open the account gate: spending goes on')
+    .option('--yes', 'do not ask')
+    .option('--json', 'print JSON')
+    .action(async (_own: object, command: Command) => {
+      // `--json` exists on the parent too, which would otherwise swallow it.
+      const flags: { yes?: boolean; json?: boolean } = command.optsWithGlobals();
+      await reopen(cli, flags);
+    });
+}
+
+async function reopen(cli: Cli, flags: { yes?: boolean; json?: boolean }): Promise<void> {
+  requireConsent(cli.io, flags.yes);
+  const { view, opened } = await withProducer(cli, async (deps, config) => {
+    await confirm(
+      cli.io,
+      flags.yes,
+      async () =>
+        `This lets all requests spend again. The gate was closed because: ${(await getAccount(deps.db.sql)).reason ?? '(it is open)'}`,
+    );
+    const done = await openGate(deps.db.sql, { actor: actor(), at: deps.clock.now() });
+    return { opened: done, view: await lookAtAccount(deps, config) };
+  });
+  await result(cli, flags.json, view, () => accountText(view, cli.io.paintOut));
+  note(cli, opened ? 'the gate is open; work goes on within seconds' : 'the gate was open already');
+}
+
+/** The shape of `GET /v1/account`, with the slots that this configuration allows. */
+async function lookAtAccount(deps: ProducerDeps, config: Config) {
+  const [account, inUse] = await Promise.all([getAccount(deps.db.sql), slotsInUse(deps.db.sql)]);
+  return { ...accountView(account, inUse), slots: config.queue.jobSlots };
+}
+type AccountView = Awaited<ReturnType<typeof lookAtAccount>>;
+
+function accountText(view: AccountView, paint: Paint): string {
+  const { gate, balance } = view;
+  const head = pairs(
+    [
+      ['gate', gate.open ? paint('green', 'open') : paint('red', 'closed')],
+      ['reason', gate.reason ?? gate.code],
+      ['closed', gate.closed_at],
+      ['next probe', gate.next_probe_at],
+      [
+        'balance',
+        balance === null
+          ? 'not looked up yet'
+          : `${moneyWith(balance.amount, balance.currency)} (${balance.as_of ?? 'unknown time'})`,
+      ],
+      [
+        'credit',
+        balance === null || balance.available_credit === null ? null : moneyWith(balance.available_credit, balance.currency),
+      ],
+      ['job slots', `${view.slots_in_use} of ${view.slots} in use`],
+    ],
+    paint,
+  );
+  return head + limitsText(view.limits, paint);
+}
+
+/** What the limiters learned; their fields are theirs, so every one is shown as it is. */
+function limitsText(limits: NonNullable<Account['limits']>, paint: Paint): string {
+  const [first] = limits;
+  if (first === undefined) return '';
+  const columns = Object.keys(first);
+  const cell = (value: unknown) =>
+    value === null || value === undefined ? '-' : typeof value === 'object' ? JSON.stringify(value) : String(value);
+  return `\n\n${table(
+    columns,
+    limits.map((limit) => columns.map((column) => cell(limit[column]))),
+    paint,
+  )}`;
+}

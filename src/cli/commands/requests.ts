@@ -1,0 +1,158 @@
+import { pipeline } from 'node:stream/promises';
+import { type Command, Option } from 'commander';
+import { stringify } from 'csv-stringify';
+import { invalid } from '../../domain/errors.ts';
+import { ITEM_STATUSES, type ItemStatus, REQUEST_STATUSES, type RequestKind, type RequestStatus } from '../../domain/request.ts';
+import { listItems, listRequests, lookAtChunks, lookAtRequest, reasonsOf, streamItems } from '../../producers/look.ts';
+import type { ItemView } from '../../producers/views.ts';
+import { type Cli, note, notFound, result, withProducer } from '../cli.ts';
+import { parseDuration } from '../duration.ts';
+import { wholeNumber } from '../flags.ts';
+import { count, table } from '../output.ts';
+import { attentionOf, chunksText, itemsText, reasonsText, requestText, statusText } from '../report.ts';
+import { waitAndReport } from '../submit.ts';
+
+/** `requests`, `request`, `watch` and `export`. */
+export function registerRequests(program: Command, cli: Cli): void {
+  program
+    .command('requests')
+    .description('list requests, newest first')
+    .addOption(new Option('--status <status>', 'only these').choices(REQUEST_STATUSES))
+    .addOption(new Option('--kind <kind>', 'only these').choices(['buy', 'update', 'delete']))
+    .option('--limit <count>', 'how many, at most 500', '50')
+    .option('--cursor <cursor>', 'go on where the list before ended')
+    .option('--json', 'print JSON')
+    .action((flags: ListFlags) => list(cli, flags));
+  program
+    .command('request')
+    .description('show one request: figures, chunks, reasons, and what needs a decision')
+    .argument('<id>')
+    .addOption(new Option('--items <status>', 'list the numbers in this state').choices([...ITEM_STATUSES, 'all']))
+    .option('--limit <count>', 'how many numbers, at most 500', '100')
+    .option('--cursor <cursor>', 'go on where the list of numbers before ended')
+    .option('--json', 'print JSON')
+    .action((id: string, flags: RequestFlags) => showRequest(cli, id, flags));
+  program
+    .command('watch')
+    .description('follow a request until it has ended')
+    .argument('<id>')
+    .option('--timeout <duration>', 'give up watching after this long, such as 10m')
+    .option('--json', 'print the request as JSON when it has ended')
+    .action(async (id: string, flags: { timeout?: string; json?: boolean }) => {
+      const timeoutMs = flags.timeout === undefined ? null : parseDuration(flags.timeout, '--timeout');
+      cli.exit = await withProducer(cli, (deps) =>
+        waitAndReport(cli, deps, id, { timeoutMs, json: flags.json, throughApproval: true }),
+      );
+    });
+  program
+    .command('export')
+    .description('all numbers of a request as CSV')
+    .argument('<id>')
+    .action((id: string) => exportItems(cli, id));
+}
+
+interface PageFlags {
+  limit: string;
+  cursor?: string;
+  json?: boolean;
+}
+type ListFlags = PageFlags & { status?: RequestStatus; kind?: RequestKind };
+type RequestFlags = PageFlags & { items?: ItemStatus | 'all' };
+
+/** `--limit` and `--cursor` of a list whose cursor is a number. */
+export function pageOf(flags: { limit: string; cursor?: string }): { limit: number; cursor?: string } {
+  if (flags.cursor !== undefined && !/^\d{1,15}$/.test(flags.cursor))
+    throw invalid([{ path: '--cursor', message: `"${flags.cursor}" is no cursor of this list` }]);
+  return { limit: wholeNumber(flags.limit, '--limit', 500), ...(flags.cursor !== undefined && { cursor: flags.cursor }) };
+}
+
+async function list(cli: Cli, flags: ListFlags): Promise<void> {
+  const page = await withProducer(cli, (deps) =>
+    listRequests(deps.db, {
+      ...pageOf(flags),
+      ...(flags.status !== undefined && { status: flags.status }),
+      ...(flags.kind !== undefined && { kind: flags.kind }),
+    }),
+  );
+  const paint = cli.io.paintOut;
+  await result(cli, flags.json, { data: page.data, next_cursor: page.nextCursor }, () =>
+    table(
+      [
+        'request',
+        'kind',
+        'status',
+        { title: 'asked', align: 'right' },
+        { title: 'succeeded', align: 'right' },
+        { title: 'failed', align: 'right' },
+        'created',
+        'label',
+      ],
+      page.data.map((r) => [
+        r.id,
+        r.kind,
+        statusText(r.status, paint),
+        count(r.counts.asked),
+        count(r.counts.succeeded),
+        count(r.counts.failed),
+        r.created_at,
+        r.label ?? '',
+      ]),
+      paint,
+    ),
+  );
+  if (page.nextCursor !== null && flags.json !== true) note(cli, `there are more: --cursor ${page.nextCursor}`);
+}
+
+async function showRequest(cli: Cli, id: string, flags: RequestFlags): Promise<void> {
+  const { items: status } = flags;
+  const seen = await withProducer(cli, async (deps) => {
+    const view = await lookAtRequest(deps.db, id);
+    if (view === null) throw notFound(`there is no request ${id}`);
+    const items =
+      status === undefined ? null : await listItems(deps.db, id, { ...pageOf(flags), ...(status !== 'all' && { status }) });
+    return { view, items, chunks: await lookAtChunks(deps.db, id), reasons: await reasonsOf(deps.db, id) };
+  });
+  const { view, items, chunks, reasons } = seen;
+  const paint = cli.io.paintOut;
+  const attention = chunks.filter((c) => c.state === 'needs_attention');
+  const value = {
+    ...view,
+    reasons,
+    needs_attention: attention,
+    ...(items !== null && { items: items.data, next_cursor: items.nextCursor }),
+  };
+  await result(cli, flags.json, value, () => {
+    // A large update has a chunk for every thousand numbers; settled ones tell nothing new.
+    const open = chunks.filter((c) => c.state !== 'settled' && c.state !== 'cancelled');
+    const shown = chunks.length <= 20 ? chunks : open.slice(0, 20);
+    return [
+      requestText(view, paint),
+      reasonsText(reasons, paint),
+      chunksText(shown, paint),
+      attentionOf(id, chunks, paint),
+      items === null ? '' : itemsText(items.data, paint),
+    ].join('');
+  });
+  if (items?.nextCursor != null && flags.json !== true)
+    note(cli, `there are more: --cursor ${items.nextCursor}, or all of them: provisioner export ${id}`);
+}
+
+const ITEM_COLUMNS = [
+  'phone_number',
+  'status',
+  'reason_code',
+  'reason',
+  'line',
+  'chunk_id',
+  'telnyx_id',
+  'updated_at',
+] as const satisfies readonly (keyof ItemView)[];
+
+async function exportItems(cli: Cli, id: string): Promise<void> {
+  await withProducer(cli, async (deps) => {
+    if ((await lookAtRequest(deps.db, id)) === null) throw notFound(`there is no request ${id}`);
+    await pipeline(streamItems(deps.db, id), stringify({ header: true, columns: [...ITEM_COLUMNS] }), cli.io.stdout, {
+      end: false,
+    });
+  });
+}

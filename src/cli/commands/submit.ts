@@ -1,0 +1,73 @@
+import type { Command } from 'commander';
+import type { Cli } from '../cli.ts';
+import { type BuyFlags, buyBody, type DeleteFlags, deleteBody, type UpdateFlags, updateBody } from '../flags.ts';
+import { type SubmitFlags, submit, withSubmitFlags } from '../submit.ts';
+
+/** Collects a repeatable option. */
+export const many = (value: string, before: string[]): string[] => [...before, value];
+
+/** `buy`, `update` and `delete`. */
+export function registerSubmit(program: Command, cli: Cli): void {
+  registerBuy(program, cli);
+  registerUpdate(program, cli);
+  registerDelete(program, cli);
+}
+
+function registerBuy(program: Command, cli: Cli): void {
+  const command = program
+    .command('buy')
+    .description('buy numbers by area code, state, city, or from a list')
+    .option('--ndc <code=count>', 'so many in an area code, such as 312=200; repeatable', many, [])
+    .option('--state <state=count>', 'so many in a state or province, such as TX=50; repeatable', many, [])
+    .option('--city <city=count>', 'so many in a city, such as "Chicago,IL=20"; repeatable', many, [])
+    .option('--toll-free <count>', 'so many toll-free numbers')
+    .option('--numbers <file>', 'exactly these: CSV with a phone_number column, or one a line; - is stdin')
+    .option('--country <code>', 'country of the numbers', 'US')
+    .option('--feature <name>', 'only numbers that have it, such as sms; repeatable', many, [])
+    .option('--fallback <rule>', 'when an area is empty: none, ndc:773,872 or best-effort', 'none')
+    .option('--connection-id <id>', 'attach to a voice connection')
+    .option('--messaging-profile-id <id>', 'attach to a messaging profile')
+    .option('--billing-group-id <id>', 'put into a billing group')
+    .option('--tag <tag>', 'tag the numbers; repeatable', many, [])
+    .option('--max-upfront <amount>', 'spend at most this, once')
+    .option('--max-monthly <amount>', 'spend at most this a month')
+    .option('--max-number-cost <amount>', 'no number dearer than this, upfront or monthly')
+    .option('--reserve', 'reserve the numbers before they are ordered')
+    .option('--label <text>', 'a name for people');
+  withSubmitFlags(command).action(async (flags: BuyFlags & SubmitFlags) => {
+    cli.exit = await submit(cli, buyBody(flags), flags);
+  });
+}
+
+function registerUpdate(program: Command, cli: Cli): void {
+  const command = program
+    .command('update')
+    .description('change settings of numbers that you own')
+    .option('--numbers <file>', 'these: CSV with a phone_number column, or one a line; - is stdin')
+    .option('--where <key=value>', 'those of the inventory that match, such as tag=solar; repeatable', many, [])
+    .option(
+      '--set <key=value>',
+      'what to change, such as connection_id=… or add_tags=a,b or voice.<field>=…; repeatable',
+      many,
+      [],
+    )
+    .option('--label <text>', 'a name for people');
+  withSubmitFlags(command).action(async (flags: UpdateFlags & SubmitFlags) => {
+    cli.exit = await submit(cli, updateBody(flags), flags);
+  });
+}
+
+function registerDelete(program: Command, cli: Cli): void {
+  const command = program
+    .command('delete')
+    .description('release numbers')
+    .option('--numbers <file>', 'these: CSV with a phone_number column, or one a line; - is stdin')
+    .option('--where <key=value>', 'those of the inventory that match, such as tag=old; repeatable', many, [])
+    .requiredOption('--expect <count>', 'how many numbers this is; refused when it is not')
+    .option('--include-locked', 'also numbers that are deletion-locked')
+    .option('--include-emergency', 'also numbers with emergency calling')
+    .option('--label <text>', 'a name for people');
+  withSubmitFlags(command).action(async (flags: DeleteFlags & SubmitFlags) => {
+    cli.exit = await submit(cli, deleteBody(flags), flags);
+  });
+}

@@ -1,0 +1,76 @@
+import { parseMoney } from '../../domain/money.ts';
+import type { RunCounts } from '../../domain/reconciliation.ts';
+import { count } from '../output.ts';
+
+/** What one operation was asked, and what both sides say became of it. */
+export interface Claim {
+  operation: string;
+  asked: number;
+  database: ReadonlySet<string>;
+  ledger: ReadonlySet<string>;
+  /** Ours and Telnyx's; only a buy costs. */
+  money?: { cost: Money; charged: Money };
+  /** Anything else that must hold, told when it does not. */
+  also?: readonly string[];
+}
+
+export interface Money {
+  upfront: string;
+  monthly: string;
+}
+
+export interface ProofRow {
+  operation: string;
+  asked: number;
+  database: number;
+  ledger: number;
+  cost: string;
+  charged: string;
+  problems: string[];
+}
+
+/** Compares number by number, not only the counts. */
+export function prove(claim: Claim): ProofRow {
+  const { asked, database, ledger, money } = claim;
+  const problems = [...(claim.also ?? [])];
+  if (database.size !== asked) problems.push(`${count(asked)} asked, but the database has ${count(database.size)}`);
+  problems.push(
+    ...missing(database, ledger, 'in the database, not in the ledger'),
+    ...missing(ledger, database, 'in the ledger, not in the database'),
+  );
+  if (money !== undefined) {
+    for (const column of ['upfront', 'monthly'] as const) {
+      if (parseMoney(money.cost[column]) !== parseMoney(money.charged[column])) {
+        problems.push(`${column}: our books say ${money.cost[column]}, charged were ${money.charged[column]}`);
+      }
+    }
+  }
+  return {
+    operation: claim.operation,
+    asked,
+    database: database.size,
+    ledger: ledger.size,
+    cost: money === undefined ? '' : both(money.cost),
+    charged: money === undefined ? '' : both(money.charged),
+    problems,
+  };
+}
+
+/** What a reconciliation that finds nothing to say has found. */
+export function driftProblems(counts: RunCounts | null, status: string): string[] {
+  if (status !== 'completed' || counts === null) return [`the reconciliation ended as ${status}`];
+  const { adopted, missing: gone, changed, healed, surplus } = counts;
+  return Object.entries({ adopted, missing: gone, changed, healed, surplus }).flatMap(([kind, n]) =>
+    n > 0 ? [`${count(n)} ${kind}`] : [],
+  );
+}
+
+function both(money: Money): string {
+  return `${money.upfront} + ${money.monthly}/mo`;
+}
+
+function missing(from: ReadonlySet<string>, other: ReadonlySet<string>, where: string): string[] {
+  const lost = [...from].filter((number) => !other.has(number));
+  if (lost.length === 0) return [];
+  return [`${count(lost.length)} ${where}: ${lost.slice(0, 3).join(', ')}${lost.length > 3 ? ', …' : ''}`];
+}

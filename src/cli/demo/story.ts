@@ -1,0 +1,178 @@
+import { setTimeout as sleep } from 'node:timers/promises';
+import { streamInventory } from '../../db/numbers.ts';
+import { getRun, type Run } from '../../db/runs.ts';
+import { hasEnded } from '../../domain/request.ts';
+import { lookAtRequest } from '../../producers/look.ts';
+import type { NumberRow } from '../../producers/numbers-in.ts';
+import { startRun } from '../../producers/start-run.ts';
+import { submitRequest } from '../../producers/submit.ts';
+import type { RequestView } from '../../producers/views.ts';
+import { SIMULATED_ACCOUNT } from '../../simulator/index.ts';
+import { count, plural } from '../output.ts';
+import { settledOf, wordsOf } from '../progress.ts';
+import type { Board, StepBar } from './board.ts';
+import { OWNED_AT_START, type Stage } from './stage.ts';
+
+/** What each step asks for. */
+export const ASKED = { owned: OWNED_AT_START, buy: 500, update: 2_500, delete: 300 } as const;
+const [CONNECTION, OTHER_CONNECTION] = SIMULATED_ACCOUNT.connectionIds;
+export const BOUGHT_SETTINGS = {
+  connection_id: CONNECTION,
+  messaging_profile_id: SIMULATED_ACCOUNT.messagingProfileIds[0],
+  tags: ['launch'],
+};
+export const UPDATE_SETTINGS = { connection_id: OTHER_CONNECTION, add_tags: ['spring'] };
+
+const BUY = {
+  kind: 'buy',
+  label: 'Demo launch',
+  lines: [
+    ['312', 150],
+    ['773', 100],
+    ['646', 100],
+    ['512', 60],
+    ['214', 50],
+    ['305', 40],
+  ].map(([code, quantity]) => ({ national_destination_code: code, quantity, features: ['sms', 'voice'] })),
+  assign: BOUGHT_SETTINGS,
+  max_upfront_cost: '1500.00',
+  max_monthly_cost: '1500.00',
+};
+
+const POLL_MS = 200;
+const STEP_MS = 300_000;
+
+export interface StepReport {
+  title: string;
+  numbers: number;
+  ms: number;
+  calls: number;
+}
+
+/** What the story did, for the proof. */
+export interface Told {
+  first: Run;
+  buy: RequestView;
+  update: RequestView;
+  delete: RequestView;
+  second: Run;
+  /** What the two lists named. */
+  updated: string[];
+  deleted: string[];
+  steps: StepReport[];
+}
+
+/** Plays the five steps, one after the other, through the producers, as an embedding application would. */
+export async function tell(stage: Stage, board: Board, signal: AbortSignal): Promise<Told> {
+  const afterwards = ASKED.owned + ASKED.buy - ASKED.delete;
+  const bars = {
+    first: board.step('reconcile: learn what is owned', ASKED.owned),
+    buy: board.step(`buy over ${BUY.lines.length} area codes`, ASKED.buy),
+    update: board.step('update connection and tags', ASKED.update),
+    delete: board.step('delete', ASKED.delete),
+    second: board.step('reconcile again', afterwards),
+  };
+  const steps: StepReport[] = [];
+  const play = async <T>(title: string, numbers: number, run: () => Promise<T>): Promise<T> => {
+    const [from, before] = [Date.now(), stage.simulator.ledger().calls.total];
+    const value = await run();
+    steps.push({ title, numbers, ms: Date.now() - from, calls: stage.simulator.ledger().calls.total - before });
+    return value;
+  };
+  const first = await play('reconcile', ASKED.owned, () => reconcile(stage, bars.first, signal));
+  const buy = await play('buy', ASKED.buy, () => carryOut(stage, bars.buy, signal, BUY));
+  const { updated, deleted } = await chooseNumbers(stage, buy.id);
+  const update = await play('update', updated.length, () =>
+    carryOut(stage, bars.update, signal, { kind: 'update', label: 'Demo move', set: UPDATE_SETTINGS }, updated),
+  );
+  const release = await play('delete', deleted.length, () =>
+    carryOut(stage, bars.delete, signal, { kind: 'delete', label: 'Demo clean-up', expected_count: ASKED.delete }, deleted),
+  );
+  const second = await play('reconcile again', afterwards, () => reconcile(stage, bars.second, signal));
+  return { first, buy, update, delete: release, second, updated, deleted, steps };
+}
+
+/** Every other number that was owned at the start is updated; of the rest some are deleted. */
+async function chooseNumbers(stage: Stage, boughtBy: string): Promise<{ updated: string[]; deleted: string[] }> {
+  const { sql } = stage.deps.db;
+  const bought = new Set<string>();
+  for await (const number of streamInventory(sql, { bought_by: boughtBy })) bought.add(number);
+  const old: string[] = [];
+  for await (const number of streamInventory(sql, {})) if (!bought.has(number)) old.push(number);
+  const others = old.filter((_number, i) => i % 2 === 1);
+  const stride = Math.max(1, Math.floor(others.length / ASKED.delete));
+  return {
+    updated: old.filter((_number, i) => i % 2 === 0).slice(0, ASKED.update),
+    deleted: others.filter((_number, i) => i % stride === 0).slice(0, ASKED.delete),
+  };
+}
+
+async function carryOut(stage: Stage, bar: StepBar, signal: AbortSignal, body: object, numbers?: string[]): Promise<RequestView> {
+  bar.start();
+  const { request } = await submitRequest(stage.deps, body, numbers === undefined ? {} : { numbers: rows(numbers) });
+  const view = await polled(signal, async () => {
+    const now = await lookAtRequest(stage.deps.db, request.id);
+    if (now === null) return null;
+    bar.show(settledOf(now), figures(now));
+    return hasEnded(now.status) ? now : null;
+  });
+  const ok = view?.status === 'succeeded';
+  const last = view ?? (await lookAtRequest(stage.deps.db, request.id));
+  if (last === null) throw new Error(`request ${request.id} is gone`);
+  bar.end(ok, ok ? '' : `${wordsOf(last.status)}: ${figures(last)}`);
+  return last;
+}
+
+async function* rows(numbers: readonly string[]): AsyncGenerator<NumberRow> {
+  for (const [i, number] of numbers.entries()) yield { number, at: `row ${i + 1}` };
+}
+
+function figures({ counts }: RequestView): string {
+  const shown = [
+    [counts.in_flight, 'in flight'],
+    [counts.failed, 'failed'],
+    [counts.skipped, 'skipped'],
+    [counts.cancelled, 'cancelled'],
+  ] as const;
+  return shown.flatMap(([n, word]) => (n > 0 ? [`${count(n)} ${word}`] : [])).join(', ');
+}
+
+async function reconcile(stage: Stage, bar: StepBar, signal: AbortSignal): Promise<Run> {
+  const { sql } = stage.deps.db;
+  bar.start();
+  const { id } = await startRun(stage.deps, 'manual', false);
+  const run = await polled(signal, async () => {
+    const now = await getRun(sql, id);
+    if (now === null || now.finishedAt !== null) return now;
+    const [row] = await sql<{ n: number }[]>`select count(*)::int as n from sightings where run_id = ${id}`;
+    bar.show(row?.n ?? 0, '');
+    return null;
+  });
+  const last = run ?? (await getRun(sql, id));
+  if (last === null) throw new Error(`run ${id} is gone`);
+  bar.end(last.status === 'completed', runFigures(last));
+  return last;
+}
+
+function runFigures(run: Run): string {
+  if (run.status !== 'completed' || run.counts === null) return `${run.status}${run.error === null ? '' : `: ${run.error}`}`;
+  const { adopted, missing, changed, healed, surplus } = run.counts;
+  if (adopted + missing + changed + healed + surplus === 0) return 'no drift';
+  const shown = Object.entries({ adopted, missing, changed, healed, surplus });
+  return shown.flatMap(([word, n]) => (n > 0 ? [`${count(n)} ${word}`] : [])).join(', ');
+}
+
+/** Looks until there is something, or `null` when it takes too long. */
+async function polled<T>(signal: AbortSignal, look: () => Promise<T | null>): Promise<T | null> {
+  const until = Date.now() + STEP_MS;
+  while (Date.now() < until) {
+    signal.throwIfAborted();
+    const found = await look();
+    if (found !== null) return found;
+    await sleep(POLL_MS, undefined, { signal });
+  }
+  return null;
+}
+
+/** The story in one line. */
+export const PLOT = `${plural(ASKED.owned, 'number')} owned: buy ${count(ASKED.buy)}, update ${count(ASKED.update)}, delete ${count(ASKED.delete)}, and check every one.`;

@@ -1,0 +1,202 @@
+import type { RequestBody } from '../domain/bodies.ts';
+import { type ErrorDetail, invalid, ProvisioningError } from '../domain/errors.ts';
+import { parseRequest } from '../producers/validate.ts';
+import { commaList, parseSettings } from './settings.ts';
+
+/** The flags of `buy`, as commander hands them over. */
+export interface BuyFlags {
+  ndc: string[];
+  state: string[];
+  city: string[];
+  tollFree?: string;
+  numbers?: string;
+  country: string;
+  feature: string[];
+  fallback: string;
+  connectionId?: string;
+  messagingProfileId?: string;
+  billingGroupId?: string;
+  tag: string[];
+  maxUpfront?: string;
+  maxMonthly?: string;
+  maxNumberCost?: string;
+  reserve?: boolean;
+  label?: string;
+}
+
+/** Which numbers an update or delete is about. */
+export interface TargetFlags {
+  numbers?: string;
+  where: string[];
+  label?: string;
+}
+
+export interface UpdateFlags extends TargetFlags {
+  set: string[];
+}
+
+export interface DeleteFlags extends TargetFlags {
+  expect: string;
+  includeLocked?: boolean;
+  includeEmergency?: boolean;
+}
+
+interface LineDraft {
+  [key: string]: unknown;
+}
+
+/** The checked body of a `buy`. */
+export function buyBody(flags: BuyFlags): RequestBody {
+  const problems: ErrorDetail[] = [];
+  const fallback = parseFallback(flags.fallback, problems);
+  const common = {
+    country_code: flags.country,
+    features: flags.feature.flatMap(commaList),
+    ...(fallback !== null && { fallback }),
+  };
+  const drafts = lineDrafts(flags, problems);
+  if (problems.length > 0) throw invalid(problems);
+  const body = defined({
+    kind: 'buy',
+    label: flags.label,
+    lines: drafts.map(({ line }) => ({ ...common, ...line })),
+    assign: defined({
+      connection_id: flags.connectionId,
+      messaging_profile_id: flags.messagingProfileId,
+      billing_group_id: flags.billingGroupId,
+      tags: flags.tag.length === 0 ? undefined : flags.tag.flatMap(commaList),
+    }),
+    max_upfront_cost: flags.maxUpfront,
+    max_monthly_cost: flags.maxMonthly,
+    max_number_cost: flags.maxNumberCost,
+    reserve: flags.reserve ?? false,
+  });
+  return checked(
+    body,
+    flags.numbers !== undefined,
+    drafts.map(({ flag }) => flag),
+  );
+}
+
+/** The checked body of an `update`. */
+export function updateBody(flags: UpdateFlags): RequestBody {
+  const body = defined({ kind: 'update', label: flags.label, where: parseWhere(flags.where), set: parseSettings(flags.set) });
+  return checked(body, flags.numbers !== undefined);
+}
+
+/** The checked body of a `delete`. */
+export function deleteBody(flags: DeleteFlags): RequestBody {
+  const body = defined({
+    kind: 'delete',
+    label: flags.label,
+    where: parseWhere(flags.where),
+    expected_count: wholeNumber(flags.expect, '--expect'),
+    include_locked: flags.includeLocked ?? false,
+    include_emergency: flags.includeEmergency ?? false,
+  });
+  return checked(body, flags.numbers !== undefined);
+}
+
+/** `--where key=value` as a filter; undefined when there is none. */
+export function parseWhere(texts: readonly string[]): Record<string, string> | undefined {
+  if (texts.length === 0) return undefined;
+  const problems: ErrorDetail[] = [];
+  const where = new Map<string, string>();
+  for (const text of texts) {
+    const [, key = '', value = ''] = /^([a-z_]+)=(.+)$/.exec(text) ?? [];
+    if (key === '') problems.push({ path: `--where ${text}`, message: 'must be key=value, such as tag=solar' });
+    else if (where.has(key)) problems.push({ path: `--where ${text}`, message: `${key} is given twice` });
+    else where.set(key, value);
+  }
+  if (problems.length > 0) throw invalid(problems);
+  return Object.fromEntries(where);
+}
+
+/** A whole number of at least one. */
+export function wholeNumber(text: string, option: string, most = Number.MAX_SAFE_INTEGER): number {
+  const value = /^\d+$/.test(text) ? Number(text) : Number.NaN;
+  if (value >= 1 && value <= most) return value;
+  throw invalid([
+    {
+      path: option,
+      message: `must be a whole number of at least 1${most < Number.MAX_SAFE_INTEGER ? ` and at most ${most}` : ''}, not "${text}"`,
+    },
+  ]);
+}
+
+function lineDrafts(flags: BuyFlags, problems: ErrorDetail[]): { flag: string; line: LineDraft }[] {
+  const drafts: { flag: string; line: LineDraft }[] = [];
+  const add = (option: string, text: string, criteria: (key: string) => LineDraft) => {
+    const [, key = '', quantity = ''] = /^(.+)=(\d+)$/.exec(text) ?? [];
+    const example = option === '--ndc' ? '312=200' : option === '--state' ? 'TX=50' : '"Chicago,IL=20"';
+    if (key === '') problems.push({ path: `${option} ${text}`, message: `must be what=how many, such as ${example}` });
+    else drafts.push({ flag: `${option} ${text}`, line: { ...criteria(key.trim()), quantity: Number(quantity) } });
+  };
+  for (const text of flags.ndc) add('--ndc', text, (key) => ({ national_destination_code: key }));
+  for (const text of flags.state) add('--state', text, (key) => ({ administrative_area: key }));
+  for (const text of flags.city) add('--city', text, cityCriteria);
+  if (flags.tollFree !== undefined) {
+    const quantity = /^\d+$/.test(flags.tollFree) ? Number(flags.tollFree) : Number.NaN;
+    if (Number.isNaN(quantity)) problems.push({ path: `--toll-free ${flags.tollFree}`, message: 'must be how many, such as 5' });
+    else drafts.push({ flag: `--toll-free ${flags.tollFree}`, line: { phone_number_type: 'toll_free', quantity } });
+  }
+  return drafts;
+}
+
+/** `Chicago,IL`; the state is what follows the last comma. */
+function cityCriteria(key: string): LineDraft {
+  const comma = key.lastIndexOf(',');
+  if (comma < 0) return { locality: key };
+  return { locality: key.slice(0, comma).trim(), administrative_area: key.slice(comma + 1).trim() };
+}
+
+function parseFallback(
+  text: string,
+  problems: ErrorDetail[],
+): { national_destination_codes: string[]; best_effort: boolean } | null {
+  if (text === 'none') return null;
+  if (text === 'best-effort') return { national_destination_codes: [], best_effort: true };
+  const codes = text.startsWith('ndc:') ? commaList(text.slice('ndc:'.length)) : [];
+  if (codes.length > 0) return { national_destination_codes: codes, best_effort: false };
+  problems.push({ path: `--fallback ${text}`, message: 'must be none, ndc:773,872 or best-effort' });
+  return null;
+}
+
+/** Checks a body and says problems in the words of the command line. */
+function checked(body: object, streamed: boolean, lineFlags: readonly string[] = []): RequestBody {
+  try {
+    return parseRequest(body, { streamed });
+  } catch (error) {
+    if (!(error instanceof ProvisioningError) || error.code !== 'validation_failed') throw error;
+    throw invalid(error.details.map((d) => ({ path: flagOf(d.path, lineFlags), message: d.message })));
+  }
+}
+
+const FLAGS: Readonly<Record<string, string>> = {
+  lines: '--ndc, --state, --city, --toll-free or --numbers',
+  phone_numbers: '--numbers or --where',
+  'assign.connection_id': '--connection-id',
+  'assign.messaging_profile_id': '--messaging-profile-id',
+  'assign.billing_group_id': '--billing-group-id',
+  'assign.tags': '--tag',
+  max_upfront_cost: '--max-upfront',
+  max_monthly_cost: '--max-monthly',
+  max_number_cost: '--max-number-cost',
+  expected_count: '--expect',
+  label: '--label',
+};
+
+function flagOf(path: string, lineFlags: readonly string[]): string {
+  const [, index, field] = /^lines\.(\d+)(?:\.([a-z_]+))?/.exec(path) ?? [];
+  if (field === 'country_code') return '--country';
+  if (field === 'features') return '--feature';
+  if (field === 'fallback') return '--fallback';
+  if (index !== undefined) return lineFlags[Number(index)] ?? path;
+  if (path === 'set' || path.startsWith('set.')) return path.replace(/^set\.?/, '--set ').trim();
+  if (path === 'where' || path.startsWith('where.')) return path.replace(/^where\.?/, '--where ').trim();
+  return FLAGS[path.replace(/\.\d+$/, '')] ?? path;
+}
+
+function defined(value: Record<string, unknown>): Record<string, unknown> {
+  return Object.fromEntries(Object.entries(value).filter(([, v]) => v !== undefined));
+}

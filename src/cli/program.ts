@@ -1,0 +1,45 @@
+import { readFileSync } from 'node:fs';
+import { Command } from 'commander';
+import type { Cli } from './cli.ts';
+import { registerAccount } from './commands/account.ts';
+import { registerActs } from './commands/act.ts';
+import { registerDoctor } from './commands/doctor.ts';
+import { registerInventory } from './commands/inventory.ts';
+import { registerReconcile } from './commands/reconcile.ts';
+import { registerRequests } from './commands/requests.ts';
+import { registerRoles } from './commands/roles.ts';
+import { registerSubmit } from './commands/submit.ts';
+
+const EXIT_CODES = `
+Exit codes: 0 all succeeded, 1 failed, 2 usage (for reconcile: drift), 3 partly succeeded, 4 not found,
+5 wait timed out, 6 refused (confirmation, approval, guard), 7 Telnyx or the account unavailable.`;
+
+/** All commands. Errors are thrown, never printed and never the end of the process: `runCli` does both. */
+export function createProgram(cli: Cli): Command {
+  const program = new Command('provisioner')
+    .description('Bulk provisioning of Telnyx phone numbers: buy, update, release, reconcile.')
+    .version(version(), '-V, --version')
+    .exitOverride()
+    .showSuggestionAfterError()
+    .addHelpText('after', EXIT_CODES)
+    .configureOutput({
+      writeOut: (text) => cli.io.stdout.write(text),
+      // Usage errors are written by `runCli`, as text or JSON.
+      writeErr: () => undefined,
+      outputError: () => undefined,
+    });
+  registerSubmit(program, cli);
+  registerRequests(program, cli);
+  registerActs(program, cli);
+  registerReconcile(program, cli);
+  registerInventory(program, cli);
+  registerAccount(program, cli);
+  registerRoles(program, cli);
+  registerDoctor(program, cli);
+  return program;
+}
+
+function version(): string {
+  const manifest: unknown = JSON.parse(readFileSync(new URL('../../package.json', import.meta.url), 'utf8'));
+  return typeof manifest === 'object' && manifest !== null && 'version' in manifest ? String(manifest.version) : 'unknown';
+}

@@ -1,0 +1,103 @@
+import { MultiBar, Presets, type SingleBar } from 'cli-progress';
+import type { RequestView } from '../producers/views.ts';
+import type { Io } from './io.ts';
+import { count } from './output.ts';
+
+/** Shows how a request goes, on stderr. */
+export interface Progress {
+  show(view: RequestView): void;
+  /** A remark between two updates. */
+  note(text: string): void;
+  done(): void;
+}
+
+const LINE_EVERY_MS = 5_000;
+
+/** A bar on a terminal, else a line when something changed, at most every five seconds. */
+export function requestProgress(io: Io): Progress {
+  return io.live ? barProgress(io) : lineProgress(io);
+}
+
+function barProgress(io: Io): Progress {
+  const bars = new MultiBar(
+    {
+      stream: barStream(io),
+      format: `{bar} {percentage}%  {value}/{total}  {text}`,
+      hideCursor: true,
+      clearOnComplete: false,
+      stopOnComplete: false,
+      barsize: 30,
+      // Progress comes from polling; drawing more often than that only costs.
+      fps: 5,
+    },
+    Presets.shades_classic,
+  );
+  let bar: SingleBar | null = null;
+  return {
+    show: (view) => {
+      const payload = { text: `${io.paintErr('cyan', wordsOf(view.status))}  ${figures(view)}` };
+      if (bar === null) bar = bars.create(view.counts.asked, settledOf(view), payload);
+      else bar.update(settledOf(view), payload);
+    },
+    note: (text) => {
+      bars.log(`${text}\n`);
+      bars.update();
+    },
+    done: () => {
+      bars.update();
+      bars.stop();
+    },
+  };
+}
+
+/** cli-progress asks for Node's own stream type; Io promises a terminal wherever `live` is true. */
+function barStream(io: Io): NodeJS.WritableStream {
+  return io.stderr;
+}
+
+function lineProgress(io: Io): Progress {
+  let last = '';
+  let lastAt = 0;
+  let held: string | null = null;
+  const write = (text: string) => {
+    io.stderr.write(`${text}\n`);
+    held = null;
+    last = text;
+    lastAt = Date.now();
+  };
+  return {
+    show: (view) => {
+      const text = `${count(settledOf(view))}/${count(view.counts.asked)}  ${wordsOf(view.status)}  ${figures(view)}`;
+      if (text === last) return;
+      if (Date.now() - lastAt >= LINE_EVERY_MS) write(text);
+      else held = text;
+    },
+    note: (text) => io.stderr.write(`${text}\n`),
+    done: () => {
+      if (held !== null) write(held);
+    },
+  };
+}
+
+/** Numbers that have an end. */
+export function settledOf(view: RequestView): number {
+  const { succeeded, failed, cancelled, skipped } = view.counts;
+  return succeeded + failed + cancelled + skipped;
+}
+
+/** `partially_succeeded` → `partially succeeded` */
+export function wordsOf(status: string): string {
+  return status.replaceAll('_', ' ');
+}
+
+function figures(view: RequestView): string {
+  const { counts } = view;
+  const shown = [
+    [counts.succeeded, 'succeeded'],
+    [counts.in_flight, 'in flight'],
+    [counts.failed, 'failed'],
+    [counts.cancelled, 'cancelled'],
+    [counts.skipped, 'skipped'],
+  ] as const;
+  return shown.flatMap(([n, word]) => (n > 0 ? [`${count(n)} ${word}`] : [])).join(', ');
+}

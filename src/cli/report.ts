@@ -1,0 +1,144 @@
+import type { Evidence } from '../domain/submission.ts';
+import type { ProducerDeps } from '../producers/deps.ts';
+import { lookAtChunks, reasonsOf } from '../producers/look.ts';
+import type { ChunkView, ItemView, RequestView } from '../producers/views.ts';
+import { type Column, count, type Paint, pairs, plural, table } from './output.ts';
+import { wordsOf } from './progress.ts';
+
+export type Reasons = Awaited<ReturnType<typeof reasonsOf>>;
+
+const right = (title: string): Column => ({ title, align: 'right' });
+
+/** A request for people: what it is, how far it is, what it cost. */
+export function requestText(view: RequestView, paint: Paint): string {
+  const { counts, chunks, cost } = view;
+  const head = pairs(
+    [
+      ['request', paint('bold', view.id)],
+      ['kind', view.kind],
+      ['label', view.label],
+      ['status', statusText(view.status, paint)],
+      ['created', view.created_at],
+      ['finished', view.finished_at],
+      ['chunks', chunks.total === 0 ? null : `${count(chunks.settled)} of ${count(chunks.total)} settled`],
+      ['cost', view.kind === 'buy' ? `${cost.upfront} ${cost.currency} upfront, ${cost.monthly} ${cost.currency} a month` : null],
+      ['error', view.error === null ? null : `${view.error.message} (${view.error.code})`],
+    ],
+    paint,
+  );
+  const names = ['asked', 'succeeded', 'failed', 'cancelled', 'skipped', 'in_flight', 'pending'] as const;
+  const figures = table(
+    names.map((name) => right(wordsOf(name))),
+    [names.map((name) => count(counts[name]))],
+    paint,
+  );
+  return `${head}\n\n${figures}`;
+}
+
+/** Why numbers failed or were skipped; empty when none was. */
+export function reasonsText(reasons: Reasons, paint: Paint): string {
+  if (reasons.length === 0) return '';
+  const rows = reasons.map((r) => [count(r.count), r.code, r.reason]);
+  return `\n\n${table([right('numbers'), 'reason', 'meaning'], rows, paint)}`;
+}
+
+/** One line a chunk. */
+export function chunksText(chunks: readonly ChunkView[], paint: Paint): string {
+  if (chunks.length === 0) return '';
+  const rows = chunks.map((c) => [
+    c.id,
+    c.kind,
+    c.waiting ? `${wordsOf(c.state)}, waits for paperwork` : wordsOf(c.state),
+    count(c.numbers),
+    c.telnyx_id ?? '-',
+    c.error === null ? '' : c.error.message,
+  ]);
+  return `\n\n${table(['chunk', 'kind', 'state', right('numbers'), 'at Telnyx', 'error'], rows, paint)}`;
+}
+
+/** Items of a request, a line each. */
+export function itemsText(items: readonly ItemView[], paint: Paint): string {
+  const rows = items.map((i) => [i.phone_number ?? '-', wordsOf(i.status), i.reason_code ?? '', i.reason ?? '', i.updated_at]);
+  return `\n\n${table(['phone number', 'status', 'reason', 'meaning', 'updated'], rows, paint)}`;
+}
+
+/**
+ * What is known of a chunk that a person must decide about, in plain words, and every choice as the command that makes it.
+ */
+export function attentionText(requestId: string, chunk: ChunkView, paint: Paint): string {
+  const what = chunk.kind === 'order' ? 'order' : `${chunk.kind} job`;
+  const resolve = `provisioner resolve ${requestId} --chunk ${chunk.id}`;
+  const seen = [...new Set((chunk.evidence?.looks ?? []).flatMap((look) => look.found))];
+  const adopt = (seen.length === 0 ? [chunk.kind === 'order' ? 'ORDER' : 'JOB'] : seen).map((id): [string, string] => [
+    `${resolve} --adopt ${id}`,
+    `Telnyx did take it, as ${what} ${id}: follow that one`,
+  ]);
+  const choices: [string, string][] = [
+    ...adopt,
+    [`${resolve} --not-sent`, 'Telnyx surely never took it: send the same numbers again'],
+    [`${resolve} --give-up`, 'end it here: its open numbers are marked as failed'],
+  ];
+  return [
+    `\n\n${paint('yellow', `chunk ${chunk.id} needs your decision`)}: ${what} of ${plural(chunk.numbers, 'number')}, reference ${chunk.customer_reference}`,
+    ...evidenceLines(chunk).map((line) => `  ${line}`),
+    '  You can:',
+    ...choices.map(([command, meaning]) => `    ${paint('cyan', command)}\n      ${meaning}`),
+  ].join('\n');
+}
+
+function evidenceLines(chunk: ChunkView): string[] {
+  const { evidence } = chunk;
+  if (evidence === null) return chunk.error === null ? ['nothing is known about its outcome'] : [chunk.error.message];
+  const resent = evidence.resent ?? 0;
+  return [
+    `What happened: ${evidence.because}`,
+    ...looksLines(chunk, evidence),
+    ...(resent === 0
+      ? []
+      : [`It was sent again ${plural(resent, 'time')}, with the same numbers, because nothing of it was found.`]),
+    ...(evidence.conclusion === undefined ? [] : [`Conclusion: ${evidence.conclusion}`]),
+  ];
+}
+
+function looksLines(chunk: ChunkView, evidence: Evidence): string[] {
+  const last = evidence.looks.at(-1);
+  if (last === undefined) return [];
+  const one = chunk.kind === 'order' ? 'order with its reference' : 'job with its numbers';
+  const found =
+    last.found.length === 0 ? `no ${one}` : `${plural(last.found.length, one, one.replace(' ', 's '))}: ${last.found.join(', ')}`;
+  const lines = [
+    `Looked ${plural(evidence.looks.length, 'time')}, last at ${last.at}: found ${found};`,
+    `${count(last.owned)} of its ${count(chunk.numbers)} numbers are in the account.`,
+  ];
+  const owned = evidence.ownedNumbers ?? [];
+  if (owned.length > 0)
+    lines.push(
+      `In the account: ${owned.slice(0, 5).join(', ')}${owned.length > 5 ? ` and ${count(owned.length - 5)} more` : ''}`,
+    );
+  return lines;
+}
+
+/** The end of a wait: the figures, and why numbers failed. */
+export async function finalText(deps: ProducerDeps, view: RequestView, paint: Paint): Promise<string> {
+  const reasons = await reasonsOf(deps.db, view.id);
+  return requestText(view, paint) + reasonsText(reasons, paint) + attentionOf(view.id, await openDecisions(deps, view), paint);
+}
+
+export function attentionOf(requestId: string, chunks: readonly ChunkView[], paint: Paint): string {
+  return chunks
+    .filter((c) => c.state === 'needs_attention')
+    .map((c) => attentionText(requestId, c, paint))
+    .join('');
+}
+
+async function openDecisions(deps: ProducerDeps, view: RequestView): Promise<ChunkView[]> {
+  return view.status === 'needs_attention' ? lookAtChunks(deps.db, view.id) : [];
+}
+
+/** A status in its colour. */
+export function statusText(status: string, paint: Paint): string {
+  if (status === 'succeeded') return paint('green', wordsOf(status));
+  if (status === 'failed') return paint('red', wordsOf(status));
+  if (status === 'running' || status === 'queued') return paint('cyan', wordsOf(status));
+  return paint('yellow', wordsOf(status));
+}

@@ -1,0 +1,43 @@
+import { CommanderError } from 'commander';
+import { createCli, note, say } from './cli.ts';
+import { EXIT, type Failure, failureOf } from './exit-codes.ts';
+import type { Io } from './io.ts';
+import { createProgram } from './program.ts';
+import type { Services } from './services.ts';
+
+/**
+ * Runs one command and returns its exit code; never throws and never ends the process. What went wrong goes to stderr as text,
+ * or with `--json` to stdout as the one JSON value.
+ */
+export async function runCli(argv: readonly string[], io: Io, services: Services): Promise<number> {
+  const cli = createCli(io, services);
+  const program = createProgram(cli);
+  const json = argv.includes('--json');
+  try {
+    if (argv.length === 0) {
+      io.stderr.write(program.helpInformation());
+      return EXIT.usage;
+    }
+    await program.parseAsync([...argv], { from: 'user' });
+    return cli.exit;
+  } catch (error) {
+    if (error instanceof CommanderError && error.exitCode === 0) return EXIT.ok;
+    const failure = failureOf(error);
+    if (json)
+      await say(
+        cli,
+        JSON.stringify({ error: { code: failure.code, message: failure.message, details: failure.details } }, null, 2),
+      );
+    else note(cli, failureText(failure, io));
+    if (failure.stack !== null && io.env['LOG_LEVEL'] === 'debug') note(cli, failure.stack);
+    return failure.exit;
+  }
+}
+
+function failureText(failure: Failure, io: Io): string {
+  const head = io.paintErr('red', 'error');
+  if (failure.details.length <= 1)
+    return `${head} ${failure.message}${failure.code === 'internal_error' ? ' (internal_error; LOG_LEVEL=debug shows more)' : ''}`;
+  const lines = failure.details.map((d) => `  ${d.path === '' ? '' : `${d.path}: `}${d.message}`);
+  return [`${head} ${failure.code}`, ...lines].join('\n');
+}

@@ -1,0 +1,169 @@
+import { access, constants } from 'node:fs/promises';
+import type { Command } from 'commander';
+import { streamInventory } from '../db/numbers.ts';
+import type { BuyBody, BuyLine, RequestBody } from '../domain/bodies.ts';
+import { invalid } from '../domain/errors.ts';
+import type { ProducerDeps } from '../producers/deps.ts';
+import { lookAtRequest } from '../producers/look.ts';
+import { worstCaseCost } from '../producers/plan-request.ts';
+import { submitRequest } from '../producers/submit.ts';
+import type { RequestView } from '../producers/views.ts';
+import { type Cli, note, notFound, result, withProducer } from './cli.ts';
+import { confirm, requireConsent } from './confirm.ts';
+import { parseDuration } from './duration.ts';
+import { EXIT } from './exit-codes.ts';
+import { readNumbers } from './numbers-file.ts';
+import { plural } from './output.ts';
+import { requestProgress } from './progress.ts';
+import { finalText, requestText } from './report.ts';
+import { exitOfWait, type Waited, waitForRequest } from './wait.ts';
+
+/** The flags that `buy`, `update` and `delete` share. */
+export interface SubmitFlags {
+  numbers?: string;
+  plan?: boolean;
+  wait?: boolean;
+  timeout?: string;
+  idempotencyKey?: string;
+  yes?: boolean;
+  json?: boolean;
+}
+
+/** Adds them to a command. */
+export function withSubmitFlags(command: Command): Command {
+  return command
+    .option('--plan', 'search, price and count; change nothing')
+    .option('--wait', 'wait until the request has ended')
+    .option('--timeout <duration>', 'how long --wait waits, such as 90s, 10m or 1h (default: 10m)')
+    .option('--idempotency-key <key>', 'the same key and request are taken on only once')
+    .option('--yes', 'do not ask')
+    .option('--json', 'print the request as JSON');
+}
+
+/** Takes a request on: asks when it must, submits, and waits when told to. Returns the exit code. */
+export async function submit(cli: Cli, body: RequestBody, flags: SubmitFlags): Promise<number> {
+  if (flags.plan === true) throw invalid([{ path: '--plan', message: 'is not available yet' }]);
+  if (flags.timeout !== undefined && flags.wait !== true) throw invalid([{ path: '--timeout', message: 'needs --wait' }]);
+  const timeoutMs = parseDuration(flags.timeout ?? '10m', '--timeout');
+  const { numbers: file, idempotencyKey } = flags;
+  if (file !== undefined) await requireReadable(file);
+  requireConsent(cli.io, flags.yes, file === '-');
+  return withProducer(cli, async (deps) => {
+    await confirm(cli.io, flags.yes, async () => summaryOf(body, await countNumbers(cli, deps, body, file), deps));
+    const { request, created } = await submitRequest(deps, body, {
+      ...(file !== undefined && { numbers: readNumbers(file, cli.io.stdin) }),
+      ...(idempotencyKey !== undefined && { idempotencyKey }),
+    });
+    if (!created) note(cli, `the idempotency key was used for this before: request ${request.id}`);
+    return flags.wait === true
+      ? waitAndReport(cli, deps, request.id, { timeoutMs, json: flags.json })
+      : accepted(cli, deps, request.id, flags.json);
+  });
+}
+
+async function accepted(cli: Cli, deps: ProducerDeps, id: string, json: boolean | undefined): Promise<number> {
+  const view = await lookAtRequest(deps.db, id);
+  if (view === null) throw notFound(`there is no request ${id}`);
+  await result(cli, json, view, () => requestText(view, cli.io.paintOut));
+  if (view.status === 'awaiting_approval') {
+    noteApproval(cli, view);
+    return EXIT.refused;
+  }
+  note(cli, `accepted; follow it with: provisioner watch ${id}`);
+  return EXIT.ok;
+}
+
+/** Waits for a request and prints how it ended, or how far it is. Returns the exit code. */
+export async function waitAndReport(
+  cli: Cli,
+  deps: ProducerDeps,
+  id: string,
+  options: { timeoutMs: number | null; json: boolean | undefined; throughApproval?: boolean },
+): Promise<number> {
+  const interrupt = cli.io.interrupt();
+  try {
+    const waited = await waitForRequest(deps, id, {
+      timeoutMs: options.timeoutMs,
+      throughApproval: options.throughApproval ?? false,
+      progress: requestProgress(cli.io),
+      signal: interrupt.signal,
+    });
+    const text = await finalText(deps, waited.view, cli.io.paintOut);
+    await result(cli, options.json, waited.view, () => text);
+    noteEnd(cli, waited);
+    return exitOfWait(waited);
+  } finally {
+    interrupt.done();
+  }
+}
+
+function noteEnd(cli: Cli, { view, why, gateClosed }: Waited): void {
+  if (why === 'awaiting_approval') noteApproval(cli, view);
+  if (why === 'timeout')
+    note(
+      cli,
+      `the wait timed out${gateClosed ? ' while the account gate is closed' : ''}; the request goes on: provisioner watch ${view.id}`,
+    );
+  if (why === 'interrupted') note(cli, `stopped watching; the request goes on: provisioner watch ${view.id}`);
+}
+
+function noteApproval(cli: Cli, view: RequestView): void {
+  note(cli, `${view.error?.message ?? 'it waits for approval'}: provisioner approve ${view.id}`);
+}
+
+async function requireReadable(file: string): Promise<void> {
+  if (file === '-') return;
+  await access(file, constants.R_OK).catch(() => {
+    throw invalid([{ path: '--numbers', message: `cannot read ${file}: there is no such file, or it may not be read` }]);
+  });
+}
+
+/** How many numbers an answer of yes is about. Reads the file once more than needed, but only where a person waits. */
+async function countNumbers(cli: Cli, deps: ProducerDeps, body: RequestBody, file: string | undefined): Promise<number> {
+  let n = 0;
+  if (file !== undefined) for await (const _row of readNumbers(file, cli.io.stdin)) n += 1;
+  else if (body.kind !== 'buy') for await (const _number of streamInventory(deps.db.sql, body.where ?? {})) n += 1;
+  return n;
+}
+
+function summaryOf(body: RequestBody, listed: number, deps: ProducerDeps): string {
+  if (body.kind === 'buy') return buySummary(body, listed, deps);
+  if (body.kind === 'update') {
+    return `This changes ${plural(listed, 'number')}: ${Object.entries(body.set)
+      .map(([key, value]) => `${key} = ${JSON.stringify(value)}`)
+      .join(', ')}`;
+  }
+  const guards = [
+    ...(body.include_locked ? ['deletion-locked ones'] : []),
+    ...(body.include_emergency ? ['emergency-enabled ones'] : []),
+  ];
+  const included = guards.length === 0 ? '' : `, including ${guards.join(' and ')}`;
+  return `This RELEASES ${plural(listed, 'number')}${included}. Released numbers may be gone for good. Expected: ${body.expected_count}.`;
+}
+
+function buySummary(body: BuyBody, listed: number, deps: ProducerDeps): string {
+  const total = listed + body.lines.reduce((sum, l) => sum + l.quantity, 0);
+  const lines = [...body.lines.map(lineSummary), ...(listed === 0 ? [] : [`${plural(listed, 'number')} from the list`])];
+  const attached = Object.entries(body.assign).flatMap(([key, value]) =>
+    value === undefined ? [] : [`${key} ${String(value)}`],
+  );
+  return [
+    `This buys ${plural(total, 'number')}:`,
+    ...lines.map((line) => `  ${line}`),
+    ...(attached.length === 0 ? [] : [`  with ${attached.join(', ')}`]),
+    `It costs at most ${worstCaseCost(body, listed, deps.limits.maxNumberCost)} upfront and for the first month.`,
+  ].join('\n');
+}
+
+function lineSummary(line: BuyLine): string {
+  const where = [line.locality, line.administrative_area, line.national_destination_code].filter((part) => part !== undefined);
+  const type = line.phone_number_type === 'toll_free' ? 'toll-free' : `${line.country_code} ${line.phone_number_type}`;
+  const fallback = line.fallback;
+  const rest =
+    fallback === undefined
+      ? ''
+      : fallback.best_effort
+        ? ', else whatever is near'
+        : `, else ${fallback.national_destination_codes.join(', ')}`;
+  return `${line.quantity} ${type}${where.length === 0 ? '' : ` in ${where.join(', ')}`}${rest}`;
+}

@@ -1,0 +1,117 @@
+import { setTimeout as sleep } from 'node:timers/promises';
+import { type Account, getAccount } from '../db/account.ts';
+import { hasEnded } from '../domain/request.ts';
+import type { ProducerDeps } from '../producers/deps.ts';
+import { lookAtRequest } from '../producers/look.ts';
+import type { RequestView } from '../producers/views.ts';
+import { notFound } from './cli.ts';
+import { EXIT, exitOfStatus, isConnectionLoss } from './exit-codes.ts';
+import type { Progress } from './progress.ts';
+
+const POLL_MIN_MS = 500;
+const POLL_MAX_MS = 2_000;
+
+export interface WaitOptions {
+  /** `null` waits until the end. */
+  timeoutMs: number | null;
+  /** Whether a request that waits for approval is waited for, too. */
+  throughApproval: boolean;
+  progress: Progress;
+  signal: AbortSignal;
+}
+
+export interface Waited {
+  view: RequestView;
+  why: 'ended' | 'awaiting_approval' | 'timeout' | 'interrupted';
+  gateClosed: boolean;
+}
+
+/**
+ * Looks at the row of a request until it has ended: the row knows everything, whatever becomes of the queue. A database that
+ * is away for a while does not end the wait. What only a person can solve is said once.
+ */
+export async function waitForRequest(deps: ProducerDeps, id: string, options: WaitOptions): Promise<Waited> {
+  const { progress, timeoutMs, signal } = options;
+  const deadline = timeoutMs === null ? Number.POSITIVE_INFINITY : Date.now() + timeoutMs;
+  const sayOnce = onlyOnce((text) => progress.note(text));
+  let last: Seen | null = null;
+  let delay = POLL_MIN_MS;
+  try {
+    for (;;) {
+      // A database that was never there is an error; one that goes away is waited for.
+      const now: Seen | null = last === null ? await look(deps, id) : await lookThroughLoss(deps, id, sayOnce);
+      if (now !== null) {
+        delay = last !== null && sameCounts(last.view, now.view) ? Math.min(POLL_MAX_MS, delay * 1.5) : POLL_MIN_MS;
+        last = now;
+        progress.show(now.view);
+        if (hasEnded(now.view.status)) return ended(now, 'ended');
+        if (now.view.status === 'awaiting_approval' && !options.throughApproval) return ended(now, 'awaiting_approval');
+        remark(now.view, now.account, sayOnce);
+      }
+      const left = deadline - Date.now();
+      if (last !== null && signal.aborted) return ended(last, 'interrupted');
+      if (last !== null && left <= 0) return ended(last, 'timeout');
+      await sleep(Math.max(0, Math.min(delay, left)), undefined, { signal }).catch(() => undefined);
+    }
+  } finally {
+    progress.done();
+  }
+}
+
+/** The exit code of a wait. */
+export function exitOfWait(waited: Waited): number {
+  const { view, why, gateClosed } = waited;
+  if (why === 'ended' || why === 'awaiting_approval') return exitOfStatus(view.status);
+  if (why === 'interrupted') return EXIT.interrupted;
+  if (gateClosed) return EXIT.unavailable;
+  // It does not go on by itself.
+  return view.status === 'needs_attention' ? EXIT.failed : EXIT.timeout;
+}
+
+function ended(last: Seen, why: Waited['why']): Waited {
+  return { view: last.view, why, gateClosed: !last.account.gateOpen };
+}
+
+interface Seen {
+  view: RequestView;
+  account: Account;
+}
+
+async function look(deps: ProducerDeps, id: string): Promise<Seen> {
+  const [view, account] = await Promise.all([lookAtRequest(deps.db, id), getAccount(deps.db.sql)]);
+  if (view === null) throw notFound(`there is no request ${id}`);
+  return { view, account };
+}
+
+/** A look, or `null` while the database is away. */
+async function lookThroughLoss(deps: ProducerDeps, id: string, sayOnce: (text: string) => void): Promise<Seen | null> {
+  try {
+    return await look(deps, id);
+  } catch (error) {
+    if (!isConnectionLoss(error)) throw error;
+    sayOnce('the database is away; waiting for it');
+    return null;
+  }
+}
+
+function remark(view: RequestView, account: Account, sayOnce: (text: string) => void): void {
+  if (!account.gateOpen) {
+    sayOnce(`the account gate is closed, nothing is sent: ${account.reason ?? account.reasonCode ?? 'no reason given'}`);
+  }
+  if (view.status === 'waiting') sayOnce('only orders that wait for paperwork at Telnyx are open');
+  if (view.status === 'awaiting_approval') sayOnce(`waits for approval: provisioner approve ${view.id}`);
+  if (view.status === 'needs_attention') sayOnce(`a person must decide before it goes on: provisioner request ${view.id}`);
+}
+
+function onlyOnce(say: (text: string) => void): (text: string) => void {
+  const said = new Set<string>();
+  return (text) => {
+    if (said.has(text)) return;
+    said.add(text);
+    say(text);
+  };
+}
+
+function sameCounts(a: RequestView, b: RequestView): boolean {
+  return a.status === b.status && JSON.stringify(a.counts) === JSON.stringify(b.counts);
+}
