@@ -1,0 +1,402 @@
+import { describe, expect, it } from 'vitest';
+import { getAccount, openGate } from '../../src/db/account.ts';
+import { cancelRequest } from '../../src/producers/cancel.ts';
+import { resolveChunk } from '../../src/producers/resolve.ts';
+import type { Fault } from '../../src/simulator/index.ts';
+import { calls, deliveredTo, expectAgreement, expectChunkHistories, expectInventory } from '../support/expect-agreement.ts';
+import { type Harness, useHarness } from '../support/harness.ts';
+import { until } from '../support/until.ts';
+
+const ordering = { method: 'POST', path: '/number_orders' };
+const buying = (quantity: number, ndc = '312') => ({ kind: 'buy', lines: [{ national_destination_code: ndc, quantity }] });
+
+/** The orders of a request as Telnyx knows them. */
+async function ordersOf(h: Harness, id: string) {
+  const references = new Set((await h.chunks(id)).map((c) => c.customerReference));
+  return h.sim.ledger().orders.filter((o) => references.has(o.customer_reference ?? ''));
+}
+
+async function causesOf(h: Harness, id: string): Promise<string[]> {
+  const rows = await h.db.sql<
+    { cause: string }[]
+  >`select cause from events where subject = 'chunk' and request_id = ${id} order by id`;
+  return rows.map((r) => r.cause);
+}
+
+describe('an order whose reply is lost or wrong', () => {
+  const h = useHarness(() => ({ limits: { orderSize: 10 }, deadlineMs: 800 }));
+
+  const tookEffect: [string, Fault][] = [
+    ['the connection is cut after Telnyx took it', { kind: 'accept_then_drop' }],
+    ['half of the body arrives', { kind: 'accept_half_body' }],
+    ['the body stalls', { kind: 'accept_stall' }],
+    ['no answer comes, but it took effect', { kind: 'stall', effect: true }],
+    ['500 after it took effect', { kind: 'error_after', status: 500 }],
+    ['503 after it took effect', { kind: 'error_after', status: 503, code: '10037' }],
+    ['408 after it took effect', { kind: 'error_after', status: 408, code: '10008' }],
+    ['409 after it took effect', { kind: 'error_after', status: 409, code: '10012' }],
+    ['an HTML page with status 200', { kind: 'html' }],
+    ['an answer without the id', { kind: 'no_id' }],
+  ];
+
+  it.each(tookEffect)('I3 %s: it is found by its reference and nothing is bought twice', async (_, fault) => {
+    h().faults({ ...fault, match: ordering, times: 1 });
+    const view = await h().run(buying(20));
+    expect(view).toMatchObject({ status: 'succeeded', counts: { succeeded: 20 } });
+    await expectAgreement(h(), view.id);
+    const orders = await ordersOf(h(), view.id);
+    expect(orders, 'one order a chunk').toHaveLength(2);
+    expect((await deliveredTo(h(), view.id)).every((b) => b.duplicate_attempts === 0)).toBe(true);
+    expect(await causesOf(h(), view.id)).toEqual(expect.arrayContaining(['reply_lost', 'found']));
+    expect(await causesOf(h(), view.id)).not.toContain('not_sent');
+  });
+
+  const hadNone: [string, Fault][] = [
+    ['500 before anything happened', { kind: 'error_before', status: 500 }],
+    ['408 before anything happened', { kind: 'error_before', status: 408, code: '10008' }],
+    ['no answer comes and nothing happened', { kind: 'stall', effect: false }],
+    ['the connection is reset at once', { kind: 'refuse_connection' }],
+  ];
+
+  it.each(hadNone)('I3 %s: after all looks said no, the same numbers go out again', async (_, fault) => {
+    h().faults({ ...fault, match: ordering, times: 1 });
+    const id = await h().submit(buying(10, '773'));
+    const numbers = await until(
+      'the reply was lost',
+      async () => (await h().chunks(id)).find((c) => c.state === 'ambiguous')?.numbers,
+    );
+    expect(await h().ended(id)).toMatchObject({ status: 'succeeded', counts: { succeeded: 10 } });
+    await expectAgreement(h(), id);
+    expect((await deliveredTo(h(), id)).map((b) => b.phone_number).sort()).toEqual([...numbers].sort());
+    expect(await h().chunks(id)).toHaveLength(1);
+    expect(await causesOf(h(), id)).toEqual(['planned', 'claim', 'reply_lost', 'not_sent', 'claim', 'accepted', 'finished']);
+  });
+
+  it('I3 an order that shows up only after it was sent again collides with its repeat and is bought once', async () => {
+    h().faults(
+      { kind: 'accept_then_drop', match: ordering, times: 1 },
+      { kind: 'lag', orders: 1_500, ownership: 1_500, inventory: 1_500 },
+    );
+    const view = await h().run(buying(10, '646'));
+    expect(view).toMatchObject({ status: 'succeeded', counts: { succeeded: 10 } });
+    await expectAgreement(h(), view.id);
+    expect(await causesOf(h(), view.id)).toEqual(expect.arrayContaining(['not_sent', 'maybe_ours_already', 'found']));
+    const delivered = await deliveredTo(h(), view.id);
+    expect(
+      delivered.some((b) => b.duplicate_attempts > 0),
+      'the repeat did reach Telnyx',
+    ).toBe(true);
+    expect(await ordersOf(h(), view.id)).toHaveLength(1);
+  });
+
+  it('I3 a reference filter that matches by prefix finds no order of others', async () => {
+    h().faults({ kind: 'reference_prefix' }, { kind: 'error_before', match: ordering, times: 1, status: 500 });
+    const id = await h().submit(buying(5, '646'));
+    const chunk = await until('the reply was lost', async () => (await h().chunks(id)).find((c) => c.state === 'ambiguous'));
+    const [other = ''] = (
+      await h().deps.telnyx.search({
+        countryCode: 'US',
+        phoneNumberType: 'local',
+        nationalDestinationCode: '718',
+        bestEffort: false,
+        limit: 5,
+      })
+    ).offers.map((o) => o.phoneNumber);
+    await h().deps.telnyx.createOrder([other], `${chunk.customerReference}-b`, {});
+    expect(await h().ended(id)).toMatchObject({ status: 'succeeded', counts: { succeeded: 5 } });
+    expect((await h().chunks(id))[0]?.telnyxId).not.toBe(
+      h()
+        .sim.ledger()
+        .orders.find((o) => o.customer_reference?.endsWith('-b'))?.id,
+    );
+    await expectAgreement(h(), id);
+  });
+
+  it('I3 contradictory evidence is parked for a person, and his decision ends it', async () => {
+    h().faults({ kind: 'error_before', match: ordering, times: 1, status: 500 });
+    const id = await h().submit(buying(6, '718'));
+    const chunk = await until('the reply was lost', async () => (await h().chunks(id)).find((c) => c.state === 'ambiguous'));
+    // Somebody buys some of these very numbers by hand.
+    await h().deps.telnyx.createOrder(chunk.numbers.slice(0, 2), 'by-hand', {});
+    await until('it needs attention', async () => (await h().view(id)).status === 'needs_attention');
+    expect((await h().chunks(id))[0]?.evidence).toMatchObject({
+      conclusion: expect.stringContaining('2 of 6 numbers are ours'),
+      ownedNumbers: chunk.numbers.slice(0, 2),
+    });
+    await resolveChunk(h().deps, id, chunk.id, { kind: 'give_up' }, 'anna');
+    expect(await h().view(id)).toMatchObject({ status: 'failed', counts: { failed: 6 } });
+    await expectAgreement(h(), id);
+    const [event] = await h().db.sql`select actor, cause from events where subject_id = ${chunk.id} order by id desc limit 1`;
+    expect(event).toEqual({ actor: 'anna', cause: 'give_up' });
+  });
+
+  it('I3 a person may adopt an order or say that nothing was sent', async () => {
+    for (const kind of ['adopt', 'not_sent'] as const) {
+      h().faults({ kind: 'error_before', match: ordering, times: 1, status: 500 });
+      const id = await h().submit(buying(4, '516'));
+      const chunk = await until('the reply was lost', async () => (await h().chunks(id)).find((c) => c.state === 'ambiguous'));
+      await h().stop();
+      // Parked long ago: its looks say nothing about an order that is adopted now.
+      const looks = [1, 2, 3].map(() => ({ at: new Date(Date.now() - 3_600_000).toISOString(), found: [], owned: 0 }));
+      await h().db.sql`
+        update chunks set state = 'needs_attention', next_run_at = null, evidence = ${JSON.stringify({ because: 'timeout', looks })}::text::jsonb
+        where id = ${chunk.id}`;
+      h().faults({ kind: 'lag', ownership: 500, inventory: 500 });
+      if (kind === 'adopt') {
+        const order = await h().deps.telnyx.createOrder(chunk.numbers, chunk.customerReference, {});
+        await resolveChunk(h().deps, id, chunk.id, { kind, telnyxId: order.id }, 'anna');
+      } else {
+        await resolveChunk(h().deps, id, chunk.id, { kind }, 'anna');
+      }
+      await h().start();
+      expect(await h().ended(id)).toMatchObject({ status: 'succeeded', counts: { succeeded: 4 } });
+      expect((await deliveredTo(h(), id)).map((b) => b.phone_number).sort()).toEqual([...chunk.numbers].sort());
+      expect(
+        (await h().items(id)).every((i) => i.telnyxId !== null),
+        'ownership was waited for',
+      ).toBe(true);
+      expect(await ordersOf(h(), id)).toHaveLength(1);
+    }
+  });
+
+  it('I5 numbers that turn out to be ours while their order is being taken apart count as bought, and are not replaced', async () => {
+    const hidden = { orders: 60_000, ownership: 60_000, inventory: 60_000 };
+    h().faults({ kind: 'accept_then_drop', match: ordering, times: 1 }, { kind: 'lag', ...hidden });
+    const id = await h().submit(buying(4, '347'));
+    await until('the order is taken apart', async () => (await causesOf(h(), id)).includes('surely_gone'));
+    h().faults({ kind: 'lag', ...hidden, ownership: 0 });
+    const view = await h().ended(id);
+    expect(view).toMatchObject({ status: 'succeeded', counts: { succeeded: 4 } });
+    const bought = h()
+      .sim.ledger()
+      .bought.filter((b) => b.phone_number.startsWith('+1347'));
+    expect(bought, 'what Telnyx sold in this area code').toHaveLength(4);
+    expect(bought.map((b) => b.phone_number).sort()).toEqual((await h().items(view.id)).map((i) => i.phoneNumber).sort());
+    await expectAgreement(h(), view.id);
+  });
+});
+
+describe('numbers that get lost on the way', () => {
+  const h = useHarness(() => ({ limits: { orderSize: 10 } }));
+
+  const losses: [string, Fault][] = [
+    ['some lines fail and the order calls itself a success', { kind: 'order_partial', fraction: 0.5, order_status: 'success' }],
+    ['some lines fail and the order calls itself a failure', { kind: 'order_partial', fraction: 0.3, order_status: 'failure' }],
+    ['some lines fail and their numbers are on sale again', { kind: 'order_partial', count: 3, return_to_pool: true }],
+    [
+      'one number was sold meanwhile and Telnyx refuses the whole order (85001)',
+      { kind: 'sold_to_other', count: 1, mode: 'order' },
+    ],
+    [
+      'three numbers were sold meanwhile and Telnyx refuses the whole order (85001)',
+      { kind: 'sold_to_other', count: 3, mode: 'order' },
+    ],
+    ['some numbers were sold meanwhile and only their lines fail', { kind: 'sold_to_other', count: 4, mode: 'line' }],
+    ['the whole order fails', { kind: 'order_failure' }],
+    ['the order is cancelled by Telnyx', { kind: 'order_cancelled' }],
+  ];
+
+  it.each(losses)('I5 %s: exactly what is missing is replaced', async (_, fault) => {
+    h().faults({ ...fault, times: 1 });
+    const view = await h().run(buying(20, '872'));
+    expect(view).toMatchObject({ status: 'succeeded', counts: { succeeded: 20 } });
+    await expectAgreement(h(), view.id);
+    expect((await deliveredTo(h(), view.id)).every((b) => b.duplicate_attempts === 0)).toBe(true);
+  });
+
+  it('85000, the search is too long ago: the same numbers are searched and ordered once more', async () => {
+    h().faults({ kind: 'error_before', match: ordering, status: 422, code: '85000', times: 1 });
+    const view = await h().run(buying(10, '415'));
+    expect(view).toMatchObject({ status: 'succeeded', counts: { succeeded: 10 } });
+    expect(await causesOf(h(), view.id)).toEqual(['planned', 'claim', 'try_later', 'claim', 'accepted', 'finished']);
+    await expectAgreement(h(), view.id);
+  });
+
+  it('a burst of 429 is waited out; nothing is lost and no attempt is used up', async () => {
+    h().faults(
+      { kind: 'rate_limited', match: ordering, times: 2, seconds: 1 },
+      { kind: 'rate_limited', match: { family: 'search' }, times: 1, seconds: 1 },
+    );
+    const view = await h().run(buying(20, '312'));
+    expect(view).toMatchObject({ status: 'succeeded', counts: { succeeded: 20 } });
+    expect((await h().chunks(view.id)).map((c) => c.attempt)).toEqual([1, 1]);
+    await expectAgreement(h(), view.id);
+  });
+
+  it('waits for ownership that lags behind the order', async () => {
+    h().faults({ kind: 'lag', ownership: 700, inventory: 700 });
+    const view = await h().run(buying(10, '312'));
+    expect(view).toMatchObject({ status: 'succeeded', counts: { succeeded: 10 } });
+    expect((await h().items(view.id)).every((i) => i.telnyxId !== null)).toBe(true);
+    await expectAgreement(h(), view.id);
+  });
+
+  it('follows an order that is pending for long', async () => {
+    h().faults({ kind: 'order_pending', ms: 1_500, times: 1 });
+    const view = await h().run(buying(10, '312'));
+    expect(view).toMatchObject({ status: 'succeeded', counts: { succeeded: 10 } });
+    await expectAgreement(h(), view.id);
+  });
+
+  it('the inventory is what the account owns after all of these', async () => {
+    await expectInventory(h());
+  });
+});
+
+describe('an order that waits for paperwork', () => {
+  const h = useHarness(() => ({ limits: { orderSize: 10 } }));
+
+  const waitingOrder = async (quantity: number) => {
+    h().faults({ kind: 'paperwork', times: 1 });
+    const id = await h().submit(buying(quantity, '305'));
+    await until('the request waits', async () => (await h().view(id)).status === 'waiting');
+    const [order] = await ordersOf(h(), id);
+    return { id, orderId: order?.id ?? '' };
+  };
+
+  it('shows as waiting, and goes on when it is approved', async () => {
+    const { id, orderId } = await waitingOrder(3);
+    expect(await h().view(id)).toMatchObject({ status: 'waiting', counts: { in_flight: 3 } });
+    h().sim.decideOrder(orderId, 'approve');
+    expect(await h().ended(id)).toMatchObject({ status: 'succeeded', counts: { succeeded: 3 } });
+    await expectAgreement(h(), id);
+  });
+
+  it('fails with the reason when it is declined, without buying others', async () => {
+    const { id, orderId } = await waitingOrder(3);
+    h().sim.decideOrder(orderId, 'decline');
+    expect(await h().ended(id)).toMatchObject({ status: 'failed', counts: { failed: 3 } });
+    expect((await h().items(id)).map((i) => i.reasonCode)).toEqual(Array(3).fill('requirements_not_met'));
+    expect(await ordersOf(h(), id)).toHaveLength(1);
+    await expectAgreement(h(), id);
+  });
+
+  it('is cancelled at Telnyx when the request is cancelled', async () => {
+    const { id } = await waitingOrder(4);
+    await cancelRequest(h().deps, id, 'anna');
+    expect(await h().ended(id)).toMatchObject({ status: 'cancelled', counts: { cancelled: 4 } });
+    expect((await ordersOf(h(), id)).map((o) => o.status)).toEqual(['cancelled']);
+    await expectAgreement(h(), id);
+  });
+
+  it('ends when Telnyx cancels it, such as at its deadline', async () => {
+    const { id, orderId } = await waitingOrder(2);
+    h().sim.decideOrder(orderId, 'cancel');
+    expect(await h().ended(id)).toMatchObject({ status: 'failed', counts: { failed: 2 } });
+    await expectAgreement(h(), id);
+  });
+
+  it('holds no worker: more of them than there are workers hinder nobody', async () => {
+    h().faults({ kind: 'paperwork', times: 9 });
+    const waiting = await h().submit(buying(90, '773'));
+    await until('all wait', async () => (await h().chunks(waiting)).filter((c) => c.waiting).length === 9);
+    const view = await h().run(buying(10, '312'), { withinMs: 6_000 });
+    expect(view.status).toBe('succeeded');
+    await cancelRequest(h().deps, waiting, 'anna');
+    expect(await h().ended(waiting)).toMatchObject({ status: 'cancelled' });
+    await expectAgreement(h(), waiting);
+  });
+});
+
+describe('the account gate', () => {
+  const h = useHarness(
+    () => ({ limits: { orderSize: 10 } }),
+    (harness) => harness.learnInventory(),
+  );
+
+  const broken: [string, Fault, string][] = [
+    ['no funds', { kind: 'insufficient_funds' }, 'insufficient_funds'],
+    ['the key is refused', { kind: 'error_before', status: 401, code: '20002' }, 'bad_key'],
+    ['the account is blocked', { kind: 'account_inactive', code: '20013', status: 403 }, 'account_blocked'],
+  ];
+
+  it.each(broken)('I5 %s: nothing is spent, no number fails, and all goes on once it is opened', async (_, fault, code) => {
+    h().faults(fault);
+    const id = await h().submit(buying(20));
+    await until('the gate is closed', async () => !(await getAccount(h().db.sql)).gateOpen);
+    expect((await getAccount(h().db.sql)).reasonCode).toBe(code);
+    await until('what was under way is back', async () => (await h().chunks(id)).every((c) => c.state === 'planned'));
+    const before = calls(h(), 'POST /number_orders');
+    expect(await h().view(id)).toMatchObject({ counts: { pending: 20, failed: 0, succeeded: 0 } });
+    expect(await deliveredTo(h(), id)).toEqual([]);
+    h().faults();
+    const another = await h().submit(buying(5));
+    await until(
+      'the new one was looked at',
+      async () => (await h().db.sql`select 1 from lines where request_id = ${another} and updated_at > created_at`).length > 0,
+    );
+    expect(calls(h(), 'POST /number_orders'), 'a closed gate holds for new requests too').toEqual(before);
+    await openGate(h().db.sql, { actor: 'anna', at: new Date() });
+    expect(await h().ended(id)).toMatchObject({ status: 'succeeded', counts: { succeeded: 20 } });
+    expect(await h().ended(another)).toMatchObject({ status: 'succeeded', counts: { succeeded: 5 } });
+    await expectAgreement(h(), id);
+    const events = await h().db.sql`select cause, actor from events where subject = 'account' order by id desc limit 2`;
+    expect(events).toEqual([
+      { cause: 'reopen', actor: 'anna' },
+      { cause: code, actor: null },
+    ]);
+  });
+
+  it('what spends nothing goes on while only the funds are lacking', async () => {
+    const bought = await h().run(buying(5));
+    h().faults({ kind: 'insufficient_funds' });
+    const id = await h().submit(buying(5));
+    await until('the gate is closed', async () => !(await getAccount(h().db.sql)).gateOpen);
+    expect(await h().run({ kind: 'update', where: { bought_by: bought.id }, set: { tags: ['on'] } })).toMatchObject({
+      status: 'succeeded',
+    });
+    await cancelRequest(h().deps, id, 'anna');
+    expect(await h().ended(id)).toMatchObject({ status: 'cancelled' });
+    await openGate(h().db.sql, { actor: 'anna', at: new Date() });
+    await expectAgreement(h(), id);
+  });
+});
+
+describe('a cancelled buy', () => {
+  const h = useHarness(() => ({ limits: { orderSize: 5 } }));
+
+  it('I7 keeps what is bought, cancels what was not sent, and the sums agree', async () => {
+    h().faults({ kind: 'order_pending', ms: 800, after: 2 });
+    const id = await h().submit({ ...buying(90), assign: { tags: ['half'] } });
+    await until('some are bought', async () => (await deliveredTo(h(), id)).length > 0);
+    await cancelRequest(h().deps, id, 'anna');
+    const view = await h().ended(id);
+    await expectAgreement(h(), id);
+    expect(['partially_succeeded', 'cancelled']).toContain(view.status);
+    const tagged = await h().db.sql`select 1 from phone_numbers where bought_by = ${id} and tags = '{half}'`;
+    expect(tagged, 'what is bought is finished').toHaveLength((await deliveredTo(h(), id)).length);
+    expect(view.counts.succeeded).toBe((await deliveredTo(h(), id)).length);
+  });
+
+  it('cancelling twice, or after the end, changes nothing', async () => {
+    const done = await h().run(buying(3));
+    await cancelRequest(h().deps, done.id, 'anna');
+    await cancelRequest(h().deps, done.id, 'anna');
+    expect(await h().view(done.id)).toEqual(done);
+    await expectChunkHistories(h(), done.id);
+  });
+});
+
+describe('an order that Telnyx delivers after all evidence said no', () => {
+  const h = useHarness(() => ({ timings: { settleMs: 250, lookMinMs: 30, lookMaxMs: 60 } }));
+
+  it('I5 is recorded as a surplus by the next reconciliation, never hidden and never released by itself', async () => {
+    h().faults(
+      { kind: 'accept_then_drop', match: ordering, times: 1 },
+      { kind: 'lag', orders: 3_000, ownership: 3_000, inventory: 3_000 },
+    );
+    const id = await h().submit(buying(3, '415'));
+    const first = await until('it is ordered', async () => (await h().chunks(id))[0]?.numbers);
+    await until('the first numbers are given up', async () => (await h().db.sql`select 1 from line_losses`).length >= 3);
+    h().faults();
+    expect(await h().ended(id)).toMatchObject({ status: 'succeeded', counts: { succeeded: 3 } });
+    const { run, drift } = await h().reconcile();
+    expect(run.counts).toMatchObject({ surplus: 3, adopted: 0 });
+    expect(drift.map((d) => [d.kind, d.phoneNumber, d.requestId])).toEqual([...first].sort().map((n) => ['surplus', n, id]));
+    const rows = await h().db
+      .sql`select phone_number from phone_numbers where surplus and state = 'owned' and bought_by = ${id} order by 1`;
+    expect(rows.map((r) => r['phoneNumber'])).toEqual([...first].sort());
+    expect(h().sim.ledger().released).toEqual([]);
+    await expectInventory(h());
+  });
+});

@@ -1,0 +1,284 @@
+import { describe, expect, it } from 'vitest';
+import { approveRequest } from '../../src/producers/approve.ts';
+import { cancelRequest } from '../../src/producers/cancel.ts';
+import { SIMULATED_BAD_IDS } from '../../src/simulator/index.ts';
+import { deliveredTo, expectAgreement, expectInventory } from '../support/expect-agreement.ts';
+import { type Harness, useHarness } from '../support/harness.ts';
+import { until } from '../support/until.ts';
+
+/** Numbers that are on sale in an area now. */
+async function onSale(h: Harness, ndc: string, count: number): Promise<string[]> {
+  const found = await h.deps.telnyx.search({
+    countryCode: 'US',
+    phoneNumberType: 'local',
+    nationalDestinationCode: ndc,
+    bestEffort: false,
+    limit: count,
+  });
+  return found.offers.map((o) => o.phoneNumber);
+}
+
+const codesOf = async (h: Harness, id: string) => (await h.items(id)).flatMap((i) => i.phoneNumber?.slice(2, 5) ?? []);
+const reasonsOf = async (h: Harness, id: string) =>
+  Object.fromEntries(
+    (await h.items(id)).flatMap((i) => (i.reasonCode === null ? [] : [[i.phoneNumber ?? 'empty', i.reasonCode]])),
+  );
+
+describe('a buy by criteria', () => {
+  const h = useHarness(
+    () => ({ simulator: { owned: 20 } }),
+    (harness) => harness.learnInventory(),
+  );
+
+  it('falls back to the listed area codes, in their order, when the first is exhausted', async () => {
+    const there = (await onSale(h(), '509', 200)).length;
+    const view = await h().run({
+      kind: 'buy',
+      lines: [{ national_destination_code: '509', quantity: there + 10, fallback: { national_destination_codes: ['253'] } }],
+    });
+    expect(view.status).toBe('succeeded');
+    const codes = await codesOf(h(), view.id);
+    expect([codes.filter((c) => c === '509').length, codes.filter((c) => c === '253').length]).toEqual([there, 10]);
+    await expectAgreement(h(), view.id);
+  });
+
+  it('takes best-effort offers only when asked to, and only after all others', async () => {
+    const there = (await onSale(h(), '585', 200)).length;
+    const view = await h().run({
+      kind: 'buy',
+      lines: [{ national_destination_code: '585', quantity: there + 10, fallback: { best_effort: true } }],
+    });
+    expect(view.status).toBe('succeeded');
+    const codes = await codesOf(h(), view.id);
+    expect(codes.filter((c) => c === '585')).toHaveLength(there);
+    expect(codes).toHaveLength(there + 10);
+    await expectAgreement(h(), view.id);
+  });
+
+  it('I7 says honestly how many it could not get: inventory_exhausted', async () => {
+    const there = (await onSale(h(), '616', 200)).length;
+    const view = await h().run({ kind: 'buy', lines: [{ national_destination_code: '616', quantity: there + 7 }] });
+    expect(view).toMatchObject({ status: 'partially_succeeded', counts: { succeeded: there, failed: 7 } });
+    expect(await reasonsOf(h(), view.id)).toEqual({ empty: 'inventory_exhausted' });
+    await expectAgreement(h(), view.id);
+  });
+
+  it('takes an empty search (error 10031) for "none", not for a failure of its own', async () => {
+    const view = await h().run({ kind: 'buy', lines: [{ national_destination_code: '907', quantity: 3 }] });
+    expect(view).toMatchObject({ status: 'failed', counts: { failed: 3 }, cost: { upfront: '0.00' } });
+    expect(await reasonsOf(h(), view.id)).toEqual({ empty: 'inventory_exhausted' });
+    await expectAgreement(h(), view.id);
+  });
+
+  it('never buys above the price cap of a line', async () => {
+    const view = await h().run({
+      kind: 'buy',
+      lines: [{ national_destination_code: '312', quantity: 150, max_number_cost: '1.00' }],
+    });
+    expect(view).toMatchObject({ status: 'succeeded', cost: { upfront: '150.00', monthly: '150.00' } });
+    await expectAgreement(h(), view.id);
+  });
+
+  it('buys toll-free numbers, but not the dear ones unless the line says so', async () => {
+    const view = await h().run({
+      kind: 'buy',
+      lines: [
+        { phone_number_type: 'toll_free', quantity: 5 },
+        { phone_number_type: 'toll_free', national_destination_code: '800', quantity: 2 },
+        { phone_number_type: 'toll_free', national_destination_code: '800', quantity: 1, max_number_cost: '600.00' },
+      ],
+    });
+    expect(view).toMatchObject({ status: 'partially_succeeded', counts: { succeeded: 6, failed: 2 } });
+    const items = await h().items(view.id);
+    expect(items.slice(0, 5).every((i) => /^\+18(88|77)/.test(i.phoneNumber ?? ''))).toBe(true);
+    expect(items.slice(5, 7).map((i) => i.reasonCode)).toEqual(['inventory_exhausted', 'inventory_exhausted']);
+    expect(items[7]).toMatchObject({ status: 'succeeded', upfrontCost: '500.000000' });
+    await expectAgreement(h(), view.id);
+  });
+
+  it('buys by state, by city, by features and in another country', async () => {
+    const view = await h().run({
+      kind: 'buy',
+      lines: [
+        { administrative_area: 'TX', quantity: 15 },
+        { locality: 'Chicago', administrative_area: 'IL', quantity: 10, features: ['mms', 'hd_voice'] },
+        { country_code: 'CA', national_destination_code: '416', quantity: 4 },
+      ],
+    });
+    expect(view).toMatchObject({ status: 'succeeded', counts: { succeeded: 29 } });
+    const codes = await codesOf(h(), view.id);
+    expect(
+      codes.slice(0, 15).every((c) => ['512', '737', '214', '469', '972', '713', '281', '832', '210', '817'].includes(c)),
+    ).toBe(true);
+    expect(codes.slice(15, 25).every((c) => ['312', '773', '872'].includes(c))).toBe(true);
+    expect(codes.slice(25)).toEqual(['416', '416', '416', '416']);
+    await expectAgreement(h(), view.id);
+  });
+
+  it('I4 shares no number between buys that run at once over the same area code', async () => {
+    const body = { kind: 'buy', lines: [{ national_destination_code: '872', quantity: 70 }] };
+    const views = await Promise.all([h().run(body), h().run(body), h().run(body)]);
+    expect(views.map((v) => v.status)).toEqual(['succeeded', 'succeeded', 'succeeded']);
+    for (const view of views) await expectAgreement(h(), view.id);
+    const all = (await Promise.all(views.map((v) => deliveredTo(h(), v.id)))).flat();
+    expect(all.every((b) => b.duplicate_attempts === 0)).toBe(true);
+    expect(new Set(all.map((b) => b.phone_number)).size).toBe(210);
+  });
+
+  it('I5 keeps the budget with two lines racing for it, upfront and monthly', async () => {
+    for (const budget of [{ max_upfront_cost: '25.00' }, { max_monthly_cost: '25.00' }]) {
+      const view = await h().run({
+        kind: 'buy',
+        lines: [
+          { national_destination_code: '312', quantity: 20 },
+          { national_destination_code: '773', quantity: 20 },
+        ],
+        ...budget,
+      });
+      expect(view.status).toBe('partially_succeeded');
+      const spent = Number('max_upfront_cost' in budget ? view.cost.upfront : view.cost.monthly);
+      // A dearer number may not fit any more although a cent of the budget is left.
+      expect(spent).toBeLessThanOrEqual(25);
+      expect(spent).toBeGreaterThan(22);
+      expect(Object.values(await reasonsOf(h(), view.id)).every((r) => r === 'budget_reached')).toBe(true);
+      await expectAgreement(h(), view.id);
+    }
+  });
+
+  it('reserves when asked to, and orders what could not be reserved all the same', async () => {
+    const view = await h().run({ kind: 'buy', lines: [{ national_destination_code: '646', quantity: 60 }], reserve: true });
+    expect(view).toMatchObject({ status: 'succeeded', counts: { succeeded: 60 } });
+    expect(h().sim.ledger().calls.by_endpoint['POST /number_reservations']).toMatchObject({ 200: 1 });
+    await expectAgreement(h(), view.id);
+  });
+
+  it('fails with the words of Telnyx when it refuses what the request attaches', async () => {
+    const view = await h().run({
+      kind: 'buy',
+      lines: [{ national_destination_code: '312', quantity: 3 }],
+      assign: { messaging_profile_id: SIMULATED_BAD_IDS.messagingProfileId },
+    });
+    expect(view).toMatchObject({ status: 'failed', counts: { failed: 3 } });
+    expect((await h().items(view.id)).map((i) => i.reasonCode)).toEqual(Array(3).fill('invalid_messaging_profile'));
+    await expectAgreement(h(), view.id);
+  });
+
+  it('finds the real number ids although they come late', async () => {
+    h().faults({ kind: 'late_ids', ms: 500 });
+    const view = await h().run({
+      kind: 'buy',
+      lines: [{ national_destination_code: '312', quantity: 5 }],
+      assign: { tags: ['late'] },
+    });
+    expect(view.status).toBe('succeeded');
+    expect((await h().items(view.id)).every((i) => /^\d{19}$/.test(i.telnyxId ?? ''))).toBe(true);
+    await expectAgreement(h(), view.id);
+  });
+
+  it('the inventory is what the account owns after all of these', async () => {
+    await expectInventory(h());
+  });
+});
+
+describe('a buy of listed numbers', () => {
+  const h = useHarness(
+    () => ({ simulator: { owned: 20 } }),
+    (harness) => harness.learnInventory(),
+  );
+
+  it('I7 buys those that are for sale, and says of each other why not', async () => {
+    const free = (await onSale(h(), '415', 10)).slice(0, 10);
+    const [ours = ''] = h().sim.ownedNumbers();
+    const [sold = ''] = h().sim.buyInPortal(1);
+    const view = await h().run({ kind: 'buy', phone_numbers: [...free, ours, sold, '+13125550123'] });
+    expect(view).toMatchObject({ status: 'partially_succeeded', counts: { asked: 13, succeeded: 10, failed: 3 } });
+    expect(await reasonsOf(h(), view.id)).toEqual({
+      [ours]: 'already_ours',
+      [sold]: 'number_unavailable',
+      '+13125550123': 'number_unavailable',
+    });
+    await expectAgreement(h(), view.id);
+  });
+
+  it('I4 gives a number that two buys name to one of them', async () => {
+    const numbers = (await onSale(h(), '628', 12)).slice(0, 12);
+    const views = await Promise.all([
+      h().run({ kind: 'buy', phone_numbers: numbers }),
+      h().run({ kind: 'buy', phone_numbers: numbers }),
+    ]);
+    expect(views.reduce((sum, v) => sum + v.counts.succeeded, 0)).toBe(12);
+    for (const view of views) {
+      const reasons = Object.values(await reasonsOf(h(), view.id));
+      expect(reasons.every((r) => ['claimed_elsewhere', 'already_ours', 'number_unavailable'].includes(r))).toBe(true);
+      await expectAgreement(h(), view.id);
+    }
+  });
+
+  it('fails a listed number that is sold to somebody else meanwhile, without a substitute', async () => {
+    const numbers = (await onSale(h(), '213', 8)).slice(0, 8);
+    h().faults({ kind: 'sold_to_other', count: 2, times: 1, mode: 'order' });
+    const view = await h().run({ kind: 'buy', phone_numbers: numbers });
+    expect(view).toMatchObject({ status: 'partially_succeeded', counts: { succeeded: 6, failed: 2 } });
+    expect(Object.values(await reasonsOf(h(), view.id))).toEqual(['number_unavailable', 'number_unavailable']);
+    await expectAgreement(h(), view.id);
+  });
+
+  it('I4 orders a list once although two workers cut it into orders at the same time', async () => {
+    const numbers = (await onSale(h(), '602', 6)).slice(0, 6);
+    await h().stop();
+    const id = await h().submit({ kind: 'buy', phone_numbers: numbers });
+    const [line] = await h().db.sql<{ id: string }[]>`select id from lines where request_id = ${id}`;
+    const job = { lineId: line?.id ?? '', requestId: id };
+    const ctx = { log: h().deps.log, signal: new AbortController().signal, attempt: 1, lastAttempt: false };
+    await h().handlers['line.fill'](job, ctx);
+    // The lease of the first is over, but it is still there.
+    const expire = () => h().db.sql`update lines set lease_until = now() - interval '1 minute' where id = ${job.lineId}`;
+    let isDone = false;
+    const first = h()
+      .handlers['line.fill'](job, ctx)
+      .finally(() => {
+        isDone = true;
+      });
+    // Or it was quick and is through already: then the second has nothing to cut.
+    await until(
+      'the first has the lease',
+      async () =>
+        isDone || (await h().db.sql`select 1 from lines where id = ${job.lineId} and lease_until is not null`).length > 0,
+    );
+    await expire();
+    await Promise.all([first, h().handlers['line.fill'](job, ctx)]);
+    expect(await h().chunks(id)).toHaveLength(1);
+    await h().start();
+    expect(await h().ended(id)).toMatchObject({ status: 'succeeded', counts: { succeeded: 6 } });
+    await expectAgreement(h(), id);
+  });
+});
+
+describe('a large buy', () => {
+  const h = useHarness(() => ({ simulator: { numbers: 11_000 }, limits: { orderSize: 500, approvalAbove: '5000.00' } }));
+
+  it('I7 fills more than 1,000 numbers of one area code over several searches', async () => {
+    const view = await h().run({
+      kind: 'buy',
+      lines: [{ national_destination_code: '312', quantity: 1_300 }],
+      max_upfront_cost: '2000.00',
+      max_monthly_cost: '2000.00',
+    });
+    expect(view).toMatchObject({ status: 'succeeded', counts: { succeeded: 1_300 } });
+    await expectAgreement(h(), view.id);
+  });
+
+  it('waits for approval above the limit: nothing is searched or bought before, or at all when it is cancelled', async () => {
+    const before = h().sim.ledger().calls.total;
+    const id = await h().submit({ kind: 'buy', lines: [{ national_destination_code: '773', quantity: 600 }] });
+    const never = await h().submit({ kind: 'buy', lines: [{ national_destination_code: '646', quantity: 600 }] });
+    expect([(await h().view(id)).status, (await h().view(never)).status]).toEqual(['awaiting_approval', 'awaiting_approval']);
+    await cancelRequest(h().deps, never, 'anna');
+    expect(h().sim.ledger().calls.total).toBe(before);
+    await approveRequest(h().deps, id, 'anna');
+    expect(await h().ended(id)).toMatchObject({ status: 'succeeded', counts: { succeeded: 600 } });
+    expect(await h().view(never)).toMatchObject({ status: 'cancelled', counts: { cancelled: 600 } });
+    await expectAgreement(h(), id);
+    await expectAgreement(h(), never);
+  });
+});

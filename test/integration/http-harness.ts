@@ -1,0 +1,103 @@
+import type { FastifyInstance, InjectOptions } from 'fastify';
+import { pino } from 'pino';
+import { type Db, openDb } from '../../src/db/client.ts';
+import { buildServer, type HttpDeps } from '../../src/http/server.ts';
+import type { ProducerDeps } from '../../src/producers/deps.ts';
+import { QUEUE_NAMES } from '../../src/queues/catalogue.ts';
+import type { AnyEnqueue, JobQueue } from '../../src/queues/port.ts';
+
+/** A queue that remembers what it was given and does nothing. */
+export interface MemoryQueue extends JobQueue {
+  readonly jobs: AnyEnqueue[];
+}
+
+export function memoryQueue(): MemoryQueue {
+  const jobs: AnyEnqueue[] = [];
+  const none = { waiting: 0, active: 0, delayed: 0, failed: 0 };
+  return {
+    jobs,
+    add: async (added) => void jobs.push(...added),
+    presence: async (_name, id) => (jobs.some((j) => j.id === id) ? 'live' : 'missing'),
+    wake: async () => undefined,
+    counts: async () => {
+      const [buy, batch, reconcile, webhooks, maintenance] = QUEUE_NAMES;
+      return { [buy]: none, [batch]: none, [reconcile]: none, [webhooks]: none, [maintenance]: none };
+    },
+  };
+}
+
+export const KEYS: HttpDeps['apiKeys'] = [
+  { name: 'anna', key: 'admin-key-1', role: 'admin' },
+  { name: 'otto', key: { reveal: () => 'operator-key-1' }, role: 'operator' },
+  { name: 'vera', key: 'viewer-key-1', role: 'viewer' },
+];
+export const admin = { authorization: 'Bearer admin-key-1' };
+export const operator = { authorization: 'Bearer operator-key-1' };
+export const viewer = { authorization: 'Bearer viewer-key-1' };
+export const basic = (name: string, key: string) => ({
+  authorization: `Basic ${Buffer.from(`${name}:${key}`).toString('base64')}`,
+});
+
+export interface TestServer {
+  app: FastifyInstance;
+  db: Db;
+  queue: MemoryQueue;
+  /** Everything that was logged. */
+  logged: () => string;
+  close(): Promise<void>;
+}
+
+export type Overrides = Partial<Omit<HttpDeps, 'producer'>> & { producer?: Partial<ProducerDeps> };
+
+/** The real server on a real database; nobody works on the queue. */
+export async function testServer(url: string, overrides: Overrides = {}): Promise<TestServer> {
+  const lines: string[] = [];
+  const log = pino({ level: 'debug' }, { write: (line: string) => void lines.push(line) });
+  const db = openDb(url, { maxConnections: 4 });
+  const queue = memoryQueue();
+  const clock = { now: () => new Date() };
+  const limits = { orderSize: 100, batchSize: 1_000, maxNumberCost: '5.00', approvalAbove: '10000.00' };
+  const { producer, ...rest } = overrides;
+  const app = await buildServer({
+    producer: { db, queue, clock, log, limits, ...producer },
+    apiKeys: KEYS,
+    host: '127.0.0.1',
+    webhookKeys: [],
+    boardQueues: () => [],
+    metrics: async () => ({ contentType: 'text/plain; version=0.0.4; charset=utf-8', text: 'provisioner_account_gate_open 1\n' }),
+    ready: () => ({ ok: true, problems: [] }),
+    clock,
+    log,
+    ...rest,
+  });
+  const close = async (): Promise<void> => {
+    await app.close();
+    await db.close();
+  };
+  return { app, db, queue, logged: () => lines.join(''), close };
+}
+
+/** Asks, and gives status and parsed body. */
+export async function ask(app: FastifyInstance, method: 'GET' | 'POST' | 'PUT', url: string, options: InjectOptions = {}) {
+  const answer = await app.inject({ method, url, headers: admin, ...options });
+  const type = String(answer.headers['content-type'] ?? '');
+  const body: unknown = type.includes('json') ? answer.json() : answer.body;
+  return { status: answer.statusCode, headers: answer.headers, text: answer.body, body };
+}
+
+/** Enters numbers into the inventory as if they had been bought. */
+export async function own(db: Db, numbers: string[], fields: { tags?: string[]; connectionId?: string } = {}): Promise<void> {
+  const at = new Date();
+  await db.sql`
+    insert into phone_numbers (phone_number, telnyx_id, state, status, tags, connection_id, created_at, updated_at)
+    select n, 'id-' || n, 'owned', 'active', ${fields.tags ?? []}::text[], ${fields.connectionId ?? null}, ${at}, ${at}
+    from unnest(${numbers}::text[]) as n`;
+}
+
+/** Ends all items of a request, as workers would. */
+export async function endAll(db: Db, id: string, status: 'succeeded' | 'failed'): Promise<void> {
+  await db.sql`
+    update items set status = ${status}, reason_code = ${status === 'failed' ? 'inventory_exhausted' : null},
+      reason = ${status === 'failed' ? 'nothing left' : null} where request_id = ${id}`;
+  await db.sql`update requests set status = ${status}, finished_at = now(), updated_at = now() where id = ${id}`;
+}

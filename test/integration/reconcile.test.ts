@@ -1,0 +1,193 @@
+import { afterEach, describe, expect, it } from 'vitest';
+import { SIMULATED_ACCOUNT } from '../../src/simulator/index.ts';
+import { expectAgreement, expectInventory, expectNumberHistories } from '../support/expect-agreement.ts';
+import { useHarness } from '../support/harness.ts';
+import { until } from '../support/until.ts';
+
+const [connectionId = '', otherConnection = ''] = SIMULATED_ACCOUNT.connectionIds;
+
+/** Something to wait for until somebody opens it. */
+function door(): { opened: Promise<void>; open: () => void } {
+  let open = (): void => undefined;
+  const opened = new Promise<void>((resolve) => {
+    open = resolve;
+  });
+  return { opened, open: () => open() };
+}
+
+describe('a reconciliation', () => {
+  const h = useHarness(
+    () => ({ simulator: { owned: 620, numbers: 1_500 } }),
+    (harness) => harness.learnInventory(),
+  );
+  /** Rests the inventory: what earlier tests changed counts as known before the next run begins. */
+  afterEach(async () => {
+    h().faults();
+    await h().reconcile();
+  });
+
+  it('I10 adopts what the account has and we did not know, with an event each', async () => {
+    const bought = h().sim.buyInPortal(7).sort();
+    const { run, drift } = await h().reconcile();
+    expect(run).toMatchObject({ status: 'completed', counts: { adopted: 7, missing: 0, changed: 0, surplus: 0 } });
+    expect(drift.map((d) => [d.kind, d.phoneNumber])).toEqual(bought.map((n) => ['adopted', n]));
+    const events = await h().db
+      .sql`select distinct cause, run_id, to_state from events where subject_id = any(${bought}::text[])`;
+    expect(events).toEqual([{ cause: 'reconciled', runId: run.id, toState: 'owned' }]);
+    await expectNumberHistories(h(), bought);
+    await expectInventory(h());
+  });
+
+  it('I9 calls a number missing only after a second, independent look', async () => {
+    const gone = h().sim.ownedNumbers().slice(0, 3).sort();
+    h().sim.releaseInPortal(gone);
+    await until('ownership has forgotten them', async () => (await h().deps.telnyx.verifyOwnership(gone)).size === 0);
+    const { run, drift } = await h().reconcile();
+    expect(run).toMatchObject({ status: 'completed', counts: { missing: 3, undecided: 0 } });
+    expect(drift.map((d) => [d.kind, d.phoneNumber])).toEqual(gone.map((n) => ['missing', n]));
+    await expectNumberHistories(h(), gone);
+    await expectInventory(h());
+  });
+
+  it('I9 an inventory list that lags behind ownership makes nothing missing', async () => {
+    const view = await h().run({ kind: 'buy', lines: [{ national_destination_code: '312', quantity: 5 }] });
+    await h().db
+      .sql`update phone_numbers set updated_at = updated_at - interval '1 hour', purchased_at = purchased_at - interval '1 hour' where bought_by = ${view.id}`;
+    h().faults({ kind: 'lag', inventory: 60_000 });
+    const { run, drift } = await h().reconcile();
+    expect(run).toMatchObject({ status: 'completed', counts: { missing: 0, undecided: 5 } });
+    expect(drift).toEqual([]);
+  });
+
+  it('takes over changed fields and keeps what was ours and what is theirs', async () => {
+    const [one = '', two = '', three = ''] = h().sim.ownedNumbers().slice(0, 3);
+    for (const number of [one, two]) h().sim.setOwnedField([number], 'connection_id', connectionId);
+    h().sim.setTags([three], ['ours']);
+    await h().reconcile();
+    h().sim.setOwnedField([one], 'connection_id', otherConnection);
+    h().sim.setOwnedField([two], 'customer_reference', 'by hand');
+    h().sim.lock([two]);
+    h().sim.setTags([three], ['b', 'a']);
+    const { run, drift } = await h().reconcile();
+    expect(run).toMatchObject({ status: 'completed', counts: { changed: 3, missing: 0, adopted: 0 } });
+    expect(drift.map((d) => [d.kind, d.phoneNumber, d.field, d.ours, d.theirs]).sort()).toEqual(
+      [
+        ['changed', one, 'connection_id', connectionId, otherConnection],
+        ['changed', two, 'customer_reference', null, 'by hand'],
+        ['changed', two, 'deletion_lock_enabled', 'false', 'true'],
+        ['changed', three, 'tags', '{ours}', '{b,a}'],
+      ].sort(),
+    );
+    await expectNumberHistories(h(), [one, two, three]);
+    expect((await h().reconcile()).drift, 'a second run finds nothing').toEqual([]);
+  });
+
+  it('the order of tags, and statuses with underscores, are no difference', async () => {
+    const [one = '', moving = ''] = h().sim.ownedNumbers().slice(10, 12);
+    h().sim.setTags([one], ['x', 'y']);
+    h().sim.setOwnedField([moving], 'status', 'port-out-pending');
+    await h().reconcile();
+    h().sim.setTags([one], ['y', 'x']);
+    h().faults({ kind: 'underscore_statuses' });
+    expect((await h().reconcile()).drift).toEqual([]);
+    h().sim.setOwnedField([moving], 'status', 'active');
+  });
+
+  it('sees every number although the pages shift under it', async () => {
+    h().faults({ kind: 'shifting_pages', by: -2, times: 2 });
+    const { run, drift } = await h().reconcile();
+    expect(run.status).toBe('completed');
+    expect(drift).toEqual([]);
+  });
+
+  it('I9 pages that shift for ever end as incomplete, with nothing missing', async () => {
+    h().faults({ kind: 'shifting_pages', by: -2 });
+    const { run, drift } = await h().reconcile();
+    expect(run).toMatchObject({ status: 'incomplete', counts: { missing: 0 } });
+    expect(drift).toEqual([]);
+  });
+
+  it('I9 a total that says more than is shown ends as incomplete, with nothing missing', async () => {
+    const gone = h().sim.ownedNumbers().slice(20, 22);
+    h().sim.releaseInPortal(gone);
+    h().faults({ kind: 'total_off', by: 3 });
+    const { run, drift } = await h().reconcile();
+    expect(run).toMatchObject({
+      status: 'incomplete',
+      counts: { missing: 0 },
+      error: expect.stringContaining('nothing was declared missing'),
+    });
+    expect(drift.filter((d) => d.kind === 'missing')).toEqual([]);
+  });
+
+  it('reads a page again that fails', async () => {
+    h().faults({ kind: 'page_fails', page: 2, times: 2 });
+    const { run } = await h().reconcile();
+    expect(run).toMatchObject({ status: 'completed', counts: { missing: 0 } });
+  });
+
+  it('I9 a page that never comes ends the run as failed, with nothing missing and nothing changed', async () => {
+    h().faults({ kind: 'error_before', match: { method: 'GET', path: '/phone_numbers' }, status: 422, code: '10015' });
+    const { run, drift } = await h().reconcile();
+    expect(run).toMatchObject({ status: 'failed', error: expect.any(String) });
+    expect(drift).toEqual([]);
+  });
+
+  it('I9 a number that is released while the run walks is not taken back into the inventory', async () => {
+    const [number = ''] = h().sim.ownedNumbers().slice(30, 31);
+    // The run reads all pages, and only then the release is settled.
+    const gate = door();
+    const walked = door();
+    const { telnyx } = h().deps;
+    const listNumbers = telnyx.listNumbers;
+    telnyx.listNumbers = async (query) => {
+      const page = await listNumbers(query);
+      if (query.digits === undefined && query.pageNumber === page.totalPages) {
+        walked.open();
+        await gate.opened;
+      }
+      return page;
+    };
+    const reconciling = h().reconcile();
+    await walked.opened;
+    telnyx.listNumbers = listNumbers;
+    expect(await h().run({ kind: 'delete', phone_numbers: [number], expected_count: 1 })).toMatchObject({ status: 'succeeded' });
+    gate.open();
+    const { drift } = await reconciling;
+    expect(drift).toEqual([]);
+    await expectInventory(h());
+  });
+
+  it('leaves numbers alone that an open request works on', async () => {
+    const [number = ''] = h().sim.ownedNumbers().slice(40, 41);
+    h().faults({ kind: 'job_hang', ms: 1_500, times: 1 });
+    const id = await h().submit({ kind: 'update', phone_numbers: [number], set: { customer_reference: 'in motion' } });
+    await until('it is at Telnyx', async () => (await h().chunks(id))[0]?.state === 'submitted');
+    h().sim.setOwnedField([number], 'external_pin', '9999');
+    h().sim.setOwnedField([number], 'customer_reference', 'by hand');
+    expect((await h().reconcile()).drift).toEqual([]);
+    expect(await h().ended(id)).toMatchObject({ status: 'succeeded' });
+  });
+
+  it('I7 repair files an ordinary update that puts changed fields back', async () => {
+    const [one = '', two = ''] = h().sim.ownedNumbers().slice(50, 52);
+    h().sim.setOwnedField([one, two], 'connection_id', connectionId);
+    h().sim.setTags([two], ['keep', 'me']);
+    await h().reconcile();
+    h().sim.setOwnedField([one, two], 'connection_id', otherConnection);
+    h().sim.setTags([two], []);
+    const { run, drift } = await h().reconcile({ repair: true });
+    expect(drift.map((d) => d.kind)).toEqual(['changed', 'changed', 'changed']);
+    const filed = await until('the repairs are filed', async () => {
+      const rows = await h().db.sql<{ id: string }[]>`select id from requests where filed_by = ${run.id} order by seq`;
+      return rows.length === 2 ? rows : null;
+    });
+    for (const { id } of filed) {
+      expect(await h().ended(id)).toMatchObject({ kind: 'update', status: 'succeeded', label: `repair of ${run.id}` });
+      await expectAgreement(h(), id);
+    }
+    const seen = await h().deps.telnyx.listNumbers({ pageNumber: 1, pageSize: 250, digits: two.slice(1) });
+    expect(seen.numbers[0]).toMatchObject({ connectionId, tags: ['keep', 'me'] });
+    expect((await h().reconcile()).drift).toEqual([]);
+  });
+});

@@ -1,0 +1,212 @@
+import { type ChildProcess, spawn, spawnSync } from 'node:child_process';
+import { once } from 'node:events';
+import { createServer } from 'node:net';
+import { setTimeout as sleep } from 'node:timers/promises';
+import { fileURLToPath } from 'node:url';
+import { Redis } from 'ioredis';
+import { afterAll, afterEach, beforeAll, describe, expect, it, vi } from 'vitest';
+import { ProvisioningError } from '../../src/domain/errors.ts';
+import { createRateLimiter, type RateLimiter, type RateLimiterOptions } from '../../src/telnyx/rate-limit.ts';
+
+const installed = spawnSync('redis-server', ['--version']).status === 0;
+if (!installed) process.stderr.write('\n!!! redis-server is not on PATH: the shared rate limit is NOT tested !!!\n');
+
+const LIMITER = fileURLToPath(new URL('../../src/telnyx/rate-limit.ts', import.meta.url));
+let port = 0;
+let server: ChildProcess | null = null;
+
+async function freePort(): Promise<number> {
+  const probe = createServer().listen(0, '127.0.0.1');
+  await once(probe, 'listening');
+  const address = probe.address();
+  probe.close();
+  return typeof address === 'object' && address !== null ? address.port : 0;
+}
+
+async function startRedis(): Promise<void> {
+  server = spawn('redis-server', ['--port', String(port), '--bind', '127.0.0.1', '--save', '', '--appendonly', 'no'], {
+    stdio: 'ignore',
+  });
+  const probe = new Redis({ port, retryStrategy: () => 30, maxRetriesPerRequest: null });
+  probe.on('error', () => undefined);
+  await probe.ping();
+  probe.disconnect();
+}
+
+async function stopRedis(): Promise<void> {
+  const running = server;
+  server = null;
+  if (running === null) return;
+  running.kill('SIGKILL');
+  await once(running, 'exit');
+}
+
+const cleanUp: (() => Promise<unknown> | unknown)[] = [];
+let round = 0;
+
+/** A client as BullMQ wants it: it waits for Redis without end, which the limiter must not. */
+function client(): Redis {
+  const redis = new Redis({ port, maxRetriesPerRequest: null, retryStrategy: () => 50 });
+  redis.on('error', () => undefined);
+  cleanUp.push(() => redis.disconnect());
+  return redis;
+}
+
+function limiter(options: RateLimiterOptions = {}): RateLimiter {
+  const made = createRateLimiter({ redis: client(), keyPrefix: `test${round}`, ...options });
+  cleanUp.push(() => made.close());
+  return made;
+}
+
+const call = (l: RateLimiter): Promise<number> => l.run('search', async () => Date.now());
+const calls = async (l: RateLimiter, count: number): Promise<number[]> =>
+  await Promise.all(Array.from({ length: count }, () => call(l)));
+
+async function refusal(promise: Promise<unknown>): Promise<ProvisioningError> {
+  const thrown = await promise.then(
+    () => null,
+    (error: unknown) => error,
+  );
+  if (thrown instanceof ProvisioningError) return thrown;
+  throw new Error(`expected a ProvisioningError, got ${String(thrown)}`);
+}
+
+describe.skipIf(!installed)('the shared rate limit', () => {
+  beforeAll(async () => {
+    port = await freePort();
+    await startRedis();
+  });
+  afterAll(stopRedis);
+  afterEach(async () => {
+    round += 1;
+    for (const step of cleanUp.splice(0).reverse()) await step();
+  });
+
+  it('holds over all processes together', async () => {
+    const startedAt = Date.now();
+    const all = [limiter({ rates: { search: 20 } }), limiter({ rates: { search: 20 } }), limiter({ rates: { search: 20 } })];
+    const times = (await Promise.all(all.map((l) => calls(l, 7)))).flat().sort((a, b) => a - b);
+    expect(times).toHaveLength(21);
+    expect((times.at(-1) ?? 0) - startedAt).toBeGreaterThan(950);
+  });
+
+  it('uses keys that stay together in a Redis cluster', async () => {
+    const redis = client();
+    const l = limiter();
+    await call(l);
+    l.observe('search', 429, new Headers({ 'x-ratelimit-reset': '5' }));
+    await vi.waitFor(async () => expect(await redis.exists(`{test${round}}-telnyx:pause:search`)).toBe(1));
+    const keys = await redis.keys(`*test${round}*`);
+    expect(keys.length).toBeGreaterThan(3);
+    expect(keys.filter((k) => !k.includes(`{test${round}}`))).toEqual([]);
+  });
+
+  it('a 429 seen by one process pauses the family for all, halves the rate once, and ends though that process is gone', async () => {
+    const [one, two] = [limiter({ rates: { search: 10 } }), limiter({ rates: { search: 10 } })];
+    await client().set(`{test${round}}-telnyx:rate:search`, '40');
+    await Promise.all([call(one), call(two)]);
+    expect(one.limits().find((f) => f.family === 'search')?.perSecond).toBe(40);
+    for (let i = 0; i < 5; i += 1) one.observe('search', 429, new Headers({ 'x-ratelimit-reset': '1' }));
+    const redis = client();
+    await vi.waitFor(async () => expect(await redis.get(`{test${round}}-telnyx:rate:search`)).toBe('20'));
+    await one.close();
+    const askedAt = Date.now();
+    expect((await call(two)) - askedAt).toBeGreaterThan(700);
+    expect(two.limits().find((f) => f.family === 'search')?.perSecond).toBe(20);
+  });
+
+  it('a pause longer than a caller should wait sends it away with the time to come back', async () => {
+    const [one, two] = [limiter(), limiter()];
+    await Promise.all([call(one), call(two)]);
+    one.observe('search', 429, new Headers({ 'x-ratelimit-reset': '60' }));
+    const redis = client();
+    await vi.waitFor(async () => expect(await redis.pttl(`{test${round}}-telnyx:pause:search`)).toBeGreaterThan(0));
+    const error = await refusal(call(two));
+    expect([error.code, error.disposition]).toEqual(['rate_limited', 'retry']);
+    expect(error.retryAfterMs).toBeGreaterThan(50_000);
+    await expect(two.run('jobs', async () => 'other families go on')).resolves.toBe('other families go on');
+  });
+
+  it('survives a flushed Redis', async () => {
+    const l = limiter({ rates: { search: 50 } });
+    await calls(l, 5);
+    await client().flushall();
+    expect(await calls(l, 20)).toHaveLength(20);
+  });
+
+  it('a changed configuration takes the place of what an earlier process left in Redis', async () => {
+    await calls(limiter({ rates: { search: 1 } }), 1);
+    const startedAt = Date.now();
+    // The slot that the slow one has booked is still waited for.
+    await calls(limiter({ rates: { search: 100 } }), 20);
+    expect(Date.now() - startedAt).toBeLessThan(2_500);
+  });
+
+  it('Redis away: callers are told within bounds that nothing was sent; Redis back: calls go on', async () => {
+    const l = limiter({ rates: { search: 50 } });
+    await calls(l, 3);
+    await stopRedis();
+    const startedAt = Date.now();
+    const results = await Promise.all(Array.from({ length: 20 }, () => refusal(call(l))));
+    expect(Date.now() - startedAt).toBeLessThan(4_000);
+    expect(new Set(results.map((e) => `${e.code} ${e.disposition}`))).toEqual(new Set(['limiter_unavailable retry']));
+    await startRedis();
+    await vi.waitFor(async () => expect(await calls(l, 5)).toHaveLength(5), { timeout: 10_000, interval: 200 });
+  }, 20_000);
+
+  it('Redis away from the start: bounded too, and close returns', async () => {
+    await stopRedis();
+    const l = limiter();
+    const startedAt = Date.now();
+    expect((await refusal(call(l))).code).toBe('limiter_unavailable');
+    expect(Date.now() - startedAt).toBeLessThan(4_000);
+    await l.close();
+    await startRedis();
+    expect(await calls(limiter({ rates: { search: 50 } }), 3)).toHaveLength(3);
+  }, 20_000);
+
+  /** A process of its own that makes calls on demand and ends by itself after `close`. */
+  function child(clientTimeoutMs: number): { ask(line: string): Promise<string>; process: ChildProcess } {
+    const code = `
+      import { Redis } from 'ioredis';
+      import { createRateLimiter } from ${JSON.stringify(LIMITER)};
+      const redis = new Redis({ port: ${port}, maxRetriesPerRequest: null });
+      const l = createRateLimiter({ redis, keyPrefix: 'test${round}', rates: { search: 50 }, clientTimeoutMs: ${clientTimeoutMs} });
+      process.stdin.on('data', async (text) => {
+        if (String(text).trim() === 'close') { await l.close(); redis.disconnect(); process.stdin.destroy(); return; }
+        const results = await Promise.allSettled(Array.from({ length: 10 }, () => l.run('search', async () => 1)));
+        console.log(results.filter((r) => r.status === 'fulfilled').length);
+      });
+      console.log('ready');`;
+    const spawned = spawn(process.execPath, ['--import', 'tsx', '--input-type=module', '-e', code], {
+      stdio: ['pipe', 'pipe', 'inherit'],
+    });
+    cleanUp.push(() => spawned.kill('SIGKILL'));
+    const ask = async (line: string): Promise<string> => {
+      const [said]: unknown[] = await Promise.all([
+        once(spawned.stdout, 'data'),
+        line === '' ? null : spawned.stdin.write(`${line}\n`),
+      ]);
+      return String(said).trim();
+    };
+    return { ask, process: spawned };
+  }
+
+  it('a process that was stopped for longer than its client timeout goes on, and ends by itself when closed', async () => {
+    const { ask, process: stopped } = child(1_000);
+    expect(await ask('')).toBe('ready');
+    expect(await ask('go')).toBe('10');
+    stopped.kill('SIGSTOP');
+    const other = limiter({ rates: { search: 50 }, clientTimeoutMs: 1_000 });
+    for (let i = 0; i < 12; i += 1) {
+      await call(other);
+      await sleep(200);
+    }
+    stopped.kill('SIGCONT');
+    // At worst the first callers are turned away (`retry`), because commands timed out while the process stood still.
+    await vi.waitFor(async () => expect(await ask('go')).toBe('10'), { timeout: 8_000, interval: 300 });
+    const ended = once(stopped, 'exit');
+    stopped.stdin?.write('close\n');
+    expect(await Promise.race([ended.then(([code]: unknown[]) => code), sleep(3_000, 'still running', { ref: false })])).toBe(0);
+  }, 30_000);
+});

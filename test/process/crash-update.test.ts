@@ -1,0 +1,63 @@
+import { afterAll, describe, expect, it } from 'vitest';
+import type { Child } from '../support/child-process.ts';
+import { endOf } from '../support/child-process.ts';
+import { openStage, type Stage, type StageOptions } from '../support/process-stage.ts';
+import { hasRedis } from '../support/redis.ts';
+import { until } from '../support/until.ts';
+
+/** Generous: a bound, not a wait. */
+const SOON = { withinMs: 60_000 };
+
+const stages: Stage[] = [];
+afterAll(async () => {
+  for (const stage of stages) await stage.end();
+});
+
+async function stageWith(options: StageOptions = {}): Promise<Stage> {
+  const stage = await openStage(options);
+  stages.push(stage);
+  return stage;
+}
+
+const boughtAtLeast = (stage: Stage, n: number): Promise<boolean> =>
+  until(`${n} numbers are bought`, () => stage.simulator.ledger().bought.length >= n, SOON);
+
+const kill = async (child: Child): Promise<void> => {
+  child.send('SIGKILL');
+  expect((await child.ended).signal).toBe('SIGKILL');
+};
+
+// Each has an installation of its own, and most of its time it waits for locks to run out: they run beside each other.
+describe.skipIf(!hasRedis()).concurrent('work on Redis that something happens to', { timeout: 240_000 }, () => {
+  it('kill -9 during an update: its open jobs are followed by the other worker, and no job is sent twice', async () => {
+    const stage = await stageWith({ simulator: { jobPendingMs: 4_000 } });
+    const [doomed] = await Promise.all([stage.worker(), stage.worker()]);
+    expect((await stage.run(['reconcile'])).code).toBe(2);
+    stage.simulator.faults({ faults: [{ kind: 'accept_then_drop', match: { method: 'POST', path: 'jobs/' }, times: 1 }] });
+    const update = stage.updateAll();
+    await until('jobs are open', () => stage.simulator.ledger().jobs.length >= 3, SOON);
+    await kill(doomed);
+    await stage.endLeasesOfTheDead();
+    expect((await endOf(update, 170_000)).code).toBe(0);
+    const ledger = stage.simulator.ledger();
+    expect(ledger.jobs).toHaveLength(6);
+    expect(new Set(ledger.changed.map((c) => c.phone_number)).size).toBe(600);
+    expect(ledger.changed).toHaveLength(600);
+    expect(await stage.disagreements({ wholeInventory: true })).toEqual([]);
+  });
+
+  it('FLUSHALL in the middle of a buy and an update: work goes on by itself within a minute', async () => {
+    const stage = await stageWith({ simulator: { jobPendingMs: 3_000, latencyMs: { min: 40, max: 150 } } });
+    await Promise.all([stage.worker(), stage.worker()]);
+    expect((await stage.run(['reconcile'])).code).toBe(2);
+    const update = stage.updateAll();
+    const buy = stage.buy('312=400');
+    await boughtAtLeast(stage, 40);
+    await stage.redis?.flush();
+    const flushedAt = Date.now();
+    expect((await endOf(buy, 170_000)).code).toBe(0);
+    expect((await endOf(update, 170_000)).code).toBe(0);
+    expect(Date.now() - flushedAt).toBeLessThan(60_000);
+    expect(await stage.disagreements({ wholeInventory: true })).toEqual([]);
+  });
+});

@@ -1,0 +1,30 @@
+import { expect, it } from 'vitest';
+import { endOf } from '../support/child-process.ts';
+import { openStage } from '../support/process-stage.ts';
+import { hasRedis } from '../support/redis.ts';
+import { until } from '../support/until.ts';
+
+it.skipIf(!hasRedis())(
+  'Postgres ends all connections again and again in the middle of a buy: no process dies, nothing is lost',
+  async () => {
+    const stage = await openStage({ simulator: { latencyMs: { min: 40, max: 150 } } });
+    try {
+      const worker = await stage.worker();
+      const buy = stage.buy('312=200');
+      for (const bought of [20, 60, 100, 140]) {
+        await until(`${bought} are bought`, () => stage.simulator.ledger().bought.length >= bought, { withinMs: 90_000 });
+        // Only those of the product, and also those in the middle of a transaction.
+        await stage.sql`select pg_terminate_backend(pid) from pg_stat_activity
+        where datname = current_database() and application_name = 'provisioner'`;
+      }
+      await stage.endLeasesOfTheDead();
+      expect((await endOf(buy, 170_000)).code).toBe(0);
+      expect(worker.running).toBe(true);
+      expect(stage.simulator.ledger().bought).toHaveLength(200);
+      expect(await stage.disagreements()).toEqual([]);
+    } finally {
+      await stage.end();
+    }
+  },
+  300_000,
+);

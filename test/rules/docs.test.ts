@@ -1,0 +1,30 @@
+import { readFileSync } from 'node:fs';
+import { join } from 'node:path';
+import { describe, expect, it } from 'vitest';
+import { loadConfig } from '../../src/config/config.ts';
+import { configurationPage, describeConfig, envExample } from '../../src/config/describe.ts';
+import { DEFAULT_RATES, RATE_FAMILIES } from '../../src/config/fields.ts';
+import { FAMILIES, DEFAULT_RATES as GATEWAY_RATES } from '../../src/telnyx/rate-limit.ts';
+import { ROOT } from '../support/sources.ts';
+
+const page = (path: string): string => readFileSync(join(ROOT, path), 'utf8');
+
+describe('generated pages', () => {
+  it('docs/configuration.md is what the schema says (npm run docs:generate)', () => {
+    expect(page('docs/configuration.md')).toBe(configurationPage());
+  });
+
+  it('.env.example is what the schema says (npm run docs:generate)', () => {
+    expect(page('.env.example')).toBe(envExample());
+  });
+
+  it('every default is itself a valid value, and gives the same configuration as leaving it out', () => {
+    const defaults = Object.fromEntries(describeConfig().map((row) => [row.name, row.default]));
+    expect(JSON.stringify(loadConfig(defaults))).toBe(JSON.stringify(loadConfig({})));
+  });
+});
+
+it('the configuration and the gateway name the same families and rates', () => {
+  expect([...RATE_FAMILIES]).toEqual([...FAMILIES]);
+  expect(DEFAULT_RATES).toEqual(GATEWAY_RATES);
+});

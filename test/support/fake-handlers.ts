@@ -1,0 +1,53 @@
+import { done } from '../../src/domain/outcome.ts';
+import { silentLog } from '../../src/observability/log.ts';
+import { createMetrics } from '../../src/observability/metrics.ts';
+import type { Handlers } from '../../src/processors/context.ts';
+import { createRunJob } from '../../src/processors/run-job.ts';
+import type { QueueBackend } from '../../src/queues/backend.ts';
+import { openQueues, type Queues } from '../../src/queues/queues.ts';
+import { startWorkers, type Workers } from '../../src/queues/workers.ts';
+
+/** Handlers that do nothing, save those given. */
+export function fakeHandlers(given: Partial<Handlers>): Handlers {
+  const nothing = async () => done;
+  return {
+    'line.fill': nothing,
+    'order.run': nothing,
+    'batch.run': nothing,
+    'reconcile.run': nothing,
+    'reconcile.nightly': nothing,
+    'webhook.apply': nothing,
+    'maintenance.prune': nothing,
+    ...given,
+  };
+}
+
+/** Writes down the chunk of every batch job that runs, which then is done. */
+export function recordingIn(seen: string[]): Pick<Handlers, 'batch.run'> {
+  return {
+    'batch.run': async ({ chunkId }) => {
+      seen.push(chunkId);
+      return done;
+    },
+  };
+}
+
+export const CONCURRENCY = { buy: 5, 'batch-jobs': 20, reconcile: 1, webhooks: 5, maintenance: 1 };
+
+export function workersOn(
+  backend: QueueBackend,
+  given: Partial<Handlers>,
+  concurrency: Partial<typeof CONCURRENCY> = {},
+): Workers {
+  const process = createRunJob({ handlers: fakeHandlers(given), log: silentLog, metrics: createMetrics(), backoffMs: 50 });
+  return startWorkers(backend, process, {
+    concurrency: { ...CONCURRENCY, ...concurrency },
+    log: silentLog,
+    lockMs: 3_000,
+    stalledMs: 1_000,
+  });
+}
+
+export function queuesOn(backend: QueueBackend): Queues {
+  return openQueues(backend, silentLog);
+}

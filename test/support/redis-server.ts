@@ -1,0 +1,91 @@
+import { type ChildProcess, spawn, spawnSync } from 'node:child_process';
+import { once } from 'node:events';
+import { mkdirSync, mkdtempSync, rmSync } from 'node:fs';
+import { connect } from 'node:net';
+import { tmpdir } from 'node:os';
+import { join } from 'node:path';
+import { freePort } from '../../src/app/embedded-server.ts';
+import { until } from './until.ts';
+
+/** The name of a Redis that can be started here, or `null`. */
+export function redisProgram(): string | null {
+  return ['redis-server', 'valkey-server'].find((name) => spawnSync(name, ['--version']).status === 0) ?? null;
+}
+
+/** A Redis that belongs to the caller alone: it may be flushed, killed and started again on the same port. */
+export interface PrivateRedis {
+  url: string;
+  port: number;
+  /** As a crash: nothing is saved. */
+  kill(): Promise<void>;
+  /** Starts it again: empty, unless it was opened to keep its data. */
+  start(): Promise<void>;
+  /** FLUSHALL. */
+  flush(): Promise<void>;
+  /** Forgets on disk what it kept; for while it is down. */
+  wipe(): void;
+  stop(): Promise<void>;
+}
+
+/** `keepsData`: every write is on disk before it is answered, so that even a crash loses nothing. */
+export async function startRedis({ keepsData = false } = {}): Promise<PrivateRedis> {
+  const program = redisProgram();
+  if (program === null) throw new Error('there is neither redis-server nor valkey-server on the PATH');
+  const port = await freePort();
+  const folder = mkdtempSync(join(tmpdir(), 'provisioner-redis-'));
+  let child: ChildProcess | null = null;
+  const start = async (): Promise<void> => {
+    const keeping = keepsData ? ['--appendonly', 'yes', '--appendfsync', 'always'] : ['--appendonly', 'no'];
+    const args = ['--port', String(port), '--bind', '127.0.0.1', '--save', '', ...keeping, '--dir', folder];
+    child = spawn(program, [...args, '--maxmemory-policy', 'noeviction'], { stdio: 'ignore' });
+    await until('the private Redis answers', () => pings(port));
+  };
+  const kill = async (): Promise<void> => {
+    const running = child;
+    child = null;
+    if (running === null || running.exitCode !== null || running.signalCode !== null) return;
+    const ended = new Promise((resolve) => running.once('exit', resolve));
+    running.kill('SIGKILL');
+    await ended;
+  };
+  await start();
+  return {
+    url: `redis://127.0.0.1:${port}`,
+    port,
+    kill,
+    start,
+    flush: () => flush(port),
+    wipe: () => {
+      rmSync(folder, { recursive: true, force: true });
+      mkdirSync(folder);
+    },
+    stop: async () => {
+      await kill();
+      rmSync(folder, { recursive: true, force: true });
+    },
+  };
+}
+
+function pings(port: number): Promise<boolean> {
+  return new Promise((resolve) => {
+    const socket = connect(port, '127.0.0.1');
+    const end = (answer: boolean): void => {
+      socket.destroy();
+      resolve(answer);
+    };
+    socket.once('error', () => end(false));
+    socket.once('data', (data) => end(data.toString().startsWith('+PONG')));
+    socket.once('connect', () => socket.write('PING\r\n'));
+  });
+}
+
+async function flush(port: number): Promise<void> {
+  const socket = connect(port, '127.0.0.1');
+  try {
+    await once(socket, 'connect');
+    socket.write('FLUSHALL\r\n');
+    await once(socket, 'data');
+  } finally {
+    socket.destroy();
+  }
+}

@@ -1,0 +1,50 @@
+import { createHash } from 'node:crypto';
+import { readFileSync } from 'node:fs';
+import { join } from 'node:path';
+import postgres from 'postgres';
+import { inject } from 'vitest';
+import { migrateDatabase } from '../../src/db/migrate.ts';
+import { TEMPLATE } from './postgres.ts';
+import { ROOT } from './sources.ts';
+import { until } from './until.ts';
+
+/** Any number: test files that need the template at once meet on it. */
+const TEMPLATE_LOCK = 7_105_029_001;
+
+/**
+ * Makes the migrated database that test databases are copied from, once a server. It is built under another name and renamed,
+ * because a database that somebody is connected to cannot be copied. On a server that outlives the run an old one is replaced.
+ */
+export async function ensureTemplate(): Promise<void> {
+  const mark = migrationsHash();
+  const sql = postgres(inject('pgUrl'), { max: 1, onnotice: () => undefined });
+  try {
+    await sql`select pg_advisory_lock(${TEMPLATE_LOCK})`;
+    const [known] = await sql<{ mark: string | null }[]>`
+      select shobj_description(oid, 'pg_database') as mark from pg_database where datname = ${TEMPLATE}`;
+    if (known?.mark === mark) return;
+    const building = `${TEMPLATE}_building`;
+    await sql`drop database if exists ${sql(building)} with (force)`;
+    await sql`create database ${sql(building)}`;
+    const url = new URL(inject('pgUrl'));
+    url.pathname = `/${building}`;
+    await migrateDatabase(url.href);
+    await sql`drop database if exists ${sql(TEMPLATE)} with (force)`;
+    // The migrating session may take a moment to leave.
+    await until('the template database is free', async () => {
+      await sql`alter database ${sql(building)} rename to ${sql(TEMPLATE)}`;
+      return true;
+    });
+    await sql`comment on database ${sql(TEMPLATE)} is ${sql.unsafe(`'${mark}'`)}`;
+  } finally {
+    await sql.end({ timeout: 5 });
+  }
+}
+
+function migrationsHash(): string {
+  const journal = readFileSync(join(ROOT, 'src/db/migrations/meta/_journal.json'), 'utf8');
+  const tags = [...journal.matchAll(/"tag": "([^"]+)"/g)].map((m) => m[1] ?? '');
+  const hash = createHash('sha256');
+  for (const tag of tags) hash.update(readFileSync(join(ROOT, 'src/db/migrations', `${tag}.sql`)));
+  return hash.digest('hex');
+}

@@ -1,0 +1,103 @@
+import { inspect } from 'node:util';
+import { describe, expect, it } from 'vitest';
+import { loadConfig, requireSafeListener, secretsOf } from '../../../src/config/config.ts';
+import { ProvisioningError } from '../../../src/domain/errors.ts';
+
+function problemsOf(env: Record<string, string>): string[] {
+  try {
+    loadConfig(env);
+    return [];
+  } catch (error) {
+    if (!(error instanceof ProvisioningError)) throw error;
+    expect(error.code).toBe('invalid_config');
+    return error.details.map((detail) => `${detail.path} ${detail.message}`);
+  }
+}
+
+describe('loadConfig', () => {
+  it('lists every problem at once', () => {
+    const problems = problemsOf({ PROVISIONER_PORT: 'x', PROVISIONER_JOB_SLOTS: '0', LOG_LEVEL: 'loud', REDIS_URL: 'http://h' });
+    expect(problems).toHaveLength(4);
+  });
+
+  it('refuses a variable of ours that it does not know, and says which one was meant', () => {
+    expect(problemsOf({ PROVISIONER_JOB_SLOT: '3', OTHER: 'x' })).toEqual([
+      'PROVISIONER_JOB_SLOT is not known; did you mean PROVISIONER_JOB_SLOTS?',
+    ]);
+    expect(problemsOf({ PROVISIONER_XYZZY_PLUGH_FROTZ: '1' })).toEqual(['PROVISIONER_XYZZY_PLUGH_FROTZ is not known']);
+  });
+
+  it('takes an empty variable for one that is not set', () => {
+    expect(loadConfig({ PROVISIONER_PORT: ' ', REDIS_URL: '' })).toEqual(loadConfig({}));
+  });
+
+  it('shows no secret, however it is printed, and none in a problem', () => {
+    const env = {
+      TELNYX_API_KEY: 'KEY-top-secret',
+      DATABASE_URL: 'postgres://u:db-secret@h/d',
+      REDIS_URL: 'redis-cluster://u:redis-secret@a:1,b:2',
+      PROVISIONER_API_KEYS: 'ops:ops-secret:operator',
+    };
+    const config = loadConfig(env);
+    const { apiKey } = config.telnyx;
+    for (const text of [inspect(config, { depth: 9 }), JSON.stringify(config), `${apiKey}`]) expect(text).not.toMatch(/secret/);
+    expect(apiKey?.reveal()).toBe('KEY-top-secret');
+    expect(secretsOf(config)).toEqual(expect.arrayContaining(['KEY-top-secret', 'redis-secret', 'ops-secret', 'db-secret']));
+    expect(
+      problemsOf({ DATABASE_URL: 'mysql://u:secret@h', PROVISIONER_API_KEYS: 'secret', REDIS_URL: 'x://secret' }).join(),
+    ).not.toMatch(/secret/);
+  });
+
+  it('cannot be changed afterwards', () => {
+    const config = loadConfig({});
+    expect(Object.isFrozen(config.telnyx.ratesPerSecond)).toBe(true);
+    expect(() => Object.assign(config.http, { port: 1 })).toThrow(TypeError);
+  });
+
+  it('reads rates, keys, a cluster and the nightly run', () => {
+    const config = loadConfig({
+      PROVISIONER_RATE_LIMITS: 'orders=0.5, reads=20',
+      PROVISIONER_API_KEYS: 'a:k1,b:k2:viewer',
+      REDIS_URL: 'redis-cluster://:pw@one:7000,[::1]:7001',
+      PROVISIONER_RECONCILE_CRON: 'off',
+      PROVISIONER_SETTLE_SECONDS: '90',
+    });
+    expect(config.telnyx.ratesPerSecond).toMatchObject({ orders: 0.5, reads: 20, search: 2 });
+    expect(config.http.apiKeys.map(({ name, role }) => [name, role])).toEqual([
+      ['a', 'admin'],
+      ['b', 'viewer'],
+    ]);
+    expect(config.queue.redis).toMatchObject({
+      kind: 'cluster',
+      username: null,
+      nodes: [
+        { host: 'one', port: 7000 },
+        { host: '::1', port: 7001 },
+      ],
+    });
+    expect(config.reconcile.cron).toBeNull();
+    expect(config.limits.settleMs).toBe(90_000);
+  });
+
+  it.each([
+    ['PROVISIONER_API_KEYS', 'a:k:owner'],
+    ['PROVISIONER_API_KEYS', 'a:k,a:l'],
+    ['PROVISIONER_RATE_LIMITS', 'orders=0'],
+    ['PROVISIONER_RATE_LIMITS', 'faxes=1'],
+    ['PROVISIONER_MAX_NUMBER_COST', '-1'],
+    ['PROVISIONER_RECONCILE_CRON', 'every day'],
+    ['PROVISIONER_RECONCILE_TZ', 'Mars/Olympus'],
+    ['TELNYX_PUBLIC_KEY', 'AAAA'],
+    ['REDIS_URL', 'redis-cluster://host'],
+    ['PROVISIONER_PORT', '70000'],
+    ['PROVISIONER_ORDER_SIZE', '1001'],
+  ])('refuses %s=%s', (name, value) => {
+    expect(problemsOf({ [name]: value })).toHaveLength(1);
+  });
+
+  it('does not let a server without keys listen to the network', () => {
+    expect(() => requireSafeListener(loadConfig({ PROVISIONER_HOST: '0.0.0.0' }))).toThrow(/PROVISIONER_API_KEYS/);
+    requireSafeListener(loadConfig({ PROVISIONER_HOST: '0.0.0.0', PROVISIONER_API_KEYS: 'a:k' }));
+    requireSafeListener(loadConfig({ PROVISIONER_HOST: '127.0.0.1' }));
+  });
+});

@@ -1,0 +1,171 @@
+import { describe, expect, it } from 'vitest';
+import { type GuardFacts, guardDelete } from '../../../src/domain/delete-guard.ts';
+import { asError, invalid } from '../../../src/domain/errors.ts';
+import { formatMoney, parseMoney } from '../../../src/domain/money.ts';
+import { isFinalStatus, judgeNumber } from '../../../src/domain/order-outcome.ts';
+import { inSlices, isE164, nanpAreaCode } from '../../../src/domain/phone-number.ts';
+import { type ItemCounts, type RequestSituation, requestStatus } from '../../../src/domain/request.ts';
+import { mergeTags, sameTags } from '../../../src/domain/tags.ts';
+
+describe('money', () => {
+  it.each(['0.00', '1.00', '0.0055', '12345678.90', '-3.50', '0.000001'])('%s survives reading and writing', (text) => {
+    expect(formatMoney(parseMoney(text) ?? 0n)).toBe(text);
+  });
+
+  it('adds up exactly, where floats would lose cents', () => {
+    const total = Array.from({ length: 1_000 }, () => parseMoney('0.10') ?? 0n).reduce((sum, n) => sum + n, 0n);
+    expect(formatMoney(total)).toBe('100.00');
+  });
+
+  it.each(['', '1,00', 'free', '1e3', '.5', 'NaN'])('"%s" is no amount', (text) => expect(parseMoney(text)).toBeNull());
+});
+
+describe('phone numbers', () => {
+  it('only whole E.164 numbers pass', () => {
+    expect(['+13125550100', '+442071838750'].every(isE164)).toBe(true);
+    for (const bad of ['13125550100', '+1312555', '+1 312 555 0100', '+49351xxxxxxx', '+0123456789', '+1234567890123456'])
+      expect(isE164(bad), bad).toBe(false);
+  });
+
+  it('area codes are those of +1 numbers only', () => {
+    expect([nanpAreaCode('+13125550100'), nanpAreaCode('+442071838750')]).toEqual(['312', null]);
+  });
+
+  it('slices keep every element and the order', () => {
+    expect(inSlices([1, 2, 3, 4, 5], 2)).toEqual([[1, 2], [3, 4], [5]]);
+    expect(inSlices([], 2)).toEqual([]);
+  });
+});
+
+describe('tags', () => {
+  it('adding wins over removing, and what is there stays', () => {
+    expect(mergeTags(['b', 'x'], { add: ['a', 'b'], remove: ['x', 'a'] })).toEqual(['a', 'b']);
+    expect(mergeTags([], { add: [], remove: ['x'] })).toEqual([]);
+  });
+
+  it('their order means nothing', () => {
+    expect([sameTags(['a', 'b'], ['b', 'a']), sameTags(['a'], ['a', 'b']), sameTags([], [])]).toEqual([true, false, true]);
+  });
+});
+
+describe('I8 the guard before a release', () => {
+  const plain: GuardFacts = {
+    tags: [],
+    deletionLockEnabled: false,
+    emergencyEnabled: false,
+    emergencyStatus: 'disabled',
+    status: 'active',
+  };
+  const no = { includeLocked: false, includeEmergency: false };
+  const all = { includeLocked: true, includeEmergency: true };
+  const verdict = (facts: Partial<GuardFacts>, may = no) => {
+    const v = guardDelete({ ...plain, ...facts }, may);
+    return v.kind === 'keep' ? v.code : v.kind;
+  };
+
+  it('what Telnyx does not show is not taken for "off"', () => {
+    expect(verdict({ deletionLockEnabled: undefined }, all)).toBe('lock_unknown');
+    expect(verdict({ emergencyEnabled: undefined, emergencyStatus: 'active' })).toBe('emergency_enabled');
+  });
+
+  it.each([
+    [{}, 'release', 'release'],
+    [{ deletionLockEnabled: true }, 'deletion_locked', 'unlock_first'],
+    [{ emergencyEnabled: true }, 'emergency_enabled', 'disable_emergency_first'],
+    [{ emergencyStatus: 'provisioning-failed' }, 'emergency_enabled', 'disable_emergency_first'],
+    [{ emergencyStatus: 'deprovisioning' }, 'emergency_enabled', 'wait'],
+    [{ emergencyEnabled: true, deletionLockEnabled: true }, 'emergency_enabled', 'disable_emergency_first'],
+    [{ tags: ['protected'] }, 'protected', 'protected'],
+    [{ status: 'port-out-pending' }, 'not_active', 'not_active'],
+  ] as [Partial<GuardFacts>, string, string][])('%j: %s, and with both flags %s', (facts, without, withFlags) => {
+    expect([verdict(facts), verdict(facts, all)]).toEqual([without, withFlags]);
+  });
+});
+
+describe('I5 what an order says of a number, against what ownership says', () => {
+  const judge = (lineStatus: string | null, owned: boolean, looks = 1, windowOver = false) =>
+    judgeNumber({ phoneNumber: '+13125550100', lineStatus, owned }, { looks, windowOver });
+
+  it('both must agree', () => {
+    expect([judge('success', true), judge('success', false), judge('failure', true)]).toEqual(['bought', 'unclear', 'unclear']);
+    expect([judge('failure', false, 1), judge('failure', false, 2)]).toEqual(['unclear', 'lost']);
+  });
+
+  it('after the window delivery wins over failure: a number that is ours is never called lost', () => {
+    expect([judge('success', false, 9, true), judge('failure', true, 9, true), judge(null, true, 9, true)]).toEqual([
+      'bought',
+      'bought',
+      'bought',
+    ]);
+  });
+
+  it('a number without an order line needs more looks before it is called lost', () => {
+    expect([judge(null, false, 2, true), judge(null, false, 3, false), judge(null, false, 3, true)]).toEqual([
+      'unclear',
+      'unclear',
+      'lost',
+    ]);
+  });
+
+  it('a status that nobody knows is not final', () => {
+    expect(['pending', 'in-review', ''].some(isFinalStatus)).toBe(false);
+    expect(['success', 'failure', 'cancelled', 'deleted'].every(isFinalStatus)).toBe(true);
+  });
+});
+
+describe('I7 the status of a request', () => {
+  const none: ItemCounts = { pending: 0, in_flight: 0, succeeded: 0, failed: 0, cancelled: 0, skipped: 0 };
+  const quiet: Omit<RequestSituation, 'counts'> = {
+    cancelRequested: false,
+    awaitingApproval: false,
+    openChunks: { needsAttention: 0, waiting: 0, other: 0 },
+    searchingLines: 0,
+  };
+  const status = (counts: Partial<ItemCounts>, more: Partial<RequestSituation> = {}) =>
+    requestStatus({ ...quiet, ...more, counts: { ...none, ...counts } });
+
+  it.each([
+    [{ succeeded: 3 }, 'succeeded'],
+    [{ succeeded: 2, failed: 1 }, 'partially_succeeded'],
+    [{ succeeded: 2, skipped: 1 }, 'partially_succeeded'],
+    [{ succeeded: 2, cancelled: 1 }, 'partially_succeeded'],
+    [{ failed: 3 }, 'failed'],
+    [{ cancelled: 3 }, 'cancelled'],
+    [{ failed: 1, cancelled: 2 }, 'failed'],
+  ] as [Partial<ItemCounts>, string][])('%j has ended as %s', (counts, expected) => expect(status(counts)).toBe(expected));
+
+  it('is never an end while an item is open', () => {
+    for (const open of [{ pending: 1 }, { in_flight: 1 }])
+      for (const more of [{ succeeded: 5 }, { failed: 5 }, { cancelled: 5 }])
+        expect(['running', 'waiting', 'needs_attention', 'awaiting_approval']).toContain(status({ ...open, ...more }));
+  });
+
+  it('says what is waited for, the work of machines first', () => {
+    const chunks = (needsAttention: number, waiting: number, other: number) => ({
+      openChunks: { needsAttention, waiting, other },
+    });
+    expect(status({ in_flight: 1 }, chunks(0, 1, 0))).toBe('waiting');
+    expect(status({ in_flight: 1 }, chunks(1, 1, 0))).toBe('needs_attention');
+    expect(status({ in_flight: 1 }, chunks(1, 1, 1))).toBe('running');
+    expect(status({ pending: 1 }, { ...chunks(0, 1, 0), searchingLines: 1 })).toBe('running');
+    expect(status({ pending: 1 }, { awaitingApproval: true })).toBe('awaiting_approval');
+  });
+});
+
+describe('errors', () => {
+  it('bad input lists every problem in one text', () => {
+    const error = invalid([
+      { path: 'lines.0.quantity', message: 'must be at least 1' },
+      { path: '', message: 'names no number' },
+    ]);
+    expect([error.code, error.message, error.details]).toEqual([
+      'validation_failed',
+      'lines.0.quantity: must be at least 1; names no number',
+      expect.arrayContaining([{ path: '', message: 'names no number' }]),
+    ]);
+  });
+
+  it('whatever is thrown becomes an Error', () => {
+    expect([asError('text').message, asError(new TypeError('x'))]).toEqual(['text', expect.any(TypeError)]);
+  });
+});

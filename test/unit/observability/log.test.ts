@@ -1,0 +1,71 @@
+import { describe, expect, it } from 'vitest';
+import { evaluateConsumption } from '../../../src/observability/liveness.ts';
+import { createLog } from '../../../src/observability/log.ts';
+
+function capture() {
+  const lines: string[] = [];
+  const log = createLog({
+    level: 'debug',
+    format: 'json',
+    secrets: ['configured-value'],
+    destination: { write: (line) => lines.push(line) },
+  });
+  return { lines, log };
+}
+
+describe('the log', () => {
+  it('lets no secret through: not in texts, errors, causes, deep fields or the bindings of a child', () => {
+    const { lines, log } = capture();
+    const cause = new Error('401 for Bearer abcdefghijkl');
+    const err = Object.assign(new Error('connect postgres://me:hunter22@db/x', { cause }), {
+      headers: { authorization: 'Bearer zzzzzzzz' },
+    });
+    log.error({ err }, 'call with configured-value failed');
+    log
+      .child({ reference: 'configured-value' })
+      .info({ details: { a: { b: { c: { apiKey: 'plainplain' } } } } }, 'KEY0189ABCDEF01234567_x');
+    log.pino.info({ details: { password: 'plainplain' } }, 'redis://:hunter22@h');
+    const text = lines.join('');
+    expect(lines).toHaveLength(3);
+    expect(text).not.toMatch(/abcdefghijkl|hunter22|zzzzzzzz|configured-value|plainplain|KEY0189/);
+    expect(text).toContain('[redacted]');
+  });
+
+  it('keeps what is harmless: ids, codes, stacks and numbers', () => {
+    const { lines, log } = capture();
+    log.info(
+      { requestId: 'req-1', phoneNumber: '+13125550100', err: Object.assign(new Error('no'), { code: 'slots_full' }) },
+      'text',
+    );
+    expect(JSON.parse(lines[0] ?? '')).toMatchObject({
+      level: 'info',
+      requestId: 'req-1',
+      phoneNumber: '+13125550100',
+      msg: 'text',
+      err: { message: 'no', code: 'slots_full', stack: expect.stringContaining('log.test') },
+    });
+  });
+});
+
+describe('evaluateConsumption', () => {
+  const at = (processed: number, waiting: number, active: number) => ({ processed, waiting, active });
+
+  it('says stuck when work has waited for a minute and nobody took any', () => {
+    let { state, verdict } = evaluateConsumption(null, at(5, 3, 0), 0);
+    expect(verdict).toBe('ok');
+    ({ state, verdict } = evaluateConsumption(state, at(5, 3, 0), 59_000));
+    expect(verdict).toBe('ok');
+    ({ state, verdict } = evaluateConsumption(state, at(5, 4, 0), 60_000));
+    expect(verdict).toBe('stuck');
+    ({ verdict } = evaluateConsumption(state, at(6, 4, 0), 61_000));
+    expect(verdict).toBe('ok');
+  });
+
+  it('takes held jobs, an empty queue and a shrinking one for life', () => {
+    const first = evaluateConsumption(null, at(5, 3, 2), 0).state;
+    expect(evaluateConsumption(first, at(5, 3, 2), 600_000).verdict).toBe('ok');
+    expect(evaluateConsumption(first, at(5, 0, 0), 600_000).verdict).toBe('ok');
+    const waiting = evaluateConsumption(null, at(5, 3, 0), 0).state;
+    expect(evaluateConsumption(waiting, at(5, 2, 0), 600_000).verdict).toBe('ok');
+  });
+});

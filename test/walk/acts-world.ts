@@ -1,0 +1,167 @@
+import type { Fault } from '../../src/simulator/index.ts';
+import { count, type Notes, tell } from './notes.ts';
+
+const ORDERS = { method: 'POST', path: '/number_orders' };
+const JOBS = { method: 'POST', path: '^/(phone_numbers/jobs|messaging_numbers_bulk_updates)' };
+const WRITES = [ORDERS, JOBS] as const;
+
+/** Faults that strike a few times. Stalls are left out: deadlines run on the real clock. */
+const FAULTS: readonly { weight: number; value: (notes: Notes) => Fault }[] = [
+  { weight: 6, value: ({ choice }) => ({ kind: 'accept_then_drop', match: choice.one(WRITES) }) },
+  { weight: 2, value: ({ choice }) => ({ kind: 'accept_half_body', match: choice.one(WRITES) }) },
+  { weight: 3, value: ({ choice }) => ({ kind: 'error_after', match: choice.one(WRITES) }) },
+  { weight: 4, value: ({ choice }) => ({ kind: 'error_before', match: choice.one(WRITES) }) },
+  { weight: 2, value: () => ({ kind: 'error_before', match: { method: 'GET' } }) },
+  { weight: 1, value: ({ choice }) => ({ kind: 'error_before', status: 409, code: '10036', match: choice.one(WRITES) }) },
+  { weight: 1, value: ({ choice }) => ({ kind: 'conflict', match: choice.one(WRITES) }) },
+  { weight: 1, value: ({ choice }) => ({ kind: 'refuse_connection', match: choice.one(WRITES) }) },
+  { weight: 1, value: ({ choice }) => ({ kind: 'html', match: choice.one(WRITES) }) },
+  { weight: 1, value: ({ choice }) => ({ kind: 'no_id', match: choice.one(WRITES) }) },
+  {
+    weight: 3,
+    value: () => ({ kind: 'error_before', status: 404, code: '10005', match: { method: 'GET', path: '^/number_orders/.+' } }),
+  },
+  {
+    weight: 1,
+    value: () => ({
+      kind: 'error_before',
+      status: 404,
+      code: '10005',
+      match: { method: 'GET', path: '^/phone_numbers/jobs/.+' },
+    }),
+  },
+  { weight: 5, value: ({ choice }) => ({ kind: 'sold_to_other', count: choice.int(1, 2), mode: choice.one(['order', 'line']) }) },
+  { weight: 2, value: ({ choice }) => ({ kind: 'order_failure', return_to_pool: choice.chance(0.5) }) },
+  { weight: 1, value: () => ({ kind: 'order_cancelled' }) },
+  {
+    weight: 3,
+    value: ({ choice }) => ({
+      kind: 'order_partial',
+      count: 1,
+      order_status: choice.one(['success', 'failure']),
+      return_to_pool: choice.chance(0.3),
+    }),
+  },
+  { weight: 2, value: ({ choice }) => ({ kind: 'order_pending', ms: choice.int(1, 40) * 60_000 }) },
+  { weight: 2, value: () => ({ kind: 'paperwork' }) },
+  { weight: 3, value: () => ({ kind: 'job_partial', count: 1 }) },
+  {
+    weight: 2,
+    value: ({ choice }) => ({ kind: 'job_failed', fraction: choice.one([0.5, 1]), list_leftovers: choice.chance(0.5) }),
+  },
+  {
+    weight: 2,
+    value: ({ choice }) => ({
+      kind: 'job_expired',
+      fraction: 0.5,
+      effect: choice.chance(0.4),
+      list_leftovers: choice.chance(0.5),
+    }),
+  },
+  { weight: 2, value: ({ choice }) => ({ kind: 'job_hang', ms: choice.int(1, 20) * 60_000 }) },
+  { weight: 1, value: () => ({ kind: 'job_duplicates' }) },
+  { weight: 2, value: ({ choice }) => ({ kind: 'job_lost_entry', effect: choice.chance(0.5) }) },
+  { weight: 1, value: () => ({ kind: 'messaging_partial', count: 1 }) },
+  { weight: 2, value: () => ({ kind: 'page_fails', page: 1 }) },
+  { weight: 1, value: ({ choice }) => ({ kind: 'total_off', by: choice.one([-2, 3]) }) },
+];
+
+export function armFault(notes: Notes): void {
+  const fault = notes.choice.weighted(FAULTS)?.(notes);
+  if (fault === undefined) return;
+  const times = notes.choice.weighted([
+    { weight: 6, value: 1 },
+    { weight: 2, value: 2 },
+    { weight: 1, value: 6 },
+  ]);
+  notes.world.simulator.faults({ faults: [{ ...fault, ...(times !== undefined && { times }) }] });
+  count(notes, `fault:${fault.kind}`);
+  tell(notes, `fault ${JSON.stringify({ ...fault, times })}`);
+}
+
+/** Lags within the settling window, and sometimes far beyond it: then no evidence can be right. */
+export function changeLag(notes: Notes): void {
+  const { choice } = notes;
+  const isLong = choice.chance(0.25);
+  const span = (most: number) => choice.int(0, most) * 1_000;
+  const fault: Fault = isLong
+    ? { kind: 'lag', orders: span(900), ownership: span(choice.one([20, 600])), inventory: span(60), forMs: 1_200_000 }
+    : { kind: 'lag', orders: span(90), ownership: span(90), inventory: span(100), deletions: span(60), forMs: 3_600_000 };
+  notes.longLag ||= isLong;
+  notes.world.simulator.faults({ faults: [fault] });
+  tell(notes, `lag ${JSON.stringify(fault)}`);
+}
+
+export function brokenAccount(notes: Notes): void {
+  const { choice } = notes;
+  const kind = choice.one(['insufficient_funds', 'insufficient_funds', 'account_inactive'] as const);
+  notes.world.simulator.faults({ faults: [{ kind, times: choice.int(1, 4) }] });
+  tell(notes, kind);
+}
+
+export function clearFaults(notes: Notes): void {
+  notes.world.simulator.faults({ clear: true });
+  notes.world.simulator.closeForeignJobs();
+  tell(notes, 'faults off');
+}
+
+/** People in the portal, strangers on the market. */
+export function portalAct(notes: Notes): void {
+  const { choice, world } = notes;
+  const { simulator } = world;
+  const owned = simulator.ownedNumbers().filter((n) => !notes.portedOut.has(n));
+  const numbers = choice.some(owned, choice.int(1, 3));
+  for (const n of numbers) notes.touched.set(n, notes.step);
+  const acts: Record<string, () => void> = {
+    release: () => simulator.releaseInPortal(numbers),
+    'port out': () => {
+      simulator.portOut(numbers);
+      for (const n of numbers) notes.portedOut.add(n);
+    },
+    lock: () => simulator.lock(numbers, choice.chance(0.7)),
+    protect: () => simulator.setTags(numbers, ['protected']),
+    tags: () => simulator.setTags(numbers, choice.some(['solar', 'legacy', 'fresh'], 2)),
+    emergency: () => simulator.setEmergency(numbers, choice.one(['active', 'disabled', 'provisioning'])),
+    connection: () => simulator.setOwnedField(numbers, 'connection_id', '1293384261075731500'),
+    buy: () => {
+      for (const n of simulator.buyInPortal(2)) notes.portalBought.add(n);
+    },
+    'foreign jobs': () => simulator.openForeignJobs(choice.int(1, 4)),
+    'no foreign jobs': () => simulator.closeForeignJobs(),
+  };
+  const name = choice.maybe(Object.keys(acts));
+  if (name === undefined) return;
+  acts[name]?.();
+  count(notes, `portal:${name}`);
+  tell(notes, `portal: ${name} ${numbers.join(' ')}`);
+}
+
+/** What an authority says about orders that wait for paperwork. */
+export function decidePaperwork(notes: Notes): void {
+  const { choice, world } = notes;
+  const pending = world.simulator.ledger().orders.filter((o) => o.status === 'pending');
+  const order = choice.maybe(pending);
+  if (order === undefined) return;
+  const decision = choice.one(['approve', 'decline', 'cancel'] as const);
+  world.simulator.decideOrder(order.id, decision);
+  count(notes, `paperwork:${decision}`);
+  tell(notes, `paperwork of ${order.customer_reference}: ${decision}`);
+}
+
+/** A call that was lost on its way arrives. Its reply goes nowhere. */
+export async function lateArrival(notes: Notes, all = false): Promise<void> {
+  const calls = all ? notes.late.splice(0) : notes.late.splice(Math.floor(notes.choice.unit() * notes.late.length), 1);
+  for (const call of calls) {
+    const [chunk] = await notes.world.look<{ state: string }[]>`
+      select state from chunks where customer_reference = ${call.reference ?? ''}`;
+    // Everything had said no, and the chunk is over: what arrives now is a surplus that nobody could foresee.
+    const isOver = chunk === undefined || chunk.state === 'settled' || chunk.state === 'cancelled';
+    if (isOver) for (const n of call.numbers) notes.excused.add(n);
+    const came = await call.send().then(
+      () => 'taken',
+      (error: unknown) => String(error).slice(0, 90),
+    );
+    count(notes, `late ${call.name}: ${came === 'taken' ? 'taken' : 'refused'}`);
+    tell(notes, `late ${call.name} (chunk ${chunk?.state ?? 'of a batch'}): ${came}`);
+  }
+}

@@ -1,0 +1,103 @@
+import type { Sql } from '../../src/db/client.ts';
+import { ProvisioningError } from '../../src/domain/errors.ts';
+import type { WorkDeps } from '../../src/reconcile/deps.ts';
+import type { TelnyxGateway } from '../../src/telnyx/gateway.ts';
+
+/** The worker is gone: nothing that it would have done after this happens. */
+export class Crash extends Error {}
+
+/** Something that a worker does to the world, about to happen, inside its transaction before the commit, or done. */
+export interface Boundary {
+  effect: string;
+  at: 'before' | 'uncommitted' | 'after';
+}
+
+export interface RunPlan {
+  /** Called at every boundary in turn; throws Crash to end the worker there, or lets others act meanwhile. */
+  boundary(b: Boundary): Promise<void>;
+  /** Called before a call leaves: looks whether it may. */
+  beforeCall(name: keyof TelnyxGateway, args: readonly unknown[]): Promise<void>;
+  /** When it returns a function, the call is lost on its way: the function takes what will be sent later. */
+  lateCall(name: keyof TelnyxGateway, args: readonly unknown[]): ((send: () => Promise<unknown>) => void) | null;
+}
+
+export const MUTATING: ReadonlySet<keyof TelnyxGateway> = new Set([
+  'createOrder',
+  'updateNumbers',
+  'deleteNumbers',
+  'updateEmergency',
+  'updateMessaging',
+  'cancelOrder',
+]);
+
+/** The same dependencies, seen through the eyes of one run of one worker: every effect has a boundary before and after it. */
+export function watched(deps: WorkDeps, plan: RunPlan): WorkDeps {
+  const around = async <T>(effect: string, act: () => Promise<T>): Promise<T> => {
+    await plan.boundary({ effect, at: 'before' });
+    const result = await act();
+    await plan.boundary({ effect, at: 'after' });
+    return result;
+  };
+  return {
+    ...deps,
+    db: { ...deps.db, sql: watchedSql(deps.db.sql, plan, around) },
+    telnyx: watchedTelnyx(deps.telnyx, plan, around),
+    queue: {
+      add: (jobs) => around('enqueue', () => deps.queue.add(jobs)),
+      presence: (name, id) => deps.queue.presence(name, id),
+      wake: (name, id) => around('wake', () => deps.queue.wake(name, id)),
+      counts: () => deps.queue.counts(),
+    },
+  };
+}
+
+type Around = <T>(effect: string, act: () => Promise<T>) => Promise<T>;
+
+function watchedTelnyx(telnyx: TelnyxGateway, plan: RunPlan, around: Around): TelnyxGateway {
+  return new Proxy(telnyx, {
+    get(target, key: keyof TelnyxGateway) {
+      const method: unknown = Reflect.get(target, key);
+      if (typeof method !== 'function' || key === 'limits' || key === 'close') return method;
+      return (...args: unknown[]): Promise<unknown> =>
+        around(key, async () => {
+          const send = (): Promise<unknown> => Reflect.apply(method, target, args) as Promise<unknown>;
+          if (!MUTATING.has(key)) return send();
+          await plan.beforeCall(key, args);
+          const late = plan.lateCall(key, args);
+          if (late === null) return send();
+          late(send);
+          throw new ProvisioningError('unknown_outcome', 'ambiguous', `${key}: no answer came (the walk holds the call back)`);
+        });
+    },
+  });
+}
+
+/** Statements outside of transactions, and whole transactions, are effects; what happens inside one commits or does not. */
+function watchedSql(sql: Sql, plan: RunPlan, around: Around): Sql {
+  return new Proxy(sql, {
+    apply(target, self, args: unknown[]): unknown {
+      const query: unknown = Reflect.apply(target, self, args);
+      if (!(query instanceof Promise)) return query;
+      const settle = query.then.bind(query);
+      // Fragments are never awaited, so only a statement of its own gets here.
+      const run = () => around('statement', () => new Promise((resolve, reject) => settle(resolve, reject)));
+      Object.defineProperty(query, 'then', {
+        value: (ok?: (value: unknown) => unknown, bad?: (error: unknown) => unknown) => run().then(ok, bad),
+      });
+      return query;
+    },
+    get(target, key): unknown {
+      if (key !== 'begin') return Reflect.get(target, key);
+      return <T>(work: (tx: never) => Promise<T>): Promise<T> =>
+        around(
+          'transaction',
+          () =>
+            target.begin(async (tx) => {
+              const result = await work(tx as never);
+              await plan.boundary({ effect: 'transaction', at: 'uncommitted' });
+              return result;
+            }) as Promise<T>,
+        );
+    },
+  });
+}

@@ -1,0 +1,126 @@
+import { randomStep, sweep } from './acts.ts';
+import { reconcile, reopenGate, resolve, submit } from './acts-people.ts';
+import { clearFaults, decidePaperwork, lateArrival } from './acts-world.ts';
+import { checkEnd, checkReconciled } from './check-end.ts';
+import { checkAll } from './checks.ts';
+import { type Notes, newNotes, tell, Violation } from './notes.ts';
+import { Choice } from './random.ts';
+import { runJob } from './run.ts';
+import { takeSnapshot } from './snapshot.ts';
+import type { World } from './world.ts';
+
+/** Rounds of the quiet end; a history that needs more hangs. */
+const MOST_ROUNDS = 600;
+/** In the quiet end time passes in such strides: waits are long and polls many. */
+const STRIDE_MS = 20_000;
+/** Rounds between two checks of everything in the quiet end. */
+const CHECK_EVERY = 4;
+
+export interface Failure {
+  seed: number;
+  step: number;
+  invariant: string;
+  text: string;
+  rows: unknown;
+  steps: string[];
+}
+
+export interface HistoryResult {
+  steps: number;
+  rounds: number;
+  tally: Map<string, number>;
+  told: string[];
+  failure: Failure | null;
+}
+
+/** One history: random steps with checks after each, then a quiet time in which everything must end right. */
+export async function runHistory(world: World, seed: number, steps: number): Promise<HistoryResult> {
+  await world.reset();
+  const notes = newNotes(world, new Choice(seed));
+  let rounds = 0;
+  try {
+    await checkAll(notes);
+    await submit(notes, 'buy');
+    await submit(notes);
+    for (notes.step = 1; notes.step <= steps; notes.step += 1) {
+      await randomStep(notes);
+      await checkAll(notes);
+    }
+    rounds = await quietEnd(notes);
+    return { steps, rounds, tally: notes.tally, told: notes.steps, failure: null };
+  } catch (error) {
+    const violation =
+      error instanceof Violation ? error : new Violation('no error', String(error), error instanceof Error ? error.stack : error);
+    const failure: Failure = {
+      seed,
+      step: notes.step,
+      invariant: violation.invariant,
+      text: violation.message,
+      rows: violation.rows,
+      steps: notes.steps,
+    };
+    return { steps: notes.step, rounds, tally: notes.tally, told: notes.steps, failure };
+  }
+}
+
+/** No more faults: what was lost arrives, people decide, time passes. Then ledger = database = asked. */
+async function quietEnd(notes: Notes): Promise<number> {
+  tell(notes, '--- the quiet end');
+  notes.holdBack = false;
+  let rounds = await drain(notes);
+  await checkEnd(notes);
+  // Everything shows by now: the last look at the account must agree with every row.
+  notes.world.advance(3_600_000);
+  await lateArrival(notes, true);
+  notes.world.advance(3_600_000);
+  for (let i = 0; i < 2; i += 1) {
+    await reconcile(notes);
+    rounds += await drain(notes);
+  }
+  await checkReconciled(notes);
+  return rounds;
+}
+
+async function drain(notes: Notes): Promise<number> {
+  const { choice, world } = notes;
+  clearFaults(notes);
+  for (let round = 1; round <= MOST_ROUNDS; round += 1) {
+    notes.step += 1;
+    const job = choice.maybe(world.queue.due());
+    if (job !== undefined) await runJob(notes, job, { kind: 'none' });
+    else if (await isQuiet(notes)) {
+      await checkAll(notes);
+      return round;
+    } else await nudge(notes);
+    if (round % CHECK_EVERY === 0) await checkAll(notes);
+  }
+  const { requests, chunks, items, runs } = await takeSnapshot(world, notes.lastEvent);
+  const open = requests.filter((r) => !r.ended);
+  throw new Violation('I6', 'a request, a chunk or a run hangs', {
+    open,
+    runs: runs.filter((r) => r.status === 'queued' || r.status === 'running'),
+    chunks: chunks.filter((c) => open.some((r) => r.id === c.request_id)),
+    items: items.filter((i) => open.some((r) => r.id === i.request_id) && ['pending', 'in_flight'].includes(i.status)),
+    queue: world.queue.live(),
+  });
+}
+
+/** Nothing is due: time passes, the sweep runs, a person looks. */
+async function nudge(notes: Notes): Promise<void> {
+  const { world } = notes;
+  decidePaperwork(notes);
+  if (await resolve(notes)) return;
+  const due = world.queue.nextDue();
+  world.advance(Math.max(STRIDE_MS, due === null ? 0 : due - world.now()));
+  await reopenGate(notes);
+  await sweep(notes);
+}
+
+async function isQuiet(notes: Notes): Promise<boolean> {
+  const { world } = notes;
+  if (world.queue.live().length > 0) return false;
+  const [row] = await world.look<{ open: number }[]>`
+    select (select count(*) from requests where finished_at is null)::int
+      + (select count(*) from reconciliation_runs where status in ('queued', 'running'))::int as open`;
+  return row?.open === 0;
+}

@@ -1,0 +1,85 @@
+import type { Choice } from './random.ts';
+import type { NumberRow } from './snapshot.ts';
+import type { World } from './world.ts';
+
+/** A call that was lost on its way and will reach Telnyx later. */
+export interface LateCall {
+  name: string;
+  reference: string | null;
+  numbers: string[];
+  send: () => Promise<unknown>;
+}
+
+/** What a walk remembers of its own acts, to judge what it sees. */
+export interface Notes {
+  choice: Choice;
+  world: World;
+  step: number;
+  steps: string[];
+  tally: Map<string, number>;
+  late: LateCall[];
+  /** Held back calls are on for the next mutating call. */
+  holdBack: boolean;
+  /** Id of the last event when a request was cancelled. */
+  cancelled: Map<string, number>;
+  requests: string[];
+  /** Step in which somebody last changed a number behind our back. */
+  touched: Map<string, number>;
+  portedOut: Set<string>;
+  /** Bought by people: a line that failed and a number that is ours look like a delivery. */
+  portalBought: Set<string>;
+  webhooks: { id: string; orderId: string }[];
+  /** Lags were longer than the settling window: then evidence may be wrong, and a surplus is allowed. */
+  longLag: boolean;
+  /** Numbers of chunks that were given up, or judged by a person, and of calls that arrived after everything had said no. */
+  excused: Set<string>;
+  lastEvent: number;
+  /** Transactions from here on may not have been seen. */
+  horizon: string;
+  inventory: Map<string, NumberRow>;
+  nesting: number;
+}
+
+export function newNotes(world: World, choice: Choice): Notes {
+  return {
+    choice,
+    world,
+    step: 0,
+    steps: [],
+    tally: new Map(),
+    late: [],
+    holdBack: false,
+    cancelled: new Map(),
+    requests: [],
+    touched: new Map(),
+    portedOut: new Set(),
+    portalBought: new Set(),
+    webhooks: [],
+    longLag: false,
+    excused: new Set(),
+    lastEvent: 0,
+    horizon: '0',
+    inventory: new Map(),
+    nesting: 0,
+  };
+}
+
+export function count(notes: Notes, what: string): void {
+  notes.tally.set(what, (notes.tally.get(what) ?? 0) + 1);
+}
+
+export function tell(notes: Notes, text: string): void {
+  notes.steps.push(`${String(notes.step).padStart(3)} ${'  '.repeat(notes.nesting)}${text}`);
+}
+
+/** An invariant that does not hold, with the rows that show it. */
+export class Violation extends Error {
+  readonly invariant: string;
+  readonly rows: unknown;
+
+  constructor(invariant: string, text: string, rows: unknown) {
+    super(text);
+    this.invariant = invariant;
+    this.rows = rows;
+  }
+}

@@ -1,0 +1,157 @@
+import postgres from 'postgres';
+import { openDb } from '../../src/db/client.ts';
+import { migrateDatabase } from '../../src/db/migrate.ts';
+import { DEFAULT_TIMINGS } from '../../src/domain/timings.ts';
+import { silentLog } from '../../src/observability/log.ts';
+import type { WorkDeps } from '../../src/reconcile/deps.ts';
+import { type Simulator, startSimulator } from '../../src/simulator/index.ts';
+import { DEFAULT_DEADLINES, gatewayOn } from '../../src/telnyx/client.ts';
+import type { RateLimiter } from '../../src/telnyx/rate-limit.ts';
+import { createTransport } from '../../src/telnyx/transport.ts';
+import { WalkQueue } from './queue.ts';
+
+const START = Date.parse('2026-03-02T08:00:00Z');
+/** Slots of ours and of the account: other people's jobs can fill the rest. */
+const SLOTS = 3;
+const JOB_CAP = 4;
+
+/** Children before parents. Deleting few rows is much faster than truncating many tables. */
+const TABLES = [
+  'claims',
+  'items',
+  'chunks',
+  'line_losses',
+  'lines',
+  'requests',
+  'events',
+  'drift',
+  'sightings',
+  'reconciliation_runs',
+  'webhook_events',
+  'phone_numbers',
+];
+
+/** One set of real parts that all histories of a process share, each history starting from the same state. */
+export interface World {
+  deps: WorkDeps;
+  simulator: Simulator;
+  /** The queue of the present history. */
+  queue: WalkQueue;
+  /** Looks at the database for the checks, apart from the pool that the work uses. */
+  look: postgres.Sql;
+  /** What was for sale at the start. */
+  onSale: string[];
+  now(): number;
+  advance(ms: number): void;
+  reset(): Promise<void>;
+  close(): Promise<void>;
+}
+
+export async function openWorld(databaseUrl: string): Promise<World> {
+  await migrateDatabase(databaseUrl);
+  let now = START;
+  let resets = 0;
+  const clock = { now: () => new Date(now) };
+  const simulator = await startSimulator({
+    numbers: 400,
+    owned: 60,
+    now: () => now,
+    jobSlots: JOB_CAP,
+    jobPerNumberMs: 200,
+    rates: { search: 1e6, orders: 1e6, reads: 1e6, jobs: 1e6, messaging: 1e6, ownership: 1e6, numbers: 1e6 },
+  });
+  // No pacing: Bottleneck waits on real timers. Everything behind it is the real thing.
+  const limiter: RateLimiter = {
+    run: (_family, call) => call(),
+    observe: () => undefined,
+    limits: () => [],
+    close: async () => undefined,
+  };
+  const telnyx = gatewayOn(
+    createTransport({
+      apiKey: 'KEY_SIM',
+      baseURL: simulator.url,
+      limiter,
+      deadlines: DEFAULT_DEADLINES,
+      onCall: () => undefined,
+    }),
+    limiter,
+  );
+  const db = openDb(databaseUrl, { maxConnections: 8 });
+  const look = postgres(databaseUrl, { max: 1, onnotice: () => undefined });
+  const newQueue = () => new WalkQueue(() => now, SLOTS);
+  const deps: WorkDeps = {
+    db,
+    queue: newQueue(),
+    clock,
+    log: silentLog,
+    limits: { orderSize: 3, batchSize: 4, maxNumberCost: '5.00', approvalAbove: null },
+    telnyx,
+    timings: DEFAULT_TIMINGS,
+    pause: async () => undefined,
+  };
+  const world: World = {
+    deps,
+    simulator,
+    queue: newQueue(),
+    look,
+    onSale: await onSaleAt(simulator.controlUrl),
+    now: () => now,
+    advance: (ms) => {
+      now += ms;
+    },
+    reset: async () => {
+      now = START;
+      simulator.reset();
+      world.queue = newQueue();
+      deps.queue = world.queue;
+      await look.unsafe(TABLES.map((table) => `delete from ${table}`).join('; '));
+      resets += 1;
+      if (resets % 50 === 0) for (const table of TABLES) await look.unsafe(`vacuum ${table}`);
+      await look`
+        update account set gate_open = true, reason_code = null, reason = null, closed_at = null, probe_at = null, balance = null,
+          available_credit = null, balance_at = null, limits = null`;
+      await fillInventory(world);
+    },
+    close: async () => {
+      await Promise.all([simulator.stop(), telnyx.close(), db.close(), look.end({ timeout: 5 })]);
+    },
+  };
+  return world;
+}
+
+async function onSaleAt(controlUrl: string): Promise<string[]> {
+  const response = await fetch(`${controlUrl}/_sim/numbers?owned=false`);
+  const list: unknown = await response.json();
+  return Array.isArray(list) ? list.map(String) : [];
+}
+
+/** The inventory that a first reconciliation would write, without its events: the state before the history. */
+async function fillInventory({ deps, look }: World): Promise<void> {
+  const page = await deps.telnyx.listNumbers({ pageNumber: 1, pageSize: 250 });
+  const at = new Date(START - 86_400_000);
+  const rows = page.numbers.map((n) => ({
+    phone_number: n.phoneNumber,
+    telnyx_id: n.telnyxId,
+    state: 'owned',
+    status: n.status,
+    phone_number_type: n.phoneNumberType,
+    country_code: n.countryCode,
+    connection_id: n.connectionId,
+    messaging_profile_id: n.messagingProfileId ?? null,
+    billing_group_id: n.billingGroupId,
+    customer_reference: n.customerReference,
+    tags: n.tags,
+    deletion_lock_enabled: n.deletionLockEnabled ?? null,
+    emergency_enabled: n.emergencyEnabled ?? null,
+    emergency_status: n.emergencyStatus ?? null,
+    emergency_address_id: n.emergencyAddressId,
+    external_pin: n.externalPin,
+    hd_voice_enabled: n.hdVoiceEnabled ?? null,
+    purchased_at: n.purchasedAt,
+    last_seen_at: at,
+    created_at: at,
+    updated_at: at,
+  }));
+  await look`insert into phone_numbers ${look(rows)}`;
+}
