@@ -1,0 +1,108 @@
+import { setTimeout as sleep } from 'node:timers/promises';
+import { buildRole } from '../../src/app/roles.ts';
+import { loadConfig, secretsOf } from '../../src/config/config.ts';
+import { getRun } from '../../src/db/runs.ts';
+import { hasEnded } from '../../src/domain/request.ts';
+import type { Timings } from '../../src/domain/timings.ts';
+import { createLog } from '../../src/observability/log.ts';
+import type { ProducerDeps } from '../../src/producers/deps.ts';
+import { lookAtRequest } from '../../src/producers/look.ts';
+import { startRun } from '../../src/producers/start-run.ts';
+import { submitRequest } from '../../src/producers/submit.ts';
+import { type Simulator, type SimulatorOptions, startSimulator } from '../../src/simulator/index.ts';
+
+export const KEY = 'KEY_SIM';
+/** So high that nothing waits for it: for runs that count calls. */
+export const NO_LIMIT = familiesAt(1_000);
+const PATIENCE_MS = 240_000;
+const POLL_MS = 100;
+
+/** `PROVISIONER_RATE_LIMITS` with one rate for every family. */
+export function familiesAt(perSecond: number): string {
+  return ['search', 'orders', 'jobs', 'reads', 'messaging', 'ownership', 'reservations']
+    .map((f) => `${f}=${perSecond}`)
+    .join(',');
+}
+
+export interface StageOptions {
+  databaseUrl: string;
+  redisUrl: string | null;
+  orderSize: number;
+  simulator: SimulatorOptions;
+  timings: Partial<Timings>;
+}
+
+/** Simulator and worker in this process, on a real database and queue. */
+export interface Stage {
+  deps: ProducerDeps;
+  simulator: Simulator;
+  /** Calls so far, by endpoint, whatever they were answered. */
+  calls(): Map<string, number>;
+  /** Submits a request and waits for its end; throws unless all of it succeeded. */
+  run(body: object): Promise<void>;
+  /** One reconciliation; throws unless it saw everything. */
+  reconcile(): Promise<void>;
+  stop(): Promise<void>;
+}
+
+export async function openStage(options: StageOptions): Promise<Stage> {
+  const simulator = await startSimulator({ apiKey: KEY, ...options.simulator });
+  const config = loadConfig({
+    TELNYX_API_KEY: KEY,
+    TELNYX_BASE_URL: simulator.url,
+    DATABASE_URL: options.databaseUrl,
+    ...(options.redisUrl !== null && { REDIS_URL: options.redisUrl }),
+    PROVISIONER_RATE_LIMITS: NO_LIMIT,
+    PROVISIONER_ORDER_SIZE: String(options.orderSize),
+    PROVISIONER_RECONCILE_CRON: 'off',
+    LOG_LEVEL: 'error',
+  });
+  const log = createLog({ level: config.log.level, format: config.log.format, secrets: secretsOf(config) });
+  const { foundation, lifecycle } = await buildRole('worker', config, log, {
+    namespace: `provisioner-bench-${process.pid}-${options.orderSize}`,
+    timings: options.timings,
+  });
+  await lifecycle.start();
+  const { deps } = foundation;
+  return {
+    deps,
+    simulator,
+    calls: () => callsOf(simulator),
+    run: async (body) => {
+      const { request } = await submitRequest(deps, body);
+      const view = await until(`request ${request.id}`, async () => {
+        const now = await lookAtRequest(deps.db, request.id);
+        return now !== null && hasEnded(now.status) ? now : null;
+      });
+      if (view.status !== 'succeeded') throw new Error(`the request ended as ${view.status}: ${JSON.stringify(view.counts)}`);
+    },
+    reconcile: async () => {
+      const { id } = await startRun(deps, 'manual', false);
+      const run = await until(`run ${id}`, async () => {
+        const now = await getRun(deps.db.sql, id);
+        return now?.finishedAt == null ? null : now;
+      });
+      if (run.status !== 'completed') throw new Error(`the run ended as ${run.status}: ${run.error ?? ''}`);
+    },
+    stop: async () => {
+      await lifecycle.stop('the benchmark is over');
+      await simulator.stop();
+    },
+  };
+}
+
+export function callsOf(simulator: Simulator): Map<string, number> {
+  const { by_endpoint } = simulator.ledger().calls;
+  return new Map(Object.entries(by_endpoint).map(([name, by]) => [name, Object.values(by).reduce((sum, n) => sum + n, 0)]));
+}
+
+/** Looks until there is something. */
+export async function until<T>(what: string, look: () => Promise<T | null>, withinMs = PATIENCE_MS): Promise<T> {
+  const deadline = Date.now() + withinMs;
+  while (Date.now() < deadline) {
+    const found = await look();
+    if (found !== null) return found;
+    await sleep(POLL_MS);
+  }
+  throw new Error(`${what} did not end within ${withinMs / 1_000} s`);
+}
