@@ -32,7 +32,7 @@ export async function copySightings(sql: Sql, rows: Sighting[]): Promise<void> {
   if (rows.length === 0) return;
   await sql.begin(async (tx) => {
     const sink = await tx`copy sightings (${tx(COLUMNS)}) from stdin`.writable();
-    await pipeline(Readable.from(rows.map(copyLine)), sink);
+    await pipeline(Readable.from([rows.map(copyLine).join('')]), sink);
   });
 }
 

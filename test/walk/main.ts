@@ -1,59 +1,85 @@
+import { type ChildProcess, fork } from 'node:child_process';
+import { availableParallelism } from 'node:os';
+import { fileURLToPath } from 'node:url';
 import { parseArgs } from 'node:util';
 import { startEmbeddedPostgres } from '../../src/app/embedded.ts';
-import { runHistory } from './history.ts';
 import { failureText, tableText } from './report.ts';
-import { openWorld } from './world.ts';
+import type { Task, Walked } from './worker.ts';
 
 const { values } = parseArgs({
   options: {
     seed: { type: 'string', default: '1' },
     histories: { type: 'string' },
     steps: { type: 'string', default: '60' },
+    workers: { type: 'string', default: String(availableParallelism()) },
     trace: { type: 'boolean', default: false },
     'keep-going': { type: 'boolean', default: false },
   },
 });
 
+const PROGRESS_EVERY = 100;
 const say = (text: string): void => void process.stdout.write(`${text}\n`);
+
+const total = { histories: 0, steps: 0, rounds: 0, failures: 0, startedAt: performance.now(), tally: new Map<string, number>() };
+
+/** Adds a history to the totals and says what is to be said of it. False when the walk is to end here. */
+function note(walked: Walked, isReplay: boolean): boolean {
+  const { result } = walked;
+  total.histories += 1;
+  total.steps += result.steps;
+  total.rounds += result.rounds;
+  for (const [what, n] of walked.tally) total.tally.set(what, (total.tally.get(what) ?? 0) + n);
+  if (total.histories % PROGRESS_EVERY === 0) process.stderr.write(`${total.histories} histories, ${total.failures} failed\n`);
+  if (result.failure === null) {
+    if (values.trace) say(`seed ${walked.seed}: ${result.steps} steps, ${result.rounds} rounds to the end`);
+    if (values.trace && isReplay) say(result.told.join('\n'));
+    return true;
+  }
+  total.failures += 1;
+  say(failureText(result.failure, values.trace));
+  return values['keep-going'];
+}
+
+/** The share of one worker process: each has a database of its own and every n-th seed, so that a seed walks the same alone. */
+function walkShare(task: Task, isReplay: boolean, stopAll: () => void): { child: ChildProcess; ended: Promise<boolean> } {
+  const child = fork(fileURLToPath(new URL('./worker.ts', import.meta.url)), [JSON.stringify(task)], {
+    execArgv: process.execArgv,
+  });
+  child.on('message', (walked: Walked) => {
+    if (!note(walked, isReplay)) stopAll();
+  });
+  const ended = new Promise<boolean>((resolve) => {
+    child.once('exit', (code) => resolve(code === 0));
+  });
+  return { child, ended };
+}
 
 async function main(): Promise<number> {
   const first = Number(values.seed);
   // One seed given alone is a replay.
   const histories = Number(values.histories ?? (process.argv.includes('--seed') ? '1' : '100'));
+  const workers = Math.min(histories, Number(values.workers));
   const given = process.env['TEST_DATABASE_URL'] ?? '';
   const server = given === '' ? await startEmbeddedPostgres({ temporary: true }) : null;
-  const world = await openWorld(server?.url ?? given);
-  const total = {
-    histories: 0,
-    steps: 0,
-    rounds: 0,
-    failures: 0,
-    startedAt: performance.now(),
-    tally: new Map<string, number>(),
+  const children: ChildProcess[] = [];
+  // Asked to stop, or after a failure, each worker ends its history, and what there is gets printed.
+  const stopAll = (): void => {
+    for (const child of children) if (child.connected) child.send('stop');
   };
-  // Asked to stop, the walk ends its history and prints what it has.
-  let stopped = false;
-  process.once('SIGINT', () => {
-    stopped = true;
-  });
+  process.once('SIGINT', stopAll);
   try {
-    for (let seed = first; seed < first + histories && !stopped; seed += 1) {
-      const result = await runHistory(world, seed, Number(values.steps));
-      total.histories += 1;
-      total.steps += result.steps;
-      total.rounds += result.rounds;
-      for (const [what, n] of result.tally) total.tally.set(what, (total.tally.get(what) ?? 0) + n);
-      if (values.trace && result.failure === null) say(`seed ${seed}: ${result.steps} steps, ${result.rounds} rounds to the end`);
-      if (values.trace && histories === 1) say(result.told.join('\n'));
-      if (result.failure === null) continue;
-      total.failures += 1;
-      say(failureText(result.failure, values.trace));
-      if (!values['keep-going']) break;
-    }
+    const shares = Array.from({ length: workers }, (_, i) => {
+      const seeds = { first: first + i, stride: workers, end: first + histories };
+      const share = walkShare({ server: server?.url ?? given, seeds, steps: Number(values.steps) }, histories === 1, stopAll);
+      children.push(share.child);
+      return share.ended;
+    });
+    const allEnded = (await Promise.all(shares)).every((ok) => ok);
     say(tableText(total));
-    return total.failures === 0 ? 0 : 1;
+    if (!allEnded) say('a worker of the walk ended early');
+    return allEnded && total.failures === 0 ? 0 : 1;
   } finally {
-    await world.close();
+    for (const child of children) child.kill();
     await server?.stop();
   }
 }
