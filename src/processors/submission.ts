@@ -1,15 +1,16 @@
 import { getAccount } from '../db/account.ts';
 import { type Chunk, getChunk, moveChunk, touchChunk } from '../db/chunks.ts';
-import type { Tx } from '../db/client.ts';
+import type { SqlOrTx } from '../db/client.ts';
 import { newLeaseToken } from '../db/ids.ts';
 import { markInFlight, markPending } from '../db/items.ts';
 import { getRequest, lockRequest, type Request, refreshRequest } from '../db/requests.ts';
 import { after } from '../domain/clock.ts';
-import type { ProvisioningError } from '../domain/errors.ts';
+import { ProvisioningError } from '../domain/errors.ts';
 import { type Outcome, skipped, snooze } from '../domain/outcome.ts';
 import type { Step } from '../domain/step.ts';
 import { closedByFailure } from '../reconcile/account-gate.ts';
 import type { WorkDeps } from '../reconcile/deps.ts';
+import type { LastLook } from '../telnyx/gateway.ts';
 import { settleChunk } from './settle.ts';
 
 /** Somebody else moved the chunk: whoever did carries on with it. */
@@ -27,7 +28,7 @@ export async function claimSubmission(
   const at = deps.clock.now();
   return deps.db.sql.begin(async (tx) => {
     const request = await lockRequest(tx, chunk.requestId);
-    if (request === null || (await mustNotBeSent(tx, request, chunk))) return null;
+    if (request === null || (await whyNotSent(tx, request, chunk)) !== null) return null;
     const claimed = await moveChunk(tx, chunk, {
       cause: 'claim',
       at,
@@ -54,17 +55,27 @@ export async function claimSubmission(
  * The last look behind the lock of the request: a worker may have slept since it asked. Who was told that a cancel or a closed
  * gate stands must not see another order leave.
  */
-async function mustNotBeSent(tx: Tx, request: Request, chunk: Chunk): Promise<boolean> {
-  if (request.cancelRequestedAt !== null && !finishesNumbers(request, chunk)) return true;
-  return chunk.kind === 'order' && !(await getAccount(tx)).gateOpen;
+async function whyNotSent(sql: SqlOrTx, request: Request, chunk: Chunk): Promise<string | null> {
+  if (request.cancelRequestedAt !== null && !finishesNumbers(request, chunk)) return 'the request was cancelled';
+  return chunk.kind === 'order' && !(await getAccount(sql)).gateOpen ? 'the account gate is closed' : null;
 }
 
 /** Numbers that are bought stay bought: what still belongs to them (tags) is finished, so that no half-made number is left. */
 const finishesNumbers = (request: Request, chunk: Chunk): boolean => request.kind === 'buy' && chunk.kind !== 'order';
 
-/** True when a claimed call must not leave any more: its lease is over, and others may have concluded that it never left. */
-export function isTooLate(deps: WorkDeps, claimed: Chunk): boolean {
-  return claimed.leaseUntil !== null && deps.clock.now() >= claimed.leaseUntil;
+/**
+ * What the gateway asks when the turn of a claimed call has come, which may be seconds after the claim. A call whose lease is
+ * over must not leave: others may have concluded that it never did. Nor one whose request was cancelled, nor an order while the
+ * gate is closed: however long the queue of the limiter, a closed gate stops all spending at once.
+ */
+export function lastLook(deps: WorkDeps, claimed: Chunk): LastLook {
+  const stop = (why: string) => new ProvisioningError('held_back', 'retry', `nothing was sent: ${why}`);
+  return async () => {
+    if (claimed.leaseUntil !== null && deps.clock.now() >= claimed.leaseUntil) throw stop('its lease is over');
+    const request = await getRequest(deps.db.sql, claimed.requestId);
+    const why = request === null ? 'there is no such request' : await whyNotSent(deps.db.sql, request, claimed);
+    if (why !== null) throw stop(why);
+  };
 }
 
 /** Notes that Telnyx took the call. If the lease ran out meanwhile, the reply is the evidence that ends the doubt. */

@@ -3,9 +3,10 @@ import { ProvisioningError } from '../domain/errors.ts';
 import { hold, type Outcome, skipped } from '../domain/outcome.ts';
 import type { Step } from '../domain/step.ts';
 import type { WorkDeps } from '../reconcile/deps.ts';
+import type { LastLook } from '../telnyx/gateway.ts';
 import type { Send } from './prepared.ts';
 import { settleChunk } from './settle.ts';
-import { claimSubmission, failAll, isTooLate, movedByOthers, noteAccepted, noteReplyLost, tryLater } from './submission.ts';
+import { claimSubmission, failAll, lastLook, movedByOthers, noteAccepted, noteReplyLost, tryLater } from './submission.ts';
 
 /** After this many refusals for foreign numbers that ownership does not show, the batch is halved to find the one. */
 const PATIENCE_WITH_STRANGERS = 3;
@@ -13,25 +14,25 @@ const PATIENCE_WITH_STRANGERS = 3;
 /** Sends a prepared batch once: exact numbers and settings are committed first. */
 export async function submitBatch(deps: WorkDeps, chunk: Chunk, send: Send): Promise<Outcome> {
   const claimed = await claimSubmission(deps, chunk, send);
-  if (claimed === null || isTooLate(deps, claimed)) return movedByOthers;
+  if (claimed === null) return movedByOthers;
   try {
-    const telnyxId = await call(deps, claimed.numbers, claimed.step);
+    const telnyxId = await call(deps, claimed.numbers, claimed.step, lastLook(deps, claimed));
     return (await noteAccepted(deps, claimed, telnyxId)) === null ? movedByOthers : hold(deps.timings.pollMinMs, 'accepted');
   } catch (error) {
     return batchRefused(deps, claimed, error);
   }
 }
 
-async function call(deps: WorkDeps, numbers: string[], step: Step): Promise<string> {
+async function call(deps: WorkDeps, numbers: string[], step: Step, look: LastLook): Promise<string> {
   switch (step.kind) {
     case 'update':
-      return (await deps.telnyx.updateNumbers(numbers, step.settings)).id;
+      return (await deps.telnyx.updateNumbers(numbers, step.settings, look)).id;
     case 'delete':
-      return (await deps.telnyx.deleteNumbers(numbers)).id;
+      return (await deps.telnyx.deleteNumbers(numbers, look)).id;
     case 'emergency':
-      return (await deps.telnyx.updateEmergency(numbers, step.emergency_enabled, step.emergency_address_id)).id;
+      return (await deps.telnyx.updateEmergency(numbers, step.emergency_enabled, step.emergency_address_id, look)).id;
     case 'messaging':
-      return (await deps.telnyx.updateMessaging(numbers, step.messaging_profile_id)).id;
+      return (await deps.telnyx.updateMessaging(numbers, step.messaging_profile_id, look)).id;
     case 'order':
       throw new ProvisioningError('wrong_step', 'bug', 'an order is no batch job');
   }

@@ -11,7 +11,7 @@ import {
   cancelledBeforeSending,
   claimSubmission,
   failAll,
-  isTooLate,
+  lastLook,
   movedByOthers,
   noteAccepted,
   noteReplyLost,
@@ -33,9 +33,14 @@ export async function submitOrder(deps: WorkDeps, chunk: Chunk): Promise<Outcome
   if (chunk.step.settings.reserve === true && chunk.attempt === 0) await reserve(deps, chunk);
 
   const claimed = await claimSubmission(deps, chunk, { numbers: chunk.numbers, step: chunk.step });
-  if (claimed === null || isTooLate(deps, claimed)) return movedByOthers;
+  if (claimed === null) return movedByOthers;
   try {
-    const order = await deps.telnyx.createOrder(claimed.numbers, claimed.customerReference, chunk.step.settings);
+    const order = await deps.telnyx.createOrder(
+      claimed.numbers,
+      claimed.customerReference,
+      chunk.step.settings,
+      lastLook(deps, claimed),
+    );
     return (await noteAccepted(deps, claimed, order.id)) === null ? movedByOthers : snooze(deps.timings.pollMinMs, 'ordered');
   } catch (error) {
     return orderRefused(deps, claimed, error);

@@ -154,13 +154,19 @@ export interface FamilyLimit {
 }
 
 /**
+ * Asked when the turn of a call has come, right before it leaves: it may have waited for seconds. Throws a ProvisioningError
+ * with disposition `retry` when the call must not leave any more.
+ */
+export type LastLook = () => Promise<void>;
+
+/**
  * Everything that the product asks of Telnyx, in its own words. Every method may throw a ProvisioningError whose disposition
  * says what is known of the outcome. No call is ever repeated inside; each has a total deadline that covers the body.
  */
 export interface TelnyxGateway {
   search(criteria: SearchCriteria): Promise<SearchResult>;
   reserve(numbers: E164[], reference: string): Promise<Reservation>;
-  createOrder(numbers: E164[], reference: string, settings: OrderSettings): Promise<Order>;
+  createOrder(numbers: E164[], reference: string, settings: OrderSettings, lastLook?: LastLook): Promise<Order>;
   /** Orders whose `customer_reference` is exactly `reference`; the filter of Telnyx may match more. */
   findOrders(reference: string): Promise<Order[]>;
   getOrder(id: string): Promise<Order>;
@@ -170,14 +176,14 @@ export interface TelnyxGateway {
   cancelOrder(order: Order): Promise<void>;
   /** Which of at most 1,000 numbers are ours and editable: E.164 to number id. */
   verifyOwnership(numbers: E164[]): Promise<Map<E164, string>>;
-  updateNumbers(numbers: E164[], settings: NumberSettings): Promise<Job>;
-  deleteNumbers(numbers: E164[]): Promise<Job>;
-  updateEmergency(numbers: E164[], enabled: boolean, addressId: string | null): Promise<Job>;
+  updateNumbers(numbers: E164[], settings: NumberSettings, lastLook?: LastLook): Promise<Job>;
+  deleteNumbers(numbers: E164[], lastLook?: LastLook): Promise<Job>;
+  updateEmergency(numbers: E164[], enabled: boolean, addressId: string | null, lastLook?: LastLook): Promise<Job>;
   getJob(id: string): Promise<Job>;
   /** Jobs of one type created at or after `since`, newest first. */
   listJobs(type: JobType, since: Date): Promise<Job[]>;
   /** `profileId` '' unassigns. */
-  updateMessaging(numbers: E164[], profileId: string): Promise<MessagingUpdate>;
+  updateMessaging(numbers: E164[], profileId: string, lastLook?: LastLook): Promise<MessagingUpdate>;
   getMessagingUpdate(id: string): Promise<MessagingUpdate>;
   listNumbers(query: NumbersQuery): Promise<NumbersPage>;
   balance(): Promise<Balance>;

@@ -2,7 +2,7 @@ import type Telnyx from 'telnyx';
 import { ProvisioningError } from '../domain/errors.ts';
 import type { E164 } from '../domain/phone-number.ts';
 import type { NumberSettings } from '../domain/step.ts';
-import type { Job, JobType, MessagingUpdate } from './gateway.ts';
+import type { Job, JobType, LastLook, MessagingUpdate } from './gateway.ts';
 import { requireNumbers } from './limits.ts';
 import { MAX_PAGE_SIZE, walkPages } from './pages.ts';
 import type { CallSpec, Transport } from './transport.ts';
@@ -13,32 +13,38 @@ type UpdateBody = Parameters<Telnyx['phoneNumbers']['jobs']['updateBatch']>[0];
 /** Telnyx's clock and ours may differ by this much, in milliseconds. */
 const CLOCK_SKEW_MS = 5_000;
 
-const creating = (operation: string, numbers: number): CallSpec => ({
+const creating = (operation: string, numbers: number, lastLook: LastLook | undefined): CallSpec => ({
   family: 'jobs',
   operation,
   phase: 'write',
   numbers,
   job: true,
+  lastLook,
 });
 
 /** Starts a job that sets `settings` on all numbers. Never sends a `filter`: with one, every match of the account is changed. */
-export async function updateNumbers(transport: Transport, numbers: E164[], settings: NumberSettings): Promise<Job> {
+export async function updateNumbers(
+  transport: Transport,
+  numbers: E164[],
+  settings: NumberSettings,
+  lastLook?: LastLook,
+): Promise<Job> {
   const asked = requireNumbers('jobs.update', numbers);
   const fields = toUpdateFields(settings);
   if (Object.keys(fields).length === 0)
     throw new ProvisioningError('invalid_request', 'bug', 'jobs.update: called without anything to change');
   return await transport.call(
-    creating('jobs.update', asked.length),
+    creating('jobs.update', asked.length, lastLook),
     (client, options) => client.phoneNumbers.jobs.updateBatch({ phone_numbers: asked, ...fields }, options),
     jobAnswer,
   );
 }
 
 /** Starts a job that gives the numbers back for good. One number that is not ours makes Telnyx refuse the whole job. */
-export async function deleteNumbers(transport: Transport, numbers: E164[]): Promise<Job> {
+export async function deleteNumbers(transport: Transport, numbers: E164[], lastLook?: LastLook): Promise<Job> {
   const asked = requireNumbers('jobs.delete', numbers);
   return await transport.call(
-    creating('jobs.delete', asked.length),
+    creating('jobs.delete', asked.length, lastLook),
     (client, options) => client.phoneNumbers.jobs.deleteBatch({ phone_numbers: asked }, options),
     jobAnswer,
   );
@@ -50,11 +56,12 @@ export async function updateEmergency(
   numbers: E164[],
   enabled: boolean,
   addressId: string | null,
+  lastLook?: LastLook,
 ): Promise<Job> {
   const asked = requireNumbers('jobs.emergency', numbers);
   const body = { emergency_enabled: enabled, emergency_address_id: enabled ? addressId : null, phone_numbers: asked };
   return await transport.call(
-    creating('jobs.emergency', asked.length),
+    creating('jobs.emergency', asked.length, lastLook),
     (client, options) => client.phoneNumbers.jobs.updateEmergencySettingsBatch(body, options),
     jobAnswer,
   );
@@ -96,11 +103,16 @@ export async function listJobs(transport: Transport, type: JobType, since: Date)
  * Assigns a messaging profile, or takes it away with ''. `assign_only` leaves all other messaging settings alone; it is left out
  * when unassigning, for which it is not documented.
  */
-export async function updateMessaging(transport: Transport, numbers: E164[], profileId: string): Promise<MessagingUpdate> {
+export async function updateMessaging(
+  transport: Transport,
+  numbers: E164[],
+  profileId: string,
+  lastLook?: LastLook,
+): Promise<MessagingUpdate> {
   const asked = requireNumbers('messaging.update', numbers);
   const assign = profileId === '' ? {} : { assign_only: true };
   return await transport.call(
-    { family: 'messaging', operation: 'messaging.update', phase: 'write', numbers: asked.length },
+    { family: 'messaging', operation: 'messaging.update', phase: 'write', numbers: asked.length, lastLook },
     (client, options) =>
       client.messagingNumbersBulkUpdates.create({ messaging_profile_id: profileId, numbers: asked, ...assign }, options),
     messagingAnswer,

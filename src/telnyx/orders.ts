@@ -1,7 +1,7 @@
 import { ProvisioningError } from '../domain/errors.ts';
 import type { E164 } from '../domain/phone-number.ts';
 import type { OrderSettings } from '../domain/step.ts';
-import type { Order, Paperwork, Reservation } from './gateway.ts';
+import type { LastLook, Order, Paperwork, Reservation } from './gateway.ts';
 import { requireNumbers } from './limits.ts';
 import { MAX_PAGE_SIZE, walkPages } from './pages.ts';
 import type { Transport } from './transport.ts';
@@ -33,12 +33,13 @@ export async function createOrder(
   numbers: E164[],
   reference: string,
   settings: OrderSettings,
+  lastLook?: LastLook,
 ): Promise<Order> {
   const asked = requireNumbers('orders.create', numbers);
   const { connection_id, messaging_profile_id, billing_group_id, requirement_group_id } = settings;
   const group = requirement_group_id === undefined ? {} : { requirement_group_id };
   return await transport.call(
-    { family: 'orders', operation: 'orders.create', phase: 'write', numbers: asked.length },
+    { family: 'orders', operation: 'orders.create', phase: 'write', numbers: asked.length, lastLook },
     (client, options) =>
       client.numberOrders.create(
         {

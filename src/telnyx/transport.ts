@@ -2,6 +2,7 @@ import Telnyx from 'telnyx';
 import type { z } from 'zod';
 import { ProvisioningError } from '../domain/errors.ts';
 import { type Phase, statusOf, toFailure, unreadableAnswer } from './failures.ts';
+import type { LastLook } from './gateway.ts';
 import type { Family, RateLimiter } from './rate-limit.ts';
 
 /** What one call is, for pacing, for its deadline and for reading its failure. */
@@ -14,6 +15,7 @@ export interface CallSpec {
   numbers?: number;
   /** Creates a batch job. */
   job?: boolean;
+  lastLook?: LastLook | undefined;
 }
 
 /** One finished call. `status` is `null` when no answer came, `code` is `ok` or the code of the failure. */
@@ -41,7 +43,7 @@ type Send = (client: Telnyx, options: SdkOptions) => { asResponse(): Promise<Res
 
 export interface Transport {
   /**
-   * Waits for the family's turn, sends once, reads the body within the deadline and parses it.
+   * Waits for the family's turn, looks a last time whether the call may still leave, sends once, reads the body within the deadline and parses it.
    * @throws ProvisioningError whose disposition says what is known of the outcome.
    */
   call<T>(spec: CallSpec, send: Send, answer: z.ZodType<T>): Promise<T>;
@@ -101,6 +103,7 @@ export function createTransport(options: TransportOptions): Transport {
   return {
     call: (spec, request, answer) =>
       limiter.run(spec.family, async () => {
+        await spec.lastLook?.();
         const startedAt = performance.now();
         const seen: Seen = { status: null };
         const { family, operation } = spec;
