@@ -10,20 +10,26 @@ export async function getAccount(sql: SqlOrTx): Promise<Account> {
   return row;
 }
 
-/** Stops all spending in every process: each claim of an order looks at this row. Closing a closed gate keeps the first reason. */
+/**
+ * Stops all spending in every process: each order looks at this row before it leaves. Closing a closed gate keeps the first
+ * reason, unless that one heals by itself (it has a probe) and the new one does not: then only a person may open the gate.
+ */
 export async function closeGate(
   sql: SqlOrTx,
   why: { code: string; reason: string; at: Date; probeAt: Date | null },
 ): Promise<boolean> {
-  const rows = await sql`
+  const rows = await sql<{ wasOpen: boolean }[]>`
+    with before as (select gate_open, probe_at from account where id = 1 for update)
     update account set gate_open = false, reason_code = ${why.code}, reason = ${why.reason}, closed_at = ${why.at},
       probe_at = ${why.probeAt}
-    where id = 1 and gate_open returning id`;
-  if (rows.length === 0) return false;
+    from before b where id = 1 and (b.gate_open or (b.probe_at is not null and ${why.probeAt === null}))
+    returning b.gate_open as was_open`;
+  const [row] = rows;
+  if (row === undefined) return false;
   await insertEvent(sql, {
     subject: 'account',
     subjectId: 'gate',
-    from: 'open',
+    from: row.wasOpen ? 'open' : 'closed',
     to: 'closed',
     cause: why.code,
     at: why.at,

@@ -142,12 +142,21 @@ export async function openChunkOfOrder(sql: SqlOrTx, orderId: string): Promise<C
   return row ?? null;
 }
 
-/** Open chunks whose next run was due before `dueBefore`, oldest first; a person's chunks are not work. */
-export async function overdueChunks(sql: SqlOrTx, dueBefore: Date, limit: number): Promise<Chunk[]> {
-  return sql<Chunk[]>`
-    select * from chunks
-    where next_run_at < ${dueBefore} and state in ('planned', 'submitting', 'submitted', 'ambiguous')
-    order by next_run_at limit ${limit}`;
+/**
+ * Open chunks whose next run was due before `dueBefore`, by id, page by page: all of them, or those that wait in a long queue
+ * would hide one that the queue has lost. A person's chunks are not work.
+ */
+export async function* overdueChunks(sql: SqlOrTx, dueBefore: Date, page: number): AsyncGenerator<Chunk> {
+  for (let last = ''; ; ) {
+    const rows = await sql<Chunk[]>`
+      select * from chunks
+      where next_run_at < ${dueBefore} and state in ('planned', 'submitting', 'submitted', 'ambiguous') and id > ${last}
+      order by id limit ${page}`;
+    yield* rows;
+    const end = rows.at(-1);
+    if (end === undefined || rows.length < page) return;
+    last = end.id;
+  }
 }
 
 /** Submissions whose lease ran out: their outcome is unknown. */

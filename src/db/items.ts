@@ -41,9 +41,11 @@ export async function committedCost(sql: SqlOrTx, requestId: string): Promise<Co
   return row ?? { upfront: '0', monthly: '0', currency: null };
 }
 
-export async function markInFlight(sql: SqlOrTx, chunkId: string, at: Date): Promise<void> {
-  await sql`
-    update items set status = 'in_flight', updated_at = ${at} where chunk_id = ${chunkId} and status = 'pending'`;
+/** Returns how many items of the chunk are in flight now; those that an earlier chunk handed over were before. */
+export async function markInFlight(sql: SqlOrTx, chunkId: string, at: Date): Promise<number> {
+  const { count } = await sql`
+    update items set status = 'in_flight', updated_at = ${at} where chunk_id = ${chunkId} and status in ('pending', 'in_flight')`;
+  return count;
 }
 
 export async function markPending(sql: SqlOrTx, chunkId: string, at: Date): Promise<void> {
@@ -95,6 +97,21 @@ export async function markBought(
     update items i set bought_at = coalesce(i.bought_at, ${at}), telnyx_id = coalesce(n.telnyx_id, i.telnyx_id), updated_at = ${at}
     from unnest(${numbers.map((n) => n.phoneNumber)}::text[], ${numbers.map((n) => n.telnyxId ?? null)}::text[]) as n(phone_number, telnyx_id)
     where i.chunk_id = ${chunkId} and i.phone_number = n.phone_number`;
+}
+
+/** Notes the prices of a fresh search on the items of a chunk. */
+export async function reprice(
+  sql: SqlOrTx,
+  chunkId: string,
+  offers: { phoneNumber: string; upfrontCost: string; monthlyCost: string }[],
+  at: Date,
+): Promise<void> {
+  const column = (pick: (o: (typeof offers)[number]) => string) => offers.map(pick);
+  await sql`
+    update items i set upfront_cost = o.upfront::numeric, monthly_cost = o.monthly::numeric, searched_at = ${at}, updated_at = ${at}
+    from unnest(${column((o) => o.phoneNumber)}::text[], ${column((o) => o.upfrontCost)}::text[], ${column((o) => o.monthlyCost)}::text[])
+      as o(number, upfront, monthly)
+    where i.chunk_id = ${chunkId} and i.phone_number = o.number and i.status in ('pending', 'in_flight')`;
 }
 
 /** The open items of a chunk. */

@@ -1,3 +1,4 @@
+import { ProvisioningError } from '../domain/errors.ts';
 import type { LineCriteria } from '../domain/request.ts';
 import type { SqlOrTx } from './client.ts';
 import { type Because, insertNumberEvents } from './events.ts';
@@ -37,19 +38,33 @@ export async function leaseLine(sql: SqlOrTx, id: string, now: Date, until: Date
   return row ?? null;
 }
 
+/** Lengthens a lease; `null` when it ran out and somebody else took the line. The time of its end tells one lease from another. */
+export async function renewLine(sql: SqlOrTx, line: Line, now: Date, until: Date): Promise<Line | null> {
+  const [row] = await sql<Line[]>`
+    update lines set lease_until = ${until}, next_run_at = ${until}, updated_at = ${now}
+    where id = ${line.id} and lease_until = ${line.leaseUntil} returning *`;
+  return row ?? null;
+}
+
+/** Locks a line that is still leased to the caller; false when the lease ran out and somebody else took the line. */
+export async function lockLeased(sql: SqlOrTx, line: Line): Promise<boolean> {
+  const rows = await sql`select 1 from lines where id = ${line.id} and lease_until = ${line.leaseUntil} for no key update`;
+  return rows.length > 0;
+}
+
 /**
- * Gives the lease back and says when the line is due again; `null` when all its numbers are with chunks.
+ * Gives the lease back and says when the line is due again; a `nextRunAt` of `null` when all its numbers are with chunks. Does
+ * nothing when somebody else has the line by now.
  */
 export async function releaseLine(
   sql: SqlOrTx,
-  id: string,
-  next: { at: Date; nextRunAt: Date | null; rung?: number; cursor?: number; done?: boolean },
+  line: Line,
+  next: { at: Date; nextRunAt: Date | null; rung?: number; cursor?: number },
 ): Promise<Line | null> {
   const [row] = await sql<Line[]>`
     update lines set lease_until = null, next_run_at = ${next.nextRunAt}, updated_at = ${next.at},
-      rung = coalesce(${next.rung ?? null}::int, rung), cursor = coalesce(${next.cursor ?? null}::int, cursor),
-      state = case when ${next.done ?? false} then 'done' else state end
-    where id = ${id} returning *`;
+      rung = coalesce(${next.rung ?? null}::int, rung), cursor = coalesce(${next.cursor ?? null}::int, cursor)
+    where id = ${line.id} and lease_until = ${line.leaseUntil} returning *`;
   return row ?? null;
 }
 
@@ -61,11 +76,18 @@ export async function reopenLine(sql: SqlOrTx, id: string, at: Date): Promise<Li
   return row ?? null;
 }
 
-export async function overdueLines(sql: SqlOrTx, dueBefore: Date, limit: number): Promise<Line[]> {
-  return sql<Line[]>`
-    select l.* from lines l join requests r on r.id = l.request_id
-    where l.state = 'open' and l.next_run_at < ${dueBefore} and r.status <> 'awaiting_approval'
-    order by l.next_run_at limit ${limit}`;
+/** Open lines that were due before `dueBefore`, all of them, page by page; what awaits approval is not due. */
+export async function* overdueLines(sql: SqlOrTx, dueBefore: Date, page: number): AsyncGenerator<Line> {
+  for (let last = ''; ; ) {
+    const rows = await sql<Line[]>`
+      select l.* from lines l join requests r on r.id = l.request_id
+      where l.state = 'open' and l.next_run_at < ${dueBefore} and r.status <> 'awaiting_approval' and l.id > ${last}
+      order by l.id limit ${page}`;
+    yield* rows;
+    const end = rows.at(-1);
+    if (end === undefined || rows.length < page) return;
+    last = end.id;
+  }
 }
 
 /** How many slots of the line wait for a number. */
@@ -169,11 +191,13 @@ export async function priceListed(
   return taken.map((o) => o.phoneNumber);
 }
 
-/** Puts claimed items into a chunk. */
+/** Puts claimed items into a chunk. A number that no open item is behind must never be ordered, so all are there or it throws. */
 export async function assignChunk(sql: SqlOrTx, lineId: string, chunkId: string, numbers: string[], at: Date): Promise<void> {
-  await sql`
+  const { count } = await sql`
     update items set chunk_id = ${chunkId}, updated_at = ${at}
     where line_id = ${lineId} and phone_number = any(${numbers}::text[]) and status = 'pending' and chunk_id is null`;
+  if (count !== numbers.length)
+    throw new ProvisioningError('items_moved', 'bug', `${numbers.length - count} numbers of chunk ${chunkId} have no open item`);
 }
 
 /**
@@ -199,7 +223,7 @@ export async function loseNumbers(
   await insertNumberEvents(sql, numbers, because, { from: 'claimed', to: 'lost' });
 }
 
-/** Fails what a line still owes: slots, or listed numbers that never made it into a chunk. */
+/** Fails what a line still owes: slots, or those of `numbers` that no round has claimed. Call it behind the request's lock. */
 export async function failUnclaimed(
   sql: SqlOrTx,
   line: { id: string; requestId: string },
@@ -209,7 +233,7 @@ export async function failUnclaimed(
   const rows = await sql<{ phoneNumber: string | null }[]>`
     update items set status = 'failed', reason_code = ${why.code}, reason = ${why.reason}, updated_at = ${why.at}
     where line_id = ${line.id} and status = 'pending' and chunk_id is null
-      and (${only}::text[] is null or phone_number = any(${only}::text[]))
+      and (${only}::text[] is null or (phone_number = any(${only}::text[]) and searched_at is null))
     returning phone_number`;
   await releaseClaims(
     sql,

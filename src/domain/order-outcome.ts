@@ -21,6 +21,10 @@ export interface Patience {
   looks: number;
   /** True when the settling window since then is over. */
   windowOver: boolean;
+  /** True when a line that is still open has been waited for long enough: several settling windows. */
+  linesOver: boolean;
+  /** Sent before: an earlier order may hold the number although this one calls it failed. */
+  resent?: boolean;
 }
 
 /**
@@ -34,6 +38,8 @@ export function judgeNumber(fact: LineFact, patience: Patience): NumberVerdict {
     return patience.windowOver ? 'bought' : 'unclear';
   }
   if (fact.owned) return patience.windowOver ? 'bought' : 'unclear';
+  // Parts of an order end on their own: one may still deliver although the order is called a failure.
+  if (fact.lineStatus !== null && !isFinalStatus(fact.lineStatus) && !patience.linesOver) return 'unclear';
   if (fact.lineStatus === null) return patience.windowOver && patience.looks >= 3 ? 'lost' : 'unclear';
-  return patience.looks >= 2 ? 'lost' : 'unclear';
+  return patience.looks >= 2 && (patience.windowOver || patience.resent !== true) ? 'lost' : 'unclear';
 }

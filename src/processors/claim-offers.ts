@@ -1,8 +1,8 @@
 import { type Chunk, insertChunk } from '../db/chunks.ts';
-import type { Tx } from '../db/client.ts';
+import type { SqlOrTx, Tx } from '../db/client.ts';
 import { committedCost } from '../db/items.ts';
-import { assignChunk, fillSlots, type Line, priceListed } from '../db/lines.ts';
-import { lockRequest, noteTrouble, type Request, refreshRequest } from '../db/requests.ts';
+import { assignChunk, fillSlots, type Line, lockLeased, priceListed } from '../db/lines.ts';
+import { getRequest, lockRequest, noteTrouble, type Request, refreshRequest } from '../db/requests.ts';
 import { formatMoney, parseMoney } from '../domain/money.ts';
 import { inSlices } from '../domain/phone-number.ts';
 import { chunkJob, enqueue } from '../producers/enqueue.ts';
@@ -27,8 +27,8 @@ export async function claimOffers(deps: WorkDeps, line: Line, offers: Offer[], m
   const { claimed, chunks } = await deps.db.sql.begin(async (tx) => {
     const request = await lockRequest(tx, line.requestId);
     // An ended request holds no claims any more, and must not get new ones from a round that outlived its lease.
-    if (request === null || request.cancelRequestedAt !== null || request.finishedAt !== null)
-      return { claimed: { numbers: [], budgetReached: null }, chunks: [] };
+    const mayClaim = request !== null && request.cancelRequestedAt === null && request.finishedAt === null;
+    if (!mayClaim || !(await lockLeased(tx, line))) return { claimed: { numbers: [], budgetReached: null }, chunks: [] };
     const { fitting, budgetReached } = await withinBudget(tx, request, offers);
     const numbers = mode === 'search' ? await fillSlots(tx, line, fitting, at) : await priceListed(tx, line, fitting, at);
     const made = mode === 'search' ? await cutOrders(tx, deps, request, line, numbers, at) : [];
@@ -44,7 +44,11 @@ export async function claimOffers(deps: WorkDeps, line: Line, offers: Offer[], m
 
 /** A buy whose numbers the account cannot pay for waits, all of it, until there is credit; nothing fails for lack of funds. */
 export async function waitForFunds(deps: WorkDeps, line: Line, offers: Offer[]): Promise<Round | null> {
-  const costs = offers.flatMap((o) => [o.upfrontCost, o.monthlyCost]).map((c) => parseMoney(c) ?? 0n);
+  const request = await getRequest(deps.db.sql, line.requestId);
+  if (request === null) return null;
+  // What the budget leaves out is not bought, so the account need not pay for it.
+  const { fitting } = await withinBudget(deps.db.sql, request, offers);
+  const costs = fitting.flatMap((o) => [o.upfrontCost, o.monthlyCost]).map((c) => parseMoney(c) ?? 0n);
   const planned = costs.reduce((sum, c) => sum + c, 0n);
   const short = planned === 0n ? null : await balanceShortfall(deps, planned);
   if (short === null) return null;
@@ -53,18 +57,23 @@ export async function waitForFunds(deps: WorkDeps, line: Line, offers: Offer[]):
   return { kind: 'again', delayMs: deps.timings.fundsProbeMs, reason: 'insufficient_funds' };
 }
 
+/**
+ * The offers, in their order, that the request can still pay for. All money of a request is of one currency: budgets are plain
+ * amounts, so an offer in another one is left out.
+ */
 async function withinBudget(
-  tx: Tx,
+  sql: SqlOrTx,
   request: Request,
   offers: Offer[],
 ): Promise<{ fitting: Offer[]; budgetReached: string | null }> {
-  const spent = await committedCost(tx, request.id);
+  const spent = await committedCost(sql, request.id);
+  const currency = spent.currency ?? offers[0]?.currency;
   const limits = [
     { name: 'upfront', max: request.maxUpfrontCost, used: parseMoney(spent.upfront) ?? 0n, of: (o: Offer) => o.upfrontCost },
     { name: 'monthly', max: request.maxMonthlyCost, used: parseMoney(spent.monthly) ?? 0n, of: (o: Offer) => o.monthlyCost },
   ];
   const fitting: Offer[] = [];
-  for (const offer of offers) {
+  for (const offer of offers.filter((o) => o.currency === currency)) {
     const over = limits.find((l) => l.max !== null && l.used + (parseMoney(l.of(offer)) ?? 0n) > (parseMoney(l.max) ?? 0n));
     if (over !== undefined) {
       const text = `the ${over.name} budget of ${formatMoney(parseMoney(over.max ?? '0') ?? 0n)} is reached`;

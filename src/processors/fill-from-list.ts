@@ -1,29 +1,30 @@
 import type { Chunk } from '../db/chunks.ts';
-import { failUnclaimed, type Line, looseNumbers, unusableNumbers } from '../db/lines.ts';
+import { failUnclaimed, lockLeased, looseNumbers, unusableNumbers } from '../db/lines.ts';
 import { lockRequest } from '../db/requests.ts';
 import type { ListLine } from '../domain/request.ts';
 import { chunkJob, enqueue } from '../producers/enqueue.ts';
 import type { WorkDeps } from '../reconcile/deps.ts';
 import { searchListed } from '../reconcile/search-listed.ts';
 import { claimOffers, cutOrders, waitForFunds } from './claim-offers.ts';
-import type { Round } from './round.ts';
+import type { HeldLine, Round } from './round.ts';
 
-/** How many listed numbers one round searches: bounded, so that a lease is never outlived. */
+/** How many listed numbers one round searches. */
 const ROUND = 500;
 
 /** One round for an explicit list: search the unsearched by prefix groups, claim and price them; when all are, cut orders. */
 export async function fillFromList(
   deps: WorkDeps,
-  line: Line,
+  held: HeldLine,
   criteria: ListLine,
   loose: { phoneNumber: string; searchedAt: Date | null }[],
 ): Promise<Round> {
   const unsearched = loose.filter((n) => n.searchedAt === null).map((n) => n.phoneNumber);
-  if (unsearched.length > 0) return searchSome(deps, line, criteria, unsearched.slice(0, ROUND));
+  if (unsearched.length > 0) return searchSome(deps, held, criteria, unsearched.slice(0, ROUND));
+  const { line } = held;
   const at = deps.clock.now();
   const chunks: Chunk[] = await deps.db.sql.begin(async (tx) => {
     const request = await lockRequest(tx, line.requestId);
-    if (request === null || request.cancelRequestedAt !== null) return [];
+    if (request === null || request.cancelRequestedAt !== null || !(await lockLeased(tx, line))) return [];
     // Read again under the lock: a round that outlived its lease may have cut some of them meanwhile.
     const still = await looseNumbers(tx, line.id);
     if (still.some((n) => n.searchedAt === null)) return [];
@@ -43,10 +44,12 @@ export async function fillFromList(
   return { kind: 'filled' };
 }
 
-async function searchSome(deps: WorkDeps, line: Line, criteria: ListLine, numbers: string[]): Promise<Round> {
-  const unusable = await unusableNumbers(deps.db.sql, line.id, line.requestId, numbers);
+async function searchSome(deps: WorkDeps, held: HeldLine, criteria: ListLine, numbers: string[]): Promise<Round> {
+  const { line: asked } = held;
+  const unusable = await unusableNumbers(deps.db.sql, asked.id, asked.requestId, numbers);
   const candidates = numbers.filter((n) => !unusable.has(n));
-  const offers = await searchListed(deps, candidates, criteria.max_number_cost);
+  const offers = await searchListed(deps, candidates, criteria.max_number_cost, held.keep);
+  const { line } = held;
   const wait = await waitForFunds(deps, line, [...offers.values()]);
   if (wait !== null) return wait;
   const claimed = await claimOffers(deps, line, [...offers.values()], 'list');
@@ -66,6 +69,11 @@ async function searchSome(deps: WorkDeps, line: Line, criteria: ListLine, number
     group.numbers.push(n);
     groups.set(code, group);
   }
-  for (const [code, group] of groups) await failUnclaimed(deps.db.sql, line, { code, ...group, at: deps.clock.now() });
+  await deps.db.sql.begin(async (tx) => {
+    await lockRequest(tx, line.requestId);
+    // Whoever has the line by now may have claimed what this round did not get.
+    if (!(await lockLeased(tx, line))) return;
+    for (const [code, group] of groups) await failUnclaimed(tx, line, { code, ...group, at: deps.clock.now() });
+  });
   return { kind: 'again', delayMs: 0, reason: 'more to search or to order' };
 }

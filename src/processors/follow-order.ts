@@ -1,4 +1,4 @@
-import { type Chunk, moveChunk, touchChunk } from '../db/chunks.ts';
+import { type Chunk, touchChunk } from '../db/chunks.ts';
 import { getRequest, lockRequest, noteTrouble, refreshRequest } from '../db/requests.ts';
 import { after } from '../domain/clock.ts';
 import { asError, ProvisioningError } from '../domain/errors.ts';
@@ -8,14 +8,20 @@ import { backoff } from '../domain/submission.ts';
 import { closedByFailure } from '../reconcile/account-gate.ts';
 import type { WorkDeps } from '../reconcile/deps.ts';
 import type { Order } from '../telnyx/gateway.ts';
+import { park } from './resolution.ts';
 import { settleOrder } from './settle-order.ts';
 import { movedByOthers } from './submission.ts';
+
+/** A line that stays open in an order that is called a failure is waited for this many settling windows. */
+const OPEN_LINE_WINDOWS = 5;
 
 /** Polls an order until Telnyx has said its last word on every number, then settles it. Holds no worker while it waits. */
 export async function followOrder(deps: WorkDeps, chunk: Chunk): Promise<Outcome> {
   const order = await readOrder(deps, chunk);
   if (order === 'unreadable') return waitForOrder(deps, chunk, null);
-  if (order === 'gone') return parkVanished(deps, chunk);
+  if (order === 'gone') return parkWith(deps, chunk, `Telnyx accepted order ${chunk.telnyxId} and now does not know it`);
+  const foreign = whyForeign(chunk, order);
+  if (foreign !== null) return parkWith(deps, chunk, foreign);
   if (!isOver(order)) {
     await cancelIfWanted(deps, chunk, order);
     return waitForOrder(deps, chunk, order);
@@ -30,7 +36,8 @@ async function readOrder(deps: WorkDeps, chunk: Chunk): Promise<Order | 'unreada
     return await deps.telnyx.getOrder(chunk.telnyxId);
   } catch (error) {
     if (error instanceof ProvisioningError) await closedByFailure(deps, error);
-    const absent = error instanceof ProvisioningError && error.code === 'not_found';
+    // Not only "not found": an id that a person adopted may be none at all.
+    const absent = error instanceof ProvisioningError && error.disposition === 'rejected';
     const since = deps.clock.now().getTime() - (chunk.submittedAt ?? chunk.createdAt).getTime();
     if (absent && since > deps.timings.settleMs) return 'gone';
     deps.log.warn(
@@ -41,9 +48,19 @@ async function readOrder(deps: WorkDeps, chunk: Chunk): Promise<Order | 'unreada
   }
 }
 
-/** An order is over when its own status is final and no line can change any more. */
+/** An order is over when its own status is final; one called a success has no open line either. */
 function isOver(order: Order): boolean {
   return isFinalStatus(order.status) && order.lines.every((l) => l.status !== 'pending' || order.status !== 'success');
+}
+
+/** Why this cannot be the order of the chunk: a person may have adopted another one, and what it lacks is not lost. */
+function whyForeign(chunk: Chunk, order: Order): string | null {
+  if (order.customerReference === chunk.customerReference || order.lines.length === 0) return null;
+  const theirs = new Set(order.lines.map((l) => l.phoneNumber));
+  const lacking = chunk.numbers.filter((n) => !theirs.has(n));
+  return lacking.length === 0
+    ? null
+    : `order ${order.id} does not carry ${lacking.length} of the ${chunk.numbers.length} numbers`;
 }
 
 async function waitForOrder(deps: WorkDeps, chunk: Chunk, order: Order | null): Promise<Outcome> {
@@ -112,8 +129,14 @@ async function judgeOrder(deps: WorkDeps, chunk: Chunk, order: Order): Promise<O
   const owned = await deps.telnyx.verifyOwnership(chunk.numbers);
   const looks = [...(chunk.evidence?.looks ?? []), { at: now.toISOString(), found: [order.id], owned: owned.size }];
   const finalSince = new Date(looks[0]?.at ?? now);
-  const patience = { looks: looks.length, windowOver: now.getTime() - finalSince.getTime() >= deps.timings.settleMs };
-  const statusOf = new Map(order.lines.map((l) => [l.phoneNumber, isFinalStatus(l.status) ? l.status : order.status]));
+  const windows = (now.getTime() - finalSince.getTime()) / deps.timings.settleMs;
+  const patience = {
+    resent: (chunk.evidence?.resent ?? 0) > 0,
+    looks: looks.length,
+    windowOver: windows >= 1,
+    linesOver: windows >= OPEN_LINE_WINDOWS,
+  };
+  const statusOf = new Map(order.lines.map((l) => [l.phoneNumber, l.status]));
   const verdicts = new Map<string, NumberVerdict>(
     chunk.numbers.map((phoneNumber) => [
       phoneNumber,
@@ -130,24 +153,16 @@ async function judgeOrder(deps: WorkDeps, chunk: Chunk, order: Order): Promise<O
     .filter((n) => verdicts.get(n) === 'bought')
     .map((phoneNumber) => ({ phoneNumber, telnyxId: owned.get(phoneNumber) ?? null }));
   const lost = chunk.numbers.filter((n) => verdicts.get(n) === 'lost');
-  const settled = await settleOrder(deps, chunk, { cause: 'finished', bought, lost, orderStatus: order.status });
+  const settled = await settleOrder(deps, chunk, {
+    cause: 'finished',
+    bought,
+    lost,
+    orderStatus: order.status,
+    unmet: chunk.waiting && order.requirementsMet !== true,
+  });
   return settled ? skipped(`settled: ${bought.length} bought, ${lost.length} lost`) : movedByOthers;
 }
 
-/** Telnyx accepted the order and does not know it any more: a person must look, nothing is bought again meanwhile. */
-async function parkVanished(deps: WorkDeps, chunk: Chunk): Promise<Outcome> {
-  const at = deps.clock.now();
-  const moved = await moveChunk(deps.db.sql, chunk, {
-    cause: 'contradiction',
-    at,
-    patch: {
-      nextRunAt: null,
-      evidence: {
-        ...(chunk.evidence ?? { because: 'order_vanished', looks: [] }),
-        conclusion: `Telnyx accepted order ${chunk.telnyxId} and now does not know it`,
-      },
-    },
-  });
-  if (moved !== null) await deps.db.sql.begin((tx) => refreshRequest(tx, chunk.requestId, at));
-  return moved === null ? movedByOthers : skipped('needs attention: the order vanished');
-}
+/** For a person: nothing is bought again meanwhile. */
+const parkWith = (deps: WorkDeps, chunk: Chunk, conclusion: string): Promise<Outcome> =>
+  park(deps, chunk, { ...(chunk.evidence ?? { because: 'order_unclear', looks: [] }), conclusion });

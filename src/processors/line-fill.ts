@@ -1,4 +1,15 @@
-import { emptySlots, failUnclaimed, getLine, type Line, leaseLine, looseNumbers, releaseLine } from '../db/lines.ts';
+import { cancelPending } from '../db/items.ts';
+import {
+  emptySlots,
+  failUnclaimed,
+  getLine,
+  type Line,
+  leaseLine,
+  lockLeased,
+  looseNumbers,
+  releaseLine,
+  renewLine,
+} from '../db/lines.ts';
 import { getRequest, lockRequest, refreshRequest } from '../db/requests.ts';
 import { after } from '../domain/clock.ts';
 import { ProvisioningError } from '../domain/errors.ts';
@@ -9,7 +20,7 @@ import type { WorkDeps } from '../reconcile/deps.ts';
 import type { JobContext } from './context.ts';
 import { fillFromList } from './fill-from-list.ts';
 import { fillFromSearch } from './fill-from-search.ts';
-import type { Round } from './round.ts';
+import type { HeldLine, Round } from './round.ts';
 
 /** One round for one line of a buy: search, check, claim, price, cut chunks. A lease keeps others off the line meanwhile. */
 export const fillLine =
@@ -20,14 +31,29 @@ export const fillLine =
     if (line === null) return whileTaken(deps, job.lineId, now);
     const request = await getRequest(deps.db.sql, line.requestId);
     if (request === null || request.cancelRequestedAt !== null || request.status === 'awaiting_approval') {
-      await releaseLine(deps.db.sql, line.id, { at: now, nextRunAt: null });
+      await deps.db.sql.begin(async (tx) => {
+        const locked = await lockRequest(tx, line.requestId);
+        // A slot may have become free after the cancel (a lost number): nobody else would end it.
+        if (locked !== null && locked.cancelRequestedAt !== null) await cancelPending(tx, line.requestId, now);
+        await releaseLine(tx, line, { at: now, nextRunAt: null });
+        await refreshRequest(tx, line.requestId, now);
+      });
       return skipped('the request does not want numbers now');
     }
     const stopped = await whySpendingStopped(deps);
+    const held: HeldLine = { line, keep: () => keepLine(deps, held) };
     const round: Round =
-      stopped === null ? await runRound(deps, line) : { kind: 'again', delayMs: deps.timings.backoffMs, reason: stopped };
-    return finishRound(deps, line, round);
+      stopped === null ? await runRound(deps, held) : { kind: 'again', delayMs: deps.timings.backoffMs, reason: stopped };
+    return finishRound(deps, held.line, round);
   };
+
+/** Called now and then by a round of many searches, so that it does not outlive its lease. */
+async function keepLine(deps: WorkDeps, held: HeldLine): Promise<void> {
+  const now = deps.clock.now();
+  const renewed = await renewLine(deps.db.sql, held.line, now, after(now, deps.timings.leaseMs));
+  if (renewed === null) throw new ProvisioningError('lease_lost', 'retry', 'somebody else fills this line by now');
+  held.line = renewed;
+}
 
 /** Whoever fills the line may be dead, and this its only job: it is looked at again when the lease ends, not a sweep later. */
 async function whileTaken(deps: WorkDeps, lineId: string, now: Date): Promise<Outcome> {
@@ -37,11 +63,12 @@ async function whileTaken(deps: WorkDeps, lineId: string, now: Date): Promise<Ou
   return snooze(leftMs + 1, 'somebody else fills this line');
 }
 
-async function runRound(deps: WorkDeps, line: Line): Promise<Round> {
+async function runRound(deps: WorkDeps, held: HeldLine): Promise<Round> {
+  const { line } = held;
   try {
     if (line.criteria.kind === 'list') {
       const numbers = await looseNumbers(deps.db.sql, line.id);
-      return numbers.length === 0 ? { kind: 'filled' } : await fillFromList(deps, line, line.criteria, numbers);
+      return numbers.length === 0 ? { kind: 'filled' } : await fillFromList(deps, held, line.criteria, numbers);
     }
     const slots = await emptySlots(deps.db.sql, line.id);
     return slots === 0 ? { kind: 'filled' } : await fillFromSearch(deps, line, line.criteria, slots);
@@ -63,7 +90,7 @@ async function finishRound(deps: WorkDeps, line: Line, round: Round): Promise<Ou
   const at = deps.clock.now();
   if (round.kind === 'again') {
     const { rung, cursor } = round;
-    await releaseLine(deps.db.sql, line.id, {
+    await releaseLine(deps.db.sql, line, {
       at,
       nextRunAt: after(at, round.delayMs),
       ...(rung !== undefined && { rung }),
@@ -73,10 +100,11 @@ async function finishRound(deps: WorkDeps, line: Line, round: Round): Promise<Ou
   }
   const left = await deps.db.sql.begin(async (tx) => {
     await lockRequest(tx, line.requestId);
+    if (!(await lockLeased(tx, line))) return 0;
     if (round.kind === 'exhausted') await failUnclaimed(tx, line, { code: round.code, reason: round.reason, at });
     // A slot may have become free while this round ran: then the line goes on at once.
     const slots = (await emptySlots(tx, line.id)) + (await looseNumbers(tx, line.id)).length;
-    await releaseLine(tx, line.id, {
+    await releaseLine(tx, line, {
       at,
       nextRunAt: slots > 0 ? at : null,
       ...(round.kind === 'exhausted' && { rung: 0, cursor: 0 }),

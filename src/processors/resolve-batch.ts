@@ -4,7 +4,7 @@ import { hold, type Outcome, snooze } from '../domain/outcome.ts';
 import { decideJob, type Evidence } from '../domain/submission.ts';
 import type { WorkDeps } from '../reconcile/deps.ts';
 import type { Job, JobType } from '../telnyx/gateway.ts';
-import { adopt, park, sendAgain } from './resolve-order.ts';
+import { adopt, park, sendAgain } from './resolution.ts';
 
 const JOB_TYPES: Partial<Record<Chunk['kind'], JobType>> = {
   update: 'update_phone_numbers',

@@ -1,12 +1,11 @@
 import type { Chunk } from '../db/chunks.ts';
 import type { Tx } from '../db/client.ts';
 import { type ItemEnd, markBought } from '../db/items.ts';
-import { getLine } from '../db/lines.ts';
 import { enterBought } from '../db/numbers.ts';
 import { getRequest } from '../db/requests.ts';
 import type { ChunkCause } from '../domain/chunk.ts';
 import type { WorkDeps } from '../reconcile/deps.ts';
-import { settleChunk } from './settle.ts';
+import { lossOf, type Settlement, settleChunk } from './settle.ts';
 
 export interface OrderResult {
   cause: ChunkCause;
@@ -14,6 +13,8 @@ export interface OrderResult {
   /** Proven not ours and gone. */
   lost: string[];
   orderStatus: string;
+  /** True when the order fell over paperwork that was never approved: others of the same kind would too. */
+  unmet?: boolean;
 }
 
 /** Writes down what an order brought: inventory rows with price, ended items, free slots for what was lost. */
@@ -25,12 +26,10 @@ export async function settleOrder(deps: WorkDeps, chunk: Chunk, result: OrderRes
     phoneNumber: n.phoneNumber,
     ...(n.telnyxId !== null && { telnyxId: n.telnyxId }),
   }));
-  const { ended, lost } = await whatBecomesOfLost(deps, chunk, result);
   return settleChunk(deps, chunk, {
     cause: result.cause,
     succeeded,
-    ended,
-    lost: { numbers: lost, cause: 'taken_by_others' },
+    ...(await whatBecomesOfLost(deps, chunk, result)),
     detail: { bought: result.bought.length, lost: result.lost.length, order_status: result.orderStatus },
     inventory: async (tx: Tx) => {
       await markBought(tx, chunk.id, succeeded, at);
@@ -53,23 +52,14 @@ export async function settleOrder(deps: WorkDeps, chunk: Chunk, result: OrderRes
  * A lost number is replaced by a search, unless that would be wrong: the user listed it, cancelled the request, or the order
  * fell over its paperwork (others of the same kind would too).
  */
-async function whatBecomesOfLost(
-  deps: WorkDeps,
-  chunk: Chunk,
-  result: OrderResult,
-): Promise<{ ended: ItemEnd[]; lost: string[] }> {
-  const end = (status: 'failed' | 'cancelled', reasonCode: string, reason: string): { ended: ItemEnd[]; lost: string[] } => ({
-    ended: result.lost.map((phoneNumber) => ({ phoneNumber, status, reasonCode, reason })),
-    lost: [],
+async function whatBecomesOfLost(deps: WorkDeps, chunk: Chunk, result: OrderResult): Promise<Pick<Settlement, 'ended' | 'lost'>> {
+  const end = (status: 'failed' | 'cancelled', reasonCode: string, reason: string) => ({
+    ended: result.lost.map((phoneNumber): ItemEnd => ({ phoneNumber, status, reasonCode, reason })),
   });
-  if (result.lost.length === 0) return { ended: [], lost: [] };
+  if (result.lost.length === 0) return { ended: [] };
   const request = await getRequest(deps.db.sql, chunk.requestId);
   if (request?.cancelRequestedAt != null) return end('cancelled', 'cancelled', 'the order was cancelled at Telnyx');
-  if (chunk.waiting)
+  if (result.unmet === true)
     return end('failed', 'requirements_not_met', `the order ended as ${result.orderStatus} while its requirements were not met`);
-  const line = chunk.lineId === null ? null : await getLine(deps.db.sql, chunk.lineId);
-  if (line === null || line.criteria.kind === 'list') {
-    return end('failed', 'number_unavailable', 'Telnyx could not deliver this number');
-  }
-  return { ended: [], lost: result.lost };
+  return lossOf(deps, chunk, result.lost, { code: 'number_unavailable', reason: 'Telnyx could not deliver this number' });
 }

@@ -1,7 +1,7 @@
 import { type Chunk, type ChunkPatch, insertChunk, moveChunk } from '../db/chunks.ts';
 import type { Tx } from '../db/client.ts';
 import { endItems, handOver, type ItemEnd } from '../db/items.ts';
-import { loseNumbers, reopenLine } from '../db/lines.ts';
+import { getLine, loseNumbers, reopenLine } from '../db/lines.ts';
 import { lockRequest, refreshRequest } from '../db/requests.ts';
 import type { ChunkCause } from '../domain/chunk.ts';
 import { inSlices } from '../domain/phone-number.ts';
@@ -104,4 +104,20 @@ async function freeSlots(tx: Tx, chunk: Chunk, s: Settlement, at: Date, jobs: An
   });
   const line = await reopenLine(tx, lineId, at);
   if (line !== null) jobs.push(lineJob(line));
+}
+
+/**
+ * What becomes of numbers of a buy that are proven not ours: those of a search free their slots, and the line looks for others;
+ * those that the user listed cannot be replaced and fail with the reason.
+ */
+export async function lossOf(
+  deps: WorkDeps,
+  chunk: Chunk,
+  numbers: string[],
+  why: { code: string; reason: string },
+): Promise<Pick<Settlement, 'ended' | 'lost'>> {
+  const line = chunk.lineId === null ? null : await getLine(deps.db.sql, chunk.lineId);
+  if (line !== null && line.criteria.kind === 'search') return { ended: [], lost: { numbers, cause: 'taken_by_others' } };
+  const failed = (phoneNumber: string): ItemEnd => ({ phoneNumber, status: 'failed', reasonCode: why.code, reason: why.reason });
+  return { ended: numbers.map(failed), lost: { numbers: [], cause: 'taken_by_others' } };
 }

@@ -45,8 +45,15 @@ export async function claimSubmission(
         error: null,
       },
     });
-    if (claimed !== null) await markInFlight(tx, chunk.id, at);
-    if (claimed !== null) await refreshRequest(tx, chunk.requestId, at);
+    if (claimed === null) return null;
+    const carried = await markInFlight(tx, chunk.id, at);
+    if (chunk.kind === 'order' && carried !== send.numbers.length)
+      throw new ProvisioningError(
+        'items_moved',
+        'bug',
+        `chunk ${chunk.id} orders ${send.numbers.length} numbers for ${carried} items`,
+      );
+    await refreshRequest(tx, chunk.requestId, at);
     return claimed;
   });
 }

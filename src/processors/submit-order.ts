@@ -1,12 +1,10 @@
 import type { Chunk } from '../db/chunks.ts';
-import { openItemsOfChunk } from '../db/items.ts';
-import { getLine } from '../db/lines.ts';
 import { ProvisioningError } from '../domain/errors.ts';
 import { type Outcome, skipped, snooze } from '../domain/outcome.ts';
 import { whySpendingStopped } from '../reconcile/account-gate.ts';
 import type { WorkDeps } from '../reconcile/deps.ts';
-import { searchListed } from '../reconcile/search-listed.ts';
-import { settleChunk } from './settle.ts';
+import { refreshSearch } from './refresh-search.ts';
+import { lossOf, settleChunk } from './settle.ts';
 import {
   cancelledBeforeSending,
   claimSubmission,
@@ -19,9 +17,6 @@ import {
   tryLater,
 } from './submission.ts';
 
-/** A number must have come up in a recent search (85000); how recent is not published, so old searches are repeated. */
-const SEARCH_GOOD_FOR_MS = 50 * 60_000;
-
 /** Sends a planned order once: the numbers are committed first, and a lost reply makes the chunk ambiguous. */
 export async function submitOrder(deps: WorkDeps, chunk: Chunk): Promise<Outcome> {
   if (chunk.step.kind !== 'order') throw new ProvisioningError('wrong_step', 'bug', `chunk ${chunk.id} is no order`);
@@ -29,8 +24,10 @@ export async function submitOrder(deps: WorkDeps, chunk: Chunk): Promise<Outcome
   if (cancelled !== null) return cancelled;
   const stopped = await whySpendingStopped(deps);
   if (stopped !== null) return noteWait(deps, chunk, deps.timings.backoffMs, stopped);
-  if (await isSearchStale(deps, chunk)) await searchListed(deps, chunk.numbers, '1000000');
-  if (chunk.step.settings.reserve === true && chunk.attempt === 0) await reserve(deps, chunk);
+  const changed = await refreshSearch(deps, chunk);
+  if (changed !== null) return changed;
+  // Once: the first claim leaves its time.
+  if (chunk.step.settings.reserve === true && chunk.submittingAt === null) await reserve(deps, chunk);
 
   const claimed = await claimSubmission(deps, chunk, { numbers: chunk.numbers, step: chunk.step });
   if (claimed === null) return movedByOthers;
@@ -62,15 +59,9 @@ async function orderRefused(deps: WorkDeps, chunk: Chunk, error: unknown): Promi
   if (failure.disposition === 'retry' || failure.disposition === 'account') return tryLater(deps, chunk, failure);
   if (failure.code === 'search_expired') return rearm(deps, chunk, failure);
   if (failure.code === 'too_many_numbers')
-    return chunk.numbers.length === 1 ? failAll(deps, chunk, failure) : halve(deps, chunk, failure);
+    return chunk.numbers.length === 1 ? failAll(deps, chunk, failure) : halveOrder(deps, chunk, 'refused_split', failure.code);
   if (failure.code === 'numbers_gone' || failure.code === 'already_reserved') return numbersGone(deps, chunk, failure);
   return failAll(deps, chunk, failure);
-}
-
-async function isSearchStale(deps: WorkDeps, chunk: Chunk): Promise<boolean> {
-  const items = await openItemsOfChunk(deps.db.sql, chunk.id);
-  const oldest = Math.min(...items.map((i) => i.searchedAt?.getTime() ?? 0));
-  return deps.clock.now().getTime() - oldest > SEARCH_GOOD_FOR_MS;
 }
 
 /** Holds the numbers for half an hour. Not held is no obstacle: they are ordered all the same (85006, 85007). */
@@ -82,37 +73,30 @@ async function reserve(deps: WorkDeps, chunk: Chunk): Promise<void> {
   }
 }
 
-/** 85000: the search was too long ago. The numbers are searched once more; a second refusal is taken at its word. */
+/** 85000: the search was too long ago. The next run searches first; a second refusal is taken at its word. */
 async function rearm(deps: WorkDeps, chunk: Chunk, failure: ProvisioningError): Promise<Outcome> {
   if (chunk.errorCode === failure.code) return numbersGone(deps, chunk, failure);
-  await searchListed(deps, chunk.numbers, '1000000');
   return tryLater(deps, chunk, failure, true);
 }
 
 /**
- * 85001 says that at least one number is gone, perhaps because an earlier try of ours got it. After a lost reply that is looked
- * up like any unknown outcome; on a first try the numbers cannot be ours by this chunk.
+ * 85001 says that at least one number is gone, perhaps because an earlier try of ours got it, or because the call was doubled on
+ * its way. After a lost reply, and for a single number, that is looked up like any unknown outcome; several are halved first.
  */
 async function numbersGone(deps: WorkDeps, chunk: Chunk, failure: ProvisioningError): Promise<Outcome> {
-  if ((chunk.evidence?.resent ?? 0) > 0) {
-    await noteReplyLost(deps, chunk, failure, 'maybe_ours_already');
-    return snooze(deps.timings.lookMinMs, 'perhaps ours already');
-  }
-  return splitOrLose(deps, chunk, 'refused_split', failure.code);
+  if ((chunk.evidence?.resent ?? 0) === 0 && chunk.numbers.length > 1)
+    return halveOrder(deps, chunk, 'refused_split', failure.code);
+  await noteReplyLost(deps, chunk, failure, 'maybe_ours_already');
+  return snooze(deps.timings.lookMinMs, 'perhaps ours already');
 }
 
-/**
- * Finds the numbers that are gone by halving the order. A single number that is refused is lost: its slot becomes free and the
- * line looks for another; a number that the user listed fails.
- */
-export async function splitOrLose(
+/** Sends the numbers out again as two orders: to find those that are gone, or because Telnyx calls the order too large. */
+export async function halveOrder(
   deps: WorkDeps,
   chunk: Chunk,
   cause: 'refused_split' | 'surely_gone',
   code: string,
 ): Promise<Outcome> {
-  const [only, second] = chunk.numbers;
-  if (only !== undefined && second === undefined) return loseSingle(deps, chunk, only, cause, code);
   const middle = Math.ceil(chunk.numbers.length / 2);
   const settled = await settleChunk(deps, chunk, {
     cause,
@@ -124,38 +108,16 @@ export async function splitOrLose(
   return settled ? skipped(`split: ${code}`) : movedByOthers;
 }
 
-const halve = (deps: WorkDeps, chunk: Chunk, failure: ProvisioningError) =>
-  splitOrLose(deps, chunk, 'refused_split', failure.code);
-
-async function loseSingle(
-  deps: WorkDeps,
-  chunk: Chunk,
-  number: string,
-  cause: 'refused_split' | 'surely_gone',
-  code: string,
-): Promise<Outcome> {
-  const owned = await deps.telnyx.verifyOwnership([number]).catch(() => null);
-  if (owned === null) {
-    // Without the look nothing may be called gone; the call itself was refused, so trying it again later is safe.
-    return cause === 'surely_gone'
-      ? snooze(deps.timings.backoffMs, 'ownership unknown')
-      : tryLater(deps, chunk, new ProvisioningError(code, 'retry', 'refused, and ownership could not be looked up'));
-  }
-  if (owned.has(number)) {
-    // It was for sale when it was claimed, so an earlier order of ours got it after all: looked up, never replaced.
-    const failure = new ProvisioningError(code, 'ambiguous', 'refused, and the account has the number by now');
-    if (cause === 'refused_split') await noteReplyLost(deps, chunk, failure, 'maybe_ours_already');
-    return snooze(deps.timings.lookMinMs, 'ours by now');
-  }
-  const line = chunk.lineId === null ? null : await getLine(deps.db.sql, chunk.lineId);
-  const listed = line === null || line.criteria.kind === 'list';
-  const reason = 'the number was sold to somebody else or withdrawn';
+/** A single number that was refused, and that no look of a whole window showed as ours, is lost. */
+export async function loseSingle(deps: WorkDeps, chunk: Chunk, code: string): Promise<Outcome> {
   const settled = await settleChunk(deps, chunk, {
-    cause: cause === 'refused_split' ? 'refused' : cause,
+    cause: 'surely_gone',
     succeeded: [],
-    ended: listed ? [{ phoneNumber: number, status: 'failed', reasonCode: 'number_unavailable', reason }] : [],
-    ...(!listed && { lost: { numbers: [number], cause: 'taken_by_others' } }),
+    ...(await lossOf(deps, chunk, chunk.numbers, {
+      code: 'number_unavailable',
+      reason: 'the number was sold to somebody else or withdrawn',
+    })),
     detail: { code },
   });
-  return settled ? skipped(reason) : movedByOthers;
+  return settled ? skipped(code) : movedByOthers;
 }

@@ -52,7 +52,17 @@ export async function resolveChunk(
               at,
               actor,
               detail,
-              patch: { nextRunAt: at, leaseToken: null, leaseUntil: null },
+              patch: {
+                nextRunAt: at,
+                leaseToken: null,
+                leaseUntil: null,
+                evidence: {
+                  because: 'declared_not_sent',
+                  ...chunk.evidence,
+                  looks: [],
+                  resent: (chunk.evidence?.resent ?? 0) + 1,
+                },
+              },
             })
           : await moveChunk(tx, chunk, { cause: 'give_up', at, actor, detail });
     if (row === null) throw refused('not_waiting_for_a_person', `chunk ${chunkId} was moved by somebody else just now`);

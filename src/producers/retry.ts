@@ -1,10 +1,12 @@
+import { committedCost } from '../db/items.ts';
 import { linesOfRequest } from '../db/lines.ts';
-import { getRequest } from '../db/requests.ts';
+import { getRequest, type Request } from '../db/requests.ts';
 import { ProvisioningError, refused } from '../domain/errors.ts';
+import { formatMoney, parseMoney } from '../domain/money.ts';
 import { hasEnded } from '../domain/request.ts';
 import type { ProducerDeps } from './deps.ts';
 import type { NumberRow } from './numbers-in.ts';
-import { type Submitted, submitRequest } from './submit.ts';
+import { type SubmitOptions, type Submitted, submitRequest } from './submit.ts';
 
 /**
  * Files a new request for what an ended one failed to do. Ends are never changed: the old request keeps its result, the new
@@ -15,7 +17,7 @@ export async function retryRequest(deps: ProducerDeps, id: string): Promise<Subm
   if (request === null) throw new ProvisioningError('not_found', 'rejected', `there is no request ${id}`);
   if (!hasEnded(request.status))
     throw refused('not_ended', `request ${id} is ${request.status}; it can be retried when it has ended`);
-  const failed = await deps.db.sql<{ phoneNumber: string | null; lineId: string | null }[]>`
+  const failed = await deps.db.sql<Failed[]>`
     select phone_number, line_id from items where request_id = ${id} and status = 'failed' and bought_at is null order by position`;
   if (failed.length === 0)
     throw refused(
@@ -29,15 +31,49 @@ export async function retryRequest(deps: ProducerDeps, id: string): Promise<Subm
     const again = request.kind === 'delete' ? { ...body, expected_count: numbers.length } : body;
     return submitRequest(deps, again, { ...options, numbers: listed(numbers) });
   }
+  return submitRequest(deps, ...(await buyAgain(deps, request, failed, options)));
+}
+
+interface Failed {
+  phoneNumber: string | null;
+  lineId: string | null;
+}
+
+/**
+ * What a buy still owes, line by line: a search line looks for others under its own conditions, also for a number that it had
+ * and lost; only what the user listed is asked for by number. The budget is what the first request left of it.
+ */
+async function buyAgain(
+  deps: ProducerDeps,
+  request: Request,
+  failed: Failed[],
+  options: SubmitOptions,
+): Promise<[body: Record<string, unknown>, options: SubmitOptions]> {
+  const asked = await linesOfRequest(deps.db.sql, request.id);
+  const searching = new Set(asked.filter((l) => l.criteria.kind === 'search').map((l) => l.id));
   const byLine = new Map<string, number>();
-  for (const f of failed) if (f.phoneNumber === null && f.lineId !== null) byLine.set(f.lineId, (byLine.get(f.lineId) ?? 0) + 1);
+  for (const { lineId } of failed)
+    if (lineId !== null && searching.has(lineId)) byLine.set(lineId, (byLine.get(lineId) ?? 0) + 1);
   const bodyLines = Array.isArray(request.body['lines']) ? (request.body['lines'] as Record<string, unknown>[]) : [];
-  const lines = (await linesOfRequest(deps.db.sql, id)).flatMap((l) => {
+  const lines = asked.flatMap((l) => {
     const quantity = byLine.get(l.id);
     return quantity === undefined || bodyLines[l.position] === undefined ? [] : [{ ...bodyLines[l.position], quantity }];
   });
+  const numbers = failed.flatMap((f) => (f.lineId !== null && searching.has(f.lineId) ? [] : (f.phoneNumber ?? [])));
   const { phone_numbers: _listed, ...body } = request.body;
-  return submitRequest(deps, { ...body, lines }, numbers.length > 0 ? { ...options, numbers: listed(numbers) } : options);
+  const spent = await committedCost(deps.db.sql, request.id);
+  const again = {
+    ...body,
+    lines,
+    ...(request.maxUpfrontCost !== null && { max_upfront_cost: left(request.maxUpfrontCost, spent.upfront) }),
+    ...(request.maxMonthlyCost !== null && { max_monthly_cost: left(request.maxMonthlyCost, spent.monthly) }),
+  };
+  return [again, numbers.length > 0 ? { ...options, numbers: listed(numbers) } : options];
+}
+
+function left(budget: string, spent: string): string {
+  const rest = (parseMoney(budget) ?? 0n) - (parseMoney(spent) ?? 0n);
+  return formatMoney(rest > 0n ? rest : 0n);
 }
 
 async function* listed(numbers: string[]): AsyncGenerator<NumberRow> {

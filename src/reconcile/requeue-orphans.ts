@@ -18,7 +18,7 @@ export async function requeueOrphans(deps: WorkDeps): Promise<number> {
   const now = deps.clock.now();
   const overdue = after(now, -deps.timings.orphanMs);
   const jobs: AnyEnqueue[] = [];
-  for (const chunk of await overdueChunks(deps.db.sql, overdue, PAGE)) {
+  for await (const chunk of overdueChunks(deps.db.sql, overdue, PAGE)) {
     const job = chunkJob(chunk);
     const presence = await deps.queue.presence(job.name, job.id);
     if (presence === 'missing') jobs.push(job);
@@ -26,7 +26,7 @@ export async function requeueOrphans(deps: WorkDeps): Promise<number> {
     const renewed = await requeueChunk(deps.db.sql, chunk);
     if (renewed !== null) jobs.push(chunkJob(renewed));
   }
-  for (const line of await overdueLines(deps.db.sql, overdue, PAGE)) {
+  for await (const line of overdueLines(deps.db.sql, overdue, PAGE)) {
     const job = lineJob(line);
     const presence = await deps.queue.presence(job.name, job.id);
     if (presence === 'missing') jobs.push(job);

@@ -31,9 +31,14 @@ const BY_SUFFIX: Ladder = {
 /**
  * Searches exact numbers by area code and, where the answer comes back full, by groups of digits: the only way to learn whether
  * they are for sale, to get their price, and to meet the rule that a number must have come up in a recent search. Returns what
- * is offered within the price cap.
+ * is offered within the price cap. `beforeEach` is called before each search and may end it by rejecting.
  */
-export async function searchListed(deps: WorkDeps, numbers: E164[], maxNumberCost: string): Promise<Map<E164, Offer>> {
+export async function searchListed(
+  deps: WorkDeps,
+  numbers: E164[],
+  maxNumberCost: string,
+  beforeEach: () => Promise<void> = async () => undefined,
+): Promise<Map<E164, Offer>> {
   const offers = new Map<E164, Offer>();
   const cap = parseMoney(maxNumberCost) ?? 0n;
   const isAffordable = (o: Offer) =>
@@ -42,6 +47,7 @@ export async function searchListed(deps: WorkDeps, numbers: E164[], maxNumberCos
   const search = async (group: E164[], filter: Pick<SearchCriteria, 'startsWith' | 'endsWith'>): Promise<E164[]> => {
     const [sample] = group;
     if (sample === undefined) return [];
+    await beforeEach();
     const result = await deps.telnyx.search({ ...areaOf(sample), ...filter });
     const wanted = new Set(group);
     for (const offer of result.offers)

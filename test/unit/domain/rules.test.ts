@@ -2,7 +2,7 @@ import { describe, expect, it } from 'vitest';
 import { type GuardFacts, guardDelete } from '../../../src/domain/delete-guard.ts';
 import { asError, invalid } from '../../../src/domain/errors.ts';
 import { formatMoney, parseMoney } from '../../../src/domain/money.ts';
-import { isFinalStatus, judgeNumber } from '../../../src/domain/order-outcome.ts';
+import { isFinalStatus, judgeNumber, type Patience } from '../../../src/domain/order-outcome.ts';
 import { inSlices, isE164, nanpAreaCode } from '../../../src/domain/phone-number.ts';
 import { type ItemCounts, type RequestSituation, requestStatus } from '../../../src/domain/request.ts';
 import { mergeTags, sameTags } from '../../../src/domain/tags.ts';
@@ -83,8 +83,8 @@ describe('I8 the guard before a release', () => {
 });
 
 describe('I5 what an order says of a number, against what ownership says', () => {
-  const judge = (lineStatus: string | null, owned: boolean, looks = 1, windowOver = false) =>
-    judgeNumber({ phoneNumber: '+13125550100', lineStatus, owned }, { looks, windowOver });
+  const judge = (lineStatus: string | null, owned: boolean, looks = 1, windowOver = false, more: Partial<Patience> = {}) =>
+    judgeNumber({ phoneNumber: '+13125550100', lineStatus, owned }, { looks, windowOver, linesOver: false, ...more });
 
   it('both must agree', () => {
     expect([judge('success', true), judge('success', false), judge('failure', true)]).toEqual(['bought', 'unclear', 'unclear']);
@@ -105,6 +105,17 @@ describe('I5 what an order says of a number, against what ownership says', () =>
       'unclear',
       'lost',
     ]);
+  });
+
+  it('a line that is still open is not lost, whatever its order is called, until it was waited for long enough', () => {
+    expect([judge('pending', false, 9, true), judge('pending', true, 9, false)]).toEqual(['unclear', 'unclear']);
+    const long = { linesOver: true };
+    expect([judge('pending', false, 9, true, long), judge('pending', true, 9, true, long)]).toEqual(['lost', 'bought']);
+  });
+
+  it('after a resend a failed line is lost only when the whole window is over: the first order may hold the number', () => {
+    const resent = { resent: true };
+    expect([judge('failure', false, 9, false, resent), judge('failure', false, 9, true, resent)]).toEqual(['unclear', 'lost']);
   });
 
   it('a status that nobody knows is not final', () => {
