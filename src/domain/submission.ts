@@ -52,12 +52,11 @@ export function decideOrder(s: OrderSubmission, t: Timings): SubmissionDecision 
   const settled = s.now.getTime() - s.since.getTime() >= t.settleMs && s.evidence.looks.length >= 3;
   if (!settled) return lookAgain(s.evidence, t);
   if (last.owned === s.numbers) return { kind: 'owned_without_order' };
-  if (s.evidence.looks.some((l) => l.owned > 0)) {
-    const most = Math.max(...s.evidence.looks.map((l) => l.owned));
-    return {
-      kind: 'contradiction',
-      why: `${most} of ${s.numbers} numbers were seen as ours, but no order carries the reference`,
-    };
+  const most = Math.max(...s.evidence.looks.map((l) => l.owned));
+  if (most > 0) {
+    const seen =
+      last.owned > 0 ? `${last.owned} of ${s.numbers} numbers are ours` : `${most} numbers showed as ours and no longer do`;
+    return { kind: 'contradiction', why: `${seen}, but no order carries the reference` };
   }
   return notSent(s.evidence);
 }
