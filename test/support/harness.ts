@@ -63,6 +63,8 @@ export interface HarnessOptions {
   timings?: Partial<Timings>;
   limits?: Partial<Limits>;
   jobSlots?: number;
+  /** Requests a second of single families; the others are practically unlimited. */
+  rates?: Record<string, number>;
   /** Total deadline of every call to Telnyx. */
   deadlineMs?: number;
 }
@@ -128,7 +130,16 @@ export async function openHarness(options: HarnessOptions = {}): Promise<Harness
     baseURL: sim.url,
     redis: backend.redis,
     keyPrefix: `{test-${database.name}}`,
-    rates: { search: fast, orders: fast, jobs: fast, reads: fast, messaging: fast, ownership: fast, reservations: fast },
+    rates: {
+      search: fast,
+      orders: fast,
+      jobs: fast,
+      reads: fast,
+      messaging: fast,
+      ownership: fast,
+      reservations: fast,
+      ...options.rates,
+    },
     deadlines: {
       reads: deadline,
       search: deadline,
