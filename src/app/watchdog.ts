@@ -1,7 +1,7 @@
 import { getAccount } from '../db/account.ts';
-import { openBacklog } from '../db/health.ts';
+import { lookForStandstill, openBacklog } from '../db/health.ts';
 import { asError } from '../domain/errors.ts';
-import { type Consumption, evaluateConsumption } from '../observability/liveness.ts';
+import { type Consumption, evaluateConsumption, STUCK_AFTER_MS, whyStandstill } from '../observability/liveness.ts';
 import { QUEUE_NAMES, type QueueName } from '../queues/catalogue.ts';
 import type { QueueCounts } from '../queues/port.ts';
 import type { Workers } from '../queues/workers.ts';
@@ -18,17 +18,19 @@ export interface Health {
 
 /**
  * Looks at database and queue every few seconds: keeps the gauges, and notices "work waits, nothing is consumed" (a metric, an
- * error in the log, not ready) on its own, without the queue's help.
+ * error in the log, not ready) on its own: by the rows, whatever the queue says, and by each queue that answers.
  */
 export function watchdog(f: Foundation, workers: () => Workers | null): Service & Health {
   const states = new Map<QueueName, Consumption>();
   const stuck = new Set<QueueName>();
   const troubles = new Map<'database' | 'queue', string>();
+  let standstill: string | null = null;
   const attempt = async (what: 'database' | 'queue', look: () => Promise<void>): Promise<void> => {
     try {
       await look();
       troubles.delete(what);
     } catch (error) {
+      if (!troubles.has(what)) f.log.error({ err: asError(error), part: what }, `the ${what} does not answer`);
       troubles.set(what, `${what}: ${asError(error).message || asError(error).name}`);
     }
   };
@@ -44,17 +46,29 @@ export function watchdog(f: Foundation, workers: () => Workers | null): Service 
       if (verdict === 'ok') stuck.delete(name);
       else if (!stuck.has(name)) {
         stuck.add(name);
-        f.log.error({ queue: name, count: seen.waiting }, 'work waits in this queue and nothing has consumed it for a minute');
+        f.log.error({ queue: name, count: seen.waiting }, 'work waits in this queue and nothing consumes it');
       }
     }
   };
   const round = async (): Promise<void> => {
     await attempt('queue', async () => judge(await f.queues.counts()));
-    await attempt('database', () => refreshGauges(f));
+    await attempt('database', async () => {
+      await refreshGauges(f);
+      const now = Date.now();
+      const seen = await lookForStandstill(f.db.sql, new Date(now - STUCK_AFTER_MS));
+      const why = whyStandstill({ ...seen, queueAnswers: !troubles.has('queue') }, now);
+      f.metrics.workStuck.set(why === null ? 0 : 1);
+      if (why !== null && standstill === null) f.log.error({ part: 'watchdog' }, why);
+      standstill = why;
+    });
   };
   return {
     ...periodic('watchdog', LOOK_EVERY_MS, round),
-    problems: () => [...troubles.values(), ...[...stuck].map((q) => `queue ${q}: work waits and nothing is consumed`)],
+    problems: () => [
+      ...troubles.values(),
+      ...(standstill === null ? [] : [standstill]),
+      ...[...stuck].map((q) => `queue ${q}: work waits and nothing is consumed`),
+    ],
   };
 }
 

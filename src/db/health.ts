@@ -43,6 +43,34 @@ export async function takeSoleWorker(sql: Sql): Promise<(() => Promise<void>) | 
 
 const SOLE_WORKER_LOCK = 7_105_020_004;
 
+/** How work stands by the rows, whatever the queue says. */
+export interface Standstill {
+  /** Open work is overdue since before the moment asked about. */
+  overdue: boolean;
+  /** When something last moved: an event, or a poll of an open chunk. */
+  movedAt: Date | null;
+  /** When a worker last swept: it notes the limits of the account each time. */
+  sweptAt: Date | null;
+}
+
+/** Asked every few seconds by every process, so it looks at open rows and at the last event only. */
+export async function lookForStandstill(sql: Sql, overdueBefore: Date): Promise<Standstill> {
+  const [row] = await sql<Standstill[]>`
+    select exists (
+        select 1 from chunks
+        where state in ('planned', 'submitting', 'submitted', 'ambiguous') and next_run_at < ${overdueBefore}
+      ) or exists (
+        select 1 from lines l join requests r on r.id = l.request_id
+        where l.state = 'open' and l.next_run_at < ${overdueBefore} and r.status <> 'awaiting_approval'
+      ) as overdue,
+      greatest(
+        (select at from events order by id desc limit 1),
+        (select max(updated_at) from chunks where state not in ('settled', 'cancelled') and next_run_at is not null)
+      ) as moved_at,
+      (select limits_at from account) as swept_at`;
+  return row ?? { overdue: false, movedAt: null, sweptAt: null };
+}
+
 export interface Backlog {
   kind: string;
   status: string;

@@ -16,7 +16,8 @@ export interface Observed {
 
 export type Verdict = 'ok' | 'stuck';
 
-export const STUCK_AFTER_MS = 60_000;
+/** With a look every five seconds a stand-still is told of within a minute. */
+export const STUCK_AFTER_MS = 45_000;
 
 /**
  * Is this queue being consumed? It is stuck when jobs have waited for `stuckAfterMs` while none was taken up and none was
@@ -33,4 +34,24 @@ export function evaluateConsumption(
   if (!standing) return { verdict: 'ok', state: { ...counts, idleSince: null } };
   const idleSince = moved ? now : (previous.idleSince ?? now);
   return { verdict: now - idleSince >= stuckAfterMs ? 'stuck' : 'ok', state: { ...counts, idleSince } };
+}
+
+/** What the rows and the queue say of the whole product. */
+export interface WorkSeen {
+  overdue: boolean;
+  movedAt: Date | null;
+  sweptAt: Date | null;
+  queueAnswers: boolean;
+}
+
+/**
+ * Does work stand still for the lack of a worker or a queue? Judged by the rows, because a flushed queue is empty and jobs of
+ * dead workers count as running. Work that waits while a worker lives and the queue answers has its reasons: a pause that Telnyx
+ * asked for, a full house, paperwork.
+ */
+export function whyStandstill(seen: WorkSeen, now: number, stuckAfterMs: number = STUCK_AFTER_MS): string | null {
+  const isLongAgo = (at: Date | null): boolean => at === null || now - at.getTime() >= stuckAfterMs;
+  if (!seen.overdue || !isLongAgo(seen.movedAt)) return null;
+  if (!seen.queueAnswers) return 'work waits and the queue does not answer';
+  return isLongAgo(seen.sweptAt) ? 'work waits and no worker is there' : null;
 }

@@ -55,8 +55,13 @@ export function createMetrics(options: { processMetrics?: boolean } = {}) {
     }),
     queueStuck: new Gauge({
       name: 'provisioner_queue_stuck',
-      help: '1 when work waits in the queue and nothing has consumed it for a minute.',
+      help: '1 when work waits in the queue and nothing has consumed it for 45 seconds.',
       labelNames: ['queue'] as const,
+      registers,
+    }),
+    workStuck: new Gauge({
+      name: 'provisioner_work_stuck',
+      help: '1 when work is overdue in the database and nothing has moved for 45 seconds, for lack of a worker or a queue.',
       registers,
     }),
     gateOpen: new Gauge({

@@ -1,0 +1,80 @@
+import { afterAll, beforeAll, describe, expect, it } from 'vitest';
+import { buildRole, type Running } from '../../src/app/roles.ts';
+import { loadConfig } from '../../src/config/config.ts';
+import { createLog } from '../../src/observability/log.ts';
+import { submitRequest } from '../../src/producers/submit.ts';
+import { createTestDatabase, type TestDatabase } from '../support/postgres.ts';
+import { type PrivateRedis, startRedis } from '../support/redis.ts';
+import { redisProgram } from '../support/redis-server.ts';
+import { ensureTemplate } from '../support/template.ts';
+import { until } from '../support/until.ts';
+
+// Workers are gone and leave their jobs behind as running, or the queue is: the rows must tell.
+describe.skipIf(redisProgram() === null)('work that waits while nothing is consumed', () => {
+  let redis: PrivateRedis;
+  let database: TestDatabase;
+  let serve: Running;
+  const lines: string[] = [];
+
+  beforeAll(async () => {
+    await ensureTemplate();
+    [redis, database] = [await startRedis(), await createTestDatabase()];
+    const config = loadConfig({ DATABASE_URL: database.url, REDIS_URL: redis.url, PROVISIONER_PORT: '0' });
+    const destination = { write: (line: string) => void lines.push(line) };
+    serve = await buildRole('serve', config, createLog({ level: 'info', format: 'json', secrets: [], destination }), {
+      namespace: 'watched',
+    });
+    await serve.lifecycle.start();
+  });
+  afterAll(async () => {
+    await serve.lifecycle.stop('the test is over');
+    await database.drop();
+    await redis.stop();
+  });
+
+  const sql = () => serve.foundation.db.sql;
+  const errors = (): string[] => lines.filter((line) => line.includes('"level":"error"') || line.includes('"level":50'));
+  async function told(): Promise<{ status: number; problems: string[]; stuck: boolean }> {
+    const answer = await fetch(new URL('/readyz', serve.url() ?? ''));
+    const { problems } = (await answer.json()) as { problems: string[] };
+    const stuck = /^provisioner_work_stuck 1$/m.test(await serve.foundation.metrics.registry.metrics());
+    return { status: answer.status, problems, stuck };
+  }
+  /** A minute goes by without a move of anything. */
+  async function minutePasses(): Promise<void> {
+    await sql()`update chunks set next_run_at = next_run_at - interval '1 minute', updated_at = updated_at - interval '1 minute'`;
+    await sql()`update events set at = at - interval '1 minute'`;
+    await sql()`update account set limits_at = limits_at - interval '1 minute'`;
+  }
+
+  it('is told by metric, error log and /readyz, although the queue shows the job of a dead worker as running', async () => {
+    const numbers = ['+13125550100', '+13125550101'];
+    await sql()`
+      insert into phone_numbers (phone_number, state, created_at, updated_at)
+      select n, 'owned', now(), now() from unnest(${numbers}::text[]) n`;
+    await submitRequest(serve.foundation.deps, { kind: 'update', phone_numbers: numbers, set: { tags: ['x'] } });
+    expect(await told()).toEqual({ status: 200, problems: [], stuck: false });
+    for (const queue of serve.foundation.queues.all()) await queue.obliterate({ force: true });
+    await minutePasses();
+    const seen = await until('it is told', async () => ((await told()).stuck ? told() : null));
+    expect(seen).toEqual({ status: 503, problems: ['work waits and no worker is there'], stuck: true });
+    expect(errors().filter((line) => line.includes('work waits and no worker is there'))).toHaveLength(1);
+  });
+
+  it('is no alarm while a worker lives: what waits may have its reasons', async () => {
+    await sql()`update account set limits_at = now()`;
+    await until('all is well', async () => (await told()).status === 200);
+    expect((await told()).stuck).toBe(false);
+  });
+
+  it('is told when the queue is away, and no longer when it is back', async () => {
+    await redis.kill();
+    await until('it is told', async () => (await told()).problems.includes('work waits and the queue does not answer'), {
+      withinMs: 30_000,
+    });
+    expect(errors().some((line) => line.includes('the queue does not answer'))).toBe(true);
+    await redis.start();
+    await sql()`update account set limits_at = now()`;
+    await until('all is well', async () => (await told()).status === 200, { withinMs: 30_000 });
+  });
+});
