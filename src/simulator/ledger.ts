@@ -27,6 +27,16 @@ export interface Changed {
   fields: Readonly<Record<string, unknown>>;
 }
 
+export interface Delivered {
+  event_id: string;
+  order_id: string;
+  /** `forged`: signed with a stranger's key. `foreign`: of an order that this account never made. */
+  kind: 'genuine' | 'forged' | 'foreign';
+  attempt: number;
+  status: number | null;
+  at: string;
+}
+
 /** What really happened, whatever the replies said. */
 export interface Ledger {
   bought: Bought[];
@@ -37,6 +47,8 @@ export interface Ledger {
   jobs: { id: string; type: string; status: string; count: number; at: string }[];
   /** What was done behind the API's back; not part of the lists above. */
   portal: { action: string; phone_numbers: E164[]; at: string }[];
+  /** Every delivery of an event and what it was answered; `null` when there was no answer. */
+  webhooks: Delivered[];
   calls: { by_endpoint: Record<string, Record<string, number>>; total: number };
   owned_count: number;
   retries: number;
@@ -69,6 +81,7 @@ export class Book {
     fields: Readonly<Record<string, unknown>>;
   }[] = [];
   readonly #portal: { action: string; phone_numbers: E164[]; at: number }[] = [];
+  readonly #webhooks: (Omit<Delivered, 'at'> & { at: number })[] = [];
   readonly #calls: Record<string, Record<string, number>> = {};
   readonly #perSecond = new Map<Family, { second: number; count: number; most: number }>();
   #total = 0;
@@ -97,6 +110,10 @@ export class Book {
 
   portal(action: string, numbers: readonly E164[], at: number): void {
     this.#portal.push({ action, phone_numbers: [...numbers], at });
+  }
+
+  delivered(entry: Omit<Delivered, 'at'> & { at: number }): void {
+    this.#webhooks.push(entry);
   }
 
   arrived(family: Family, at: number, retry: boolean): void {
@@ -172,6 +189,7 @@ export class Book {
           at: iso(job.createdAt),
         })),
       portal: this.#portal.map((entry) => ({ ...entry, at: iso(entry.at) })),
+      webhooks: this.#webhooks.map((entry) => ({ ...entry, at: iso(entry.at) })),
       ...this.#totals(ownedCount),
     };
   }
@@ -185,6 +203,7 @@ export class Book {
       orders: orders.length,
       jobs: jobs.filter((job) => !job.foreign).length,
       portal: this.#portal.length,
+      webhooks: this.#webhooks.length,
       ...this.#totals(ownedCount),
     };
   }

@@ -1,6 +1,8 @@
 import { generateKeyPairSync, type KeyObject, randomUUID, sign } from 'node:crypto';
 import type Telnyx from 'telnyx';
+import type { Delivered } from './ledger.ts';
 import { orderView } from './order-views.ts';
+import { onSale } from './search.ts';
 import { settle } from './settle.ts';
 import type { Order } from './types.ts';
 import { iso } from './wire.ts';
@@ -13,10 +15,16 @@ const BACK_OFF_MS = 250;
 
 type Envelope = Telnyx.NumberOrderStatusUpdate;
 
-interface Pending {
+interface Event {
+  kind: Delivered['kind'];
   envelope: Envelope;
-  dueAt: number;
   key: KeyObject;
+}
+
+/** Events that are sent one after the other; trains do not wait for each other. */
+interface Train {
+  dueAt: number;
+  events: Event[];
 }
 
 export interface Webhooks {
@@ -27,37 +35,49 @@ export interface Webhooks {
   stop(): Promise<void>;
 }
 
-function envelopeOf(order: Order, url: string, orderId = order.id): Envelope {
+function envelopeOf(order: Order, url: string): Envelope {
   return {
     data: {
       id: randomUUID(),
       event_type: 'number_order.complete',
       occurred_at: iso(order.updatedAt),
-      payload: { ...orderView(order), id: orderId },
+      payload: orderView(order),
       record_type: 'event',
     },
     meta: { attempt: 1, delivered_to: url },
   };
 }
 
-/** The events of one order's end, spoiled as the faults say. */
-function eventsOf(world: World, order: Order, url: string, key: KeyObject, stranger: KeyObject): Pending[] {
-  const { faults } = world;
-  const late = faults.take('webhook_late');
-  const dueAt = world.now() + (late ? (late.ms ?? 5000) : 0);
-  const event: Pending = { envelope: envelopeOf(order, url), dueAt, key };
-  const events = [event];
-  if (faults.take('webhook_double')) events.push(event);
-  if (faults.take('webhook_forged')) events.unshift({ envelope: envelopeOf(order, url), dueAt, key: stranger });
-  if (faults.take('webhook_foreign_order')) events.unshift({ envelope: envelopeOf(order, url, randomUUID()), dueAt, key });
-  return events;
+/** The end of an order that this account never made, of a number that somebody else has. */
+function foreignEnvelope(world: World, order: Order, url: string): Envelope {
+  const number = world.pool.find((candidate) => onSale(world, candidate))?.e164 ?? '+12025550100';
+  const envelope = envelopeOf(order, url);
+  const [line] = orderView(order).phone_numbers ?? [];
+  const payload = { ...orderView(order), id: randomUUID(), customer_reference: 'somebody-else', phone_numbers_count: 1 };
+  const phone_numbers = [{ ...line, id: randomUUID(), phone_number: number }];
+  return { ...envelope, data: { ...envelope.data, payload: { ...payload, phone_numbers } } };
 }
 
-async function post(url: string, pending: Pending, attempt: number, signal: AbortSignal): Promise<boolean> {
-  const body = JSON.stringify({ ...pending.envelope, meta: { attempt, delivered_to: url } });
+/** The events of one order's end, spoiled as the faults say. */
+function eventsOf(world: World, order: Order, url: string, key: KeyObject, stranger: KeyObject): Train {
+  const { faults } = world;
+  const late = faults.take('webhook_late');
+  const event: Event = { kind: 'genuine', envelope: envelopeOf(order, url), key };
+  const events = [event];
+  if (faults.take('webhook_double')) events.push(event);
+  if (faults.take('webhook_forged')) events.unshift({ kind: 'forged', envelope: envelopeOf(order, url), key: stranger });
+  if (faults.take('webhook_foreign_order')) {
+    events.unshift({ kind: 'foreign', envelope: foreignEnvelope(world, order, url), key });
+  }
+  return { dueAt: world.now() + (late ? (late.ms ?? 5000) : 0), events };
+}
+
+/** The status of the answer; `null` when there was none. */
+async function post(url: string, event: Event, attempt: number, signal: AbortSignal): Promise<number | null> {
+  const body = JSON.stringify({ ...event.envelope, meta: { attempt, delivered_to: url } });
   // Receivers compare with the real clock, whatever the simulator's says.
   const timestamp = String(Math.floor(Date.now() / 1000));
-  const signature = sign(null, Buffer.from(`${timestamp}|${body}`), pending.key).toString('base64');
+  const signature = sign(null, Buffer.from(`${timestamp}|${body}`), event.key).toString('base64');
   try {
     const response = await fetch(url, {
       method: 'POST',
@@ -71,9 +91,9 @@ async function post(url: string, pending: Pending, attempt: number, signal: Abor
       signal: AbortSignal.any([signal, AbortSignal.timeout(DEADLINE_MS)]),
     });
     await response.arrayBuffer();
-    return response.ok;
+    return response.status;
   } catch {
-    return false;
+    return null;
   }
 }
 
@@ -87,9 +107,12 @@ async function pause(ms: number, signal: AbortSignal): Promise<void> {
   });
 }
 
-async function deliver(url: string, pending: Pending, signal: AbortSignal): Promise<void> {
+async function deliver(world: World, url: string, event: Event, signal: AbortSignal): Promise<void> {
+  const { id: event_id = '', payload } = event.envelope.data ?? {};
   for (let attempt = 1; attempt <= ATTEMPTS && !signal.aborted; attempt += 1) {
-    if (await post(url, pending, attempt, signal)) return;
+    const status = await post(url, event, attempt, signal);
+    world.book.delivered({ event_id, order_id: payload?.id ?? '', kind: event.kind, attempt, status, at: world.now() });
+    if (status !== null && status >= 200 && status < 300) return;
     if (attempt < ATTEMPTS) await pause(BACK_OFF_MS * attempt, signal);
   }
 }
@@ -101,17 +124,21 @@ export function startWebhooks(world: () => World, initialUrl: string | undefined
   const stopping = new AbortController();
   const sending = new Set<Promise<void>>();
   let url = initialUrl;
-  let queue: Pending[] = [];
-  let held: Pending[] = [];
+  let queue: Train[] = [];
+  let held: Train | undefined;
 
   const collect = (current: World, to: string): void => {
     for (const order of current.ended.splice(0)) {
-      const events = eventsOf(current, order, to, privateKey, stranger);
-      if (held.length > 0) {
-        queue.push(...events, ...held.splice(0));
-      } else if (current.faults.take('webhook_out_of_order')) held = events;
-      else queue.push(...events);
+      const train = eventsOf(current, order, to, privateKey, stranger);
+      if (held) {
+        queue.push({ dueAt: Math.max(train.dueAt, held.dueAt), events: [...train.events, ...held.events] });
+        held = undefined;
+      } else if (current.faults.take('webhook_out_of_order')) held = train;
+      else queue.push(...train.events.map((event) => ({ dueAt: train.dueAt, events: [event] })));
     }
+  };
+  const run = async (current: World, to: string, train: Train): Promise<void> => {
+    for (const event of train.events) await deliver(current, to, event, stopping.signal);
   };
   const tick = (): void => {
     const current = world();
@@ -121,10 +148,10 @@ export function startWebhooks(world: () => World, initialUrl: string | undefined
       return;
     }
     collect(current, url);
-    const due = queue.filter((pending) => pending.dueAt <= current.now());
-    queue = queue.filter((pending) => pending.dueAt > current.now());
-    for (const pending of due) {
-      const sent = deliver(url, pending, stopping.signal).finally(() => sending.delete(sent));
+    const due = queue.filter((train) => train.dueAt <= current.now());
+    queue = queue.filter((train) => train.dueAt > current.now());
+    for (const train of due) {
+      const sent = run(current, url, train).finally(() => sending.delete(sent));
       sending.add(sent);
     }
   };
@@ -138,7 +165,7 @@ export function startWebhooks(world: () => World, initialUrl: string | undefined
     },
     clear: () => {
       queue = [];
-      held = [];
+      held = undefined;
     },
     stop: async () => {
       clearInterval(timer);

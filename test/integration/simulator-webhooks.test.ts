@@ -110,6 +110,25 @@ it('double, forged and foreign events', async () => {
   expect(ids).toHaveLength(2);
   expect(ids).toContain(own);
   expect(new Set(ids).size).toBe(2);
+  // Nothing of the stranger's order is ours: neither its numbers nor its reference.
+  const [foreign = ''] = deliveries.map(({ body }) => body).filter((body) => !body.includes(own));
+  expect(foreign).toContain('"customer_reference":"somebody-else"');
+  for (const { phone_number } of simulator.ledger().bought) expect(foreign).not.toContain(phone_number);
+});
+
+it('writes down every delivery and its answer', async () => {
+  const written = async (count: number) => {
+    await vi.waitFor(() => expect(simulator.ledger().webhooks).toHaveLength(count), { timeout: 4000, interval: 10 });
+    return simulator.ledger().webhooks.slice(-2);
+  };
+  answers = [401];
+  const id = await order();
+  expect(await written(2)).toMatchObject([
+    { order_id: id, kind: 'genuine', attempt: 1, status: 401 },
+    { order_id: id, kind: 'genuine', attempt: 2, status: 200 },
+  ]);
+  await order({ kind: 'webhook_forged' });
+  expect((await written(4)).map((sent) => sent.kind).sort()).toEqual(['forged', 'genuine']);
 });
 
 it('late and out of order', async () => {
@@ -126,5 +145,5 @@ it('late and out of order', async () => {
   expect(deliveries).toEqual([]);
   const second = await order();
   await arrived(2);
-  expect((await verified()).sort()).toEqual([first, second].sort());
+  expect(await verified()).toEqual([second, first]);
 });
