@@ -1,3 +1,4 @@
+import { strikeBefore } from './acts.ts';
 import type { Reply } from './context.ts';
 import type { Fault, Target } from './faults.ts';
 import type { RateLimits, RateState } from './rates.ts';
@@ -43,8 +44,8 @@ function parseBody(raw: string): Body {
   }
 }
 
-function rateHeaders(world: World, state: RateState): Record<string, string> {
-  const epoch = world.faults.standing('rate_reset_epoch') !== undefined;
+function rateHeaders(world: World, target: Target, state: RateState): Record<string, string> {
+  const epoch = world.faults.take('rate_reset_epoch', target) !== undefined;
   return {
     'x-ratelimit-limit': String(state.limit),
     'x-ratelimit-remaining': String(state.remaining),
@@ -103,8 +104,9 @@ function before(world: World, target: Target, state: RateState): Answer['headers
 function after(world: World, target: Target, answer: Answer): Answer {
   const { faults } = world;
   if (faults.take('no_id', target)) answer.body = withoutId(answer.body);
-  if (faults.take('html', target)) {
-    answer.status = 200;
+  const html = faults.take('html', target);
+  if (html) {
+    answer.status = html.status ?? 200;
     answer.body = '<!doctype html><title>Please wait</title>';
     answer.headers['content-type'] = 'text/html';
   }
@@ -122,12 +124,22 @@ function after(world: World, target: Target, answer: Answer): Answer {
 export function answerTo(world: World, limits: RateLimits, incoming: Incoming): Answer {
   const { target, endpoint } = targetOf(incoming.method, incoming.path);
   settle(world);
+  world.faults.begin(target);
+  try {
+    return answerWithin(world, limits, incoming, target, endpoint);
+  } finally {
+    world.faults.end();
+  }
+}
+
+function answerWithin(world: World, limits: RateLimits, incoming: Incoming, target: Target, endpoint: string): Answer {
+  strikeBefore(world, target);
   world.book.arrived(target.family, world.now(), incoming.retry);
   const state = limits.hit(target.family, world.now());
   const answer: Answer = {
     status: 200,
     body: {},
-    headers: rateHeaders(world, state),
+    headers: rateHeaders(world, target, state),
     delivery: 'whole',
     delayMs: 0,
     endpoint,

@@ -23,9 +23,9 @@ export function ok(body: unknown, status = 200): Reply {
   return { status, body };
 }
 
-/** The fault of this kind that strikes this request. */
-export function struckBy(context: Context, kind: FaultKind): Fault | undefined {
-  return context.world.faults.take(kind, context.target);
+/** The fault of this kind that strikes this request; `fits` says whether it can have an effect here. */
+export function struckBy(context: Context, kind: FaultKind, fits?: (fault: Fault) => boolean): Fault | undefined {
+  return context.world.faults.take(kind, context.target, fits);
 }
 
 /**
@@ -37,8 +37,8 @@ export function paged<T>(
   read: (offset: number, size: number) => { rows: T[]; total: number },
 ): { data: T[]; meta: PageMeta } {
   const page = pageOf(context.query);
-  const failing = context.world.faults.standing('page_fails');
-  if (failing && (failing.page ?? 2) === page.number && struckBy(context, 'page_fails')) {
+  const failing = struckBy(context, 'page_fails', (fault) => (fault.page ?? 2) === page.number);
+  if (failing) {
     throw new Refusal(failing.status ?? 500, { code: failing.code ?? '10007', title: 'Unexpected error' });
   }
   const shift = page.number > 1 ? struckBy(context, 'shifting_pages') : undefined;

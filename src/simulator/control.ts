@@ -1,4 +1,4 @@
-import type { FaultScript } from './faults.ts';
+import type { FaultScript } from './fault-kinds.ts';
 import { onSale } from './search.ts';
 import { settle } from './settle.ts';
 import type { EmergencyStatus, OwnedField, Simulator } from './types.ts';
@@ -103,8 +103,11 @@ export function control(
       return listNumbers(world, params);
     case 'GET /_sim/public-key':
       return json({ public_key: simulator.publicKey });
+    case 'GET /_sim/faults':
+      return json({ faults: simulator.faultStates() });
     case 'POST /_sim/faults':
-      simulator.faults(body as FaultScript);
+      // Whatever it is: the simulator checks it to the last key.
+      simulator.faults(parsed as FaultScript);
       return json({ ok: true });
     case 'POST /_sim/reset':
       simulator.reset();

@@ -1,197 +1,202 @@
+import { type Fault, type FaultKind, type FaultScript, type FaultState, isAct, type Target } from './fault-kinds.ts';
 import { type Random, seededRandom } from './random.ts';
-import type { Family, Lags } from './types.ts';
+import type { Lags } from './types.ts';
 
-/** Faults of the connection and the reply; looked for on every API request. */
-export const REPLY_KINDS = [
-  'accept_then_drop',
-  'accept_half_body',
-  'accept_stall',
-  'stall',
-  'refuse_connection',
-  'error_before',
-  'error_after',
-  'rate_limited',
-  'conflict',
-  'html',
-  'no_id',
-  'slow',
-] as const;
-
-/** Faults of the service; looked for only where they can have an effect. */
-export const SERVICE_KINDS = [
-  'order_pending',
-  'order_failure',
-  'order_cancelled',
-  'order_partial',
-  'paperwork',
-  'sold_to_other',
-  'job_failed',
-  'job_expired',
-  'job_hang',
-  'job_duplicates',
-  'job_lost_entry',
-  'job_partial',
-  'foreign_jobs',
-  'lag',
-  'late_ids',
-  'reference_prefix',
-  'unknown_enum',
-  'masked_numbers',
-  'underscore_statuses',
-  'shifting_pages',
-  'total_off',
-  'page_fails',
-  'unavailable_profile',
-  'insufficient_funds',
-  'account_inactive',
-  'rate_reset_epoch',
-  'messaging_partial',
-  'webhook_late',
-  'webhook_double',
-  'webhook_forged',
-  'webhook_foreign_order',
-  'webhook_out_of_order',
-] as const;
-
-export type FaultKind = (typeof REPLY_KINDS)[number] | (typeof SERVICE_KINDS)[number];
-
-export interface Fault {
-  kind: FaultKind;
-  /** Method, path (without /v2; a prefix if it starts with `/`, else a regular expression), family. */
-  match?: { method?: string; path?: string; family?: Family };
-  /** How often it strikes; for ever if left out. */
-  times?: number;
-  /** Lets the first n pass. */
-  after?: number;
-  probability?: number;
-  /** Ends this many ms (simulator clock) after it was set. */
-  forMs?: number;
-  /** Duration: slow, order_pending, job_hang, late_ids, webhook_late. Left out means for ever where that makes sense. */
-  ms?: number;
-  /** error_before, error_after, page_fails, insufficient_funds, account_inactive. */
-  status?: number;
-  code?: string;
-  detail?: string;
-  /** stall: whether the request still takes effect. job_lost_entry and leftovers: whether they were processed. */
-  effect?: boolean;
-  /** How much is hit; `count` wins. */
-  fraction?: number;
-  count?: number;
-  /** sold_to_other: refuse the whole order or fail the lines. */
-  mode?: 'order' | 'line';
-  /** order_partial, order_failure, order_cancelled: failed numbers are on sale again. */
-  return_to_pool?: boolean;
-  /** order_partial: what the order itself says at the end. */
-  order_status?: 'success' | 'failure';
-  /** job_failed, job_expired: leftovers stay listed as pending. */
-  list_leftovers?: boolean;
-  /** rate_limited: unit of x-ratelimit-reset, and the seconds until it. */
-  reset?: 'seconds' | 'epoch' | 'none';
-  seconds?: number;
-  /** page_fails: which page. */
-  page?: number;
-  /** shifting_pages: rows the list moves from one page to the next; total_off: what is added. */
-  by?: number;
-  /** unknown_enum: field and value. */
-  field?: string;
-  value?: string;
-  ownership?: number;
-  orders?: number;
-  inventory?: number;
-  deletions?: number;
-}
-
-export interface FaultScript {
-  seed?: number;
-  /** Removes what was set before. */
-  clear?: boolean;
-  faults?: Fault[];
-}
-
-/** What a fault's `match` is compared with. */
-export interface Target {
-  method: string;
-  /** Without /v2. */
-  path: string;
-  family: Family;
-}
+export type { Fault, FaultKind, FaultScript, FaultState, Target } from './fault-kinds.ts';
 
 interface Armed {
-  fault: Fault;
-  since: number;
+  readonly fault: Fault;
+  readonly act: boolean;
+  /** Acts only: struck by requests, not by the clock. */
+  readonly byRequest: boolean;
+  readonly pattern: RegExp | undefined;
+  readonly begins: number;
+  readonly ends: number;
+  /** Of this fault alone, so that what strikes does not depend on how requests of other kinds fall between. */
+  random: Random;
   seen: number;
   struck: number;
+  /** Acts only: was due and found nothing to act on. */
+  waits: boolean;
+  retryAt: number;
 }
 
-const KINDS: ReadonlySet<string> = new Set([...REPLY_KINDS, ...SERVICE_KINDS]);
+/** An act that is due; `at` is when it was. Either of its two ends is to be called. */
+export interface DueAct {
+  readonly fault: Fault;
+  readonly at: number;
+  readonly random: Random;
+  /** Counts it and says whether it strikes: the dice may be against it. */
+  strikes(): boolean;
+  /** There is nothing to act on yet. */
+  waits(): void;
+}
+
+type Fits = (fault: Fault) => boolean;
 
 /** The faults in force. */
 export class FaultSet {
   #armed: Armed[] = [];
-  #random: Random;
+  #seed: number;
+  /** How many have been set since the last seed: each has a stream of its own. */
+  #made = 0;
   readonly #now: () => number;
+  /** What conditions have been decided for the request under way; `undefined` between requests. */
+  #request: { target: Target; decided: Map<Armed, boolean> } | undefined;
 
   constructor(seed: number, now: () => number) {
-    this.#random = seededRandom(seed);
+    this.#seed = seed;
     this.#now = now;
   }
 
-  /** Adds the faults of a script (after clearing, if it says so); refuses a script it does not understand. */
+  /** Adds the faults of a checked script, after clearing if it says so. */
   apply(script: FaultScript): void {
-    for (const fault of script.faults ?? []) {
-      if (!KINDS.has(fault.kind)) throw new Error(`unknown fault kind: ${String(fault.kind)}`);
-      const path = fault.match?.path;
-      if (path !== undefined && !path.startsWith('/')) new RegExp(path);
-    }
     if (script.clear) this.#armed = [];
-    if (script.seed !== undefined) this.#random = seededRandom(script.seed);
-    const since = this.#now();
-    this.#armed.push(...(script.faults ?? []).map((fault) => ({ fault, since, seen: 0, struck: 0 })));
+    if (script.seed !== undefined) {
+      this.#seed = script.seed;
+      this.#made = 0;
+      for (const armed of this.#armed) armed.random = this.#stream();
+    }
+    for (const fault of script.faults ?? []) this.#armed.push(this.#arm(fault));
   }
 
-  clear(): void {
-    this.#armed = [];
+  states(): FaultState[] {
+    return this.#armed.map(({ fault, seen, struck }) => ({ fault, seen, struck }));
   }
 
-  /** The fault of this kind that strikes now, counted as used. */
-  take(kind: FaultKind, target?: Target): Fault | undefined {
+  /** Between `begin` and `end`, conditions are decided once for the request. */
+  begin(target: Target): void {
+    this.#request = { target, decided: new Map() };
+  }
+
+  end(): void {
+    this.#request = undefined;
+  }
+
+  /** The fault of this kind that strikes now, counted as used. `fits` says whether it can have an effect here. */
+  take(kind: FaultKind, target?: Target, fits?: Fits): Fault | undefined {
     for (const armed of this.#armed) {
-      if (armed.fault.kind !== kind || !this.#applies(armed, target)) continue;
-      armed.seen += 1;
-      if (armed.seen <= (armed.fault.after ?? 0)) continue;
-      if (armed.struck >= (armed.fault.times ?? Number.POSITIVE_INFINITY)) continue;
-      if (armed.fault.probability !== undefined && this.#random() >= armed.fault.probability) continue;
-      armed.struck += 1;
-      return armed.fault;
+      if (armed.fault.kind === kind && this.#applies(armed, target) && fits?.(armed.fault) !== false && decide(armed)) {
+        return armed.fault;
+      }
     }
     return undefined;
   }
 
-  /** The fault of this kind that is in force, without using it up: for standing conditions such as lag. */
-  standing(kind: FaultKind): Fault | undefined {
-    return this.#armed.find((armed) => armed.fault.kind === kind && this.#applies(armed, undefined))?.fault;
+  /** All faults of this kind that strike now. */
+  takeAll(kind: FaultKind, target: Target, fits: Fits): Fault[] {
+    const candidates = this.#armed.filter((armed) => armed.fault.kind === kind && this.#applies(armed, target));
+    return candidates.filter((armed) => fits(armed.fault) && decide(armed)).map(({ fault }) => fault);
   }
 
-  /** The lags in force over the configured ones. */
-  lags(base: Lags): Lags {
-    const lag = this.standing('lag');
-    const late = this.standing('late_ids')?.ms;
-    if (!lag && late === undefined) return base;
+  /**
+   * The fault of this kind that holds for the whole request under way: a condition, such as lag, that several parts of one
+   * answer ask for. Counted once a request; between requests there is none.
+   */
+  condition(kind: FaultKind, fits: Fits): Fault | undefined {
+    const request = this.#request;
+    if (!request) return undefined;
+    for (const armed of this.#armed) {
+      if (armed.fault.kind !== kind || !this.#applies(armed, request.target) || !fits(armed.fault)) continue;
+      const strikes = request.decided.get(armed) ?? decide(armed);
+      request.decided.set(armed, strikes);
+      if (strikes) return armed.fault;
+    }
+    return undefined;
+  }
+
+  /** One lag in force over the configured one. */
+  lag(name: keyof Lags, base: Lags): number {
+    const own = this.condition('lag', (fault) => fault[name] !== undefined)?.[name];
+    if (own !== undefined || (name !== 'ownership' && name !== 'inventory')) return own ?? base[name];
+    const late = this.condition('late_ids', () => true);
+    return late ? (late.ms ?? Number.POSITIVE_INFINITY) : base[name];
+  }
+
+  /** The act that has been due longest, leaving out those that found nothing at this very time. */
+  nextAct(): DueAct | undefined {
+    const now = this.#now();
+    let next: { armed: Armed; at: number } | undefined;
+    for (const armed of this.#armed) {
+      if (!armed.act || armed.byRequest || armed.waits || armed.seen >= limitOf(armed)) continue;
+      const at = Math.max(armed.begins + armed.seen * (armed.fault.everyMs ?? 0), armed.retryAt);
+      if (at <= now && at < armed.ends && at < (next?.at ?? Number.POSITIVE_INFINITY)) next = { armed, at };
+    }
+    return next && dueAct(next.armed, next.at);
+  }
+
+  /** Lets acts that found nothing look again, now. */
+  retryActs(): void {
+    for (const armed of this.#armed) {
+      if (!armed.waits) continue;
+      armed.waits = false;
+      armed.retryAt = this.#now();
+    }
+  }
+
+  /** The acts that may strike just before a request. */
+  actsOn(target: Target): DueAct[] {
+    const now = this.#now();
+    return this.#armed
+      .filter((armed) => armed.act && armed.byRequest && !isSpent(armed) && this.#applies(armed, target))
+      .map((armed) => dueAct(armed, now));
+  }
+
+  #arm(fault: Fault): Armed {
+    const path = fault.match?.path;
+    const begins = this.#now() + (fault.afterMs ?? 0);
     return {
-      ownership: lag?.ownership ?? late ?? base.ownership,
-      orders: lag?.orders ?? base.orders,
-      inventory: lag?.inventory ?? late ?? base.inventory,
-      deletions: lag?.deletions ?? base.deletions,
+      fault,
+      act: isAct(fault.kind),
+      byRequest: fault.match !== undefined || fault.after !== undefined,
+      pattern: path === undefined || path.startsWith('/') ? undefined : new RegExp(path),
+      begins,
+      ends: begins + (fault.forMs ?? Number.POSITIVE_INFINITY),
+      random: this.#stream(),
+      seen: 0,
+      struck: 0,
+      waits: false,
+      retryAt: begins,
     };
   }
 
-  #applies(armed: Armed, target: Target | undefined): boolean {
-    const { match, forMs } = armed.fault;
-    if (forMs !== undefined && this.#now() >= armed.since + forMs) return false;
+  #stream(): Random {
+    this.#made += 1;
+    return seededRandom(this.#seed ^ Math.imul(this.#made, 0x9e3779b1));
+  }
+
+  #applies({ fault: { match }, pattern, begins, ends }: Armed, target: Target | undefined): boolean {
+    const now = this.#now();
+    if (now < begins || now >= ends) return false;
     if (!match || !target) return true;
     if (match.method !== undefined && match.method.toUpperCase() !== target.method) return false;
     if (match.family !== undefined && match.family !== target.family) return false;
-    if (match.path === undefined) return true;
-    return match.path.startsWith('/') ? target.path.startsWith(match.path) : new RegExp(match.path).test(target.path);
+    if (pattern) return pattern.test(target.path);
+    return match.path === undefined || target.path.startsWith(match.path);
   }
+}
+
+/** How often a fault strikes at most. */
+function limitOf({ fault, act }: Armed): number {
+  return fault.times ?? (act && fault.everyMs === undefined ? 1 : Number.POSITIVE_INFINITY);
+}
+
+function isSpent(armed: Armed): boolean {
+  return armed.struck >= limitOf(armed);
+}
+
+/** Counts a chance to strike, and says whether it is taken: the same for every kind. */
+function decide(armed: Armed): boolean {
+  armed.seen += 1;
+  if (armed.seen <= (armed.fault.after ?? 0) || isSpent(armed)) return false;
+  if (armed.fault.probability !== undefined && armed.random() >= armed.fault.probability) return false;
+  armed.struck += 1;
+  return true;
+}
+
+function dueAct(armed: Armed, at: number): DueAct {
+  const waits = (): void => {
+    armed.waits = true;
+  };
+  return { fault: armed.fault, at, random: armed.random, strikes: () => decide(armed), waits };
 }

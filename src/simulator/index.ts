@@ -1,4 +1,5 @@
 import { control } from './control.ts';
+import { parseScript } from './fault-schema.ts';
 import { portalOf } from './portal.ts';
 import { RateLimits } from './rates.ts';
 import { close, listen } from './server.ts';
@@ -7,7 +8,8 @@ import type { Settings, Simulator, SimulatorOptions } from './types.ts';
 import { startWebhooks } from './webhooks.ts';
 import { createWorld } from './world.ts';
 
-export type { Fault, FaultKind, FaultScript } from './faults.ts';
+export type { Fault, FaultKind, FaultScript, FaultState } from './fault-kinds.ts';
+export { ScriptError } from './fault-schema.ts';
 export type { Bought, Changed, Ledger, LedgerSummary, Released } from './ledger.ts';
 export { SIMULATED_ACCOUNT, SIMULATED_BAD_IDS } from './seed.ts';
 export type { E164, EmergencyStatus, Family, OwnedField, Portal, Simulator, SimulatorOptions } from './types.ts';
@@ -84,7 +86,13 @@ export async function startSimulator(options: SimulatorOptions = {}): Promise<Si
       settle(world);
       return world.book.snapshot([...world.orders.values()], [...world.jobs.values()], world.owned.size);
     },
-    faults: (script) => world.faults.apply(script),
+    faults: (script) => {
+      const isKnown = (e164: string): boolean => world.poolByNumber.has(e164) || world.inventory.byNumber(e164) !== undefined;
+      world.faults.apply(parseScript(script, isKnown));
+      // Acts that are due at once are done at once.
+      settle(world);
+    },
+    faultStates: () => world.faults.states(),
     reset: () => {
       world = createWorld(settings);
       limits = new RateLimits(settings.rates);

@@ -6,7 +6,7 @@ import { inventoryTest } from './numbers.ts';
 import { seededRandom, share } from './random.ts';
 import type { Job, JobType } from './types.ts';
 import { bool, E164, invalid, iso, notFound, Refusal, strings } from './wire.ts';
-import { findOwned, type World } from './world.ts';
+import { finder, type World } from './world.ts';
 
 const EMERGENCY_SLOTS = 500;
 
@@ -71,8 +71,9 @@ function batchOf({ world, body }: Context): { byId: boolean; numbers: Job['numbe
   const forms = asked.filter((entry) => E164.test(entry)).length;
   const ids = asked.filter((entry) => /^\d+$/.test(entry)).length;
   if (forms !== asked.length && ids !== asked.length) throw invalid('/phone_numbers', 'must be all e164 or all ids');
+  const find = finder(world, 'ownership');
   const numbers = asked.map((entry) => {
-    const number = findOwned(world, entry, 'ownership');
+    const number = find(entry);
     if (!number || number.deletedAt !== undefined || number.status === 'ported-out') {
       throw invalid('/phone_numbers', 'You must own every phone number');
     }

@@ -7,7 +7,7 @@ import { numberOf } from './numbers.ts';
 import { share } from './random.ts';
 import type { BulkMessaging, OwnedNumber } from './types.ts';
 import { E164, invalid, notFound, strings, text } from './wire.ts';
-import { findOwned, visibility, type World } from './world.ts';
+import { visibility, visibleAt, type World } from './world.ts';
 
 const SETTLE_MS = 500;
 
@@ -84,6 +84,8 @@ export function createBulk(context: Context): Reply {
     profileId,
     createdAt: world.now(),
     settlesAt: world.now() + SETTLE_MS,
+    lag: world.faults.lag('ownership', world.settings.lags),
+    deletionLag: world.faults.lag('deletions', world.settings.lags),
     success: [],
     failed: [],
     fails: partial ? share(numbers.length, { count: partial.count, fraction: partial.fraction ?? 0.5 }) : new Set(),
@@ -102,11 +104,13 @@ export function retrieveBulk({ world, id }: Context): Reply {
 }
 
 /** Ends the bulk updates that are due. */
-export function settleBulk(world: World): void {
+export function settleBulk(world: World, now: number): void {
   for (const bulk of world.openBulk) {
-    if (bulk.settlesAt > world.now()) continue;
+    if (bulk.settlesAt > now) continue;
+    const visible = visibleAt(bulk.settlesAt, bulk.lag, bulk.deletionLag);
     bulk.numbers.forEach((e164, index) => {
-      const number = findOwned(world, e164, 'ownership');
+      const found = world.inventory.byNumber(e164);
+      const number = found && visible(found) ? found : undefined;
       if (number?.status !== 'active' || number.deletedAt !== undefined || bulk.fails.has(index)) {
         bulk.failed.push(e164);
         return;

@@ -13,13 +13,13 @@ const FRESH_MS = 60_000;
 export interface Disguise {
   profile: boolean;
   underscores: boolean;
-  unknown: { field: string; value: string } | undefined;
+  unknown: { field: string; value: unknown } | undefined;
 }
 
-export function disguiseOf(context: Context): Disguise {
+export function disguiseOf(context: Context, slim = false): Disguise {
   const unknown = struckBy(context, 'unknown_enum');
   return {
-    profile: struckBy(context, 'unavailable_profile') !== undefined,
+    profile: !slim && struckBy(context, 'unavailable_profile') !== undefined,
     underscores: struckBy(context, 'underscore_statuses') !== undefined,
     unknown: unknown && { field: unknown.field ?? 'status', value: unknown.value ?? 'not-seen-before' },
   };

@@ -4,13 +4,13 @@ import { type Context, ok, paged, type Reply } from './context.ts';
 import { connectionName, deletedView, disguiseOf, numberView, slimView, voiceView } from './number-views.ts';
 import type { OwnedNumber } from './types.ts';
 import { bool, E164, invalid, notFound, type Query, Refusal, strings, text } from './wire.ts';
-import { dismiss, emergencyOf, findOwned, visibility, type World } from './world.ts';
+import { dismiss, emergencyOf, finder, visibility, type World } from './world.ts';
 
 export const EMERGENCY_MS = 1000;
 
 /** The number of the path, if the account can see it. */
 export function numberOf(context: Context): OwnedNumber {
-  const number = findOwned(context.world, context.id, 'inventory');
+  const number = finder(context.world, 'inventory')(context.id);
   if (!number || number.deletedAt !== undefined) throw notFound();
   return number;
 }
@@ -71,7 +71,7 @@ export function inventoryTest(world: World, query: Query): Test | undefined {
   const status = query.one('filter[status]')?.replaceAll('_', '-');
   const visible = visibility(world, 'inventory');
   const tests = filterTests(query);
-  const lag = world.faults.lags(world.settings.lags).inventory;
+  const lag = world.faults.lag('inventory', world.settings.lags);
   if (tests.length === 0 && status === undefined && world.inventory.settledBy(world.now() - lag)) return undefined;
   return (number) =>
     (visible(number) || (status === 'deleted' && number.deletedAt !== undefined)) &&
@@ -99,7 +99,7 @@ export function listNumbers(context: Context): Reply {
 
 /** GET /phone_numbers/slim */
 export function listSlim(context: Context): Reply {
-  const disguise = disguiseOf(context);
+  const disguise = disguiseOf(context, true);
   const include = {
     tags: context.query.flag('include_tags') === true,
     connection: context.query.flag('include_connection') === true,
@@ -154,8 +154,9 @@ export function verifyOwnership({ world, body }: Context): Reply {
   if (!asked.every((number) => E164.test(number))) throw invalid('/phone_numbers', 'must be in +E.164 format', '10016');
   const found: { id: string; number_val_e164: string }[] = [];
   const not_found: string[] = [];
+  const find = finder(world, 'ownership');
   for (const e164 of new Set(asked)) {
-    const number = findOwned(world, e164, 'ownership');
+    const number = find(e164);
     if (number && number.status !== 'ported-out') found.push({ id: number.id, number_val_e164: e164 });
     else not_found.push(e164);
   }

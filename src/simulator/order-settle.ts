@@ -56,8 +56,7 @@ export function decide(
 }
 
 /** Brings every open order to where it is by now. */
-export function settleOrders(world: World): void {
-  const now = world.now();
+export function settleOrders(world: World, now: number): void {
   for (const order of world.openOrders) {
     if (order.deadline !== undefined && order.deadline <= now) decide(world, order, 'cancel', order.deadline);
     else if (order.settlesAt <= now) {

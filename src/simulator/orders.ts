@@ -114,9 +114,9 @@ function makeLines(
   context: Context,
   asked: readonly Asked[],
   missing: ReadonlySet<E164>,
+  paperwork: boolean,
 ): { lines: OrderLine[]; status: Order['status'] | undefined } {
   const { world } = context;
-  const paperwork = struckBy(context, 'paperwork') !== undefined;
   const outcome = fates(context, asked.length);
   const subOrders = new Map<string, string>();
   const lines = asked.flatMap(({ e164, requirementGroup }, index): OrderLine[] => {
@@ -160,7 +160,8 @@ export function createOrder(context: Context): Reply {
     asked.flatMap(({ e164 }) => (missing.has(e164) ? [] : (world.poolByNumber.get(e164) ?? []))),
   );
   const slow = struckBy(context, 'order_pending');
-  const { lines, status } = makeLines(context, asked, missing);
+  const paperwork = struckBy(context, 'paperwork');
+  const { lines, status } = makeLines(context, asked, missing, paperwork !== undefined);
   const now = world.now();
   const order: Order = {
     id: randomUUID(),
@@ -173,7 +174,7 @@ export function createOrder(context: Context): Reply {
     createdAt: now,
     updatedAt: now,
     settlesAt: now + (slow ? (slow.ms ?? Number.POSITIVE_INFINITY) : world.settings.orderMs),
-    deadline: lines.some((line) => line.paperwork) ? now + DEADLINE_MS : undefined,
+    deadline: lines.some((line) => line.paperwork) ? now + (paperwork?.ms ?? DEADLINE_MS) : undefined,
     status: 'pending',
   };
   world.orders.set(order.id, order);
@@ -210,14 +211,14 @@ export function updateOrder(context: Context): Reply {
 /** GET /number_orders: newest first, late, lines without status. */
 export function listOrders(context: Context): Reply {
   const { world, query } = context;
-  const lag = world.faults.lags(world.settings.lags).orders;
+  const lag = world.faults.lag('orders', world.settings.lags);
   const reference = query.one('filter[customer_reference]');
   const status = query.one('filter[status]');
   const count = query.int('filter[phone_numbers_count]');
   const met = query.flag('filter[requirements_met]');
   const after = Date.parse(query.one('filter[created_at][gt]') ?? '');
   const before = Date.parse(query.one('filter[created_at][lt]') ?? '');
-  const byPrefix = world.faults.standing('reference_prefix') !== undefined;
+  const byPrefix = reference !== undefined && struckBy(context, 'reference_prefix') !== undefined;
   const rows = [...world.orders.values()].reverse().filter((order) => {
     const own = order.customerReference ?? '';
     return (

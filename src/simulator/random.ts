@@ -27,3 +27,9 @@ export function share(total: number, part: { count?: number | undefined; fractio
   for (let n = 0; n < wanted; n += 1) hit.add(Math.floor((n * total) / wanted));
   return hit;
 }
+
+/** Some of a list, each at most once. */
+export function choose<T>(random: Random, list: readonly T[], count: number): T[] {
+  const rest = [...list];
+  return Array.from({ length: Math.min(count, list.length) }, () => rest.splice(Math.floor(random() * rest.length), 1)).flat();
+}

@@ -1,6 +1,7 @@
 import { createServer, type IncomingMessage, type Server, type ServerResponse } from 'node:http';
 import { type Answer, answerTo, targetOf } from './answer.ts';
 import type { ControlReply } from './control.ts';
+import { ScriptError } from './fault-schema.ts';
 import { type Random, seededRandom } from './random.ts';
 import type { RateLimits } from './rates.ts';
 import type { World } from './world.ts';
@@ -55,7 +56,8 @@ function sendControl(response: ServerResponse, run: () => ControlReply): void {
     reply = run();
   } catch (error) {
     const message = error instanceof Error ? error.message : String(error);
-    reply = { status: 400, type: 'application/json', body: JSON.stringify({ error: message }) };
+    const problems = error instanceof ScriptError ? { problems: error.problems } : {};
+    reply = { status: 400, type: 'application/json', body: JSON.stringify({ error: message, ...problems }) };
   }
   response.writeHead(reply.status, { 'content-type': reply.type }).end(reply.body);
 }

@@ -1,11 +1,29 @@
+import { strike } from './acts.ts';
 import { settleJobs } from './job-run.ts';
 import { settleBulk } from './messaging.ts';
 import { settleOrders } from './order-settle.ts';
 import type { World } from './world.ts';
 
+function settleTo(world: World, time: number): void {
+  settleOrders(world, time);
+  settleJobs(world, time);
+  settleBulk(world, time);
+}
+
+/** Does the scripted acts that are due, each to the world as it was at that moment. */
+function settleActs(world: World): void {
+  for (let act = world.faults.nextAct(); act; act = world.faults.nextAct()) {
+    settleTo(world, act.at);
+    strike(world, act);
+  }
+}
+
 /** Brings the world to the present: called before anything looks at it. */
 export function settle(world: World): void {
-  settleOrders(world);
-  settleJobs(world);
-  settleBulk(world);
+  settleActs(world);
+  settleTo(world, world.now());
+  // What found nothing to act on at its time may find it now.
+  world.faults.retryActs();
+  settleActs(world);
+  world.faults.retryActs();
 }

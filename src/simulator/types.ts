@@ -1,4 +1,4 @@
-import type { FaultScript } from './faults.ts';
+import type { FaultScript, FaultState } from './fault-kinds.ts';
 import type { Ledger } from './ledger.ts';
 
 export type E164 = string;
@@ -76,7 +76,10 @@ export interface Simulator extends Portal {
   /** Base64 of the raw 32-byte Ed25519 key that webhooks are signed with. */
   publicKey: string;
   ledger(): Ledger;
+  /** Sets faults; throws a `ScriptError` that names every mistake. */
   faults(script: FaultScript): void;
+  /** What is set, and how often it has struck. */
+  faultStates(): FaultState[];
   /** Back to the seeded start; clears ledger and faults. */
   reset(): void;
   setWebhooks(url: string | undefined): void;
@@ -223,6 +226,9 @@ export interface BulkMessaging {
   readonly profileId: string;
   readonly createdAt: number;
   settlesAt: number;
+  /** The lags when it was asked for: later requests do not change what it can see. */
+  readonly lag: number;
+  readonly deletionLag: number;
   readonly success: E164[];
   readonly failed: E164[];
   readonly fails: ReadonlySet<number>;

@@ -119,21 +119,28 @@ export function dismiss(world: World, number: OwnedNumber, at: number): void {
   world.inventory.deletions = true;
 }
 
-/** Whether the account's other endpoints know a number yet, or still; made once for a request, since lists ask for every row. */
-export function visibility(world: World, kind: 'ownership' | 'inventory'): (number: OwnedNumber) => boolean {
-  const lags = world.faults.lags(world.settings.lags);
-  const now = world.now();
-  const appearedBy = now - lags[kind];
-  const deletedAfter = now - lags.deletions;
+/** Whether a number has appeared by then, and not yet disappeared. */
+export function visibleAt(time: number, lag: number, deletionLag: number): (number: OwnedNumber) => boolean {
+  const appearedBy = time - lag;
+  const deletedAfter = time - deletionLag;
   return (number) =>
     (number.appearedAt === 0 || number.appearedAt <= appearedBy) &&
     (number.deletedAt === undefined || number.deletedAt > deletedAfter);
 }
 
-/** A visible number by decimal id or E.164. */
-export function findOwned(world: World, key: string, kind: 'ownership' | 'inventory'): OwnedNumber | undefined {
-  const number = key.startsWith('+') ? world.inventory.byNumber(key) : world.inventory.byId(key);
-  return number && visibility(world, kind)(number) ? number : undefined;
+/** Whether the account's other endpoints know a number yet, or still; made once for a request, since lists ask for every row. */
+export function visibility(world: World, kind: 'ownership' | 'inventory'): (number: OwnedNumber) => boolean {
+  const { lags } = world.settings;
+  return visibleAt(world.now(), world.faults.lag(kind, lags), world.faults.lag('deletions', lags));
+}
+
+/** Finds visible numbers by decimal id or E.164; made once for a request. */
+export function finder(world: World, kind: 'ownership' | 'inventory'): (key: string) => OwnedNumber | undefined {
+  const visible = visibility(world, kind);
+  return (key) => {
+    const number = key.startsWith('+') ? world.inventory.byNumber(key) : world.inventory.byId(key);
+    return number && visible(number) ? number : undefined;
+  };
 }
 
 /** The emergency status as of now; provisioning settles by the clock. */
