@@ -4,6 +4,7 @@ import type { Fault, Target } from './faults.ts';
 import type { RateLimits, RateState } from './rates.ts';
 import { findRoute } from './routes.ts';
 import { settle } from './settle.ts';
+import { unknownWords } from './unknown-words.ts';
 import { type Body, isRecord, notFound, Query, Refusal } from './wire.ts';
 import type { World } from './world.ts';
 
@@ -87,7 +88,9 @@ function effect(world: World, incoming: Incoming, target: Target): Reply {
   const found = findRoute(incoming.method, incoming.path);
   if (!found) throw notFound();
   const context = { world, target, query: new Query(incoming.params), body: parseBody(incoming.rawBody), id: found.id };
-  return found.route.handler(context);
+  const reply = found.route.handler(context);
+  unknownWords(world, target, reply.body);
+  return reply;
 }
 
 /** Faults that answer before anything happens. */

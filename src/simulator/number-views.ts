@@ -13,27 +13,24 @@ const FRESH_MS = 60_000;
 export interface Disguise {
   profile: boolean;
   underscores: boolean;
-  unknown: { field: string; value: unknown } | undefined;
 }
 
+/** The slim list shows no messaging profile that could be spoiled. */
 export function disguiseOf(context: Context, slim = false): Disguise {
-  const unknown = struckBy(context, 'unknown_enum');
   return {
     profile: !slim && struckBy(context, 'unavailable_profile') !== undefined,
     underscores: struckBy(context, 'underscore_statuses') !== undefined,
-    unknown: unknown && { field: unknown.field ?? 'status', value: unknown.value ?? 'not-seen-before' },
   };
 }
 
 function disguised<T extends Detailed | Slim>(view: T, disguise: Disguise): T {
-  if (!disguise.profile && !disguise.underscores && !disguise.unknown) return view;
+  if (!disguise.profile && !disguise.underscores) return view;
   const changes: Record<string, unknown> = {};
   if (disguise.profile && 'messaging_profile_id' in view) {
     for (const field of ['messaging_profile_id', 'messaging_profile_name', 'messaging_campaign_id'])
       changes[field] = 'UNAVAILABLE';
   }
   if (disguise.underscores && view.status !== undefined) changes['status'] = view.status.replaceAll('-', '_');
-  if (disguise.unknown) changes[disguise.unknown.field] = disguise.unknown.value;
   return { ...view, ...changes };
 }
 
