@@ -7,6 +7,7 @@ export type FailureCode =
   | 'rate_limited'
   | 'job_cap'
   | 'being_processed'
+  | 'blocked_for_now'
   | 'numbers_gone'
   | 'search_expired'
   | 'already_reserved'
@@ -63,6 +64,8 @@ export interface FailureRow {
   status?: (status: number) => boolean;
   codes?: ReadonlySet<string>;
   when?: (error: TelnyxError, ctx: CallContext) => boolean;
+  /** Only when the body names no error that can be read: cut off, stalled, not JSON. */
+  unread?: true;
   /** The answer may say how long to wait. */
   waits?: true;
   text: string;
@@ -79,13 +82,15 @@ const range = (from: number, to: number): string[] => Array.from({ length: to - 
 const both = (disposition: Disposition): { read: Disposition; write: Disposition } => ({ read: disposition, write: disposition });
 const unsure: { read: Disposition; write: Disposition } = { read: 'retry', write: 'ambiguous' };
 
-const onNumbers = (e: TelnyxError): boolean => e.pointer === '/phone_numbers';
+/** The list of numbers, which messaging updates call by another name than all others. */
+const onNumbers = (e: TelnyxError, ctx: CallContext): boolean =>
+  e.pointer === '/phone_numbers' || (e.pointer === '/numbers' && ctx.operation === 'messaging.update');
 const speaksOfSize = (e: TelnyxError): boolean => /\b1[ ,.]?000\b|maximum|too many|at most/i.test(`${e.title} ${e.detail}`);
 const speaksOfOwning = (e: TelnyxError): boolean => /\bown/i.test(`${e.title} ${e.detail}`);
 
-/** A size complaint. Telnyx documents the limit of jobs (1,000) but none for orders, so there several numbers are enough. */
+/** A size complaint. Telnyx documents the limit of jobs (1,000) but no other, so elsewhere several numbers are enough. */
 function tooMany(e: TelnyxError, ctx: CallContext): boolean {
-  if (!onNumbers(e) || ctx.numbers < 2) return false;
+  if (!onNumbers(e, ctx) || ctx.numbers < 2) return false;
   if (e.code === '10033' || ctx.numbers > 1_000) return true;
   if (ctx.job) return speaksOfSize(e) && !speaksOfOwning(e);
   return true;
@@ -93,7 +98,7 @@ function tooMany(e: TelnyxError, ctx: CallContext): boolean {
 
 /** Jobs demand that every number is ours; of the complaints about the list this is the one left when the size is right. */
 function notOwned(e: TelnyxError, ctx: CallContext): boolean {
-  if (!ctx.job || !onNumbers(e)) return false;
+  if (!ctx.job || !onNumbers(e, ctx)) return false;
   return speaksOfOwning(e) || !/e164|ids|at least 1|present/i.test(`${e.title} ${e.detail}`);
 }
 
@@ -136,6 +141,7 @@ export const FAILURE_ROWS: readonly FailureRow[] = [
     text: 'the account has as many open batch jobs as Telnyx allows',
   },
   { code: 'being_processed', ...both('retry'), status: refusal, codes: codes('10036'), text: 'the resource is being processed' },
+  { code: 'blocked_for_now', ...both('retry'), status: refusal, codes: codes('40157'), text: 'blocked for the moment' },
   { code: 'numbers_gone', ...both('rejected'), status: refusal, codes: codes('85001'), text: 'numbers are no longer available' },
   {
     code: 'search_expired',
@@ -229,5 +235,7 @@ export const FAILURE_ROWS: readonly FailureRow[] = [
   // People who ordered a number that the account had just bought were answered 409: it may mean "you have it already".
   { code: 'unknown_outcome', ...unsure, status: is(409), text: 'a conflict that may come from this very call' },
   { code: 'server_error', ...unsure, status: (s) => s >= 500, waits: true, text: 'Telnyx had an internal problem' },
+  // Whatever stands between us and Telnyx may have said it, after Telnyx took the call: only a reason that is read is a refusal.
+  { code: 'unknown_outcome', ...unsure, status: refusal, unread: true, text: 'a refusal whose reason could not be read' },
   { code: 'refused_by_telnyx', ...both('rejected'), status: refusal, text: 'Telnyx refused the call' },
 ];

@@ -9,12 +9,18 @@ export type { CallContext, FailureCode, Phase, TelnyxError } from './failure-tab
 const MAX_DETAILS = 20;
 const MAX_DETAIL_LENGTH = 500;
 
+// A field of an unexpected kind counts as not said: the others, the code above all, still decide.
+const text = z.string().nullish().catch(undefined);
+
 /** `source` is an object today and was a bare string in older examples; both are read. */
 const errorEntry = z.object({
-  code: z.union([z.string(), z.number()]).transform(String).nullish(),
-  title: z.string().nullish(),
-  detail: z.string().nullish(),
-  source: z.union([z.string(), z.object({ pointer: z.string().nullish(), parameter: z.string().nullish() })]).nullish(),
+  code: z.union([z.string(), z.number()]).transform(String).nullish().catch(undefined),
+  title: text,
+  detail: text,
+  source: z
+    .union([z.string(), z.object({ pointer: text, parameter: text })])
+    .nullish()
+    .catch(undefined),
 });
 
 const errorBody = z.object({ errors: z.array(z.unknown()) });
@@ -87,6 +93,7 @@ function evidence(errors: TelnyxError[], scrub: (text: string) => string): Error
 function findRow(status: number, errors: TelnyxError[], ctx: CallContext): FailureRow | undefined {
   return FAILURE_ROWS.find((row) => {
     if (row.status !== undefined && !row.status(status)) return false;
+    if (row.unread === true && errors.length > 0) return false;
     if (row.codes === undefined) return true;
     return errors.some((e) => row.codes?.has(e.code) && (row.when === undefined || row.when(e, ctx)));
   });

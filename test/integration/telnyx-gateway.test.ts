@@ -101,6 +101,13 @@ describe('an order whose outcome is not known', () => {
     res.write('{"data":');
     setTimeout(() => res.destroy(), 20);
   };
+  const spoiled =
+    (status: number, then: (res: ServerResponse) => void): Answer =>
+    (res) => {
+      res.writeHead(status, { 'content-type': 'application/json', 'content-length': '500' });
+      res.write('{"errors":[{"code":"850');
+      then(res);
+    };
   it.each<[string, Answer]>([
     [
       'a body that stalls after the headers',
@@ -123,6 +130,12 @@ describe('an order whose outcome is not known', () => {
     ['409 without a code', json(409, {})],
     ['an answer that asks for a retry', json(500, {}, { 'x-should-retry': 'true', 'retry-after': '0' })],
     ['a redirect', (res) => void res.writeHead(307, { location: '/v2/number_orders' }).end()],
+    ...[400, 409, 422].flatMap((status): [string, Answer][] => [
+      [`${status} with HTML`, (res) => void res.writeHead(status, { 'content-type': 'text/html' }).end('<h1>no</h1>')],
+      [`${status} without a body`, (res) => void res.writeHead(status).end()],
+      [`${status} whose body is cut`, spoiled(status, (res) => setTimeout(() => res.destroy(), 20))],
+      [`${status} whose body stalls`, spoiled(status, () => undefined)],
+    ]),
   ])('%s: ambiguous, within the deadline, and sent exactly once', async (_what, answer) => {
     const { gateway, hits } = await telnyx(answer, { deadlines: { orders: 1_500 } });
     const startedAt = Date.now();

@@ -13,6 +13,7 @@ const write: CallContext = {
   now: new Date('2026-10-01T00:00:00Z'),
 };
 const job: CallContext = { ...write, operation: 'jobs.update', job: true };
+const messaging: CallContext = { ...write, operation: 'messaging.update' };
 
 interface Said {
   code?: string;
@@ -125,6 +126,32 @@ const ROWS: Row[] = [
     'rejected',
     { ...write, numbers: 1 },
   ],
+  ...['10015', '10033'].map(
+    (code): Row => [
+      `${code} on the list of a messaging update`,
+      422,
+      { code, pointer: '/numbers' },
+      'too_many_numbers',
+      'rejected',
+      'rejected',
+      messaging,
+    ],
+  ),
+  [
+    'the list of a messaging update of one',
+    422,
+    { code: '10015', pointer: '/numbers' },
+    'invalid_request',
+    'rejected',
+    'rejected',
+    { ...messaging, numbers: 1 },
+  ],
+  ['the same pointer elsewhere', 422, { code: '10015', pointer: '/numbers' }, 'invalid_request', 'rejected', 'rejected'],
+  ['40157', 422, { code: '40157' }, 'blocked_for_now', 'retry', 'retry', messaging],
+  ['40157 behind a 500', 500, { code: '40157' }, 'server_error', 'retry', 'ambiguous', messaging],
+  ...[400, 409, 418, 422].map(
+    (status): Row => [`${status} whose body cannot be read`, status, null, 'unknown_outcome', 'retry', 'ambiguous'],
+  ),
   ['20100', 400, { code: '20100' }, 'insufficient_funds', 'account', 'account'],
   ['402 without a code', 402, null, 'insufficient_funds', 'account', 'account'],
   ['401', 401, null, 'bad_key', 'account', 'account'],
@@ -178,6 +205,25 @@ describe('a Telnyx failure', () => {
     const failure = toFailure(answer(422, { code: '10015', pointer: '/base', title: 'Bad', detail: `with ${KEY}` }), job);
     expect(failure.details).toEqual([{ path: '/base', message: '10015 - Bad - with ***' }]);
     expect(failure.message).not.toContain(KEY);
+  });
+
+  it.each([
+    ['a detail that is a list', { code: '85001', detail: ['gone'], source: { pointer: '/phone_numbers' } }],
+    ['a title that is an object', { code: '85001', title: { text: 'Gone' } }],
+    ['a pointer that is a number', { code: '85001', source: { pointer: 7 } }],
+    ['a source that is a list', { code: '85001', source: ['/phone_numbers'] }],
+  ])('%s does not cost the code', (_what, entry) => {
+    const error = Telnyx.APIError.generate(422, { errors: [entry] }, undefined, new Headers());
+    expect(toFailure(error, write)).toMatchObject({ code: 'numbers_gone', disposition: 'rejected' });
+  });
+
+  it.each([
+    ['JSON that is no error body', { message: 'blocked' }],
+    ['an empty list of errors', { errors: [] }],
+    ['entries that are no objects', { errors: ['no'] }],
+  ])('%s under 422 is no reason: a write stays ambiguous', (_what, body) => {
+    const error = Telnyx.APIError.generate(422, body, undefined, new Headers());
+    expect(toFailure(error, write).disposition).toBe('ambiguous');
   });
 
   it('reads a source that is a bare string and a code that is a number', () => {
