@@ -32,6 +32,8 @@ export interface Offer {
 export interface SearchResult {
   offers: Offer[];
   seen: number;
+  /** There may be others behind this answer: narrower searches are worth their calls. */
+  more: boolean;
 }
 
 export interface OrderLine {

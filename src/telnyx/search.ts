@@ -1,3 +1,4 @@
+import { getCountryCallingCode, isSupportedCountry, parsePhoneNumberFromString } from 'libphonenumber-js/max';
 import type Telnyx from 'telnyx';
 import { ProvisioningError } from '../domain/errors.ts';
 import { parseMoney } from '../domain/money.ts';
@@ -8,6 +9,9 @@ import { type OfferRow, offerRow, searchAnswer } from './wire.ts';
 
 type SearchFilter = NonNullable<NonNullable<Parameters<Telnyx['availablePhoneNumbers']['list']>[0]>['filter']>;
 
+/** Telnyx documents no maximum for `limit` and may cap it: an answer of this many rows or more may be a cut one. */
+const SMALLEST_CUT = 50;
+
 /**
  * Numbers that can be bought now. Telnyx ignores filters it does not know and answers with random numbers, so every row is checked
  * against the criteria; a row that does not fit, is masked or has no price is left out.
@@ -15,17 +19,25 @@ type SearchFilter = NonNullable<NonNullable<Parameters<Telnyx['availablePhoneNum
 export async function search(transport: Transport, criteria: SearchCriteria): Promise<SearchResult> {
   const filter = toFilter(criteria);
   try {
-    const rows = await transport.call(
+    const { rows, total } = await transport.call(
       { family: 'search', operation: 'search', phase: 'read' },
       (client, options) => client.availablePhoneNumbers.list({ filter }, options),
       searchAnswer,
     );
     const offers = new Map(rows.flatMap((raw) => toOffer(raw, criteria)).map((offer) => [offer.phoneNumber, offer]));
-    return { offers: [...offers.values()], seen: rows.length };
+    return { offers: [...offers.values()], seen: rows.length, more: mayHideOthers(rows.length, total, criteria.limit) };
   } catch (error) {
-    if (saysNoneFound(error)) return { offers: [], seen: 0 };
+    if (saysNoneFound(error)) return { offers: [], seen: 0, more: false };
     throw error;
   }
+}
+
+/**
+ * Fewer rows than asked are normal and prove nothing; only a small or empty answer is the whole of what there is. A total above
+ * the rows says that there are more; one that equals them may have counted no more than the answer.
+ */
+function mayHideOthers(seen: number, total: number | null, limit: number): boolean {
+  return seen > 0 && (seen >= Math.min(limit, SMALLEST_CUT) || (total ?? 0) > seen);
 }
 
 /** On this endpoint an empty result has been seen as HTTP 400 with code 10031, which elsewhere means a bad filter. */
@@ -82,8 +94,8 @@ function fits(row: OfferRow, c: SearchCriteria): boolean {
   const number = row.phone_number;
   if (!isE164(number) || !isPrice(row.cost_information.upfront_cost) || !isPrice(row.cost_information.monthly_cost)) return false;
   if (inNorthAmerica(c) && !/^\+1\d{10}$/.test(number)) return false;
-  if (!hasFeatures(row, c.features ?? [])) return false;
-  // A near miss is what best effort asks for; only country, features and price still hold then.
+  if (!inCountry(row, c) || !isOfType(number, c) || !hasFeatures(row, c.features ?? [])) return false;
+  // A near miss is what best effort asks for; only country, type, features and price still hold then.
   if (c.bestEffort) return true;
   return row.best_effort !== true && inAreaCode(number, c) && hasDigits(number, c) && inRegion(row, c);
 }
@@ -95,6 +107,24 @@ function isPrice(text: string): boolean {
 
 function inNorthAmerica(c: SearchCriteria): boolean {
   return ['US', 'CA'].includes(c.countryCode.toUpperCase());
+}
+
+/** By what the row says, else by the numbering plan: +1 is not one country. What the plan cannot tell is let pass. */
+function inCountry(row: OfferRow, c: SearchCriteria): boolean {
+  const wanted = c.countryCode.toUpperCase();
+  const stated = named(row, 'country_code').filter((name) => name.length === 2);
+  if (stated.length > 0) return stated.some((name) => name.toUpperCase() === wanted);
+  if (!isSupportedCountry(wanted)) return true;
+  if (!row.phone_number.startsWith(`+${getCountryCallingCode(wanted)}`)) return false;
+  const plan = parsePhoneNumberFromString(row.phone_number);
+  // Toll-free codes belong to all countries of a calling code; the plan names one of them.
+  return plan?.country === undefined || plan.country === wanted || plan.getType() === 'TOLL_FREE';
+}
+
+/** Rows name no type, and a filter that was ignored mixes toll-free numbers at many times the price into local ones. */
+function isOfType(number: string, c: SearchCriteria): boolean {
+  const type = parsePhoneNumberFromString(number)?.getType();
+  return type === undefined || (type === 'TOLL_FREE') === (c.phoneNumberType === 'toll_free');
 }
 
 function hasFeatures(row: OfferRow, wanted: readonly string[]): boolean {

@@ -219,8 +219,12 @@ export const balanceAnswer = z
   .object({ data: z.object({ balance: z.string(), available_credit: z.string(), currency: z.string() }) })
   .transform(({ data }): Balance => ({ balance: data.balance, availableCredit: data.available_credit, currency: data.currency }));
 
-/** Rows are checked one by one by the search itself. */
-export const searchAnswer = z.object({ data: z.array(z.unknown()) }).transform((a) => a.data);
+const searchMeta = z.object({ total_results: count }).nullish().catch(undefined);
+
+/** Rows are checked one by one by the search itself. The total stands in `meta` and once more in `metadata`. */
+export const searchAnswer = z
+  .object({ data: z.array(z.unknown()), meta: searchMeta, metadata: searchMeta })
+  .transform((a) => ({ rows: a.data, total: a.meta?.total_results ?? a.metadata?.total_results ?? null }));
 
 export const offerRow = z.object({
   phone_number: z.string(),
