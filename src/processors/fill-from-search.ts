@@ -10,6 +10,8 @@ import type { Round } from './round.ts';
 
 /** Fewer rows than this are not worth a call. */
 const FEWEST_OFFERS = 100;
+/** Added to a cursor once its pass over the patterns claimed from an answer that may hide others. */
+const CLAIMED = 1_000;
 
 /** One search on the line's present rung; what fits is claimed, priced and cut into order chunks. */
 export async function fillFromSearch(deps: WorkDeps, line: Line, criteria: SearchCriteriaLine, slots: number): Promise<Round> {
@@ -17,7 +19,8 @@ export async function fillFromSearch(deps: WorkDeps, line: Line, criteria: Searc
   const rung = ladder[line.rung];
   if (rung === undefined) return exhausted(criteria, slots);
   const limit = Math.min(MOST_OFFERS, Math.max(FEWEST_OFFERS, slots + Math.ceil(slots / 5) + 10));
-  const result = await deps.telnyx.search({ ...rung, ...patternOf(line.cursor), limit });
+  const position = line.cursor % CLAIMED;
+  const result = await deps.telnyx.search({ ...rung, ...patternOf(position), limit });
   const usable = await usableOffers(deps, line, result.offers, criteria.max_number_cost);
   const wanted = usable.slice(0, slots);
   const wait = await waitForFunds(deps, line, wanted);
@@ -25,22 +28,32 @@ export async function fillFromSearch(deps: WorkDeps, line: Line, criteria: Searc
   const claimed = await claimOffers(deps, line, wanted, 'search');
   if (claimed.budgetReached !== null) return { kind: 'exhausted', code: 'budget_reached', reason: claimed.budgetReached };
   if (claimed.numbers.length >= slots) return { kind: 'filled' };
-  const full = result.seen >= limit;
-  // A full answer hides others: the same search once more while it helps, then by digit patterns, before the next rung.
-  const cursor = full && claimed.numbers.length > 0 ? line.cursor : nextCursor(line.cursor, full);
-  return cursor === null ? nextRung(line) : { kind: 'again', delayMs: 0, reason: 'more to search', cursor };
+  return afterAnswer(line, position, { more: result.more, gotSome: claimed.numbers.length > 0 });
+}
+
+/**
+ * Where the line searches next. Telnyx may cap an answer at any number of rows, so one that may hide others is cut by digit
+ * patterns. A pass over them that claimed from such answers is followed by another one: what it claimed is bought by then and
+ * hides nothing any more. Only a pass that brings nothing, or a small answer to the whole, ends the rung.
+ */
+function afterAnswer(line: Line, position: number, answer: { more: boolean; gotSome: boolean }): Round {
+  const mark = line.cursor >= CLAIMED || (answer.more && answer.gotSome) ? CLAIMED : 0;
+  const next = nextCursor(position, answer);
+  if (next !== null) return { kind: 'again', delayMs: 0, reason: 'more to search', cursor: next + mark };
+  if (position === 0 || mark === 0) return nextRung(line);
+  return { kind: 'again', delayMs: 0, reason: 'another pass over the patterns', cursor: 0 };
 }
 
 /**
  * Positions in the digit patterns: 0 none; 1 to 10 the last digit d = 0 to 9; 11 + 10 d + k the last two digits k, d, only for
- * a digit whose answer was full. `null` when all patterns of the rung were tried.
+ * a digit whose answer brought nothing and may hide others: whole digits make larger orders. `null` when all were tried.
  */
-export function nextCursor(cursor: number, full: boolean): number | null {
-  if (cursor === 0) return full ? 1 : null;
+export function nextCursor(position: number, { more, gotSome }: { more: boolean; gotSome: boolean }): number | null {
+  if (position === 0) return more ? 1 : null;
   const afterDigit = (d: number) => (d < 9 ? d + 2 : null);
-  if (cursor <= 10) return full ? 11 + 10 * (cursor - 1) : afterDigit(cursor - 1);
-  const [d, k] = [Math.floor((cursor - 11) / 10), (cursor - 11) % 10];
-  return k < 9 ? cursor + 1 : afterDigit(d);
+  if (position <= 10) return more && !gotSome ? 11 + 10 * (position - 1) : afterDigit(position - 1);
+  const [d, k] = [Math.floor((position - 11) / 10), (position - 11) % 10];
+  return k < 9 ? position + 1 : afterDigit(d);
 }
 
 const nextRung = (line: Line): Round => ({
@@ -81,10 +94,10 @@ export function rungs(c: SearchCriteriaLine): Omit<SearchCriteria, 'limit'>[] {
   ];
 }
 
-function patternOf(cursor: number): { endsWith?: string } {
-  if (cursor === 0) return {};
-  if (cursor <= 10) return { endsWith: String(cursor - 1) };
-  return { endsWith: `${(cursor - 11) % 10}${Math.floor((cursor - 11) / 10)}` };
+function patternOf(position: number): { endsWith?: string } {
+  if (position === 0) return {};
+  if (position <= 10) return { endsWith: String(position - 1) };
+  return { endsWith: `${(position - 11) % 10}${Math.floor((position - 11) / 10)}` };
 }
 
 async function usableOffers(deps: WorkDeps, line: Line, offers: Offer[], maxNumberCost: string): Promise<Offer[]> {

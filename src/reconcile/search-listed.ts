@@ -9,7 +9,7 @@ export const MOST_OFFERS = 1_000;
 /** So many characters are country and area code: what is searched first. */
 const AREA = 5;
 
-/** A way to cut an area whose answer came back full into ever smaller searches, by more and more digits. */
+/** A way to cut an area whose answer may hide some into ever smaller searches, by more and more digits. */
 interface Ladder {
   lengths: readonly number[];
   keyOf(number: E164, length: number): string;
@@ -17,7 +17,7 @@ interface Ladder {
 }
 /** Exchange, thousands, whole number: best for neighbours. */
 const BY_PREFIX: Ladder = {
-  lengths: [8, 10, 12],
+  lengths: [8, 10, 16],
   keyOf: (number, length) => number.slice(0, length),
   filterOf: (key, sample) => ({ startsWith: key.slice(digitsFrom(sample)) }),
 };
@@ -29,9 +29,9 @@ const BY_SUFFIX: Ladder = {
 };
 
 /**
- * Searches exact numbers by area code and, where the answer comes back full, by groups of digits: the only way to learn whether
- * they are for sale, to get their price, and to meet the rule that a number must have come up in a recent search. Returns what
- * is offered within the price cap. `beforeEach` is called before each search and may end it by rejecting.
+ * Searches exact numbers by area code and, where the answer may hide some of them, by groups of digits: the only way to learn
+ * whether they are for sale, to get their price, and to meet the rule that a number must have come up in a recent search. Returns
+ * what is offered within the price cap. `beforeEach` is called before each search and may end it by rejecting.
  */
 export async function searchListed(
   deps: WorkDeps,
@@ -43,7 +43,7 @@ export async function searchListed(
   const cap = parseMoney(maxNumberCost) ?? 0n;
   const isAffordable = (o: Offer) =>
     (parseMoney(o.upfrontCost) ?? cap + 1n) <= cap && (parseMoney(o.monthlyCost) ?? cap + 1n) <= cap;
-  /** Returns those of the group that a full answer may have hidden. */
+  /** Returns those of the group that the answer may have hidden: Telnyx may cap it at fewer rows than asked. */
   const search = async (group: E164[], filter: Pick<SearchCriteria, 'startsWith' | 'endsWith'>): Promise<E164[]> => {
     const [sample] = group;
     if (sample === undefined) return [];
@@ -52,7 +52,7 @@ export async function searchListed(
     const wanted = new Set(group);
     for (const offer of result.offers)
       if (wanted.has(offer.phoneNumber) && isAffordable(offer)) offers.set(offer.phoneNumber, offer);
-    return result.seen < MOST_OFFERS ? [] : group.filter((n) => !offers.has(n));
+    return result.more ? group.filter((n) => !offers.has(n)) : [];
   };
   const descend = async (hidden: E164[], ladder: Ladder, rung: number): Promise<void> => {
     const length = ladder.lengths[rung];

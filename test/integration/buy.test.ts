@@ -1,9 +1,11 @@
-import { describe, expect, it } from 'vitest';
+import { createServer, type Server } from 'node:http';
+import { afterAll, describe, expect, it } from 'vitest';
 import { approveRequest } from '../../src/producers/approve.ts';
 import { cancelRequest } from '../../src/producers/cancel.ts';
 import { SIMULATED_BAD_IDS } from '../../src/simulator/index.ts';
+import { createTelnyxGateway } from '../../src/telnyx/client.ts';
 import { deliveredTo, expectAgreement, expectInventory } from '../support/expect-agreement.ts';
-import { type Harness, useHarness } from '../support/harness.ts';
+import { API_KEY, type Harness, useHarness } from '../support/harness.ts';
 import { until } from '../support/until.ts';
 
 /** Numbers that are on sale in an area now. */
@@ -251,6 +253,91 @@ describe('a buy of listed numbers', () => {
     await h().start();
     expect(await h().ended(id)).toMatchObject({ status: 'succeeded', counts: { succeeded: 6 } });
     await expectAgreement(h(), id);
+  });
+});
+
+describe('I7 a server that answers a search with fewer rows than asked', () => {
+  const h = useHarness(() => ({ simulator: { numbers: 7_000 } }));
+  const open: { close(): Promise<void> | void }[] = [];
+  afterAll(async () => {
+    for (const thing of open) await thing.close();
+  });
+
+  /** Searches go through a server that gives at most `cap` rows, `meta` only as it likes. */
+  async function capped(cap: number, total: 'not said' | 'its own rows' | 'all there are'): Promise<void> {
+    const upstream = async (query: URLSearchParams, limit: number) => {
+      query.set('filter[limit]', String(limit));
+      const answer = await fetch(`${h().sim.url}/available_phone_numbers?${query}`, {
+        headers: { authorization: `Bearer ${API_KEY}` },
+      });
+      return { status: answer.status, body: (await answer.json()) as { data?: unknown[] } };
+    };
+    const server = createServer(async (req, res) => {
+      const query = new URL(req.url ?? '', 'http://x').searchParams;
+      const all = await upstream(query, 100_000);
+      const rows = all.body.data?.slice(0, Math.min(cap, Number(query.get('filter[limit]') ?? cap)));
+      const counted = total === 'its own rows' ? rows?.length : all.body.data?.length;
+      const meta = total === 'not said' ? {} : { meta: { total_results: counted } };
+      res.writeHead(all.status, { 'content-type': 'application/json' });
+      res.end(JSON.stringify(rows === undefined ? all.body : { data: rows, ...meta }));
+    });
+    const baseURL = `http://127.0.0.1:${await listen(server)}/v2`;
+    const gateway = createTelnyxGateway({ apiKey: API_KEY, baseURL, rates: { search: 500 } });
+    h().deps.telnyx.search = gateway.search;
+    open.push(gateway, { close: () => void server.close() });
+  }
+  const listen = (server: Server): Promise<number> =>
+    new Promise((resolve) => {
+      server.listen(0, '127.0.0.1', () => {
+        const address = server.address();
+        resolve(typeof address === 'object' && address !== null ? address.port : 0);
+      });
+    });
+  const searches = (): number =>
+    Object.values(h().sim.ledger().calls.by_endpoint['GET /available_phone_numbers'] ?? {}).reduce((sum, n) => sum + n, 0);
+
+  it.each([
+    // More than all patterns show at once: it takes a second pass.
+    [50, 'not said', '312', 700],
+    [50, 'all there are', '773', 400],
+    [250, 'its own rows', '872', 400],
+  ] as const)('caps at %i (total: %s): numbers that are on sale are bought', async (cap, total, ndc, quantity) => {
+    await capped(cap, total);
+    const view = await h().run({ kind: 'buy', lines: [{ national_destination_code: ndc, quantity }] });
+    expect(view).toMatchObject({ status: 'succeeded', counts: { succeeded: quantity } });
+    await expectAgreement(h(), view.id);
+  });
+
+  it.each([
+    [50, 'not said'],
+    [250, 'its own rows'],
+  ] as const)('caps at %i (total: %s): listed numbers that are on sale are found behind the others', async (cap, total) => {
+    await capped(10_000, 'not said');
+    const free = await onSale(h(), '646', 10_000);
+    // The last ones: a capped answer never shows them before the first.
+    const numbers = free.slice(-40);
+    expect(free.length).toBeGreaterThan(250 + 40);
+    await capped(cap, total);
+    const view = await h().run({ kind: 'buy', phone_numbers: [...numbers, '+16465550123'] });
+    expect(view).toMatchObject({ counts: { succeeded: 40, failed: 1 } });
+    expect(await reasonsOf(h(), view.id)).toEqual({ '+16465550123': 'number_unavailable' });
+    await expectAgreement(h(), view.id);
+  });
+
+  it('an area that is truly exhausted costs few calls', async () => {
+    await capped(250, 'its own rows');
+    for (const [ndc, most] of [
+      ['616', 1],
+      ['512', 30],
+    ] as const) {
+      const there = (await onSale(h(), ndc, 250)).length;
+      const before = searches();
+      const view = await h().run({ kind: 'buy', lines: [{ national_destination_code: ndc, quantity: there + 5 }] });
+      expect(view).toMatchObject({ counts: { succeeded: there, failed: 5 } });
+      expect(await reasonsOf(h(), view.id)).toEqual({ empty: 'inventory_exhausted' });
+      expect(searches() - before, `${there} in ${ndc}`).toBeLessThanOrEqual(most);
+      await expectAgreement(h(), view.id);
+    }
   });
 });
 
