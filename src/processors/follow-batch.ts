@@ -4,7 +4,6 @@ import { ProvisioningError } from '../domain/errors.ts';
 import { hold, type Outcome } from '../domain/outcome.ts';
 import { backoff } from '../domain/submission.ts';
 import type { WorkDeps } from '../reconcile/deps.ts';
-import type { Job } from '../telnyx/gateway.ts';
 import type { BatchResult } from './batch-result.ts';
 import { settleDelete } from './settle-delete.ts';
 import { settleUpdate } from './settle-update.ts';
@@ -13,7 +12,9 @@ import { settleUpdate } from './settle-update.ts';
 export async function followBatch(deps: WorkDeps, chunk: Chunk): Promise<Outcome> {
   if (chunk.telnyxId === null) throw new ProvisioningError('no_job_id', 'bug', `chunk ${chunk.id} is submitted without a job id`);
   const result =
-    chunk.step.kind === 'messaging' ? await messagingResult(deps, chunk.telnyxId) : await jobResult(deps, chunk, chunk.telnyxId);
+    chunk.step.kind === 'messaging'
+      ? await messagingResult(deps, chunk, chunk.telnyxId)
+      : await jobResult(deps, chunk, chunk.telnyxId);
   if (result === null) return waitForBatch(deps, chunk);
   return chunk.step.kind === 'delete' ? settleDelete(deps, chunk, result) : settleUpdate(deps, chunk, chunk.step, result);
 }
@@ -26,8 +27,9 @@ async function waitForBatch(deps: WorkDeps, chunk: Chunk): Promise<Outcome> {
 }
 
 async function jobResult(deps: WorkDeps, chunk: Chunk, id: string): Promise<BatchResult | null> {
-  const job = await readJob(deps, chunk, id);
-  if (job === null || !job.terminal) return job === null ? vanished(chunk) : null;
+  const job = await knownStill(deps, chunk, () => deps.telnyx.getJob(id));
+  if (job === null) return vanished();
+  if (!job.terminal) return null;
   return {
     succeeded: new Set(job.succeeded),
     failed: new Map(job.failed.map((f) => [f.phoneNumber, { code: f.code, message: f.message }])),
@@ -35,10 +37,18 @@ async function jobResult(deps: WorkDeps, chunk: Chunk, id: string): Promise<Batc
   };
 }
 
-/** `null` when Telnyx does not know the job any more: finished jobs are kept for a time that is not documented. */
-async function readJob(deps: WorkDeps, chunk: Chunk, id: string): Promise<Job | null> {
+async function messagingResult(deps: WorkDeps, chunk: Chunk, id: string): Promise<BatchResult | null> {
+  const update = await knownStill(deps, chunk, () => deps.telnyx.getMessagingUpdate(id));
+  if (update === null) return vanished();
+  if (update.pending.length > 0) return null;
+  const refused = { code: 'messaging_refused', message: 'Telnyx did not assign the messaging profile and gave no reason' };
+  return { succeeded: new Set(update.succeeded), failed: new Map(update.failed.map((n) => [n, refused])), status: 'done' };
+}
+
+/** `null` when Telnyx does not know the batch any more: finished ones are kept for a time that is not documented. */
+async function knownStill<T>(deps: WorkDeps, chunk: Chunk, read: () => Promise<T>): Promise<T | null> {
   try {
-    return await deps.telnyx.getJob(id);
+    return await read();
   } catch (error) {
     const absent = error instanceof ProvisioningError && error.code === 'not_found';
     const age = deps.clock.now().getTime() - (chunk.submittedAt ?? chunk.createdAt).getTime();
@@ -48,13 +58,4 @@ async function readJob(deps: WorkDeps, chunk: Chunk, id: string): Promise<Job | 
 }
 
 /** Nothing is known of any number: every one will be read back. */
-function vanished(_chunk: Chunk): BatchResult {
-  return { succeeded: new Set(), failed: new Map(), status: 'vanished' };
-}
-
-async function messagingResult(deps: WorkDeps, id: string): Promise<BatchResult | null> {
-  const update = await deps.telnyx.getMessagingUpdate(id);
-  if (update.pending.length > 0) return null;
-  const refused = { code: 'messaging_refused', message: 'Telnyx did not assign the messaging profile and gave no reason' };
-  return { succeeded: new Set(update.succeeded), failed: new Map(update.failed.map((n) => [n, refused])), status: 'done' };
-}
+const vanished = (): BatchResult => ({ succeeded: new Set(), failed: new Map(), status: 'vanished' });

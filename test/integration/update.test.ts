@@ -218,6 +218,21 @@ describe('an update', () => {
     await expectAgreement(h(), view.id);
   });
 
+  it('a messaging update that Telnyx forgot holds its slot no longer than the window: every number is read back', async () => {
+    h().faults(
+      { kind: 'error_before', status: 404, code: '10005', match: { method: 'GET', path: '/messaging_numbers_bulk_updates' } },
+      { kind: 'messaging_partial', count: 2, times: 1 },
+    );
+    const numbers = take(6);
+    h().sim.setOwnedField(numbers, 'messaging_profile_id', null);
+    const view = await h().run({ kind: 'update', phone_numbers: numbers, set: { messaging_profile_id: messagingProfileId } });
+    expect(view).toMatchObject({ status: 'succeeded', counts: { succeeded: 6 } });
+    expect(await rowsOf(h(), numbers)).toMatchObject(numbers.map(() => ({ messagingProfileId })));
+    const changed = changesOf(h(), numbers).map((c) => c.phone_number);
+    expect(changed.sort(), 'only what the first left undone was sent again').toEqual([...numbers].sort());
+    await expectAgreement(h(), view.id);
+  });
+
   it('I4 a later request on the same numbers waits for the earlier one, and its values stay', async () => {
     h().faults({ kind: 'job_hang', ms: 700, times: 1 });
     const numbers = take(10);
