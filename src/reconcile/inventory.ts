@@ -83,21 +83,24 @@ async function dropStale(deps: WorkDeps, run: Run): Promise<number> {
 
 async function walkUntilComplete(deps: WorkDeps, run: Run): Promise<Walk> {
   let walk: Walk = { total: null, complete: false };
+  // Short codes: seen and counted by Telnyx, but nothing that the inventory holds.
+  const others = new Set<string>();
   for (let i = 0; i < MOST_WALKS && !walk.complete; i += 1) {
-    const total = await walkOnce(deps, run);
-    const seen = await countSightings(deps.db.sql, run.id);
+    const total = await walkOnce(deps, run, others);
+    const seen = others.size + (await countSightings(deps.db.sql, run.id));
     walk = { total, complete: total !== null && seen >= total };
   }
   return walk;
 }
 
 /** One pass over all pages, sorted by number, which shifts less under purchases than the default order. */
-async function walkOnce(deps: WorkDeps, run: Run): Promise<number | null> {
+async function walkOnce(deps: WorkDeps, run: Run, others: Set<string>): Promise<number | null> {
   let total: number | null = null;
   for (let pageNumber = 1, totalPages = 1; pageNumber <= totalPages; pageNumber += 1) {
     const page = await readPage(deps, pageNumber);
     totalPages = page.totalPages;
     total = page.totalResults ?? total;
+    for (const id of page.leftOut) others.add(id);
     await copySightings(
       deps.db.sql,
       page.numbers.map((n) => sightingOf(run.id, n)),

@@ -117,6 +117,8 @@ export interface AccountNumber {
 
 export interface NumbersPage {
   numbers: AccountNumber[];
+  /** Ids of entries that are no E.164 number (short codes): `totalResults` counts them too. */
+  leftOut: string[];
   pageNumber: number;
   totalPages: number;
   /** `null` when the answer does not say. */

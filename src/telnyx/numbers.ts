@@ -22,7 +22,7 @@ export async function verifyOwnership(transport: Transport, numbers: E164[]): Pr
 
 /**
  * One page of the account's numbers, in the order of the numbers, which is the steadiest under purchases. The full list, because
- * the slim one shows neither the deletion lock nor the messaging profile. Entries that are no E.164 (short codes) are left out.
+ * the slim one shows neither the deletion lock nor the messaging profile. Entries that are no E.164 (short codes) are named apart.
  */
 export async function listNumbers(transport: Transport, query: NumbersQuery): Promise<NumbersPage> {
   const pageSize = Math.min(query.pageSize, MAX_PAGE_SIZE);
@@ -51,6 +51,7 @@ export async function listNumbers(transport: Transport, query: NumbersQuery): Pr
   const guessed = page.data.length < pageSize ? query.pageNumber : query.pageNumber + 1;
   return {
     numbers: page.data.filter((n) => isE164(n.phoneNumber)),
+    leftOut: page.data.filter((n) => !isE164(n.phoneNumber)).map((n) => n.telnyxId),
     pageNumber: page.meta?.page_number ?? query.pageNumber,
     totalPages: page.meta?.total_pages ?? guessed,
     totalResults: page.meta?.total_results ?? null,

@@ -1,7 +1,9 @@
+import { createServer } from 'node:http';
 import { afterEach, describe, expect, it } from 'vitest';
 import { SIMULATED_ACCOUNT } from '../../src/simulator/index.ts';
+import { createTelnyxGateway } from '../../src/telnyx/client.ts';
 import { expectAgreement, expectInventory, expectNumberHistories } from '../support/expect-agreement.ts';
-import { useHarness } from '../support/harness.ts';
+import { API_KEY, type Harness, useHarness } from '../support/harness.ts';
 import { until } from '../support/until.ts';
 
 const [connectionId = '', otherConnection = ''] = SIMULATED_ACCOUNT.connectionIds;
@@ -15,6 +17,37 @@ function door(): { opened: Promise<void>; open: () => void } {
   return { opened, open: () => open() };
 }
 
+interface Page {
+  data: Record<string, unknown>[];
+  meta: Record<string, number>;
+}
+
+let unchanged = async (): Promise<void> => undefined;
+
+/** For one test the list of numbers comes through a server that changes its pages. */
+async function changeLists(h: Harness, change: (page: Page, pageNumber: number) => void): Promise<void> {
+  const server = createServer(async (req, res) => {
+    const answer = await fetch(`${h.sim.url}${(req.url ?? '').replace('/v2', '')}`, {
+      headers: { authorization: `Bearer ${API_KEY}` },
+    });
+    const page = (await answer.json()) as Page;
+    change(page, Number(new URL(req.url ?? '', 'http://x').searchParams.get('page[number]')));
+    res.writeHead(answer.status, { 'content-type': 'application/json' }).end(JSON.stringify(page));
+  });
+  await new Promise<void>((resolve) => server.listen(0, '127.0.0.1', resolve));
+  const address = server.address();
+  const port = typeof address === 'object' && address !== null ? address.port : 0;
+  const gateway = createTelnyxGateway({ apiKey: API_KEY, baseURL: `http://127.0.0.1:${port}/v2`, rates: { reads: 500 } });
+  const { telnyx } = h.deps;
+  const listNumbers = telnyx.listNumbers;
+  telnyx.listNumbers = gateway.listNumbers;
+  unchanged = async () => {
+    telnyx.listNumbers = listNumbers;
+    await gateway.close();
+    server.close();
+  };
+}
+
 describe('a reconciliation', () => {
   const h = useHarness(
     () => ({ simulator: { owned: 620, numbers: 1_500 } }),
@@ -22,6 +55,8 @@ describe('a reconciliation', () => {
   );
   /** Rests the inventory: what earlier tests changed counts as known before the next run begins. */
   afterEach(async () => {
+    await unchanged();
+    unchanged = async () => undefined;
     h().faults();
     await h().reconcile();
   });
@@ -118,6 +153,28 @@ describe('a reconciliation', () => {
       error: expect.stringContaining('nothing was declared missing'),
     });
     expect(drift.filter((d) => d.kind === 'missing')).toEqual([]);
+  });
+
+  it('I9 a short code in the account is counted as seen: the run completes, and calls missing what is missing', async () => {
+    const [gone = ''] = h().sim.ownedNumbers().slice(60, 61);
+    h().sim.releaseInPortal([gone]);
+    await until('ownership has forgotten it', async () => (await h().deps.telnyx.verifyOwnership([gone])).size === 0);
+    await changeLists(h(), ({ data, meta }, pageNumber) => {
+      if (pageNumber === 1) data.push({ ...data[0], id: '12', phone_number: '55444' });
+      meta['total_results'] = (meta['total_results'] ?? 0) + 1;
+    });
+    const { run, drift } = await h().reconcile();
+    expect(run).toMatchObject({ status: 'completed', counts: { missing: 1, adopted: 0 } });
+    expect(drift.map((d) => [d.kind, d.phoneNumber])).toEqual([['missing', gone]]);
+    await expectInventory(h());
+  });
+
+  it('I9 two short codes that are not shown leave the run incomplete', async () => {
+    await changeLists(h(), ({ data, meta }, pageNumber) => {
+      if (pageNumber === 1) data.push({ ...data[0], id: '12', phone_number: '55444' });
+      meta['total_results'] = (meta['total_results'] ?? 0) + 3;
+    });
+    expect((await h().reconcile()).run).toMatchObject({ status: 'incomplete', counts: { missing: 0 } });
   });
 
   it('reads a page again that fails', async () => {

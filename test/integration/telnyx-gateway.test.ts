@@ -516,10 +516,14 @@ describe('numbers of the account', () => {
   };
 
   it('never store UNAVAILABLE, keep ids as text, and write statuses with hyphens', async () => {
-    const data = [shown, { ...shown, phone_number: N2, messaging_profile_id: null }, { ...shown, phone_number: '12345' }];
+    const data = [
+      shown,
+      { ...shown, phone_number: N2, messaging_profile_id: null },
+      { ...shown, id: '77', phone_number: '12345' },
+    ];
     const { gateway, hits } = await telnyx(json(200, { data, meta: { page_number: 1, total_pages: 4, total_results: 900 } }));
     const page = await gateway.listNumbers({ pageNumber: 1, pageSize: 500, digits: '+1 (312)' });
-    expect(page).toMatchObject({ pageNumber: 1, totalPages: 4, totalResults: 900 });
+    expect(page).toMatchObject({ pageNumber: 1, totalPages: 4, totalResults: 900, leftOut: ['77'] });
     expect(page.numbers.map((n) => [n.phoneNumber, n.messagingProfileId])).toEqual([
       [N1, undefined],
       [N2, null],
