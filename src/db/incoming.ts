@@ -4,19 +4,29 @@ import { customerReferenceOf, newChunkId } from './ids.ts';
 
 /** A list of numbers on its way in lives in a temporary table: items are then written once, not inserted and updated. */
 export async function createIncoming(sql: SqlOrTx): Promise<void> {
-  await sql`create temp table incoming (phone_number text not null, position int not null) on commit drop`;
+  await sql`create temp table incoming (phone_number text not null, position int not null, place text not null) on commit drop`;
 }
 
-export async function stageNumbers(sql: SqlOrTx, numbers: string[], from: number): Promise<void> {
+/** Adds numbers, each with the place where the user wrote it. */
+export async function stageNumbers(sql: SqlOrTx, rows: { number: string; at: string }[], from: number): Promise<void> {
   await sql`
-    insert into incoming select n.number, ${from} + n.ord - 1 from unnest(${numbers}::text[]) with ordinality as n(number, ord)`;
+    insert into incoming select n.number, ${from} + n.ord - 1, n.place
+    from unnest(${rows.map((r) => r.number)}::text[], ${rows.map((r) => r.at)}::text[]) with ordinality as n(number, place, ord)`;
 }
 
-/** Numbers that are in the list more than once, with their places counted from 1. */
-export async function duplicatesIncoming(sql: SqlOrTx, limit: number): Promise<{ phoneNumber: string; places: number[] }[]> {
-  return sql<{ phoneNumber: string; places: number[] }[]>`
-    select phone_number, array_agg(position + 1 order by position) as places from incoming
-    group by phone_number having count(*) > 1 order by 2 limit ${limit}`;
+/** Every repeat of a number that was in the list before, with both places, in the order of the list. */
+export async function duplicatesIncoming(
+  sql: SqlOrTx,
+  limit: number,
+): Promise<{ phoneNumber: string; place: string; first: string }[]> {
+  return sql<{ phoneNumber: string; place: string; first: string }[]>`
+    select phone_number, place, first from (
+      select phone_number, place, position, first_value(place) over same as first, row_number() over same as nth
+      from incoming
+      where phone_number in (select phone_number from incoming group by phone_number having count(*) > 1)
+      window same as (partition by phone_number order by position)
+    ) repeated
+    where nth > 1 order by position limit ${limit}`;
 }
 
 /** Turns the list into items of a line of a buy; searches will price them. */

@@ -1,7 +1,7 @@
 import type { SqlOrTx } from '../db/client.ts';
 import { createIncoming, duplicatesIncoming, stageNumbers } from '../db/incoming.ts';
-import { type ErrorDetail, invalid } from '../domain/errors.ts';
-import { phoneNumberProblem } from './validate.ts';
+import { type ErrorDetail, invalid, ProvisioningError } from '../domain/errors.ts';
+import { phoneNumberProblem, repeatProblem } from './validate.ts';
 
 /** One number of a list with the place where the user wrote it, such as `row 17`. */
 export interface NumberRow {
@@ -9,47 +9,60 @@ export interface NumberRow {
   at: string;
 }
 
+export interface ListOptions {
+  /** Called with each number, in order. */
+  onNumber: (number: string) => void;
+  /** The numbers come from the inventory, so Telnyx gave them: they are not judged by the numbering plan. */
+  known: boolean;
+}
+
 const SLICE = 5_000;
 const MOST_PROBLEMS = 100;
 
 /**
- * Streams a list into the staging table of this transaction: checked, counted, never held. Wrong numbers are collected (the
- * first hundred), then duplicates, and thrown together; the caller's transaction leaves nothing behind. Returns how many.
+ * Streams a list into the staging table of this transaction: checked, counted, never held. Wrong numbers and repeated ones are
+ * collected (the first hundred) and thrown together; the caller's transaction leaves nothing behind. Returns how many.
  */
 export async function stageList(
   sql: SqlOrTx,
   rows: AsyncIterable<NumberRow> | Iterable<NumberRow>,
-  onNumber: (n: string) => void,
+  options: ListOptions,
 ): Promise<number> {
   await createIncoming(sql);
   const problems: ErrorDetail[] = [];
-  let slice: string[] = [];
+  let slice: NumberRow[] = [];
   let staged = 0;
   const flush = async () => {
-    await stageNumbers(sql, slice, staged);
+    if (slice.length > 0) await stageNumbers(sql, slice, staged);
     staged += slice.length;
     slice = [];
   };
-  for await (const row of rows) {
-    onNumber(row.number);
-    const problem = phoneNumberProblem(row.number);
-    if (problem !== null) problems.push({ path: row.at, message: problem });
+  for await (const row of readable(rows, problems)) {
+    options.onNumber(row.number);
+    const problem = options.known ? null : phoneNumberProblem(row.number);
+    if (problem === null) slice.push(row);
+    else problems.push({ path: row.at, message: problem });
     if (problems.length >= MOST_PROBLEMS) break;
-    if (problems.length === 0) slice.push(row.number);
     if (slice.length === SLICE) await flush();
   }
+  await flush();
+  const repeated = await duplicatesIncoming(sql, Math.max(0, MOST_PROBLEMS - problems.length));
+  problems.push(...repeated.map((r) => ({ path: r.place, message: repeatProblem(r.phoneNumber, r.first) })));
   if (problems.length > 0) throw invalid(problems);
-  if (slice.length > 0) await flush();
-  const twice = await duplicatesIncoming(sql, MOST_PROBLEMS);
-  if (twice.length > 0) {
-    throw invalid(
-      twice.map((d) => ({
-        path: `entry ${d.places.join(', ')}`,
-        message: `"${d.phoneNumber}" is in the list ${d.places.length} times`,
-      })),
-    );
-  }
   return staged;
+}
+
+/** The rows up to where the list itself is broken; what is wrong there is one problem more. */
+async function* readable(
+  rows: AsyncIterable<NumberRow> | Iterable<NumberRow>,
+  problems: ErrorDetail[],
+): AsyncGenerator<NumberRow> {
+  try {
+    yield* rows;
+  } catch (error) {
+    if (!(error instanceof ProvisioningError) || error.code !== 'validation_failed') throw error;
+    problems.push(...error.details);
+  }
 }
 
 /** A list in a JSON body as rows. */

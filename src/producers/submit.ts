@@ -1,4 +1,4 @@
-import { createHash, type Hash } from 'node:crypto';
+import type { Hash } from 'node:crypto';
 import type { Tx } from '../db/client.ts';
 import { insertEvent } from '../db/events.ts';
 import { newRequestId } from '../db/ids.ts';
@@ -7,10 +7,11 @@ import { insertSlots } from '../db/items.ts';
 import { getLine, insertLine, type Line } from '../db/lines.ts';
 import { streamInventory } from '../db/numbers.ts';
 import { getRequest, insertRequest, type Request, requestByIdempotencyKey } from '../db/requests.ts';
-import type { BuyBody, RequestBody } from '../domain/bodies.ts';
-import { invalid, ProvisioningError, refused } from '../domain/errors.ts';
+import type { BuyBody, RequestBody, UpdateBody } from '../domain/bodies.ts';
+import { type ErrorDetail, invalid, ProvisioningError, refused } from '../domain/errors.ts';
 import { parseMoney } from '../domain/money.ts';
 import type { AnyEnqueue } from '../queues/port.ts';
+import { hashOfBody, withNumbers } from './body-hash.ts';
 import type { ProducerDeps } from './deps.ts';
 import { chunkJob, enqueue, lineJob } from './enqueue.ts';
 import { type NumberRow, rowsOf, stageList } from './numbers-in.ts';
@@ -37,15 +38,32 @@ export interface Submitted {
  * is stored and nothing will be sent.
  */
 export async function submitRequest(deps: ProducerDeps, input: unknown, options: SubmitOptions = {}): Promise<Submitted> {
-  const body = parseRequest(input, { streamed: options.numbers !== undefined });
-  const hash = createHash('sha256').update(canonical(body));
+  return takeOn(deps, parseRequest(input, { streamed: options.numbers !== undefined }), { ...options, known: false });
+}
+
+/**
+ * The same for an update that we made from what Telnyx itself has shown: its numbers and values stand, also where a user could
+ * not write them (a tag with a blank).
+ */
+export async function submitKnown(deps: ProducerDeps, body: UpdateBody, options: SubmitOptions = {}): Promise<Submitted> {
+  return takeOn(deps, body, { ...options, known: true });
+}
+
+interface TakeOptions extends SubmitOptions {
+  /** The numbers come from Telnyx, not from a user. */
+  known: boolean;
+}
+
+async function takeOn(deps: ProducerDeps, body: RequestBody, options: TakeOptions): Promise<Submitted> {
+  const hash = hashOfBody(body);
   if (options.idempotencyKey !== undefined) {
     const known = await requestByIdempotencyKey(deps.db.sql, options.idempotencyKey);
-    if (known !== null) return sameOrConflict(known, await hashOf(hash, options.numbers ?? rowsOf(body.phone_numbers ?? [])));
+    if (known !== null)
+      return sameOrConflict(known, await withNumbers(hash, options.numbers ?? rowsOf(body.phone_numbers ?? [])));
   }
   const jobs: AnyEnqueue[] = [];
   const request = await deps.db.sql.begin(async (tx) => store(deps, tx, body, hash, options, jobs));
-  if (request === null) return submitRequest(deps, input, options);
+  if (request === null) return takeOn(deps, body, options);
   await enqueue(deps, jobs);
   deps.log.info({ requestId: request.id, kind: request.kind, asked: request.asked }, 'request accepted');
   return { request, created: true };
@@ -56,7 +74,7 @@ async function store(
   tx: Tx,
   body: RequestBody,
   hash: Hash,
-  options: SubmitOptions,
+  options: TakeOptions,
   jobs: AnyEnqueue[],
 ): Promise<Request | null> {
   const at = deps.clock.now();
@@ -87,8 +105,8 @@ async function store(
     body.kind === 'buy'
       ? await storeBuy(deps, tx, id, body, options, hash, jobs)
       : await storeTargets(deps, tx, inserted, body, options, hash, jobs);
-  if (asked === 0) throw invalid([{ path: body.kind === 'buy' ? 'lines' : 'phone_numbers', message: 'names no number' }]);
   if (body.kind === 'delete') await guardDelete(tx, id, asked, body.expected_count);
+  if (asked === 0) throw invalid([matchesNothing(body)]);
   const approval = body.kind === 'buy' && needsApproval(deps, body, asked);
   if (approval) jobs.length = 0;
   await tx`
@@ -112,7 +130,7 @@ async function storeBuy(
   tx: Tx,
   requestId: string,
   body: BuyBody,
-  options: SubmitOptions,
+  options: TakeOptions,
   hash: Hash,
   jobs: AnyEnqueue[],
 ): Promise<number> {
@@ -134,7 +152,7 @@ async function storeBuy(
     };
     const lineId = await insertLine(tx, { requestId, position: body.lines.length, quantity: 0, criteria, at, open: true });
     const rows = options.numbers ?? rowsOf(body.phone_numbers);
-    const listed = await stageList(tx, rows, (n) => hash.update(n));
+    const listed = await stageList(tx, rows, { onNumber: (n) => hash.update(n), known: false });
     await itemsFromIncoming(tx, { requestId, lineId, from: asked, at });
     await tx`update lines set quantity = ${listed} where id = ${lineId}`;
     asked += listed;
@@ -152,7 +170,7 @@ async function storeTargets(
   tx: Tx,
   request: Request,
   body: Exclude<RequestBody, BuyBody>,
-  options: SubmitOptions,
+  options: TakeOptions,
   hash: Hash,
   jobs: AnyEnqueue[],
 ): Promise<number> {
@@ -160,7 +178,7 @@ async function storeTargets(
   const rows = options.numbers ?? (body.where === undefined ? rowsOf(body.phone_numbers ?? []) : inventoryRows(deps, body.where));
   // The same `where` is the same body, whatever it matches by now.
   const noted = body.where === undefined ? (n: string) => void hash.update(n) : () => undefined;
-  const count = await stageList(tx, rows, noted);
+  const count = await stageList(tx, rows, { onNumber: noted, known: options.known || body.where !== undefined });
   const [step, ...nextSteps] = request.steps;
   if (count === 0 || step === undefined) return 0;
   const chunks = await chunksFromIncoming(tx, { requestId: request.id, count, size: deps.limits.batchSize, step, nextSteps, at });
@@ -192,6 +210,13 @@ async function guardDelete(tx: Tx, requestId: string, asked: number, expected: n
   );
 }
 
+function matchesNothing(body: RequestBody): ErrorDetail {
+  if (body.kind === 'buy') return { path: 'lines', message: 'names no number' };
+  return body.where === undefined
+    ? { path: 'phone_numbers', message: 'names no number' }
+    : { path: 'where', message: 'matches no number' };
+}
+
 function needsApproval(deps: ProducerDeps, body: BuyBody, asked: number): boolean {
   if (deps.limits.approvalAbove === null) return false;
   const listed = asked - body.lines.reduce((sum, l) => sum + l.quantity, 0);
@@ -209,22 +234,6 @@ function describe(body: RequestBody): Record<string, unknown> {
   return phone_numbers === undefined || phone_numbers.length === 0
     ? { ...rest }
     : { ...rest, phone_numbers: phone_numbers.length };
-}
-
-/** JSON with sorted keys, so that the same body has the same hash however it was written. */
-function canonical(value: unknown): string {
-  const bare =
-    value !== null && typeof value === 'object' && 'phone_numbers' in value ? { ...value, phone_numbers: undefined } : value;
-  return JSON.stringify(bare, (_key, v: unknown) =>
-    v !== null && typeof v === 'object' && !Array.isArray(v)
-      ? Object.fromEntries(Object.entries(v).sort(([a], [b]) => (a < b ? -1 : 1)))
-      : v,
-  );
-}
-
-async function hashOf(hash: Hash, numbers: AsyncIterable<NumberRow> | Iterable<NumberRow>): Promise<Hash> {
-  for await (const row of numbers) hash.update(row.number);
-  return hash;
 }
 
 function sameOrConflict(known: Request, hash: Hash): Submitted {

@@ -1,136 +1,12 @@
 import { isSupportedCountry, parsePhoneNumberFromString } from 'libphonenumber-js/max';
-import { z } from 'zod';
-import { INVENTORY_FILTERS } from '../db/numbers.ts';
-import type { BuyBody, BuyLine, DeleteBody, RequestBody, UpdateBody } from '../domain/bodies.ts';
+import type { z } from 'zod';
+import type { RequestBody } from '../domain/bodies.ts';
 import { type ErrorDetail, invalid } from '../domain/errors.ts';
-import { parseMoney } from '../domain/money.ts';
 import { isE164 } from '../domain/phone-number.ts';
 import { ADMINISTRATIVE_AREAS } from './regions.ts';
+import { AREA_CODE, requestBody, WHERE_FIELDS } from './request-shapes.ts';
 
-const FEATURES = ['sms', 'mms', 'voice', 'fax', 'emergency', 'hd_voice', 'international_sms', 'local_calling'] as const;
-const TYPES = ['local', 'toll_free', 'mobile', 'national', 'shared_cost'] as const;
-export const MAX_LINE_QUANTITY = 10_000;
-
-const money = z.string().refine((t) => (parseMoney(t) ?? -1n) >= 0n, 'must be a decimal amount of zero or more, such as "2.00"');
-const uuid = z.string().regex(/^[0-9a-f]{8}(-[0-9a-f]{4}){3}-[0-9a-f]{12}$/i, 'must be a UUID');
-const decimalId = z.string().regex(/^\d{1,25}$/, 'must be a decimal id');
-/** Colons were rejected by Telnyx; letters, digits, `-` and `_` are known to pass. */
-const tag = z.string().regex(/^[A-Za-z0-9_-]{1,64}$/, 'a tag may have letters, digits, "-" and "_" only, no colon, at most 64');
-const tags = z.array(tag).max(50);
-
-const line = z.strictObject({
-  country_code: z.string().length(2).toUpperCase().default('US'),
-  phone_number_type: z.enum(TYPES).default('local'),
-  national_destination_code: z
-    .string()
-    .regex(/^\d{1,6}$/, 'must be digits')
-    .optional(),
-  administrative_area: z.string().toUpperCase().optional(),
-  locality: z.string().min(1).max(100).optional(),
-  features: z.array(z.enum(FEATURES)).default([]),
-  quantity: z.int().min(1, 'must be at least 1').max(MAX_LINE_QUANTITY, `must be at most ${MAX_LINE_QUANTITY}`),
-  max_number_cost: money.optional(),
-  requirement_group_id: uuid.optional(),
-  fallback: z
-    .strictObject({
-      national_destination_codes: z.array(z.string().regex(/^\d{1,6}$/)).default([]),
-      best_effort: z.boolean().default(false),
-    })
-    .optional(),
-});
-
-const label = z.string().max(200).optional();
-
-const buy = z.strictObject({
-  kind: z.literal('buy'),
-  label,
-  lines: z.array(line).max(500).default([]),
-  phone_numbers: z.array(z.string()).default([]),
-  assign: z
-    .strictObject({
-      connection_id: decimalId.optional(),
-      messaging_profile_id: uuid.optional(),
-      billing_group_id: uuid.optional(),
-      tags: tags.optional(),
-    })
-    .default({}),
-  max_upfront_cost: money.optional(),
-  max_monthly_cost: money.optional(),
-  max_number_cost: money.optional(),
-  requirement_group_id: uuid.optional(),
-  reserve: z.boolean().default(false),
-});
-
-const VOICE_FIELDS = [
-  'call_forwarding',
-  'call_recording',
-  'caller_id_name_enabled',
-  'cnam_listing',
-  'inbound_call_screening',
-  'media_features',
-  'tech_prefix_enabled',
-  'translated_number',
-  'usage_payment_method',
-] as const;
-
-const voice = z.partialRecord(z.enum(VOICE_FIELDS), z.unknown()).superRefine((value, ctx) => {
-  const cnam = z.object({ cnam_listing_details: z.string().optional() }).safeParse(value['cnam_listing'] ?? {});
-  const details = cnam.success ? cnam.data.cnam_listing_details : undefined;
-  if (details !== undefined && !/^[A-Za-z0-9 ]{1,15}$/.test(details)) {
-    ctx.addIssue({
-      code: 'custom',
-      path: ['cnam_listing', 'cnam_listing_details'],
-      message: 'must be 1 to 15 letters, digits or spaces',
-    });
-  }
-});
-
-const set = z
-  .strictObject({
-    connection_id: decimalId.optional(),
-    billing_group_id: uuid.optional(),
-    customer_reference: z.string().min(1).max(100).optional(),
-    tags: tags.optional(),
-    add_tags: tags.optional(),
-    remove_tags: tags.optional(),
-    deletion_lock_enabled: z.boolean().optional(),
-    hd_voice_enabled: z.boolean().optional(),
-    external_pin: z.string().min(1).max(20).optional(),
-    messaging_profile_id: uuid.or(z.literal('')).optional(),
-    emergency_address_id: z.string().min(1).max(64).nullable().optional(),
-    voice: voice.optional(),
-  })
-  .refine((s) => Object.values(s).some((v) => v !== undefined), 'names no field to change')
-  .refine((s) => s.tags === undefined || (s.add_tags === undefined && s.remove_tags === undefined), {
-    path: ['tags'],
-    message: 'replaces all tags and cannot be combined with add_tags or remove_tags',
-  });
-
-/** What an update or delete may select by; the state is always `owned`. */
-const WHERE_FIELDS = INVENTORY_FILTERS.filter((f) => f !== 'state');
-const where = z
-  .partialRecord(z.enum(WHERE_FIELDS), z.string().min(1))
-  .refine((w) => Object.keys(w).length > 0, 'names no condition');
-
-const update = z.strictObject({
-  kind: z.literal('update'),
-  label,
-  phone_numbers: z.array(z.string()).optional(),
-  where: where.optional(),
-  set,
-});
-const release = z.strictObject({
-  kind: z.literal('delete'),
-  label,
-  phone_numbers: z.array(z.string()).optional(),
-  where: where.optional(),
-  expected_count: z.int().min(1),
-  include_locked: z.boolean().default(false),
-  include_emergency: z.boolean().default(false),
-});
-
-/** The shapes of all request bodies; the HTTP layer describes them in OpenAPI. */
-export const requestBody = z.discriminatedUnion('kind', [buy, update, release]);
+export { MAX_LINE_QUANTITY, requestBody } from './request-shapes.ts';
 
 export interface Parsed {
   /** True when the numbers come as a stream beside the body. */
@@ -140,62 +16,116 @@ export interface Parsed {
 /** Checks a body completely and lists every problem; nothing is stored or sent for a body that fails. */
 export function parseRequest(input: unknown, options: Parsed = {}): RequestBody {
   const parsed = requestBody.safeParse(input);
-  if (!parsed.success) throw invalid(parsed.error.issues.map((i) => ({ path: i.path.join('.'), message: i.message })));
-  const body: RequestBody = parsed.data as RequestBody;
-  const problems = body.kind === 'buy' ? buyProblems(body, options) : targetProblems(body, options);
+  const problems = [...(parsed.success ? [] : shapeProblems(parsed.error)), ...meaningProblems(input, options)];
+  if (parsed.success && problems.length === 0) return parsed.data as RequestBody;
   // Numbers are checked while they are stored, once: here only to complete a list of problems.
-  if (problems.length > 0) throw invalid([...problems, ...numberProblems(body.phone_numbers ?? [])]);
-  return body;
+  throw invalid([...problems, ...numberProblems(fieldsOf(input)['phone_numbers'])]);
 }
 
-function buyProblems(body: BuyBody, options: Parsed): ErrorDetail[] {
-  const problems: ErrorDetail[] = [];
-  if (body.lines.length === 0 && body.phone_numbers.length === 0 && options.streamed !== true) {
-    problems.push({ path: 'lines', message: 'a buy needs at least one line or phone number' });
-  }
-  body.lines.forEach((l, i) => {
-    problems.push(...lineProblems(l, `lines.${i}`));
+function shapeProblems(error: z.ZodError): ErrorDetail[] {
+  return error.issues.flatMap((issue) => {
+    const path = issue.path.join('.');
+    if (issue.code !== 'unrecognized_keys') return [{ path, message: issue.message }];
+    const message = path === 'where' ? `is no field to look for; there are ${WHERE_FIELDS.join(', ')}` : 'is not known';
+    return issue.keys.map((key) => ({ path: [...issue.path, key].join('.'), message }));
   });
-  return problems;
 }
 
-function lineProblems(l: BuyLine, path: string): ErrorDetail[] {
+/**
+ * What needs more than the shape of one field. It reads whatever of the body can be read, so that these problems are told
+ * together with those of the shape; a field that has the wrong shape is left out here.
+ */
+function meaningProblems(input: unknown, options: Parsed): ErrorDetail[] {
+  const body = fieldsOf(input);
+  if (body['kind'] === 'buy') return buyProblems(body, options);
+  if (body['kind'] === 'update') return [...targetProblems(body, options), ...setProblems(body['set'])];
+  return body['kind'] === 'delete' ? targetProblems(body, options) : [];
+}
+
+function buyProblems(body: Fields, options: Parsed): ErrorDetail[] {
+  const { lines, phone_numbers } = body;
+  const nothing = (list: unknown) => list === undefined || (Array.isArray(list) && list.length === 0);
+  if (nothing(lines) && nothing(phone_numbers) && options.streamed !== true)
+    return [{ path: 'lines', message: 'a buy needs at least one line or phone number' }];
+  return listOf(lines).flatMap((l, i) => lineProblems(fieldsOf(l), `lines.${i}`));
+}
+
+function lineProblems(l: Fields, path: string): ErrorDetail[] {
+  const { country_code = 'US', administrative_area: area } = l;
+  if (typeof country_code !== 'string' || country_code.length !== 2) return [];
+  const country = country_code.toUpperCase();
   const problems: ErrorDetail[] = [];
-  if (!isSupportedCountry(l.country_code))
-    problems.push({ path: `${path}.country_code`, message: `unknown country "${l.country_code}"` });
+  if (!isSupportedCountry(country)) problems.push({ path: `${path}.country_code`, message: `unknown country "${country}"` });
+  const fallback = listOf(fieldsOf(l['fallback'])['national_destination_codes']);
   const codes = [
-    ...(l.national_destination_code === undefined ? [] : [[l.national_destination_code, 'national_destination_code'] as const]),
-    ...(l.fallback?.national_destination_codes ?? []).map((c, i) => [c, `fallback.national_destination_codes.${i}`] as const),
+    [l['national_destination_code'], 'national_destination_code'] as const,
+    ...fallback.map((code, i) => [code, `fallback.national_destination_codes.${i}`] as const),
   ];
   for (const [code, field] of codes) {
-    if ((l.country_code === 'US' || l.country_code === 'CA') && !isNanpAreaCode(code)) {
-      problems.push({ path: `${path}.${field}`, message: `"${code}" is not an area code of the US or Canada` });
-    }
+    if (typeof code !== 'string' || !AREA_CODE.test(code) || (country !== 'US' && country !== 'CA')) continue;
+    const message = areaCodeProblem(code, l['phone_number_type'] ?? 'local');
+    if (message !== null) problems.push({ path: `${path}.${field}`, message });
   }
-  const areas = ADMINISTRATIVE_AREAS[l.country_code];
-  if (l.administrative_area !== undefined && areas?.has(l.administrative_area) !== true) {
-    problems.push({
-      path: `${path}.administrative_area`,
-      message: `unknown state or province "${l.administrative_area}" for ${l.country_code}`,
-    });
+  if (typeof area === 'string' && ADMINISTRATIVE_AREAS[country]?.has(area.toUpperCase()) !== true) {
+    problems.push({ path: `${path}.administrative_area`, message: `unknown state or province "${area}" for ${country}` });
   }
   return problems;
 }
 
-function targetProblems(body: UpdateBody | DeleteBody, options: Parsed): ErrorDetail[] {
-  const sources = Number(body.phone_numbers !== undefined) + Number(body.where !== undefined) + Number(options.streamed === true);
+function areaCodeProblem(code: string, type: unknown): string | null {
+  if (!isNanpAreaCode(code)) return `"${code}" is not an area code of the US or Canada`;
+  if (type === 'local' && isTollFreeCode(code))
+    return `"${code}" is a toll-free code and no area: ask for toll-free numbers instead (phone_number_type "toll_free", --toll-free)`;
+  return null;
+}
+
+function targetProblems(body: Fields, options: Parsed): ErrorDetail[] {
+  const { phone_numbers, where } = body;
+  const sources = Number(phone_numbers !== undefined) + Number(where !== undefined) + Number(options.streamed === true);
   if (sources !== 1) return [{ path: 'phone_numbers', message: 'give either phone_numbers or where' }];
-  if (body.phone_numbers?.length === 0) return [{ path: 'phone_numbers', message: 'the list is empty' }];
+  if (Array.isArray(phone_numbers) && phone_numbers.length === 0)
+    return [{ path: 'phone_numbers', message: 'the list is empty' }];
   return [];
 }
 
-function numberProblems(numbers: string[]): ErrorDetail[] {
-  const seen = new Map<string, number>();
+function setProblems(set: unknown): ErrorDetail[] {
+  if (!isFields(set)) return [];
+  const { voice, tags, add_tags, remove_tags } = set;
   const problems: ErrorDetail[] = [];
-  for (const [i, n] of numbers.entries()) {
-    const problem = phoneNumberProblem(n) ?? (seen.has(n) ? `"${n}" is already at position ${seen.get(n)}` : null);
-    if (problem !== null) problems.push({ path: `phone_numbers.${i}`, message: problem });
-    seen.set(n, i);
+  const idle = Object.entries(set).filter(([key, value]) => !changesSomething(key, value));
+  if (idle.length === Object.keys(set).length) problems.push({ path: 'set', message: 'names no field to change' });
+  else if (isFields(voice)) problems.push(...idleVoice(voice));
+  if (tags !== undefined && (add_tags !== undefined || remove_tags !== undefined)) {
+    problems.push({ path: 'set.tags', message: 'replaces all tags and cannot be combined with add_tags or remove_tags' });
+  }
+  return problems;
+}
+
+/** False for what would be sent, or left out, without any effect. A wrong shape counts as something: it is told elsewhere. */
+function changesSomething(key: string, value: unknown): boolean {
+  if (value === undefined) return false;
+  if (key === 'add_tags' || key === 'remove_tags') return !Array.isArray(value) || value.length > 0;
+  return !isFields(value) || Object.entries(value).some(([inner, v]) => changesSomething(inner, v));
+}
+
+/** Parts of the voice settings that name nothing although other fields do. */
+function idleVoice(voice: Fields): ErrorDetail[] {
+  const message = 'names no field to change';
+  if (!changesSomething('voice', voice)) return [{ path: 'set.voice', message }];
+  const idle = Object.entries(voice).filter(([key, value]) => isFields(value) && !changesSomething(key, value));
+  return idle.map(([key]) => ({ path: `set.voice.${key}`, message }));
+}
+
+function numberProblems(numbers: unknown): ErrorDetail[] {
+  const seen = new Map<string, string>();
+  const problems: ErrorDetail[] = [];
+  for (const [i, n] of listOf(numbers).entries()) {
+    if (typeof n !== 'string') continue;
+    const path = `phone_numbers.${i}`;
+    const first = seen.get(n);
+    const message = phoneNumberProblem(n) ?? (first === undefined ? null : repeatProblem(n, first));
+    if (message !== null) problems.push({ path, message });
+    if (first === undefined) seen.set(n, path);
     if (problems.length >= 100) break;
   }
   return problems;
@@ -208,7 +138,38 @@ export function phoneNumberProblem(n: string): string | null {
   return null;
 }
 
+/** What is wrong with a number that the list has already; `first` is the place of the first. */
+export function repeatProblem(n: string, first: string): string {
+  return `"${n}" is in the list already, at ${first}`;
+}
+
+/** The country of a number by the numbering plan, or `null`. */
+export function countryOfNumber(n: string): string | null {
+  return parsePhoneNumberFromString(n)?.country ?? null;
+}
+
 /** Area codes are checked against the numbering plan that libphonenumber ships, with a line number that is always possible. */
 export function isNanpAreaCode(code: string): boolean {
   return /^[2-9]\d{2}$/.test(code) && parsePhoneNumberFromString(`+1${code}2345678`)?.isValid() === true;
+}
+
+/** 800, 888 and their like: numbers of no area. */
+export function isTollFreeCode(code: string): boolean {
+  return parsePhoneNumberFromString(`+1${code}2345678`)?.getType() === 'TOLL_FREE';
+}
+
+interface Fields {
+  readonly [key: string]: unknown;
+}
+
+function isFields(value: unknown): value is Fields {
+  return typeof value === 'object' && value !== null && !Array.isArray(value);
+}
+
+function fieldsOf(value: unknown): Fields {
+  return isFields(value) ? value : {};
+}
+
+function listOf(value: unknown): readonly unknown[] {
+  return Array.isArray(value) ? value : [];
 }

@@ -32,7 +32,7 @@ describe('a request body', () => {
     ],
     [{ kind: 'buy', lines: [{ quantity: 1, max_number_cost: '1,00' }] }, ['lines.0.max_number_cost']],
     [{ kind: 'buy', lines: [{ quantity: 1 }], assign: { tags: ['a:b'] } }, ['assign.tags.0']],
-    [{ kind: 'buy', lines: [{ quantity: 1 }], asign: {} }, ['']],
+    [{ kind: 'buy', lines: [{ quantity: 1 }], asign: {} }, ['asign']],
     [{ kind: 'buy' }, ['lines']],
     [{ kind: 'update', phone_numbers: [NUMBER], set: {} }, ['set']],
     [{ kind: 'update', phone_numbers: [NUMBER], set: { tags: ['a'], add_tags: ['b'] } }, ['set.tags']],
