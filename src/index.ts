@@ -4,13 +4,13 @@ import { loadConfig } from './config/config.ts';
 import { ProvisioningError } from './domain/errors.ts';
 import { hasEnded } from './domain/request.ts';
 import { silentLog } from './observability/log.ts';
-import { lookAtRequest } from './producers/look.ts';
-import { type RunView, runView, startRun } from './producers/start-run.ts';
+import { lookAtRequest, type RunReport, reportRun } from './producers/look.ts';
+import { startRun } from './producers/start-run.ts';
 import { submitRequest } from './producers/submit.ts';
 import type { RequestView } from './producers/views.ts';
 
 export { ProvisioningError } from './domain/errors.ts';
-export type { RunView } from './producers/start-run.ts';
+export type { RunReport } from './producers/look.ts';
 export type { RequestView } from './producers/views.ts';
 
 export interface ProvisionerOptions {
@@ -32,7 +32,7 @@ export interface Provisioner {
   buy(body: Body, options?: CallOptions): Promise<RequestView>;
   update(body: Body, options?: CallOptions): Promise<RequestView>;
   delete(body: Body, options?: CallOptions): Promise<RequestView>;
-  reconcile(): Promise<RunView>;
+  reconcile(): Promise<RunReport>;
   /** `null` when there is no such request. */
   request(id: string): Promise<RequestView | null>;
   /** Resolves when the request has ended. Errors: `not_found`, `wait_timed_out` (the request goes on). */
@@ -67,7 +67,10 @@ export function createProvisioner(options: ProvisionerOptions): Provisioner {
     buy: (body, call) => submit('buy', body, call),
     update: (body, call) => submit('update', body, call),
     delete: (body, call) => submit('delete', body, call),
-    reconcile: async () => runView(await startRun((await producer()).deps, 'manual', false)),
+    reconcile: async () => {
+      const { deps } = await producer();
+      return reportRun(deps.db, await startRun(deps, 'manual', false));
+    },
     request: look,
     waitFor: async (id, { timeoutMs = 600_000 } = {}) => {
       for (const until = Date.now() + timeoutMs; ; await sleep(LOOK_EVERY_MS)) {

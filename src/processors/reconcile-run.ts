@@ -7,7 +7,6 @@ import type { PayloadOf } from '../queues/catalogue.ts';
 import { closedByFailure } from '../reconcile/account-gate.ts';
 import type { WorkDeps } from '../reconcile/deps.ts';
 import { RUN_LEASE_MS, reconcileInventory } from '../reconcile/inventory.ts';
-import { fileRepairs } from '../reconcile/repair.ts';
 import type { JobContext } from './context.ts';
 
 /** Does one reconciliation run. A run whose worker died starts again from the first page under a new lease. */
@@ -19,7 +18,6 @@ export const runReconciliation =
     if (run === null) return skipped('the run has ended, or another worker has it');
     try {
       const counts = await reconcileInventory(deps, run);
-      if (run.repair) await fileRepairs(deps, run.id);
       ctx.log.info({ runId: run.id, counts }, 'reconciled');
       return skipped('reconciled');
     } catch (error) {

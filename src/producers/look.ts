@@ -4,7 +4,9 @@ import { eventsOf } from '../db/events.ts';
 import type { Item } from '../db/items.ts';
 import { getNumber, type InventoryFilter, listInventory } from '../db/numbers.ts';
 import { getRequest, type Request, requestFigures } from '../db/requests.ts';
+import { type Run, repairsFiledBy } from '../db/runs.ts';
 import type { ItemStatus, RequestKind, RequestStatus } from '../domain/request.ts';
+import { type RunView, runView } from './start-run.ts';
 import {
   type ChunkView,
   chunkView,
@@ -114,4 +116,22 @@ export async function lookAtNumber(db: Db, phoneNumber: string) {
       detail: e.detail,
     })),
   };
+}
+
+/** A run as users see it, with the requests that it filed to put changed fields back. */
+export interface RunReport extends RunView {
+  repair_requests: string[];
+}
+
+export async function reportRuns(db: Db, runs: Run[]): Promise<RunReport[]> {
+  const filed = await repairsFiledBy(
+    db.sql,
+    runs.map((r) => r.id),
+  );
+  return runs.map((r) => ({ ...runView(r), repair_requests: filed.get(r.id) ?? [] }));
+}
+
+export async function reportRun(db: Db, run: Run): Promise<RunReport> {
+  const [report] = await reportRuns(db, [run]);
+  return report ?? { ...runView(run), repair_requests: [] };
 }

@@ -14,6 +14,7 @@ import { ProvisioningError } from '../domain/errors.ts';
 import type { RunCounts } from '../domain/reconciliation.ts';
 import type { AccountNumber } from '../telnyx/gateway.ts';
 import type { WorkDeps } from './deps.ts';
+import { fileRepairs } from './repair.ts';
 
 const PAGE = 250;
 /** Pages shift while they are walked: what one walk missed, another may see. */
@@ -42,8 +43,8 @@ export async function reconcileInventory(deps: WorkDeps, run: Run): Promise<RunC
   const at = deps.clock.now();
   const because = { cause: 'reconciled', at, runId: run.id };
   const seen = await countSightings(deps.db.sql, run.id);
+  // Drift of an attempt that was cut off stays: the inventory has taken it over and no later walk would find it again.
   await deps.db.sql.begin(async (tx) => {
-    await tx`delete from drift where run_id = ${run.id}`;
     await takeOverChanges(tx, run.id, startedAt, because);
     await adoptUnknown(tx, run.id, startedAt, because);
   });
@@ -60,10 +61,14 @@ export async function reconcileInventory(deps: WorkDeps, run: Run): Promise<RunC
     undecided,
   };
   await dropSightings(deps.db.sql, run.id);
+  const notes = walk.complete
+    ? []
+    : [`saw ${seen} of ${walk.total ?? 'an unknown number of'} numbers; nothing was declared missing`];
+  if (run.repair) notes.push(...(await fileRepairs(deps, run.id, RUN_LEASE_MS)));
   await finishRun(deps.db.sql, run.id, {
     status: walk.complete ? 'completed' : 'incomplete',
     counts,
-    error: walk.complete ? null : `saw ${seen} of ${walk.total ?? 'an unknown number of'} numbers; nothing was declared missing`,
+    error: notes.length === 0 ? null : notes.join('; '),
     at: deps.clock.now(),
   });
   return counts;

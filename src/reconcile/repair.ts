@@ -1,52 +1,53 @@
-import type { Drift } from '../db/runs.ts';
+import { createHash } from 'node:crypto';
+import { extendRunLease, repairsOwed } from '../db/runs.ts';
 import type { UpdateSet } from '../domain/bodies.ts';
-import { submitRequest } from '../producers/submit.ts';
+import { after } from '../domain/clock.ts';
+import { asError } from '../domain/errors.ts';
+import { submitKnown } from '../producers/submit.ts';
 import type { WorkDeps } from './deps.ts';
 
 /** Fields that an update request can put back. */
-const REPAIRABLE: ReadonlySet<string> = new Set([
+const REPAIRABLE = [
   'connection_id',
   'billing_group_id',
   'customer_reference',
   'messaging_profile_id',
   'tags',
   'deletion_lock_enabled',
-]);
+];
 
 /**
  * Files ordinary update requests that put changed fields back to what our inventory said: one request for each set of values.
- * A field that was empty on our side is left as it is (how to clear it is not documented). Returns the request ids.
+ * A field that was empty on our side is left as it is (how to clear it is not documented). To be called before the run ends, or
+ * a crash in between would lose them; a repeat files nothing twice. Returns, in words, what could not be filed: one set that is
+ * refused stops no other.
  */
-export async function fileRepairs(deps: WorkDeps, runId: string): Promise<string[]> {
-  const rows = await deps.db.sql<Drift[]>`
-    select * from drift where run_id = ${runId} and kind = 'changed' and ours is not null order by phone_number, field`;
-  const byNumber = new Map<string, UpdateSet>();
-  for (const row of rows) {
-    if (row.field === null || row.ours === null || !REPAIRABLE.has(row.field)) continue;
-    byNumber.set(row.phoneNumber, { ...byNumber.get(row.phoneNumber), [row.field]: parsedValue(row.field, row.ours) });
+export async function fileRepairs(deps: WorkDeps, runId: string, leaseMs: number): Promise<string[]> {
+  const failures: string[] = [];
+  for (const { target, numbers } of await repairsOwed(deps.db.sql, runId, REPAIRABLE)) {
+    await extendRunLease(deps.db.sql, runId, after(deps.clock.now(), leaseMs));
+    try {
+      await fileRepair(deps, runId, target, numbers);
+    } catch (error) {
+      deps.log.error({ err: asError(error), runId, count: numbers.length }, 'a repair could not be filed');
+      failures.push(failureText(target, numbers, asError(error)));
+    }
   }
-  const bySet = new Map<string, string[]>();
-  for (const [number, set] of byNumber) {
-    const key = JSON.stringify(set);
-    bySet.set(key, [...(bySet.get(key) ?? []), number]);
-  }
-  const filed: string[] = [];
-  for (const [key, phone_numbers] of bySet) {
-    const body = { kind: 'update', label: `repair of ${runId}`, phone_numbers, set: JSON.parse(key) as UpdateSet };
-    const { request } = await submitRequest(deps, body, { filedBy: runId, idempotencyKey: `repair-${runId}-${filed.length}` });
-    filed.push(request.id);
-  }
-  return filed;
+  return failures;
 }
 
-/** Drift keeps values as text; tags are a Postgres array. */
-function parsedValue(field: string, text: string): unknown {
-  if (field === 'deletion_lock_enabled') return text === 'true';
-  if (field === 'tags')
-    return text
-      .replace(/^\{|\}$/g, '')
-      .split(',')
-      .map((t) => t.replace(/^"|"$/g, ''))
-      .filter((t) => t !== '');
-  return text;
+async function fileRepair(deps: WorkDeps, runId: string, set: UpdateSet, numbers: string[]): Promise<void> {
+  const body = { kind: 'update' as const, label: `repair of ${runId}`, phone_numbers: numbers, set };
+  const mark = createHash('sha256')
+    .update(JSON.stringify([set, numbers]))
+    .digest('hex')
+    .slice(0, 24);
+  const { request } = await submitKnown(deps, body, { filedBy: runId, idempotencyKey: `repair-${runId}-${mark}` });
+  deps.log.info({ runId, requestId: request.id, count: numbers.length }, 'a repair was filed');
+}
+
+function failureText(set: UpdateSet, numbers: string[], error: Error): string {
+  const [first = ''] = numbers;
+  const which = numbers.length === 1 ? first : `${first} and ${numbers.length - 1} more`;
+  return `the repair of ${Object.keys(set).join(', ')} of ${which} could not be filed: ${error.message}`;
 }

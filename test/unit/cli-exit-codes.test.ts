@@ -74,10 +74,12 @@ describe('exit codes', () => {
 
   it('follow the report of a reconciliation', () => {
     const counts = { seen: 9, matched: 9, adopted: 0, missing: 0, changed: 0, healed: 0, surplus: 0, undecided: 1 };
-    expect(exitOfRun({ status: 'completed', counts })).toBe(0);
-    expect(exitOfRun({ status: 'completed', counts: { ...counts, changed: 1 } })).toBe(2);
-    expect(exitOfRun({ status: 'incomplete', counts })).toBe(1);
-    expect(exitOfRun({ status: 'failed', counts: null })).toBe(1);
+    const error = null;
+    expect(exitOfRun({ status: 'completed', counts, error })).toBe(0);
+    expect(exitOfRun({ status: 'completed', counts: { ...counts, changed: 1 }, error })).toBe(2);
+    expect(exitOfRun({ status: 'completed', counts, error: 'the repair of tags could not be filed' })).toBe(1);
+    expect(exitOfRun({ status: 'incomplete', counts, error })).toBe(1);
+    expect(exitOfRun({ status: 'failed', counts: null, error })).toBe(1);
   });
 });
 

@@ -3,7 +3,8 @@ import type { Command } from 'commander';
 import { type Drift, getRun, listDrift, type Run } from '../../db/runs.ts';
 import type { RunCounts } from '../../domain/reconciliation.ts';
 import type { ProducerDeps } from '../../producers/deps.ts';
-import { runView, startRun } from '../../producers/start-run.ts';
+import { type RunReport, reportRun } from '../../producers/look.ts';
+import { startRun } from '../../producers/start-run.ts';
 import { driftView } from '../../producers/views.ts';
 import { type Cli, note, result, withProducer } from '../cli.ts';
 import { confirm, requireConsent } from '../confirm.ts';
@@ -45,13 +46,14 @@ async function reconcile(cli: Cli, deps: ProducerDeps, flags: ReconcileFlags): P
     return EXIT.interrupted;
   }
   const drift = await listDrift(deps.db.sql, id, SHOWN_DRIFT, null);
-  await result(cli, flags.json, { ...runView(run), drift: drift.map(driftView) }, () => runText(run, drift, cli.io.paintOut));
+  const report = await reportRun(deps.db, run);
+  await result(cli, flags.json, { ...report, drift: drift.map(driftView) }, () => runText(report, drift, cli.io.paintOut));
   return exitOfRun(run);
 }
 
-/** 0 no drift, 2 drift, 1 for a run that failed or could not see everything. */
-export function exitOfRun(run: Pick<Run, 'status' | 'counts'>): number {
-  if (run.status !== 'completed' || run.counts === null) return EXIT.failed;
+/** 0 no drift, 2 drift, 1 for a run that failed, could not see everything, or could not file a repair. */
+export function exitOfRun(run: Pick<Run, 'status' | 'counts' | 'error'>): number {
+  if (run.status !== 'completed' || run.counts === null || run.error !== null) return EXIT.failed;
   return driftOf(run.counts) === 0 ? EXIT.ok : EXIT.drift;
 }
 
@@ -80,15 +82,17 @@ async function waitForRun(cli: Cli, deps: ProducerDeps, id: string): Promise<Run
   }
 }
 
-function runText(run: Run, drift: readonly Drift[], paint: Paint): string {
-  const colour = run.status !== 'completed' ? 'red' : run.counts !== null && driftOf(run.counts) > 0 ? 'yellow' : 'green';
+function runText(run: RunReport, drift: readonly Drift[], paint: Paint): string {
+  const drifted = run.counts !== null && driftOf(run.counts) > 0;
+  const colour = run.status !== 'completed' || run.error !== null ? 'red' : drifted ? 'yellow' : 'green';
   const head = pairs(
     [
       ['run', run.id],
       ['status', paint(colour, run.status)],
-      ['started', run.startedAt?.toISOString() ?? null],
-      ['finished', run.finishedAt?.toISOString() ?? null],
+      ['started', run.started_at],
+      ['finished', run.finished_at],
       ['error', run.error],
+      ['repairs', run.repair_requests.length === 0 ? null : run.repair_requests.join(', ')],
     ],
     paint,
   );

@@ -1,7 +1,8 @@
 import { z } from 'zod';
 import { getRun, listDrift, listRuns, type Run } from '../../db/runs.ts';
 import { invalid } from '../../domain/errors.ts';
-import { runView, startRun } from '../../producers/start-run.ts';
+import { reportRun, reportRuns } from '../../producers/look.ts';
+import { startRun } from '../../producers/start-run.ts';
 import { driftView } from '../../producers/views.ts';
 import { actorOf } from '../auth.ts';
 import type { App, HttpDeps } from '../deps.ts';
@@ -35,7 +36,8 @@ export function reconciliationRoutes(app: App, { producer }: HttpDeps): void {
       if (!parsed.success) throw invalid(parsed.error.issues.map((i) => ({ path: i.path.join('.'), message: i.message })));
       const run = await startRun(producer, 'manual', parsed.data.repair);
       request.log.info({ runId: run.id, actor: actorOf(request) }, 'reconciliation started');
-      return reply.code(202).header('location', `/v1/reconciliations/${run.id}`).send(runView(run));
+      const report = await reportRun(producer.db, run);
+      return reply.code(202).header('location', `/v1/reconciliations/${run.id}`).send(report);
     },
   });
 
@@ -51,7 +53,8 @@ export function reconciliationRoutes(app: App, { producer }: HttpDeps): void {
     handler: async ({ query: { limit, cursor } }) => {
       const runs = await listRuns(sql, limit + 1, readCursor(cursor, /^run_\w{1,60}$/));
       const shown = runs.slice(0, limit);
-      return { data: shown.map(runView), next_cursor: runs.length > limit ? writeCursor(shown.at(-1)?.id ?? null) : null };
+      const next_cursor = runs.length > limit ? writeCursor(shown.at(-1)?.id ?? null) : null;
+      return { data: await reportRuns(producer.db, shown), next_cursor };
     },
   });
 
@@ -59,7 +62,7 @@ export function reconciliationRoutes(app: App, { producer }: HttpDeps): void {
     method: 'GET',
     url: '/v1/reconciliations/:id',
     schema: { tags: ['reconciliations'], summary: 'One run', params: idParams, response: answers({ 200: runAnswer }) },
-    handler: async ({ params }) => runView(await runOf(params.id)),
+    handler: async ({ params }) => reportRun(producer.db, await runOf(params.id)),
   });
 
   app.route({
