@@ -1,5 +1,6 @@
 import { setFlagsFromString } from 'node:v8';
 import type { Config } from '../config/config.ts';
+import { packageVersion } from '../config/version.ts';
 import { takeSoleWorker } from '../db/health.ts';
 import { systemClock } from '../domain/clock.ts';
 import { ProvisioningError } from '../domain/errors.ts';
@@ -140,6 +141,8 @@ async function httpService(
     apiKeys: config.http.apiKeys.map((k) => ({ name: k.name, key: k.key.reveal(), role: k.role })),
     host: config.http.host,
     webhookKeys: config.telnyx.publicKeys,
+    jobSlots: config.queue.jobSlots,
+    version: packageVersion(),
     boardQueues: () => f.queues.all(),
     metrics: async () => ({ contentType: f.metrics.registry.contentType, text: await f.metrics.registry.metrics() }),
     ready: () => {

@@ -1,5 +1,5 @@
-import { readFileSync } from 'node:fs';
 import { Command } from 'commander';
+import { packageVersion } from '../config/version.ts';
 import type { Cli } from './cli.ts';
 import { registerAccount } from './commands/account.ts';
 import { registerActs } from './commands/act.ts';
@@ -18,7 +18,7 @@ Exit codes: 0 all succeeded, 1 failed, 2 usage (for reconcile: drift), 3 partly 
 export function createProgram(cli: Cli): Command {
   const program = new Command('provisioner')
     .description('Bulk provisioning of Telnyx phone numbers: buy, update, release, reconcile.')
-    .version(version(), '-V, --version')
+    .version(packageVersion(), '-V, --version')
     .exitOverride()
     .showSuggestionAfterError()
     .addHelpText('after', EXIT_CODES)
@@ -37,9 +37,4 @@ export function createProgram(cli: Cli): Command {
   registerRoles(program, cli);
   registerDoctor(program, cli);
   return program;
-}
-
-function version(): string {
-  const manifest: unknown = JSON.parse(readFileSync(new URL('../../package.json', import.meta.url), 'utf8'));
-  return typeof manifest === 'object' && manifest !== null && 'version' in manifest ? String(manifest.version) : 'unknown';
 }

@@ -3,7 +3,7 @@ import { type Account, getAccount } from '../db/account.ts';
 import { hasEnded } from '../domain/request.ts';
 import type { ProducerDeps } from '../producers/deps.ts';
 import { lookAtRequest } from '../producers/look.ts';
-import type { RequestView } from '../producers/views.ts';
+import { heldByGate, type RequestView } from '../producers/views.ts';
 import { notFound } from './cli.ts';
 import { EXIT, exitOfStatus, isConnectionLoss } from './exit-codes.ts';
 import type { Progress } from './progress.ts';
@@ -23,6 +23,7 @@ export interface WaitOptions {
 export interface Waited {
   view: RequestView;
   why: 'ended' | 'awaiting_approval' | 'timeout' | 'interrupted';
+  /** The account gate keeps this request from going on. */
   gateClosed: boolean;
 }
 
@@ -69,7 +70,7 @@ export function exitOfWait(waited: Waited): number {
 }
 
 function ended(last: Seen, why: Waited['why']): Waited {
-  return { view: last.view, why, gateClosed: !last.account.gateOpen };
+  return { view: last.view, why, gateClosed: heldByGate(last.account, last.view.kind) !== null };
 }
 
 interface Seen {
@@ -95,9 +96,8 @@ async function lookThroughLoss(deps: ProducerDeps, id: string, sayOnce: (text: s
 }
 
 function remark(view: RequestView, account: Account, sayOnce: (text: string) => void): void {
-  if (!account.gateOpen) {
-    sayOnce(`the account gate is closed, nothing is sent: ${account.reason ?? account.reasonCode ?? 'no reason given'}`);
-  }
+  const held = heldByGate(account, view.kind);
+  if (held !== null) sayOnce(`${held.message} (${held.code})`);
   if (view.status === 'waiting') sayOnce('only orders that wait for paperwork at Telnyx are open');
   if (view.status === 'awaiting_approval') sayOnce(`waits for approval: provisioner approve ${view.id}`);
   if (view.status === 'needs_attention') sayOnce(`a person must decide before it goes on: provisioner request ${view.id}`);

@@ -19,6 +19,8 @@ export interface HttpDeps {
   host: string;
   /** Base64 Ed25519 keys that Telnyx may sign webhooks with; empty turns the webhook endpoint off. */
   webhookKeys: readonly string[];
+  /** Batch jobs that may be open at Telnyx at once. */
+  jobSlots: number;
   /** What the dashboard shows. */
   boardQueues: () => Queue[];
   metrics: () => Promise<{ contentType: string; text: string }>;

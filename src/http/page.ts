@@ -17,7 +17,7 @@ async function show() {
       if (!answer.ok) throw new Error(answer.status);
       return answer.json();
     }));
-    note.textContent = account.gate.open ? '' : 'Spending is stopped: ' + account.gate.reason;
+    note.textContent = account.gate.open ? '' : 'Spending is stopped: ' + account.gate.reason + '; ' + account.gate.advice;
     rows.replaceChildren();
     for (const r of list.data) {
       const row = rows.insertRow(), link = document.createElement('a');

@@ -155,6 +155,7 @@ export const accountAnswer = z
       open: z.boolean(),
       code: z.string().nullable(),
       reason: z.string().nullable(),
+      advice: z.string().nullable().describe('What to do about a closed gate'),
       closed_at: moment.nullable(),
       next_probe_at: moment.nullable(),
     }),
@@ -162,7 +163,17 @@ export const accountAnswer = z
       .object({ amount: money, available_credit: money.nullable(), currency: z.string().nullable(), as_of: moment.nullable() })
       .nullable(),
     slots_in_use: z.number().describe('Batch jobs open at Telnyx'),
-    limits: z.array(z.record(z.string(), z.unknown())).describe('What was learned about the request rate, by endpoint family'),
+    slots: z.number().describe('Batch jobs that may be open at once'),
+    limits: z
+      .array(
+        z.object({
+          family: z.string(),
+          per_second: z.number().nullable().describe('Requests a second that we allow ourselves at present'),
+          announced: z.string().nullable().describe('The last limit that Telnyx announced, verbatim'),
+          paused_until: moment.nullable(),
+        }),
+      )
+      .describe('What was learned about the request rate, by endpoint family'),
     limits_as_of: moment.nullable(),
   })
   .meta({ id: 'Account' });

@@ -1,3 +1,4 @@
+import { getAccount, slotsInUse } from '../db/account.ts';
 import { chunksOfRequest } from '../db/chunks.ts';
 import type { Db } from '../db/client.ts';
 import { eventsOf } from '../db/events.ts';
@@ -8,6 +9,8 @@ import { type Run, repairsFiledBy } from '../db/runs.ts';
 import type { ItemStatus, RequestKind, RequestStatus } from '../domain/request.ts';
 import { type RunView, runView } from './start-run.ts';
 import {
+  type AccountView,
+  accountView,
   type ChunkView,
   chunkView,
   type ItemView,
@@ -26,8 +29,8 @@ export interface Page<T> {
 
 /** A request as users see it, or `null`. */
 export async function lookAtRequest(db: Db, id: string): Promise<RequestView | null> {
-  const request = await getRequest(db.sql, id);
-  return request === null ? null : requestView(request, await requestFigures(db.sql, id));
+  const [request, account] = await Promise.all([getRequest(db.sql, id), getAccount(db.sql)]);
+  return request === null ? null : requestView(request, await requestFigures(db.sql, id), account);
 }
 
 /** Requests, newest first. */
@@ -43,7 +46,8 @@ export async function listRequests(
       and (${before}::bigint is null or seq < ${before})
     order by seq desc limit ${filter.limit + 1}`;
   const shown = rows.slice(0, filter.limit);
-  const data = await Promise.all(shown.map(async (r) => requestView(r, await requestFigures(db.sql, r.id))));
+  const account = await getAccount(db.sql);
+  const data = await Promise.all(shown.map(async (r) => requestView(r, await requestFigures(db.sql, r.id), account)));
   return { data, nextCursor: rows.length > filter.limit ? String(shown.at(-1)?.seq) : null };
 }
 
@@ -116,6 +120,12 @@ export async function lookAtNumber(db: Db, phoneNumber: string) {
       detail: e.detail,
     })),
   };
+}
+
+/** The account with its gate; `slots` is how many batch jobs this configuration allows at once. */
+export async function lookAtAccount(db: Db, slots: number): Promise<AccountView> {
+  const [account, inUse] = await Promise.all([getAccount(db.sql), slotsInUse(db.sql)]);
+  return accountView(account, { inUse, configured: slots });
 }
 
 /** A run as users see it, with the requests that it filed to put changed fields back. */

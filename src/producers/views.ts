@@ -5,6 +5,7 @@ import type { PhoneNumber } from '../db/numbers.ts';
 import type { Request, RequestFigures } from '../db/requests.ts';
 import type { Drift } from '../db/runs.ts';
 import { formatMoney, parseMoney } from '../domain/money.ts';
+import { hasEnded, type RequestKind } from '../domain/request.ts';
 
 /** Money as the contract writes it: at least two decimals. */
 export function moneyText(text: string | null): string | null {
@@ -21,8 +22,41 @@ function costView(cost: Costs) {
   };
 }
 
+/** What a person can do about each reason for a closed gate. */
+const GATE_ADVICE: Readonly<Record<string, string>> = {
+  bad_key: 'set TELNYX_API_KEY, restart the workers, then `provisioner account reopen`',
+  insufficient_funds: 'add credit; it opens by itself, or `provisioner account reopen`',
+  account_blocked: 'ask Telnyx support what blocks the account, then `provisioner account reopen`',
+  forbidden: 'ask Telnyx support for the permission, then `provisioner account reopen`',
+};
+
+/** What to do about a gate that is closed for this reason. */
+export function gateAdvice(code: string | null): string {
+  return GATE_ADVICE[code ?? ''] ?? 'settle the reason, then `provisioner account reopen`';
+}
+
+/** What a closed gate means for open requests of a kind; `null` when it holds none of them up. */
+export function heldByGate(a: Account, kind: RequestKind): { code: string; message: string } | null {
+  // Without funds nothing is bought; updates and releases cost nothing and go on.
+  const noFunds = a.reasonCode === 'insufficient_funds';
+  if (a.gateOpen || (noFunds && kind !== 'buy')) return null;
+  const stopped = noFunds ? 'nothing is bought' : 'nothing is sent';
+  const reason = a.reason ?? 'no reason given';
+  return {
+    code: a.reasonCode ?? 'gate_closed',
+    message: `the account gate is closed, ${stopped}: ${reason}; ${gateAdvice(a.reasonCode)}`,
+  };
+}
+
+/** What an open request waits for: its own trouble, unless the gate keeps it from going on at all. */
+function troubleOf(r: Request, account: Account): { code: string; message: string } | null {
+  const own = r.errorCode === null ? null : { code: r.errorCode, message: r.error ?? r.errorCode };
+  if (hasEnded(r.status) || r.status === 'awaiting_approval' || (r.status === 'waiting' && own !== null)) return own;
+  return heldByGate(account, r.kind) ?? own;
+}
+
 /** A request as users see it. */
-export function requestView(r: Request, f: RequestFigures) {
+export function requestView(r: Request, f: RequestFigures, account: Account) {
   return {
     id: r.id,
     kind: r.kind,
@@ -33,7 +67,7 @@ export function requestView(r: Request, f: RequestFigures) {
     counts: { asked: r.asked, ...f.counts },
     chunks: f.chunks,
     cost: costView(f.cost),
-    error: r.errorCode === null ? null : { code: r.errorCode, message: r.error ?? r.errorCode },
+    error: troubleOf(r, account),
   };
 }
 export type RequestView = ReturnType<typeof requestView>;
@@ -103,13 +137,25 @@ export function driftView(d: Drift) {
   return { kind: d.kind, phone_number: d.phoneNumber, field: d.field, ours: d.ours, theirs: d.theirs, request_id: d.requestId };
 }
 
-/** The account: gate, balance, batch job slots in use, limits learned. */
-export function accountView(a: Account, slotsInUse: number) {
+/** What a limiter learned, as it is kept in the account's row. */
+function limitView(limit: Readonly<Record<string, unknown>>) {
+  const { family, perSecond, announced, pausedUntil } = limit;
+  return {
+    family: typeof family === 'string' ? family : 'unknown',
+    per_second: typeof perSecond === 'number' ? perSecond : null,
+    announced: typeof announced === 'string' ? announced : null,
+    paused_until: typeof pausedUntil === 'string' ? pausedUntil : null,
+  };
+}
+
+/** The account: gate, balance, batch job slots in use and configured, limits learned. */
+export function accountView(a: Account, slots: { inUse: number; configured: number }) {
   return {
     gate: {
       open: a.gateOpen,
       code: a.reasonCode,
       reason: a.reason,
+      advice: a.gateOpen ? null : gateAdvice(a.reasonCode),
       closed_at: a.closedAt?.toISOString() ?? null,
       next_probe_at: a.probeAt?.toISOString() ?? null,
     },
@@ -122,8 +168,10 @@ export function accountView(a: Account, slotsInUse: number) {
             currency: a.currency,
             as_of: a.balanceAt?.toISOString() ?? null,
           },
-    slots_in_use: slotsInUse,
-    limits: a.limits ?? [],
+    slots_in_use: slots.inUse,
+    slots: slots.configured,
+    limits: (a.limits ?? []).map(limitView),
     limits_as_of: a.limitsAt?.toISOString() ?? null,
   };
 }
+export type AccountView = ReturnType<typeof accountView>;

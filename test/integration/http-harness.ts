@@ -63,6 +63,7 @@ export async function testServer(url: string, overrides: Overrides = {}): Promis
     apiKeys: KEYS,
     host: '127.0.0.1',
     webhookKeys: [],
+    jobSlots: 15,
     boardQueues: () => [],
     metrics: async () => ({ contentType: 'text/plain; version=0.0.4; charset=utf-8', text: 'provisioner_account_gate_open 1\n' }),
     ready: () => ({ ok: true, problems: [] }),

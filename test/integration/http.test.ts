@@ -248,14 +248,24 @@ describe('reconciliations and the account', () => {
   });
 
   it('only an admin opens the gate, and the event says who', async () => {
-    await db.sql`update account set gate_open = false, reason_code = 'no_funds', reason = 'the balance is used up', closed_at = now(), balance = 12.5, currency = 'USD'`;
+    const { id } = await submit(buy('held up'));
+    const limits = JSON.stringify([{ family: 'orders', perSecond: 2, announced: null, pausedUntil: null }]);
+    await db.sql`
+      update account set gate_open = false, reason_code = 'insufficient_funds', reason = 'the balance is used up', closed_at = now(),
+        balance = 12.5, currency = 'USD', limits = ${limits}::text::jsonb`;
     expect((await ask(app, 'GET', '/v1/account', { headers: viewer })).body).toMatchObject({
-      gate: { open: false, code: 'no_funds' },
+      gate: { open: false, code: 'insufficient_funds', advice: expect.stringContaining('add credit') },
       balance: { amount: '12.50', currency: 'USD' },
       slots_in_use: 0,
+      slots: 15,
+      limits: [{ family: 'orders', per_second: 2, announced: null, paused_until: null }],
     });
+    const error = { code: 'insufficient_funds', message: expect.stringMatching(/the balance is used up; add credit/) };
+    expect((await ask(app, 'GET', `/v1/requests/${id}`)).body).toMatchObject({ status: 'queued', error });
+    expect(page.parse((await ask(app, 'GET', '/v1/requests?limit=1')).body).data).toMatchObject([{ id, error }]);
     expect((await ask(app, 'POST', '/v1/account/reopen', { headers: operator })).status).toBe(403);
     expect((await ask(app, 'POST', '/v1/account/reopen')).body).toMatchObject({ gate: { open: true, reason: null } });
+    expect((await ask(app, 'GET', `/v1/requests/${id}`)).body).toMatchObject({ status: 'queued', error: null });
     const [event] = await db.sql<{ actor: string }[]>`select actor from events where subject = 'account' and cause = 'reopen'`;
     expect(event?.actor).toBe('anna');
   });
@@ -349,7 +359,7 @@ describe('who may do what', () => {
     await open.close();
   });
 });
-const KEYLESS = { apiKeys: [], webhookKeys: [], clock: { now: () => new Date() } };
+const KEYLESS = { apiKeys: [], webhookKeys: [], jobSlots: 15, clock: { now: () => new Date() } };
 
 describe('failures', () => {
   it('an error body never carries a stack, a secret or the text of an unknown error', async () => {

@@ -1,8 +1,7 @@
 import type { Command } from 'commander';
-import type { Config } from '../../config/config.ts';
-import { type Account, getAccount, openGate, slotsInUse } from '../../db/account.ts';
-import type { ProducerDeps } from '../../producers/deps.ts';
-import { accountView } from '../../producers/views.ts';
+import { getAccount, openGate } from '../../db/account.ts';
+import { lookAtAccount } from '../../producers/look.ts';
+import type { AccountView } from '../../producers/views.ts';
 import { actor, type Cli, note, result, withProducer } from '../cli.ts';
 import { confirm, requireConsent } from '../confirm.ts';
 import { moneyWith, type Paint, pairs, table } from '../output.ts';
@@ -14,7 +13,7 @@ export function registerAccount(program: Command, cli: Cli): void {
     .description('the account gate, balance, job slots in use and the limits learned')
     .option('--json', 'print JSON')
     .action(async (flags: { json?: boolean }) => {
-      const view = await withProducer(cli, lookAtAccount);
+      const view = await withProducer(cli, (deps, config) => lookAtAccount(deps.db, config.queue.jobSlots));
       await result(cli, flags.json, view, () => accountText(view, cli.io.paintOut));
     });
   account
@@ -39,25 +38,19 @@ async function reopen(cli: Cli, flags: { yes?: boolean; json?: boolean }): Promi
         `This lets all requests spend again. The gate was closed because: ${(await getAccount(deps.db.sql)).reason ?? '(it is open)'}`,
     );
     const done = await openGate(deps.db.sql, { actor: actor(), at: deps.clock.now() });
-    return { opened: done, view: await lookAtAccount(deps, config) };
+    return { opened: done, view: await lookAtAccount(deps.db, config.queue.jobSlots) };
   });
   await result(cli, flags.json, view, () => accountText(view, cli.io.paintOut));
   note(cli, opened ? 'the gate is open; work goes on within seconds' : 'the gate was open already');
 }
-
-/** The shape of `GET /v1/account`, with the slots that this configuration allows. */
-async function lookAtAccount(deps: ProducerDeps, config: Config) {
-  const [account, inUse] = await Promise.all([getAccount(deps.db.sql), slotsInUse(deps.db.sql)]);
-  return { ...accountView(account, inUse), slots: config.queue.jobSlots };
-}
-type AccountView = Awaited<ReturnType<typeof lookAtAccount>>;
 
 function accountText(view: AccountView, paint: Paint): string {
   const { gate, balance } = view;
   const head = pairs(
     [
       ['gate', gate.open ? paint('green', 'open') : paint('red', 'closed')],
-      ['reason', gate.reason ?? gate.code],
+      ['reason', gate.code === null ? gate.reason : `${gate.reason ?? ''} (${gate.code})`.trim()],
+      ['what to do', gate.advice],
       ['closed', gate.closed_at],
       ['next probe', gate.next_probe_at],
       [
@@ -77,16 +70,8 @@ function accountText(view: AccountView, paint: Paint): string {
   return head + limitsText(view.limits, paint);
 }
 
-/** What the limiters learned; their fields are theirs, so every one is shown as it is. */
-function limitsText(limits: NonNullable<Account['limits']>, paint: Paint): string {
-  const [first] = limits;
-  if (first === undefined) return '';
-  const columns = Object.keys(first);
-  const cell = (value: unknown) =>
-    value === null || value === undefined ? '-' : typeof value === 'object' ? JSON.stringify(value) : String(value);
-  return `\n\n${table(
-    columns,
-    limits.map((limit) => columns.map((column) => cell(limit[column]))),
-    paint,
-  )}`;
+function limitsText(limits: AccountView['limits'], paint: Paint): string {
+  if (limits.length === 0) return '';
+  const rows = limits.map((l) => [l.family, String(l.per_second ?? '-'), l.announced ?? '-', l.paused_until ?? '-']);
+  return `\n\n${table(['calls', { title: 'a second', align: 'right' }, 'announced by Telnyx', 'paused until'], rows, paint)}`;
 }

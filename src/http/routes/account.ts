@@ -1,12 +1,12 @@
-import { getAccount, openGate, slotsInUse } from '../../db/account.ts';
-import { accountView } from '../../producers/views.ts';
+import { openGate } from '../../db/account.ts';
+import { lookAtAccount } from '../../producers/look.ts';
 import { actorOf } from '../auth.ts';
 import type { App, HttpDeps } from '../deps.ts';
 import { accountAnswer, answers } from '../schemas.ts';
 
 /** The account gate, the balance, and what was learned about limits. */
-export function accountRoutes(app: App, { producer: { db }, clock }: HttpDeps): void {
-  const view = async () => accountView(await getAccount(db.sql), await slotsInUse(db.sql));
+export function accountRoutes(app: App, { producer: { db }, clock, jobSlots }: HttpDeps): void {
+  const view = () => lookAtAccount(db, jobSlots);
 
   app.route({
     method: 'GET',
