@@ -14,10 +14,10 @@ export type { RunReport } from './producers/look.ts';
 export type { RequestView } from './producers/views.ts';
 
 export interface ProvisionerOptions {
-  /** `postgres://…` */
-  databaseUrl: string;
-  /** `redis://…`; without it the queue is in Postgres, as for the worker. */
-  redisUrl?: string;
+  /** `postgres://…`; without it `DATABASE_URL` counts. */
+  databaseUrl?: string | undefined;
+  /** `redis://…`; without it `REDIS_URL` counts, and without that the queue is in Postgres. As for the worker. */
+  redisUrl?: string | undefined;
 }
 
 /** A request body as in the HTTP API, without `kind`. */
@@ -42,11 +42,20 @@ export interface Provisioner {
 
 const LOOK_EVERY_MS = 500;
 
-/** For a campaign launcher in another process: writes rows and enqueues; the workers do the rest. Needs no Telnyx key. */
-export function createProvisioner(options: ProvisionerOptions): Provisioner {
+/**
+ * For a campaign launcher in another process: writes rows and enqueues; the workers do the rest. Needs no Telnyx key. The
+ * environment is read as by the commands, so price cap, approval and batch size hold here too; options win over it. Throws
+ * `invalid_config` with every problem.
+ */
+export function createProvisioner(options: ProvisionerOptions = {}): Provisioner {
+  const { databaseUrl, redisUrl } = options;
   const config = loadConfig({
-    DATABASE_URL: options.databaseUrl,
-    ...(options.redisUrl !== undefined && { REDIS_URL: options.redisUrl }),
+    ...process.env,
+    // The log is the caller's own business, and so are variables that call themselves that.
+    LOG_LEVEL: undefined,
+    LOG_FORMAT: undefined,
+    ...(databaseUrl !== undefined && { DATABASE_URL: databaseUrl }),
+    ...(redisUrl !== undefined && { REDIS_URL: redisUrl }),
   });
   let opened: ReturnType<typeof openProducer> | undefined;
   const producer = () => {

@@ -1,3 +1,4 @@
+import { spawnSync } from 'node:child_process';
 import { existsSync, mkdtempSync, readdirSync, readFileSync, rmSync, statSync, writeFileSync } from 'node:fs';
 import { tmpdir } from 'node:os';
 import { dirname, join } from 'node:path';
@@ -106,6 +107,33 @@ describe('README.md', () => {
     expect(called.length).toBeGreaterThan(0);
     expect(called.filter((name) => !Object.hasOwn(library, name))).toEqual([]);
   });
+});
+
+describe('the TypeScript of the pages', () => {
+  const pages = PAGES.filter((page) => blocksOf(page).some((b) => b.mark === 'ts'));
+
+  it('is there at all', () => expect(pages).toContain('README.md'));
+
+  it.each(pages)(
+    '%s compiles under the strictest settings',
+    (page) => {
+      const home = mkdtempSync(join(folder, 'ts-'));
+      const code = blocksOf(page).flatMap((b) => (b.mark === 'ts' ? b.lines : []));
+      writeFileSync(join(home, 'example.mts'), code.join('\n'));
+      const compilerOptions = {
+        paths: { provisioner: [join(ROOT, 'src/index.ts')] },
+        typeRoots: [join(ROOT, 'node_modules/@types')],
+        // An example may name a result that it does not use.
+        noUnusedLocals: false,
+      };
+      const config = { extends: join(ROOT, 'tsconfig.json'), compilerOptions, include: ['example.mts'] };
+      writeFileSync(join(home, 'tsconfig.json'), JSON.stringify(config));
+      const compiler = [join(ROOT, 'node_modules/typescript/bin/tsc'), '-p', home];
+      const { status, stdout } = spawnSync(process.execPath, compiler, { encoding: 'utf8' });
+      expect({ status, stdout }).toEqual({ status: 0, stdout: '' });
+    },
+    60_000,
+  );
 });
 
 describe('the pages', () => {

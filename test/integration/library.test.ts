@@ -1,0 +1,104 @@
+import { afterAll, beforeAll, beforeEach, describe, expect, it, vi } from 'vitest';
+import { buildRole, type Running } from '../../src/app/roles.ts';
+import { loadConfig } from '../../src/config/config.ts';
+import { migrateDatabase } from '../../src/db/migrate.ts';
+import { createProvisioner, type Provisioner } from '../../src/index.ts';
+import { createLog } from '../../src/observability/log.ts';
+import { type Simulator, startSimulator } from '../../src/simulator/index.ts';
+import { fileDatabase } from '../support/postgres.ts';
+
+const QUICK = { pollMinMs: 100, pollMaxMs: 500, lookMinMs: 100, backoffMs: 200, sweepMs: 500, orphanMs: 2_000 };
+const database = await fileDatabase({ beforeEach, afterAll });
+const LINES = [{ national_destination_code: '312', quantity: 5 }];
+
+describe('the library, with a worker in another place', () => {
+  let simulator: Simulator;
+  let worker: Running;
+  const opened: Provisioner[] = [];
+
+  /** The library in a process that has these variables. */
+  function open(env: Record<string, string> = {}): Provisioner {
+    for (const [name, value] of Object.entries(env)) vi.stubEnv(name, value);
+    const provisioner = createProvisioner({ databaseUrl: database.url });
+    vi.unstubAllEnvs();
+    opened.push(provisioner);
+    return provisioner;
+  }
+
+  beforeAll(async () => {
+    await migrateDatabase(database.url);
+    simulator = await startSimulator({
+      owned: 0,
+      numbers: 2_000,
+      orderMs: 200,
+      jobPendingMs: 50,
+      visibilityLagMs: { ownership: 0, orders: 0, inventory: 0 },
+    });
+    const config = loadConfig({
+      DATABASE_URL: database.url,
+      TELNYX_API_KEY: 'KEY_SIM',
+      TELNYX_BASE_URL: simulator.url,
+      PROVISIONER_RECONCILE_CRON: 'off',
+      LOG_LEVEL: 'silent',
+    });
+    worker = await buildRole('worker', config, createLog(config.log), { timings: QUICK });
+    await worker.lifecycle.start();
+  });
+  afterAll(async () => {
+    for (const provisioner of opened) await provisioner.close();
+    await worker.lifecycle.stop('the tests are over');
+    await simulator.stop();
+  });
+
+  it('buys, updates, reconciles and waits, without a Telnyx key', async () => {
+    const library = open();
+    const buy = await library.buy({ label: 'By the library', lines: LINES, assign: { tags: ['library'] } });
+    expect(buy).toMatchObject({ kind: 'buy', label: 'By the library', counts: { asked: 5 } });
+    expect(await library.waitFor(buy.id)).toMatchObject({ status: 'succeeded', counts: { succeeded: 5 } });
+    expect(simulator.ledger().bought).toHaveLength(5);
+    const update = await library.update({ where: { tag: 'library' }, set: { customer_reference: 'lib' } });
+    expect(await library.waitFor(update.id)).toMatchObject({ status: 'succeeded', counts: { asked: 5, succeeded: 5 } });
+    expect(await library.request(update.id)).toMatchObject({ id: update.id, status: 'succeeded', error: null });
+    expect(await library.request('req_none')).toBeNull();
+    expect(await library.reconcile()).toMatchObject({ trigger: 'manual', repair: false, repair_requests: [] });
+    await expect(library.buy({ lines: [] })).rejects.toMatchObject({ code: 'validation_failed' });
+  });
+
+  it('I5 a buy above the approval limit of the environment waits, and buys nothing', async () => {
+    const before = simulator.ledger().bought.length;
+    const careful = open({ PROVISIONER_APPROVAL_ABOVE: '1.00' });
+    const { id } = await careful.buy({ lines: LINES });
+    expect(await careful.request(id)).toMatchObject({ status: 'awaiting_approval', error: { code: 'awaiting_approval' } });
+    await expect(careful.waitFor(id, { timeoutMs: 1_500 })).rejects.toMatchObject({ code: 'wait_timed_out' });
+    expect(simulator.ledger().bought).toHaveLength(before);
+  });
+
+  it('I5 no number dearer than the price cap of the environment is bought', async () => {
+    const before = simulator.ledger().bought.length;
+    const thrifty = open({ PROVISIONER_MAX_NUMBER_COST: '0.10' });
+    const { id } = await thrifty.buy({ lines: LINES });
+    expect(await thrifty.waitFor(id)).toMatchObject({ status: 'failed', counts: { failed: 5, succeeded: 0 } });
+    expect(simulator.ledger().bought).toHaveLength(before);
+  });
+
+  it('cuts chunks by the batch size of the environment', async () => {
+    const small = open({ PROVISIONER_BATCH_SIZE: '2' });
+    const { id } = await small.update({ where: { tag: 'library' }, set: { customer_reference: 'small' } });
+    expect(await small.waitFor(id)).toMatchObject({ status: 'succeeded', chunks: { total: 3 } });
+  });
+
+  it('reads the database from the environment too, options win, and a wrong variable is told at once', async () => {
+    vi.stubEnv('DATABASE_URL', database.url);
+    const byEnvironment = createProvisioner();
+    vi.stubEnv('DATABASE_URL', 'postgres://nobody@127.0.0.1:1/none');
+    const byOption = createProvisioner({ databaseUrl: database.url });
+    opened.push(byEnvironment, byOption);
+    for (const library of [byEnvironment, byOption]) expect(await library.request('req_none')).toBeNull();
+    vi.stubEnv('PROVISIONER_MAX_NUMBER_COST', 'cheap');
+    vi.stubEnv('PROVISIONER_APROVAL_ABOVE', '1');
+    expect(() => createProvisioner({ databaseUrl: database.url })).toThrow(
+      /PROVISIONER_MAX_NUMBER_COST.*|PROVISIONER_APPROVAL_ABOVE/,
+    );
+    vi.unstubAllEnvs();
+  });
+});
