@@ -17,7 +17,22 @@ export interface Evidence {
   ownedNumbers?: string[];
   /** Times that all evidence said "not sent" and the same numbers went out again. */
   resent?: number;
+  /** A person said that nothing was sent, against what the looks saw or could not see. */
+  declared?: boolean;
   conclusion?: string;
+}
+
+/** What stays known of earlier submissions of a chunk when the looks begin anew. */
+export function carriedOver(evidence: Evidence | null): Pick<Evidence, 'resent' | 'declared'> {
+  return {
+    ...(evidence?.resent !== undefined && { resent: evidence.resent }),
+    ...(evidence?.declared !== undefined && { declared: evidence.declared }),
+  };
+}
+
+/** True when an earlier submission of the chunk may still take effect, although it was sent again. */
+export function mayTakeEffectLate(evidence: Evidence | null): boolean {
+  return (evidence?.resent ?? 0) > 0 || evidence?.declared === true;
 }
 
 export type SubmissionDecision =

@@ -4,7 +4,7 @@ import { after } from '../domain/clock.ts';
 import { asError, ProvisioningError } from '../domain/errors.ts';
 import { isFinalStatus, judgeNumber, type NumberVerdict } from '../domain/order-outcome.ts';
 import { type Outcome, skipped, snooze } from '../domain/outcome.ts';
-import { backoff } from '../domain/submission.ts';
+import { backoff, mayTakeEffectLate } from '../domain/submission.ts';
 import { closedByFailure } from '../reconcile/account-gate.ts';
 import type { WorkDeps } from '../reconcile/deps.ts';
 import type { Order } from '../telnyx/gateway.ts';
@@ -131,7 +131,7 @@ async function judgeOrder(deps: WorkDeps, chunk: Chunk, order: Order): Promise<O
   const finalSince = new Date(looks[0]?.at ?? now);
   const windows = (now.getTime() - finalSince.getTime()) / deps.timings.settleMs;
   const patience = {
-    resent: (chunk.evidence?.resent ?? 0) > 0,
+    resent: mayTakeEffectLate(chunk.evidence),
     looks: looks.length,
     windowOver: windows >= 1,
     linesOver: windows >= OPEN_LINE_WINDOWS,

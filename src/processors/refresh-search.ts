@@ -3,6 +3,7 @@ import { type Item, openItemsOfChunk, reprice } from '../db/items.ts';
 import { ProvisioningError } from '../domain/errors.ts';
 import { parseMoney } from '../domain/money.ts';
 import { type Outcome, skipped } from '../domain/outcome.ts';
+import { mayTakeEffectLate } from '../domain/submission.ts';
 import type { WorkDeps } from '../reconcile/deps.ts';
 import { searchListed } from '../reconcile/search-listed.ts';
 import type { Offer } from '../telnyx/gateway.ts';
@@ -24,7 +25,7 @@ export async function refreshSearch(deps: WorkDeps, chunk: Chunk): Promise<Outco
   if (!isStale(deps, chunk, items)) return null;
   const offers = await offersFor(deps, chunk);
   // An order that was sent before may still take effect: its numbers go out unchanged, so that the two collide.
-  if ((chunk.evidence?.resent ?? 0) > 0) return null;
+  if (mayTakeEffectLate(chunk.evidence)) return null;
   const good = items.filter((item) => isNoDearer(item, offers.get(item.phoneNumber ?? '')));
   const at = deps.clock.now();
   const priced = good.flatMap((item) => offers.get(item.phoneNumber ?? '') ?? []);

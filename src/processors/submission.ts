@@ -8,6 +8,7 @@ import { after } from '../domain/clock.ts';
 import { ProvisioningError } from '../domain/errors.ts';
 import { type Outcome, skipped, snooze } from '../domain/outcome.ts';
 import type { Step } from '../domain/step.ts';
+import { carriedOver } from '../domain/submission.ts';
 import { closedByFailure } from '../reconcile/account-gate.ts';
 import type { WorkDeps } from '../reconcile/deps.ts';
 import type { LastLook } from '../telnyx/gateway.ts';
@@ -41,7 +42,7 @@ export async function claimSubmission(
         nextRunAt: after(at, deps.timings.leaseMs),
         submittingAt: at,
         // Looks of an earlier stage say nothing about this submission; how often it was resent does.
-        evidence: { because: 'sent', looks: [], ...(chunk.evidence?.resent !== undefined && { resent: chunk.evidence.resent }) },
+        evidence: { because: 'sent', looks: [], ...carriedOver(chunk.evidence) },
         error: null,
       },
     });
@@ -155,7 +156,7 @@ export async function noteReplyLost(
       evidence: {
         because: failure.code,
         looks: [],
-        ...(chunk.evidence?.resent !== undefined && { resent: chunk.evidence.resent }),
+        ...carriedOver(chunk.evidence),
       },
       errorCode: failure.code,
       error: failure.message,

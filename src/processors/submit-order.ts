@@ -84,8 +84,9 @@ async function rearm(deps: WorkDeps, chunk: Chunk, failure: ProvisioningError): 
  * its way. After a lost reply, and for a single number, that is looked up like any unknown outcome; several are halved first.
  */
 async function numbersGone(deps: WorkDeps, chunk: Chunk, failure: ProvisioningError): Promise<Outcome> {
-  if ((chunk.evidence?.resent ?? 0) === 0 && chunk.numbers.length > 1)
-    return halveOrder(deps, chunk, 'refused_split', failure.code);
+  // A person's "not sent" stands: what is ours by now was bought by other means, so only single numbers are looked up.
+  const wasResent = (chunk.evidence?.resent ?? 0) > 0 && chunk.evidence?.declared !== true;
+  if (!wasResent && chunk.numbers.length > 1) return halveOrder(deps, chunk, 'refused_split', failure.code);
   await noteReplyLost(deps, chunk, failure, 'maybe_ours_already');
   return snooze(deps.timings.lookMinMs, 'perhaps ours already');
 }

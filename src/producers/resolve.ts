@@ -2,6 +2,7 @@ import { type Chunk, getChunk, moveChunk, requeueChunk } from '../db/chunks.ts';
 import { endItems, markPending, openItemsOfChunk } from '../db/items.ts';
 import { lockRequest, refreshRequest } from '../db/requests.ts';
 import { ProvisioningError, refused } from '../domain/errors.ts';
+import { carriedOver } from '../domain/submission.ts';
 import type { ProducerDeps } from './deps.ts';
 import { chunkJob, enqueue } from './enqueue.ts';
 
@@ -56,12 +57,7 @@ export async function resolveChunk(
                 nextRunAt: at,
                 leaseToken: null,
                 leaseUntil: null,
-                evidence: {
-                  because: 'declared_not_sent',
-                  ...chunk.evidence,
-                  looks: [],
-                  resent: (chunk.evidence?.resent ?? 0) + 1,
-                },
+                evidence: { because: 'declared_not_sent', looks: [], ...carriedOver(chunk.evidence), declared: true },
               },
             })
           : await moveChunk(tx, chunk, { cause: 'give_up', at, actor, detail });

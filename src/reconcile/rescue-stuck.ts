@@ -1,5 +1,6 @@
 import { expiredSubmissions, moveChunk } from '../db/chunks.ts';
 import { after } from '../domain/clock.ts';
+import { carriedOver } from '../domain/submission.ts';
 import type { WorkDeps } from './deps.ts';
 
 /**
@@ -22,7 +23,7 @@ export async function rescueStuck(deps: WorkDeps): Promise<string[]> {
         evidence: {
           because: 'lease_expired',
           looks: [],
-          ...(chunk.evidence?.resent !== undefined && { resent: chunk.evidence.resent }),
+          ...carriedOver(chunk.evidence),
         },
       },
     });

@@ -71,6 +71,7 @@ export interface HarnessOptions {
 
 /** The product on a simulated Telnyx: database, queue, workers and sweep are the real ones. */
 export interface Harness {
+  databaseUrl: string;
   sim: Simulator;
   db: Db;
   deps: WorkDeps;
@@ -168,6 +169,7 @@ export async function openHarness(options: HarnessOptions = {}): Promise<Harness
   let sweep: Service | null = null;
 
   const h: Harness = {
+    databaseUrl: database.url,
     sim,
     db,
     deps,
