@@ -11,6 +11,18 @@ export interface Truth {
 export interface Expected {
   /** True when a reconciliation took over the account before: then our inventory must be all of it. */
   wholeInventory?: boolean;
+  /** True when nothing that happened may end a number as anything but succeeded. */
+  allSucceed?: boolean;
+  /** What the asker knows to have asked for, whatever the database says. */
+  asked?: Asked;
+}
+
+export interface Asked {
+  requests: number;
+  /** How many numbers were to be bought. */
+  bought: number;
+  /** Exactly the numbers that were to be released. */
+  released: readonly string[];
 }
 
 /**
@@ -25,6 +37,37 @@ export async function disagreements(sql: postgres.Sql, truth: Truth, expected: E
     ...(await releases(sql, truth)),
     ...(await changes(sql, truth)),
     ...(await inventory(sql, truth, expected.wholeInventory ?? false)),
+    ...(expected.allSucceed === true ? await failures(sql) : []),
+    ...(expected.asked === undefined ? [] : await unasked(sql, truth, expected.asked)),
+  ];
+}
+
+async function failures(sql: postgres.Sql): Promise<string[]> {
+  const requests = await sql<{ id: string; kind: string; status: string }[]>`
+    select id, kind, status from requests where status <> 'succeeded' order by seq`;
+  const items = await sql<{ kind: string; status: string; code: string | null; reason: string | null; n: number }[]>`
+    select r.kind, i.status, i.reason_code as code, min(i.reason) as reason, count(*)::int as n
+    from items i join requests r on r.id = i.request_id where i.status <> 'succeeded' group by 1, 2, 3 order by n desc`;
+  return [
+    ...requests.map((r) => `${r.kind} ${r.id} ended as ${r.status}`),
+    ...items.map((i) => `${i.n} numbers of ${i.kind} requests ended as ${i.status}: ${i.code} (${i.reason})`),
+  ];
+}
+
+/** Holds the ledger against the asker's own notes: a request that was lost whole would leave database and ledger in agreement. */
+async function unasked(sql: postgres.Sql, { ledger }: Truth, asked: Asked): Promise<string[]> {
+  const [stored] = await sql<{ n: number }[]>`select count(*)::int as n from requests`;
+  const named = new Set(asked.released);
+  const released = new Set(ledger.released.map((r) => r.phone_number));
+  const wrongly = [...released].filter((n) => !named.has(n));
+  const kept = [...named].filter((n) => !released.has(n));
+  return [
+    ...(stored?.n === asked.requests ? [] : [`${asked.requests} requests were filed, ${stored?.n} are stored`]),
+    ...(ledger.bought.length === asked.bought
+      ? []
+      : [`${asked.bought} numbers were asked for, ${ledger.bought.length} were bought`]),
+    ...(wrongly.length === 0 ? [] : [`${wrongly.length} numbers were released that nobody named, such as ${wrongly[0]}`]),
+    ...(kept.length === 0 ? [] : [`${kept.length} numbers were to be released and were not, such as ${kept[0]}`]),
   ];
 }
 
@@ -54,13 +97,15 @@ async function purchases(sql: postgres.Sql, { ledger }: Truth): Promise<string[]
     select i.phone_number as "phoneNumber", i.upfront_cost::text as upfront, i.monthly_cost::text as monthly
     from items i join requests r on r.id = i.request_id where r.kind = 'buy' and i.status = 'succeeded'`;
   const ours = rows.map((r) => r.phoneNumber);
+  const seen = new Set<string>();
+  const twice = ours.filter((n) => seen.size === seen.add(n).size);
   const sum = (column: 'upfront' | 'monthly'): number => rows.reduce((total, r) => total + cents(r[column]), 0);
   const orders = new Map<string, number>();
   const bought = new Set(ledger.bought.map((b) => b.phone_number));
   for (const order of ledger.orders.filter((o) => ledger.bought.some((b) => b.order_id === o.id)))
     orders.set(order.customer_reference ?? order.id, (orders.get(order.customer_reference ?? order.id) ?? 0) + 1);
   return [
-    ...(new Set(ours).size === ours.length ? [] : ['a number is written down as bought twice']),
+    ...(twice.length === 0 ? [] : [`${twice.length} numbers are written down as bought twice, such as ${twice[0]}`]),
     ...difference('bought', new Set(ours), bought),
     ...[...orders].filter(([, n]) => n > 1).map(([reference, n]) => `${n} orders of ${reference} took effect`),
     ...(['upfront', 'monthly'] as const).flatMap((column) =>
