@@ -1,59 +1,103 @@
 import { setTimeout as sleep } from 'node:timers/promises';
 import type postgres from 'postgres';
-import { createProvisioner, type Provisioner } from '../../src/index.ts';
+import { createProvisioner, type Provisioner, ProvisioningError } from '../../src/index.ts';
 import { SIMULATED_ACCOUNT } from '../../src/simulator/index.ts';
 import type { Installation } from './installation.ts';
-import type { Size } from './plan.ts';
+import { deletesOf, type Size } from './plan.ts';
 
 const AREAS = ['312', '773', '872', '646'];
 const LOOK_EVERY_MS = 500;
+const ADOPTS_WITHIN_MS = 240_000;
+
+/** All that was asked for, and confirmed. */
+export interface Filed {
+  buys: number;
+  updates: number;
+  deletes: number;
+  /** Numbers that the buys asked for. */
+  asked: number;
+  /** Numbers that the deletes named. */
+  named: string[];
+}
 
 /** Keeps one buy and one update open all the time, so that every fault strikes work. */
 export interface Load {
   /** Takes over what the account owns. */
   prepare(): Promise<void>;
+  /** Files one more buy, beside the one that is open; resolves to its key. */
+  buyMore(quantity: number): Promise<string>;
+  /** Files the release of numbers that nobody else works on; does not wait for it. */
+  release(): void;
   /** Files no more, and waits for those that are being filed. */
-  stop(): Promise<{ buys: number; updates: number }>;
+  stop(): Promise<Filed>;
   reconcile(withinMs: number): Promise<string[]>;
   close(): Promise<void>;
 }
 
 export function startLoad(at: Installation, size: Size): Load {
-  const launcher = createProvisioner({
-    databaseUrl: at.env['DATABASE_URL'] ?? '',
-    redisUrl: at.env['REDIS_URL'] ?? '',
-  });
-  const filed = { buys: 0, updates: 0 };
+  const launcher = createProvisioner({ databaseUrl: at.database.url, redisUrl: at.redis.url });
+  const filed: Filed = { buys: 0, updates: 0, deletes: 0, asked: 0, named: [] };
+  const filing: Promise<void>[] = [];
+  const later = (done: Promise<void>): void => {
+    // Heard of by whoever stops the load.
+    done.catch(() => undefined);
+    filing.push(done);
+  };
+  const spare: string[] = [];
   let stopped = false;
-  let loops: Promise<unknown> = Promise.resolve();
+  let more = 0;
+  const buy = async (key: string, quantity: number): Promise<void> => {
+    await insist(() => launcher.buy({ lines: linesOf(quantity) }, { idempotencyKey: key }));
+    filed.buys += 1;
+    filed.asked += quantity;
+  };
+  const update = async (numbers: string[]): Promise<void> => {
+    const set = { connection_id: SIMULATED_ACCOUNT.connectionIds[filed.updates % 2] };
+    await insist(() => launcher.update({ phone_numbers: numbers, set }, { idempotencyKey: `update-${filed.updates}` }));
+    filed.updates += 1;
+  };
+  const release = async (numbers: string[], key: string): Promise<void> => {
+    const body = { phone_numbers: numbers, expected_count: numbers.length };
+    await insist(() => launcher.delete(body, { idempotencyKey: key }));
+    filed.deletes += 1;
+    filed.named.push(...numbers);
+  };
+  const keep = async (kind: string, file: () => Promise<void>, wanted: () => boolean = () => true): Promise<void> => {
+    for (; !stopped; await sleep(LOOK_EVERY_MS)) {
+      const open = await at.sql`
+        select 1 from requests where idempotency_key like ${`${kind}-%`} and finished_at is null limit 1`.catch(() => null);
+      if (open?.length === 0 && wanted()) await file();
+    }
+  };
   return {
     prepare: async () => {
-      const problems = await reconcile(launcher, at.sql, 120_000);
-      if (!problems.some((p) => p.startsWith(`${size.update} adopted`)))
-        throw new Error(`not taken over: ${problems.join(', ')}`);
+      const owned = size.update + size.delete * deletesOf(size);
+      const found = await reconcile(launcher, at.sql, ADOPTS_WITHIN_MS);
+      if (!found.some((line) => line.startsWith(`${owned} adopted`))) throw new Error(`not taken over: ${found.join(', ')}`);
       const numbers = await at.simulator.owned();
-      const going = (): boolean => !stopped;
-      loops = Promise.all([
-        keep(
-          at.sql,
-          'buy',
-          () => filed.buys < size.buys && going(),
-          going,
-          async () => {
-            await launcher.buy({ lines: linesOf(size.buy) }, { idempotencyKey: `buy-${filed.buys}` });
-            filed.buys += 1;
-          },
-        ),
-        keep(at.sql, 'update', going, going, async () => {
-          const set = { connection_id: SIMULATED_ACCOUNT.connectionIds[filed.updates % 2] };
-          await launcher.update({ phone_numbers: numbers, set }, { idempotencyKey: `update-${filed.updates}` });
-          filed.updates += 1;
-        }),
-      ]);
+      spare.push(...numbers.slice(size.update));
+      const targets = numbers.slice(0, size.update);
+      let buys = 0;
+      const nextBuy = async (): Promise<void> => {
+        await buy(`buy-${buys}`, size.buy);
+        buys += 1;
+      };
+      later(keep('buy', nextBuy, () => buys < size.buys));
+      later(keep('update', () => update(targets)));
+    },
+    buyMore: async (quantity) => {
+      more += 1;
+      const key = `more-${more}`;
+      await buy(key, quantity);
+      return key;
+    },
+    release: () => {
+      const numbers = spare.splice(0, size.delete);
+      if (numbers.length > 0) later(release(numbers, `delete-${numbers[0]}`));
     },
     stop: async () => {
       stopped = true;
-      await loops;
+      await Promise.all(filing);
       return filed;
     },
     reconcile: (withinMs) => reconcile(launcher, at.sql, withinMs),
@@ -70,20 +114,15 @@ function linesOf(quantity: number): Record<string, unknown>[] {
   }));
 }
 
-/** Files the next request of a kind whenever none is open. The same key is used until it is known to be filed. */
-async function keep(
-  sql: postgres.Sql,
-  kind: 'buy' | 'update',
-  wanted: () => boolean,
-  going: () => boolean,
-  file: () => Promise<void>,
-): Promise<void> {
-  while (going()) {
+/** Files a request until it is known to be filed: the same one, by its key, however often the database goes away meanwhile. */
+async function insist(file: () => Promise<unknown>): Promise<void> {
+  for (;;) {
     try {
-      const open = await sql`select 1 from requests where kind = ${kind} and finished_at is null limit 1`;
-      if (open.length === 0 && wanted()) await file();
-    } catch {
-      // The database is away: a fault of ours. The next round tries again, with the same key.
+      await file();
+      return;
+    } catch (error) {
+      // A refusal is no fault of ours: nothing that this run asks for may be refused.
+      if (error instanceof ProvisioningError && error.disposition === 'rejected') throw error;
     }
     await sleep(LOOK_EVERY_MS);
   }

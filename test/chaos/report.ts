@@ -1,71 +1,70 @@
 import { cpus } from 'node:os';
 import type postgres from 'postgres';
 import type { LedgerSummary } from '../../src/simulator/index.ts';
-import type { FaultName, Step } from './plan.ts';
-
-/** A step that was taken. */
-export interface Struck {
-  step: Step;
-  endedAt: Date;
-}
+import type { Filed } from './load.ts';
+import { allMovedMs, firstProgressMs, workTimes } from './recovery.ts';
+import { IN_ANOTHER, type Struck } from './rounds.ts';
 
 export interface Totals {
+  command: string;
   seed: number;
-  small: boolean;
   minutes: number;
   workers: number;
+  kills: number;
+  killsAsked: number;
   restarts: number;
-  filed: { buys: number; updates: number };
+  filed: Filed;
   summary: LedgerSummary;
   drainSeconds: number;
-}
-
-/** Milliseconds from the end of each fault to the next chunk that Telnyx took or that was settled. */
-export async function recoveries(sql: postgres.Sql, struck: readonly Pick<Struck, 'endedAt'>[]): Promise<(number | null)[]> {
-  const found: (number | null)[] = [];
-  for (const { endedAt } of struck) {
-    const [row] = await sql<{ at: Date | null }[]>`
-      select min(at) as at from events
-      where subject = 'chunk' and to_state in ('submitted', 'settled') and at > ${endedAt}`;
-    found.push(row?.at == null ? null : row.at.getTime() - endedAt.getTime());
-  }
-  return found;
 }
 
 /** How often chunks went through the moves that recovery is made of. */
 export async function movesOf(sql: postgres.Sql): Promise<[cause: string, times: number][]> {
   const rows = await sql<{ cause: string; n: number }[]>`
-    select cause, count(*)::int as n from events
-    where subject = 'chunk' and cause in ('lease_expired', 'reply_lost', 'found', 'not_sent', 'maybe_ours_already', 'owned_without_order',
-      'surely_gone', 'contradiction', 'refused_split', 'try_later') group by 1 order by 2 desc`;
+    select case when cause = 'try_later' then 'try_later, ' || coalesce(detail->>'code', '') else cause end as cause,
+      count(*)::int as n from events
+    where subject = 'chunk' and cause in ('lease_expired', 'reply_lost', 'found', 'not_sent', 'maybe_ours_already',
+      'owned_without_order', 'surely_gone', 'contradiction', 'refused_split', 'try_later') group by 1 order by 2 desc`;
   return rows.map((r) => [r.cause, r.n]);
 }
+
+/** Calls that were refused at the connection, which says for sure that nothing was sent. */
+export const SENT_AGAIN = 'try_later, not_sent';
 
 export function reportText(
   totals: Totals,
   struck: readonly Struck[],
-  recovered: readonly (number | null)[],
   moves: readonly [string, number][],
   problems: readonly string[],
 ): string {
-  const names = [...new Set(struck.map((s) => s.step.fault))].sort();
-  const rows = names.map((name) => rowOf(name, struck, recovered));
+  const names = [...new Set(struck.map((s) => s.fault))].sort();
   const { summary, filed } = totals;
   return [
-    `# Chaos run${totals.small ? ' (small)' : ''}, seed ${totals.seed}`,
+    `# ${totals.command}`,
     '',
-    `${new Date().toISOString().slice(0, 10)}, Node ${process.versions.node}, ${cpus().length} cores, ${totals.workers} workers, ${totals.minutes.toFixed(1)} minutes.`,
+    `Seed ${totals.seed}, ${new Date().toISOString().slice(0, 10)}, Node.js ${process.versions.node}, ${cpus().length} cores, ${totals.workers} workers, ${totals.minutes.toFixed(1)} minutes, ${totals.kills} kills done of ${totals.killsAsked}.`,
     '',
-    '| fault | how often | lasted | back to work after: median | worst |',
-    '|---|---:|---:|---:|---:|',
-    ...rows,
+    '| fault | times | lasted | work struck | first progress: median | worst | all struck work moved on: median | worst |',
+    '|---|---:|---:|---:|---:|---:|---:|---:|',
+    ...names.map((name) => rowOf(name, struck)),
+    '',
+    'The clock starts at the blow to a worker, and when what was away is back. First progress: any chunk was taken or settled by',
+    'Telnyx. Struck work: the chunks and lines that the worker held (an outage: all that were under way); a call has moved on when',
+    'its outcome is known, other work when somebody went on with it. After an outage also: a chunk was settled, and no work has been',
+    'due for more than 10 s, but for what earlier blows still held back. Work that was struck again while it waited counts from its',
+    `first blow. The recovery from a ${IN_ANOTHER} is that of the other fault.`,
+    '',
+    '| what a blow to a worker struck | how often | moved on after: median | worst |',
+    '|---|---:|---:|---:|',
+    ...worksOf(struck),
     '',
     '| total | |',
     '|---|---:|',
-    `| requests | ${filed.buys} buys, ${filed.updates} updates |`,
-    `| numbers bought, all asked for | ${summary.bought} |`,
+    `| kills -9 | ${totals.kills} |`,
+    `| requests | ${filed.buys} buys, ${filed.updates} updates, ${filed.deletes} deletes |`,
+    `| numbers bought, asked for | ${summary.bought}, ${filed.asked} |`,
     `| numbers changed at Telnyx | ${summary.changed} |`,
-    `| numbers released | ${summary.released} |`,
+    `| numbers released, named | ${summary.released}, ${filed.named.length} |`,
     `| orders, batch jobs | ${summary.orders}, ${summary.jobs} |`,
     `| most jobs open at once | ${summary.max_open_jobs} |`,
     `| calls to Telnyx | ${summary.calls.total} |`,
@@ -74,17 +73,41 @@ export function reportText(
     ...moves.map(([cause, n]) => `| chunk moves: ${cause} | ${n} |`),
     '',
     problems.length === 0
-      ? 'Ledger = database = asked: nothing bought twice, lost, or released, and no request hangs.'
+      ? 'Ledger = database = asked: every number of every request succeeded, nothing was bought twice, lost or released wrongly, and no request hangs.'
       : ['VIOLATIONS:', ...problems.map((p) => `- ${p}`)].join('\n'),
     '',
   ].join('\n');
 }
 
-function rowOf(name: FaultName, struck: readonly Struck[], recovered: readonly (number | null)[]): string {
-  const mine = struck.flatMap((s, i) => (s.step.fault === name ? [{ s, ms: recovered[i] ?? null }] : []));
-  const times = mine.flatMap(({ ms }) => (ms === null ? [] : [ms])).sort((a, b) => a - b);
-  const lasted = mine[0]?.s.step.forMs ?? 0;
-  const seconds = (ms: number | undefined): string => (ms === undefined ? '-' : `${(ms / 1_000).toFixed(1)} s`);
-  const half = times[Math.floor(times.length / 2)];
-  return `| ${name} | ${mine.length} | ${lasted === 0 ? 'at once' : seconds(lasted)} | ${seconds(half)} | ${seconds(times.at(-1))} |`;
+function rowOf(name: string, struck: readonly Struck[]): string {
+  const mine = struck.filter((s) => s.fault === name);
+  const known = mine.flatMap((s) => s.recovery ?? []);
+  const lasted = mine[0]?.forMs ?? 0;
+  const works = known.reduce((sum, r) => sum + r.works.length, 0);
+  const cells = [
+    name,
+    mine.length,
+    lasted === 0 ? 'at once' : seconds(lasted),
+    known.length === 0 ? '-' : works,
+    ...middleAndWorst(known.flatMap((r) => firstProgressMs(r) ?? [])),
+    ...middleAndWorst(known.flatMap((r) => allMovedMs(r) ?? [])),
+  ];
+  return `| ${cells.join(' | ')} |`;
 }
+
+/** Why the blows to workers take as long as they take: by the state of the chunk that was struck. */
+function worksOf(struck: readonly Struck[]): string[] {
+  const all = struck.flatMap(({ recovery }) => (recovery === null || recovery.outage ? [] : workTimes(recovery)));
+  return [...new Set(all.map(({ state }) => state))].sort().map((state) => {
+    const times = all.filter((one) => one.state === state).map(({ ms }) => ms);
+    const what = state === 'line' ? 'a line being filled' : `a chunk that was ${state}`;
+    return `| ${[what, times.length, ...middleAndWorst(times)].join(' | ')} |`;
+  });
+}
+
+function middleAndWorst(times: readonly number[]): [string, string] {
+  const sorted = [...times].sort((a, b) => a - b);
+  return [seconds(sorted[Math.floor((sorted.length - 1) / 2)]), seconds(sorted.at(-1))];
+}
+
+const seconds = (ms: number | undefined): string => (ms === undefined ? '-' : `${(ms / 1_000).toFixed(1)} s`);
