@@ -23,5 +23,5 @@ it.skipIf(!hasRedis())(
     expect(code, `${log}\n${table}`).toBe(0);
     expect(table).toContain('Ledger = database = asked');
   },
-  420_000,
+  600_000,
 );
