@@ -25,11 +25,12 @@ const order = z
     customer_reference: text,
     requirements_met: flag,
     created_at: text,
-    sub_number_orders_ids: z.array(id).nullish(),
-    phone_numbers: z.array(orderLine).nullish(),
+    // One odd id makes the list count as not shown: who cancels then asks for it.
+    sub_number_orders_ids: z.array(id).nullish().catch(undefined),
+    phone_numbers: z.array(orderLine.nullish().catch(undefined)).nullish().catch(undefined),
   })
   .transform((raw): Order => {
-    const lines = raw.phone_numbers ?? [];
+    const lines = (raw.phone_numbers ?? []).flatMap((l) => l ?? []);
     return {
       id: raw.id,
       // Nothing said is not an end: it is asked again.
@@ -53,13 +54,16 @@ export const orderAnswer = z.object({ data: order }).transform((a) => a.data);
 /** Rows of the list show no status per number, so they carry no lines. */
 export const orderRow = order.transform((o): Order => ({ ...o, lines: [] }));
 
-const requirement = z.object({ field_type: text, status: text });
+const requirement = z.object({ field_type: text, status: text, field_value: text });
+
+/** The types of the SDK show a value and no status; answers were seen with a status, and then it decides. */
+const isOpen = (r: z.output<typeof requirement>): boolean => (r.status ? r.status !== 'approved' : !r.field_value);
 
 /** An order line as its own resource: the only place that shows the deadline of unmet requirements. */
 export const paperworkAnswer = z
   .object({ data: z.object({ deadline: text, regulatory_requirements: z.array(requirement).nullish().catch(undefined) }) })
   .transform(({ data }): Paperwork => {
-    const open = (data.regulatory_requirements ?? []).filter((r) => r.status !== 'approved');
+    const open = (data.regulatory_requirements ?? []).filter(isOpen);
     const missing = open.map((r) => [r.field_type ?? 'requirement', r.status].filter(Boolean).join(' '));
     return { deadline: orNull(data.deadline), missing: [...new Set(missing)] };
   });
@@ -78,7 +82,7 @@ export const reservationAnswer = z
   })
   .transform((a) => ({ id: a.data.id, lines: a.data.phone_numbers ?? [] }));
 
-const operation = z.object({ id: text, phone_number: text, errors: z.array(z.unknown()).nullish() });
+const operation = z.object({ id: text, phone_number: text, errors: z.array(z.unknown()).nullish().catch(undefined) });
 
 const TERMINAL: ReadonlySet<string> = new Set(['completed', 'failed', 'expired']);
 

@@ -341,6 +341,33 @@ describe('orders', () => {
     });
   });
 
+  it.each<[string, Record<string, unknown>]>([
+    ['an id of a sub order that is no text', { sub_number_orders_ids: ['s-1', 7] }],
+    ['sub orders that are no list', { sub_number_orders_ids: 's-1' }],
+    ['a line that is nothing', { phone_numbers: [null, 'x', { phone_number: N1, status: 'success' }] }],
+    ['a list of lines that is none', { phone_numbers: { count: 1 } }],
+  ])('%s does not make an accepted order one of unknown outcome', async (_what, odd) => {
+    const { gateway } = await telnyx(json(200, { data: { id: 'o-1', status: 'pending', ...odd } }));
+    const made = await order(gateway);
+    expect([made.id, made.subOrderIds]).toEqual(['o-1', []]);
+    expect(made.lines.map((l) => l.phoneNumber)).toEqual(Array.isArray(odd['phone_numbers']) ? [N1] : []);
+  });
+
+  it('paperwork that is missing is told by its status, and where none is shown by whether a value was given', async () => {
+    const regulatory_requirements = [
+      { field_type: 'address', field_value: 'a-1' },
+      { field_type: 'document' },
+      { field_type: 'textual', field_value: '' },
+      { field_type: 'datetime', status: 'approved' },
+      { field_type: 'passport', status: 'pending-approval', field_value: 'p-1' },
+    ];
+    const { gateway } = await telnyx(json(200, { data: { id: 'line', deadline: 'soon', regulatory_requirements } }));
+    expect(await gateway.paperwork('line')).toEqual({
+      deadline: 'soon',
+      missing: ['document', 'textual', 'passport pending-approval'],
+    });
+  });
+
   it('are found by the exact reference only, over all pages', async () => {
     const pages: Record<string, unknown[]> = {
       '1': [{ id: 'a', customer_reference: 'ref-10' }, { id: 'b', customer_reference: 'REF-1' }, { id: 'c' }],
