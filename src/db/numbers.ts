@@ -163,6 +163,14 @@ export async function* streamInventory(sql: SqlOrTx, filter: InventoryFilter): A
   for await (const rows of cursor) for (const row of rows) yield row.phoneNumber;
 }
 
+/** Stages the numbers that match, in this very transaction: a second connection for it could wait for the pool for ever. */
+export async function stageInventory(sql: SqlOrTx, filter: InventoryFilter): Promise<number> {
+  const { count } = await sql`
+    insert into incoming select phone_number, row_number() over (order by phone_number) - 1, 'where'
+    from phone_numbers where ${matching(sql, filter)}`;
+  return count;
+}
+
 export async function countOwned(sql: SqlOrTx): Promise<number> {
   const [row] = await sql<{ n: number }[]>`select count(*)::int as n from phone_numbers where state = 'owned'`;
   return row?.n ?? 0;

@@ -2,10 +2,10 @@ import type { Hash } from 'node:crypto';
 import type { Tx } from '../db/client.ts';
 import { insertEvent } from '../db/events.ts';
 import { newRequestId } from '../db/ids.ts';
-import { chunksFromIncoming, itemsFromIncoming } from '../db/incoming.ts';
+import { chunksFromIncoming, createIncoming, itemsFromIncoming } from '../db/incoming.ts';
 import { insertSlots } from '../db/items.ts';
 import { getLine, insertLine, type Line } from '../db/lines.ts';
-import { streamInventory } from '../db/numbers.ts';
+import { stageInventory } from '../db/numbers.ts';
 import { getRequest, insertRequest, type Request, requestByIdempotencyKey } from '../db/requests.ts';
 import type { BuyBody, RequestBody, UpdateBody } from '../domain/bodies.ts';
 import { type ErrorDetail, invalid, ProvisioningError, refused } from '../domain/errors.ts';
@@ -175,10 +175,13 @@ async function storeTargets(
   jobs: AnyEnqueue[],
 ): Promise<number> {
   const at = deps.clock.now();
-  const rows = options.numbers ?? (body.where === undefined ? rowsOf(body.phone_numbers ?? []) : inventoryRows(deps, body.where));
+  const rows = options.numbers ?? (body.where === undefined ? rowsOf(body.phone_numbers ?? []) : null);
   // The same `where` is the same body, whatever it matches by now.
   const noted = body.where === undefined ? (n: string) => void hash.update(n) : () => undefined;
-  const count = await stageList(tx, rows, { onNumber: noted, known: options.known || body.where !== undefined });
+  const count =
+    rows === null
+      ? await stageWhere(tx, body.where ?? {})
+      : await stageList(tx, rows, { onNumber: noted, known: options.known === true });
   const [step, ...nextSteps] = request.steps;
   if (count === 0 || step === undefined) return 0;
   const chunks = await chunksFromIncoming(tx, { requestId: request.id, count, size: deps.limits.batchSize, step, nextSteps, at });
@@ -186,8 +189,9 @@ async function storeTargets(
   return count;
 }
 
-async function* inventoryRows(deps: ProducerDeps, where: Record<string, string>): AsyncGenerator<NumberRow> {
-  for await (const number of streamInventory(deps.db.sql, where)) yield { number, at: 'where' };
+async function stageWhere(tx: Tx, where: Record<string, string>): Promise<number> {
+  await createIncoming(tx);
+  return stageInventory(tx, where);
 }
 
 /** A release touches only numbers that the inventory says are ours, and never another count than the user expects. */

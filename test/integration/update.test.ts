@@ -1,3 +1,4 @@
+import { setTimeout as sleep } from 'node:timers/promises';
 import { describe, expect, it } from 'vitest';
 import { type Fault, SIMULATED_ACCOUNT } from '../../src/simulator/index.ts';
 import { expectAgreement, expectInventory } from '../support/expect-agreement.ts';
@@ -309,5 +310,26 @@ describe('a large update', () => {
     ).toBeLessThanOrEqual(1_000);
     await expectAgreement(h(), view.id);
     await expectInventory(h());
+  });
+});
+
+describe('requests by a filter', () => {
+  const h = useHarness(
+    () => ({ simulator: { owned: 50, numbers: 100 } }),
+    (harness) => harness.learnInventory(),
+  );
+
+  it('many at once, more than there are database connections, are all taken on', async () => {
+    const ids = Promise.all(
+      Array.from({ length: 30 }, (_, i) =>
+        h().submit({ kind: 'update', where: { country_code: 'US' }, set: { customer_reference: `r-${i}` } }),
+      ),
+    );
+    const taken = await Promise.race([ids, sleep(12_000, [] as string[], { ref: false })]);
+    expect(new Set(taken).size).toBe(30);
+    expect(await h().db.sql`select distinct asked from requests`).toEqual([{ asked: 50 }]);
+    const first = await h().items(taken[0] ?? '');
+    expect(first.map((i) => i.position)).toEqual(first.map((_, i) => i));
+    expect(first.map((i) => i.phoneNumber)).toEqual(h().sim.ownedNumbers().sort());
   });
 });
