@@ -3,7 +3,7 @@ import type { Because } from './events.ts';
 import { noteChanges } from './numbers.ts';
 
 /** Statuses that Telnyx lists although the number is not (or no longer) ours to use. */
-const NOT_OURS = ['deleted', 'ported-out', 'purchase-failed', 'port-failed'];
+export const NOT_OURS: readonly string[] = ['deleted', 'ported-out', 'purchase-failed', 'port-failed'];
 
 /** Compared field by field: column, how drift calls it. */
 const FIELDS = [

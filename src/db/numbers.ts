@@ -180,8 +180,8 @@ export async function countOwned(sql: SqlOrTx): Promise<number> {
 export async function countByPrefix(sql: SqlOrTx, numbers: string[], length: number): Promise<Map<string, number>> {
   const prefixes = [...new Set(numbers.map((n) => n.slice(0, length)))];
   const rows = await sql<{ prefix: string; n: number }[]>`
-    select left(phone_number, ${length}) as prefix, count(*)::int as n from phone_numbers
-    where state = 'owned' and left(phone_number, ${length}) = any(${prefixes}::text[]) group by 1`;
+    select w.prefix, count(*)::int as n from unnest(${prefixes}::text[]) as w(prefix)
+    join phone_numbers p on left(p.phone_number, ${length}) = w.prefix where p.state = 'owned' group by 1`;
   const known = new Map(rows.map((r) => [r.prefix, r.n]));
   return new Map(prefixes.map((p) => [p, known.get(p) ?? 1]));
 }

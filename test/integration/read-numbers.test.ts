@@ -1,0 +1,83 @@
+import { afterEach, describe, expect, it } from 'vitest';
+import { countByPrefix } from '../../src/db/numbers.ts';
+import { readNumbers } from '../../src/reconcile/read-numbers.ts';
+import type { AccountNumber, NumbersQuery, TelnyxGateway } from '../../src/telnyx/gateway.ts';
+import { useHarness } from '../support/harness.ts';
+import { timed } from '../support/until.ts';
+
+describe('reading the full objects of some numbers', () => {
+  const h = useHarness(
+    () => ({ simulator: { owned: 620, numbers: 200 } }),
+    (harness) => harness.learnInventory(),
+  );
+  let listNumbers: TelnyxGateway['listNumbers'] | undefined;
+  afterEach(() => {
+    if (listNumbers !== undefined) h().deps.telnyx.listNumbers = listNumbers;
+    listNumbers = undefined;
+  });
+  /** Shows rows of the list otherwise than they are; returns what is asked for. */
+  const showing = (change: (rows: AccountNumber[]) => AccountNumber[] = (rows) => rows): NumbersQuery[] => {
+    const real = h().deps.telnyx.listNumbers;
+    listNumbers = real;
+    const asked: NumbersQuery[] = [];
+    h().deps.telnyx.listNumbers = async (query) => {
+      asked.push(query);
+      const page = await real(query);
+      return { ...page, numbers: change(page.numbers) };
+    };
+    return asked;
+  };
+
+  it('a page that fails is read again, and the pages before it are not', async () => {
+    h().faults({ kind: 'page_fails', page: 2, times: 2 });
+    const asked = showing();
+    const all = h().sim.ownedNumbers();
+    expect((await readNumbers(h().deps, all)).size).toBe(620);
+    expect(asked.map((q) => q.pageNumber)).toEqual([1, 2, 2, 2, 3]);
+  });
+
+  it('a page that never comes is given up after a few tries', async () => {
+    h().faults({ kind: 'page_fails', page: 2 });
+    const asked = showing();
+    await expect(readNumbers(h().deps, h().sim.ownedNumbers())).rejects.toMatchObject({ disposition: 'retry' });
+    expect(asked.length).toBeLessThan(10);
+  });
+
+  it.each([
+    ['before', (dead: AccountNumber, live: AccountNumber) => [dead, live]],
+    ['after', (dead: AccountNumber, live: AccountNumber) => [live, dead]],
+  ])('I8 the row of an earlier life of a number, listed %s it, never hides the one of today', async (_, order) => {
+    const [number = ''] = h().sim.ownedNumbers();
+    h().sim.setTags([number], ['protected', 'vip']);
+    showing((rows) =>
+      rows.flatMap((n) => (n.phoneNumber === number ? order({ ...n, telnyxId: '1', status: 'deleted', tags: [] }, n) : [n])),
+    );
+    expect((await readNumbers(h().deps, [number])).get(number)).toMatchObject({
+      status: 'active',
+      tags: ['protected', 'vip'],
+    });
+  });
+
+  it('finding out how to read a thousand numbers is one pass over the inventory, not a thousand', async () => {
+    await h().db.sql`
+      insert into phone_numbers (phone_number, telnyx_id, state, created_at, updated_at)
+      select '+1' || (4000000000::bigint + n::bigint * 6151)::text, n::text, 'owned', now(), now() from generate_series(1, 40000) as n`;
+    await h().db.sql`analyze phone_numbers`;
+    const rows = await h().db.sql<{ phoneNumber: string }[]>`select phone_number from phone_numbers order by 1`;
+    const all = rows.map((r) => r.phoneNumber);
+    const many = all.filter((_, i) => i % 40 === 0);
+    // The plan that every prepared statement comes to after some uses.
+    const [few, thousand] = await h().db.sql.begin(async (tx) => {
+      await tx`set local plan_cache_mode = force_generic_plan`;
+      const ms = async (numbers: string[]) => {
+        const tries = [];
+        for (let i = 0; i < 3; i += 1) tries.push((await timed(() => countByPrefix(tx, numbers, 12))).ms);
+        return Math.min(...tries);
+      };
+      return [await ms(many.slice(0, 10)), await ms(many)] as const;
+    });
+    expect(many.length).toBeGreaterThan(1_000);
+    expect(thousand).toBeLessThan(few * 20 + 200);
+    expect([...(await countByPrefix(h().db.sql, [...all.slice(-3), '+14155550123'], 12)).values()]).toEqual([1, 1, 1, 1]);
+  });
+});
