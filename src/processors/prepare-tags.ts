@@ -9,7 +9,8 @@ import { noteWait } from './submission.ts';
 
 /**
  * Telnyx replaces tags, so adding or removing one is read, merge, group, write: numbers that end with the same tags share a
- * job. One group goes out as this chunk; several become chunks of their own; numbers that have what they need are done.
+ * job. One group goes out as this chunk; several become chunks of their own, which read once more when their turn comes;
+ * numbers that have what they need are done.
  */
 export async function prepareTags(
   deps: WorkDeps,
@@ -27,7 +28,8 @@ export async function prepareTags(
       outcome: await noteWait(deps, chunk, deps.timings.lookMinMs, 'some numbers do not show their tags yet'),
     };
   }
-  const onlyTags = Object.keys(step.settings).length === 0;
+  const { tags: _merged, ...settings } = step.settings;
+  const onlyTags = Object.keys(settings).length === 0;
   const groups = new Map<string, TagGroup>();
   const unchanged = new Map<string, TagGroup>();
   for (const [number, current] of seen) {
@@ -36,7 +38,8 @@ export async function prepareTags(
   }
   const made = [...groups.values()];
   const [only] = made;
-  const stepFor = (tags: string[]): Step => ({ kind: 'update', settings: { ...step.settings, tags } });
+  // The change stays beside the merged tags: whatever waits or is sent again is read and merged once more.
+  const stepFor = (tags: string[]): Step => ({ ...step, settings: { ...settings, tags } });
   if (only !== undefined && made.length === 1 && unchanged.size === 0) {
     return { kind: 'ready', chunk, send: { numbers: only.numbers, step: stepFor(only.tags) } };
   }

@@ -106,6 +106,46 @@ describe('an update', () => {
     await expectAgreement(h(), view.id);
   });
 
+  const tagsAt = async (number: string) =>
+    (await h().deps.telnyx.listNumbers({ pageNumber: 1, pageSize: 250, digits: number.slice(1) })).numbers[0]?.tags;
+
+  it('I8 tags that somebody sets while an update waits for a slot are kept, also when it was split by tags', async () => {
+    const [one = '', two = '', three = ''] = take(3);
+    h().sim.setTags([one], ['vip']);
+    h().sim.setTags([two], ['x']);
+    h().sim.setTags([three], []);
+    h().sim.openForeignJobs(20);
+    const alone = await h().submit({ kind: 'update', phone_numbers: [one], set: { add_tags: ['new'] } });
+    const split = await h().submit({ kind: 'update', phone_numbers: [two, three], set: { add_tags: ['new'] } });
+    const refused = async (id: string) => (await h().chunks(id)).filter((c) => c.errorCode === 'job_cap').length;
+    await until('all were refused', async () => (await refused(alone)) === 1 && (await refused(split)) === 2);
+    h().sim.setTags([one], ['vip', 'protected']);
+    h().sim.setTags([two], ['x', 'protected']);
+    h().sim.closeForeignJobs();
+    for (const id of [alone, split]) {
+      expect(await h().ended(id)).toMatchObject({ status: 'succeeded' });
+      await expectAgreement(h(), id);
+    }
+    expect([await tagsAt(one), await tagsAt(two), await tagsAt(three)]).toEqual([
+      ['new', 'protected', 'vip'],
+      ['new', 'protected', 'x'],
+      ['new'],
+    ]);
+    expect(await rowsOf(h(), [one])).toMatchObject([{ tags: ['new', 'protected', 'vip'] }]);
+  });
+
+  it('I8 tags that somebody sets while the outcome of a call is looked up are kept when it is sent again', async () => {
+    const [number = ''] = take(1);
+    h().sim.setTags([number], ['old', 'vip']);
+    h().faults({ kind: 'error_before', status: 500, match: updating, times: 1 });
+    const id = await h().submit({ kind: 'update', phone_numbers: [number], set: { remove_tags: ['old'] } });
+    await until('it is looked up', async () => (await h().chunks(id))[0]?.state === 'ambiguous');
+    h().sim.setTags([number], ['old', 'vip', 'protected']);
+    expect(await h().ended(id)).toMatchObject({ status: 'succeeded' });
+    expect(await tagsAt(number)).toEqual(['protected', 'vip']);
+    await expectAgreement(h(), id);
+  });
+
   it('ends only the foreign number of a batch as failed; the others do not sink with it', async () => {
     const numbers = take(30);
     const view = await h().run({ kind: 'update', phone_numbers: [...numbers, FOREIGN], set: { tags: ['mine'] } });
