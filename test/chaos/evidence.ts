@@ -4,7 +4,7 @@ import { join } from 'node:path';
 import type { Installation } from './installation.ts';
 import type { Struck } from './rounds.ts';
 
-/** Writes down the rows and the ledger of a run that went wrong, and says where; the installation itself is taken away. */
+/** Writes down the rows and the ledger of a run, and says where; the installation itself is taken away. */
 export async function keepEvidence({ sql, simulator }: Installation, seed: number, struck: readonly Struck[]): Promise<string> {
   const ledger = await simulator.ledger();
   // Only what belongs to requests that did not simply succeed, or to numbers that two of them call theirs.

@@ -15,13 +15,14 @@ import { allRounds } from './rounds.ts';
 import { LOST_REPLIES } from './strike.ts';
 import { untilAllEnded, wrongs } from './verdict.ts';
 
-const HELP = `npm run chaos [-- --small] [--seed N] [--minutes N] [--kills N] [--report FILE]
+const HELP = `npm run chaos [-- --small] [--seed N] [--minutes N] [--kills N] [--report FILE] [--evidence]
 
   --small     a tenth of the numbers and shorter outages, in about two minutes
   --seed      which faults in which order (default: the time)
   --minutes   the faults are spread over this time; kills that do not fit in make the run fail (default: ${FULL.minutes}; small: ${SMALL.minutes})
   --kills     how many workers are killed (default: ${FULL.kills}; small: ${SMALL.kills})
   --report    writes the table to this file too
+  --evidence  keeps the rows of the run in a file, as a run that went wrong always does
 `;
 
 const { values: flags } = parseArgs({
@@ -31,6 +32,7 @@ const { values: flags } = parseArgs({
     minutes: { type: 'string' },
     kills: { type: 'string' },
     report: { type: 'string' },
+    evidence: { type: 'boolean', default: false },
     help: { type: 'boolean', short: 'h', default: false },
   },
 });
@@ -110,7 +112,7 @@ async function wreak(at: Installation, crew: Crew, load: Load, size: Size, seed:
   const text = reportText(totals, struck, moves, problems);
   process.stdout.write(text);
   if (flags.report !== undefined) writeFileSync(flags.report, text);
-  if (problems.length > 0) say(`what is known of it: ${await keepEvidence(at, seed, struck)}`);
+  if (flags.evidence || problems.length > 0) say(`what is known of it: ${await keepEvidence(at, seed, struck)}`);
   return problems.length === 0 ? 0 : 1;
 }
 
