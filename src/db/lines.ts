@@ -134,11 +134,18 @@ export async function unusableNumbers(
   return new Map(rows.map((r) => [r.number, r.why]));
 }
 
-/** The offers whose numbers this request now holds, and did not hold before. */
+/**
+ * The offers whose numbers this request now holds, and did not hold before. Looked up in the inventory once more behind the
+ * claims: another buy gives its claims back when it has bought, which may be after the search and before this.
+ */
 async function claimEach(sql: SqlOrTx, requestId: string, offers: PricedNumber[], at: Date): Promise<PricedNumber[]> {
   const numbers = offers.map((o) => o.phoneNumber);
   const got = await takeClaims(sql, requestId, numbers, at);
-  return offers.filter((o) => got.has(o.phoneNumber));
+  const rows = await sql<{ phoneNumber: string }[]>`
+    select phone_number from phone_numbers where phone_number = any(${[...got]}::text[]) and state = 'owned'`;
+  const owned = new Set(rows.map((r) => r.phoneNumber));
+  await releaseClaims(sql, requestId, [...owned]);
+  return offers.filter((o) => got.has(o.phoneNumber) && !owned.has(o.phoneNumber));
 }
 
 /** Claims numbers for a line, puts them into its free slots with their price, and returns those it got. */

@@ -171,6 +171,14 @@ export async function stageInventory(sql: SqlOrTx, filter: InventoryFilter): Pro
   return count;
 }
 
+/** Of `numbers`, those that another request has bought. */
+export async function boughtByOthers(sql: SqlOrTx, requestId: string, numbers: string[]): Promise<string[]> {
+  const rows = await sql<{ phoneNumber: string }[]>`
+    select phone_number from phone_numbers
+    where phone_number = any(${numbers}::text[]) and state = 'owned' and bought_by is distinct from ${requestId} and bought_by is not null`;
+  return rows.map((r) => r.phoneNumber);
+}
+
 export async function countOwned(sql: SqlOrTx): Promise<number> {
   const [row] = await sql<{ n: number }[]>`select count(*)::int as n from phone_numbers where state = 'owned'`;
   return row?.n ?? 0;

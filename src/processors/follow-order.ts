@@ -8,6 +8,7 @@ import { backoff, mayTakeEffectLate } from '../domain/submission.ts';
 import { closedByFailure } from '../reconcile/account-gate.ts';
 import type { WorkDeps } from '../reconcile/deps.ts';
 import type { Order } from '../telnyx/gateway.ts';
+import { ownedByRequest } from './owned-by-request.ts';
 import { park } from './resolution.ts';
 import { settleOrder } from './settle-order.ts';
 import { movedByOthers } from './submission.ts';
@@ -126,7 +127,7 @@ async function cancelIfWanted(deps: WorkDeps, chunk: Chunk, order: Order): Promi
 /** Holds every line against ownership; settles when all are clear, else looks again soon. */
 async function judgeOrder(deps: WorkDeps, chunk: Chunk, order: Order): Promise<Outcome> {
   const now = deps.clock.now();
-  const owned = await deps.telnyx.verifyOwnership(chunk.numbers);
+  const owned = await ownedByRequest(deps, chunk);
   const looks = [...(chunk.evidence?.looks ?? []), { at: now.toISOString(), found: [order.id], owned: owned.size }];
   const finalSince = new Date(looks[0]?.at ?? now);
   const windows = (now.getTime() - finalSince.getTime()) / deps.timings.settleMs;

@@ -5,6 +5,7 @@ import { type Outcome, skipped, snooze } from '../domain/outcome.ts';
 import { backoff, decideOrder, type Evidence } from '../domain/submission.ts';
 import { closedByFailure } from '../reconcile/account-gate.ts';
 import type { WorkDeps } from '../reconcile/deps.ts';
+import { ownedByRequest } from './owned-by-request.ts';
 import { adopt, park, sendAgain } from './resolution.ts';
 import { settleOrder } from './settle-order.ts';
 import { movedByOthers } from './submission.ts';
@@ -57,7 +58,7 @@ async function lookAround(
 ): Promise<{ evidence: Evidence; owned: Map<string, string> } | ProvisioningError> {
   try {
     const orders = await deps.telnyx.findOrders(chunk.customerReference);
-    const owned = await deps.telnyx.verifyOwnership(chunk.numbers);
+    const owned = await ownedByRequest(deps, chunk);
     const before = chunk.evidence ?? { because: 'unknown', looks: [] };
     const look = { at: deps.clock.now().toISOString(), found: orders.map((o) => o.id), owned: owned.size };
     return { evidence: { ...before, looks: [...before.looks, look] }, owned };

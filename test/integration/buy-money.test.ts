@@ -347,6 +347,45 @@ describe('two rounds on one list', () => {
   });
 });
 
+describe('two buys over the same area', () => {
+  const h = useHarness(() => ({ limits: { orderSize: 10 } }));
+
+  it('I4 one that slept between its search and its claims does not take what the other has bought and settled meanwhile', async () => {
+    const { search } = h().deps.telnyx;
+    let second: Promise<string> | null = null;
+    const slow: TelnyxGateway['search'] = async (criteria) => {
+      const result = await search(criteria);
+      if (second !== null) return result;
+      second = h().submit(buying(5, '347'));
+      await h().ended(await second);
+      return result;
+    };
+    await withGateway(h(), { search: slow }, async () => {
+      const first = await h().run(buying(5, '347'));
+      expect(first).toMatchObject({ status: 'succeeded', counts: { succeeded: 5 } });
+      expect(h().sim.ledger().bought).toHaveLength(10);
+      await expectAgreement(h(), first.id);
+      await expectAgreement(h(), (await second) ?? '');
+    });
+  });
+
+  it('I5 numbers that another request bought are no delivery of an order that was refused for them', async () => {
+    const other = await h().run(buying(2, '646'));
+    const taken = (await deliveredTo(h(), other.id)).map((b) => b.phone_number);
+    const { id, chunks } = await claimedOnly(h(), buying(2, '646'));
+    // As if the claims had let them through.
+    await h().db.sql`update chunks set numbers = ${taken}::text[] where id = ${chunks[0]?.id ?? ''}`;
+    await h().db.sql`
+      update items i set phone_number = t.n from unnest(${taken}::text[]) with ordinality as t(n, ord)
+      where i.request_id = ${id} and i.position = t.ord - 1`;
+    await h().start();
+    expect(await h().ended(id)).toMatchObject({ status: 'succeeded', counts: { succeeded: 2 } });
+    const got = (await h().items(id)).map((i) => i.phoneNumber);
+    expect(got.filter((n) => taken.includes(n ?? ''))).toEqual([]);
+    expect(await deliveredTo(h(), id)).toHaveLength(2);
+  });
+});
+
 describe('a long backlog', () => {
   const h = useHarness();
 
