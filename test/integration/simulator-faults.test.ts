@@ -230,12 +230,6 @@ describe('reads', () => {
     expect((await page(1)).meta).toMatchObject({ total_results: 65 });
   });
 
-  it('gives the reset as an epoch', async () => {
-    simulator.faults({ faults: [{ kind: 'rate_reset_epoch' }] });
-    const { response } = await client.balance.retrieve().withResponse();
-    expect(Number(response.headers.get('x-ratelimit-reset'))).toBeGreaterThan(1e9);
-  });
-
   it('strikes at random but the same for a seed', async () => {
     const run = async (): Promise<string> => {
       simulator.faults({ clear: true, seed: 7, faults: [{ kind: 'error_before', probability: 0.5 }] });
