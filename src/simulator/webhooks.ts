@@ -1,4 +1,6 @@
 import { generateKeyPairSync, type KeyObject, randomUUID, sign } from 'node:crypto';
+import { setMaxListeners } from 'node:events';
+import { setTimeout as wait } from 'node:timers/promises';
 import type Telnyx from 'telnyx';
 import type { Delivered } from './ledger.ts';
 import { orderView } from './order-views.ts';
@@ -98,13 +100,7 @@ async function post(url: string, event: Event, attempt: number, signal: AbortSig
 }
 
 async function pause(ms: number, signal: AbortSignal): Promise<void> {
-  await new Promise<void>((resolve) => {
-    const timer = setTimeout(resolve, ms);
-    signal.addEventListener('abort', () => {
-      clearTimeout(timer);
-      resolve();
-    });
-  });
+  await wait(ms, undefined, { signal }).catch(() => undefined);
 }
 
 async function deliver(world: World, url: string, event: Event, signal: AbortSignal): Promise<void> {
@@ -122,6 +118,8 @@ export function startWebhooks(world: () => World, initialUrl: string | undefined
   const { publicKey, privateKey } = generateKeyPairSync('ed25519');
   const stranger = generateKeyPairSync('ed25519').privateKey;
   const stopping = new AbortController();
+  // Every delivery under way listens to it.
+  setMaxListeners(0, stopping.signal);
   const sending = new Set<Promise<void>>();
   let url = initialUrl;
   let queue: Train[] = [];
