@@ -37,6 +37,9 @@ export function guardDelete(n: GuardFacts, may: { includeLocked: boolean; includ
       ? { kind: 'wait' }
       : keep('emergency_enabled', 'emergency services of the number are still being disabled');
   }
+  // Only a plain "off" is one: neither silence nor a word that Telnyx may have added since.
+  const isOff = n.emergencyStatus === 'disabled' || (n.emergencyStatus === undefined && n.emergencyEnabled === false);
+  if (!isOff) return keep('emergency_unknown', 'Telnyx did not show in known words whether the number has emergency services');
   if (n.deletionLockEnabled) {
     if (!may.includeLocked)
       return keep('deletion_locked', 'the number is locked against deletion; include_locked releases it all the same');

@@ -190,7 +190,7 @@ export const accountNumberRow = z
       // Missing is not false: a lock that is not shown must not pass for an open one.
       deletionLockEnabled: raw.deletion_lock_enabled ?? undefined,
       emergencyEnabled: raw.emergency_enabled ?? undefined,
-      emergencyStatus: raw.emergency_status ?? undefined,
+      emergencyStatus: orNull(raw.emergency_status) ?? undefined,
       emergencyAddressId: orNull(raw.emergency_address_id),
       externalPin: orNull(raw.external_pin),
       hdVoiceEnabled: raw.hd_voice_enabled ?? undefined,

@@ -33,19 +33,21 @@ describe('I8 the guard of a release, over random facts', () => {
     tags: [...(chance(random, 0.2) ? ['solar'] : []), ...(chance(random, 0.15) ? [PROTECTED_TAG] : [])],
     deletionLockEnabled: pick(random, [false, false, true, undefined]),
     emergencyEnabled: pick(random, [false, false, true, undefined]),
-    emergencyStatus: pick(random, [undefined, 'disabled', ...EMERGENCY]),
+    emergencyStatus: pick(random, [undefined, 'disabled', ...EMERGENCY, 'brand-new-status']),
     status: chance(random, 0.75) ? 'active' : pick(random, STATUS),
   });
 
   /** The rules in words of their own. */
   const allows = (n: GuardFacts, may: Flags): boolean => {
-    const hasEmergency = n.emergencyEnabled === true || ![undefined, 'disabled'].includes(n.emergencyStatus);
+    // Off is what is said to be off; on is what is known to be on; all else is neither, and stays.
+    const isOn = n.emergencyEnabled === true || EMERGENCY.some((s) => s !== 'disabled' && s === n.emergencyStatus);
+    const isOff = n.emergencyStatus === 'disabled' || (n.emergencyStatus === undefined && n.emergencyEnabled === false);
     return (
       n.status === 'active' &&
       !n.tags.includes(PROTECTED_TAG) &&
       n.deletionLockEnabled !== undefined &&
       (may.includeLocked || !n.deletionLockEnabled) &&
-      (may.includeEmergency || !hasEmergency)
+      (isOn ? may.includeEmergency : isOff)
     );
   };
 

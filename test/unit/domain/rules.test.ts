@@ -69,6 +69,25 @@ describe('I8 the guard before a release', () => {
   });
 
   it.each([
+    [undefined, undefined, 'emergency_unknown'],
+    [undefined, 'brand-new-status', 'emergency_unknown'],
+    [false, 'brand-new-status', 'emergency_unknown'],
+    [false, 'provisioning_failed', 'emergency_unknown'],
+    [false, '', 'emergency_unknown'],
+    [false, undefined, 'release'],
+    [undefined, 'disabled', 'release'],
+    [false, 'disabled', 'release'],
+  ])(
+    'emergency services enabled: %j, status %j: %s, whatever the request says',
+    (emergencyEnabled, emergencyStatus, expected) => {
+      expect([verdict({ emergencyEnabled, emergencyStatus }), verdict({ emergencyEnabled, emergencyStatus }, all)]).toEqual([
+        expected,
+        expected,
+      ]);
+    },
+  );
+
+  it.each([
     [{}, 'release', 'release'],
     [{ deletionLockEnabled: true }, 'deletion_locked', 'unlock_first'],
     [{ emergencyEnabled: true }, 'emergency_enabled', 'disable_emergency_first'],
