@@ -26,6 +26,9 @@ export interface BoughtNumber {
   phoneNumber: string;
   telnyxId: string | null;
   status: string;
+  /** As far as the buy knows them; null leaves them to the next reconciliation. */
+  countryCode: string | null;
+  phoneNumberType: string | null;
 }
 
 /** Enters numbers that a buy obtained, with the price kept from the search and what the order attached. */
@@ -41,19 +44,22 @@ export async function enterBought(
     with bought as (
       select n.*, i.upfront_cost, i.monthly_cost, i.currency
       from unnest(${numbers.map((n) => n.phoneNumber)}::text[], ${numbers.map((n) => n.telnyxId)}::text[],
-        ${numbers.map((n) => n.status)}::text[]) as n(number, telnyx_id, status)
+        ${numbers.map((n) => n.status)}::text[], ${numbers.map((n) => n.countryCode)}::text[],
+        ${numbers.map((n) => n.phoneNumberType)}::text[]) as n(number, telnyx_id, status, country, type)
       left join items i on i.chunk_id = ${chunk.id} and i.phone_number = n.number
     ), before as (
       select * from phone_numbers where phone_number in (select number from bought) order by phone_number for update
     ), changed as (
-      insert into phone_numbers (phone_number, telnyx_id, state, status, connection_id, messaging_profile_id, billing_group_id,
-        upfront_cost, monthly_cost, currency, bought_by, purchased_at, created_at, updated_at)
-      select number, telnyx_id, 'owned', status, ${attached.connectionId ?? null}, ${attached.messagingProfileId ?? null},
+      insert into phone_numbers (phone_number, telnyx_id, state, status, country_code, phone_number_type, connection_id,
+        messaging_profile_id, billing_group_id, upfront_cost, monthly_cost, currency, bought_by, purchased_at, created_at, updated_at)
+      select number, telnyx_id, 'owned', status, country, type, ${attached.connectionId ?? null}, ${attached.messagingProfileId ?? null},
         ${attached.billingGroupId ?? null}, upfront_cost, monthly_cost, currency, ${chunk.requestId}, ${because.at},
         ${because.at}, ${because.at}
       from bought order by number
       on conflict (phone_number) do update set telnyx_id = coalesce(excluded.telnyx_id, phone_numbers.telnyx_id), state = 'owned',
-        status = excluded.status, connection_id = coalesce(excluded.connection_id, phone_numbers.connection_id),
+        status = excluded.status, country_code = coalesce(excluded.country_code, phone_numbers.country_code),
+        phone_number_type = coalesce(excluded.phone_number_type, phone_numbers.phone_number_type),
+        connection_id = coalesce(excluded.connection_id, phone_numbers.connection_id),
         messaging_profile_id = coalesce(excluded.messaging_profile_id, phone_numbers.messaging_profile_id),
         billing_group_id = coalesce(excluded.billing_group_id, phone_numbers.billing_group_id),
         upfront_cost = coalesce(excluded.upfront_cost, phone_numbers.upfront_cost),

@@ -1,9 +1,11 @@
 import type { Chunk } from '../db/chunks.ts';
 import type { Tx } from '../db/client.ts';
 import { type ItemEnd, markBought } from '../db/items.ts';
+import { getLine } from '../db/lines.ts';
 import { enterBought } from '../db/numbers.ts';
 import { getRequest } from '../db/requests.ts';
 import type { ChunkCause } from '../domain/chunk.ts';
+import { countryOfNumber } from '../producers/validate.ts';
 import type { WorkDeps } from '../reconcile/deps.ts';
 import { lossOf, type Settlement, settleChunk } from './settle.ts';
 
@@ -26,6 +28,8 @@ export async function settleOrder(deps: WorkDeps, chunk: Chunk, result: OrderRes
     phoneNumber: n.phoneNumber,
     ...(n.telnyxId !== null && { telnyxId: n.telnyxId }),
   }));
+  const line = chunk.lineId === null ? null : await getLine(deps.db.sql, chunk.lineId);
+  const searched = line?.criteria.kind === 'search' ? line.criteria : null;
   return settleChunk(deps, chunk, {
     cause: result.cause,
     succeeded,
@@ -36,7 +40,12 @@ export async function settleOrder(deps: WorkDeps, chunk: Chunk, result: OrderRes
       await enterBought(
         tx,
         chunk,
-        result.bought.map((n) => ({ ...n, status: 'active' })),
+        result.bought.map((n) => ({
+          ...n,
+          status: 'active',
+          countryCode: searched?.country_code ?? countryOfNumber(n.phoneNumber),
+          phoneNumberType: searched?.phone_number_type ?? null,
+        })),
         {
           ...(attached.connection_id !== undefined && { connectionId: attached.connection_id }),
           ...(attached.messaging_profile_id !== undefined && { messagingProfileId: attached.messaging_profile_id }),

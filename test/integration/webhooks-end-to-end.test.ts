@@ -21,6 +21,7 @@ async function listening(h: Harness, keys: string[]): Promise<() => Promise<void
   const app = await buildServer({
     producer: h.deps,
     apiKeys: [],
+    jobSlots: 15,
     host: '127.0.0.1',
     webhookKeys: keys,
     boardQueues: () => [],
