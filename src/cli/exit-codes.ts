@@ -80,7 +80,29 @@ function failureOfUsage(error: CommanderError): Failure {
   };
 }
 
-/** The exit code of a request that has ended, or that only a person can move on. */
+/** Ends of numbers that a budget or a guard of the request itself brought about: nothing failed, something was not allowed. */
+const REFUSED_ENDS: ReadonlySet<string> = new Set([
+  'budget_reached',
+  'protected',
+  'not_active',
+  'lock_unknown',
+  'emergency_enabled',
+  'emergency_not_disabled',
+  'deletion_locked',
+  'still_locked',
+  'not_in_inventory',
+]);
+
+/** The exit code of a request that has ended; `reasons` counts why numbers did not succeed. */
+export function exitOfEnd(
+  view: { status: RequestStatus; counts: { asked: number } },
+  reasons: readonly { code: string; count: number }[],
+): number {
+  const held = reasons.filter((r) => REFUSED_ENDS.has(r.code)).reduce((sum, r) => sum + r.count, 0);
+  return held > 0 && held === view.counts.asked ? EXIT.refused : exitOfStatus(view.status);
+}
+
+/** The exit code of a status, where nothing more is known. */
 export function exitOfStatus(status: RequestStatus): number {
   if (status === 'succeeded') return EXIT.ok;
   if (status === 'partially_succeeded') return EXIT.partly;

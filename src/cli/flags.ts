@@ -1,7 +1,7 @@
 import type { RequestBody } from '../domain/bodies.ts';
 import { type ErrorDetail, invalid, ProvisioningError } from '../domain/errors.ts';
 import { parseRequest } from '../producers/validate.ts';
-import { commaList, parseSettings } from './settings.ts';
+import { commaList, readSettings } from './settings.ts';
 
 /** The flags of `buy`, as commander hands them over. */
 export interface BuyFlags {
@@ -16,6 +16,7 @@ export interface BuyFlags {
   connectionId?: string;
   messagingProfileId?: string;
   billingGroupId?: string;
+  requirementGroupId?: string;
   tag: string[];
   maxUpfront?: string;
   maxMonthly?: string;
@@ -55,7 +56,6 @@ export function buyBody(flags: BuyFlags): RequestBody {
     ...(fallback !== null && { fallback }),
   };
   const drafts = lineDrafts(flags, problems);
-  if (problems.length > 0) throw invalid(problems);
   const body = defined({
     kind: 'buy',
     label: flags.label,
@@ -69,32 +69,45 @@ export function buyBody(flags: BuyFlags): RequestBody {
     max_upfront_cost: flags.maxUpfront,
     max_monthly_cost: flags.maxMonthly,
     max_number_cost: flags.maxNumberCost,
+    requirement_group_id: flags.requirementGroupId,
     reserve: flags.reserve ?? false,
   });
-  return checked(
-    body,
-    flags.numbers !== undefined,
-    drafts.map(({ flag }) => flag),
-  );
+  const lineFlags = drafts.map(({ flag }) => flag);
+  return checked(body, { streamed: flags.numbers !== undefined, problems, told: ['lines'], lineFlags });
 }
 
 /** The checked body of an `update`. */
 export function updateBody(flags: UpdateFlags): RequestBody {
-  const body = defined({ kind: 'update', label: flags.label, where: parseWhere(flags.where), set: parseSettings(flags.set) });
-  return checked(body, flags.numbers !== undefined);
+  const { set, problems } = readSettings(flags.set);
+  const where = gathered(problems, () => parseWhere(flags.where));
+  const body = defined({ kind: 'update', label: flags.label, where, set });
+  return checked(body, { streamed: flags.numbers !== undefined, problems, told: ['phone_numbers', 'set'] });
 }
 
 /** The checked body of a `delete`. */
 export function deleteBody(flags: DeleteFlags): RequestBody {
+  const problems: ErrorDetail[] = [];
+  const where = gathered(problems, () => parseWhere(flags.where));
+  const expected = gathered(problems, () => wholeNumber(flags.expect, '--expect'));
   const body = defined({
     kind: 'delete',
     label: flags.label,
-    where: parseWhere(flags.where),
-    expected_count: wholeNumber(flags.expect, '--expect'),
+    where,
+    expected_count: expected,
     include_locked: flags.includeLocked ?? false,
     include_emergency: flags.includeEmergency ?? false,
   });
-  return checked(body, flags.numbers !== undefined);
+  return checked(body, { streamed: flags.numbers !== undefined, problems, told: ['phone_numbers', 'expected_count'] });
+}
+
+/** What `read` gives; its problems are kept to be told with all others. */
+function gathered<T>(problems: ErrorDetail[], read: () => T): T | undefined {
+  try {
+    return read();
+  } catch (error) {
+    problems.push(...problemsIn(error));
+    return undefined;
+  }
 }
 
 /** `--where key=value` as a filter; undefined when there is none. */
@@ -162,14 +175,31 @@ function parseFallback(
   return null;
 }
 
-/** Checks a body and says problems in the words of the command line. */
-function checked(body: object, streamed: boolean, lineFlags: readonly string[] = []): RequestBody {
+interface Reading {
+  streamed: boolean;
+  /** What is wrong with flags that could not even be read. */
+  problems: readonly ErrorDetail[];
+  /** Fields that are only missing because of such flags. */
+  told: readonly string[];
+  lineFlags?: readonly string[];
+}
+
+/** Checks a body and says every problem in the words of the command line. */
+function checked(body: object, { streamed, problems, told, lineFlags = [] }: Reading): RequestBody {
   try {
-    return parseRequest(body, { streamed });
+    const good = parseRequest(body, { streamed });
+    if (problems.length === 0) return good;
   } catch (error) {
-    if (!(error instanceof ProvisioningError) || error.code !== 'validation_failed') throw error;
-    throw invalid(error.details.map((d) => ({ path: flagOf(d.path, lineFlags), message: d.message })));
+    const more = problemsIn(error).filter((d) => problems.length === 0 || !told.includes(d.path));
+    throw invalid([...problems, ...more.map((d) => ({ path: flagOf(d.path, lineFlags), message: d.message }))]);
   }
+  throw invalid([...problems]);
+}
+
+/** What a refusal of input names; any other error goes on. */
+export function problemsIn(error: unknown): ErrorDetail[] {
+  if (error instanceof ProvisioningError && error.code === 'validation_failed') return error.details;
+  throw error;
 }
 
 const FLAGS: Readonly<Record<string, string>> = {
@@ -182,6 +212,7 @@ const FLAGS: Readonly<Record<string, string>> = {
   max_upfront_cost: '--max-upfront',
   max_monthly_cost: '--max-monthly',
   max_number_cost: '--max-number-cost',
+  requirement_group_id: '--requirement-group-id',
   expected_count: '--expect',
   label: '--label',
 };

@@ -1,6 +1,6 @@
 import type { Evidence } from '../domain/submission.ts';
 import type { ProducerDeps } from '../producers/deps.ts';
-import { lookAtChunks, reasonsOf } from '../producers/look.ts';
+import { lookAtChunks, type reasonsOf } from '../producers/look.ts';
 import type { ChunkView, ItemView, RequestView } from '../producers/views.ts';
 import { type Column, count, type Paint, pairs, plural, table } from './output.ts';
 import { wordsOf } from './progress.ts';
@@ -119,8 +119,7 @@ function looksLines(chunk: ChunkView, evidence: Evidence): string[] {
 }
 
 /** The end of a wait: the figures, and why numbers failed. */
-export async function finalText(deps: ProducerDeps, view: RequestView, paint: Paint): Promise<string> {
-  const reasons = await reasonsOf(deps.db, view.id);
+export async function finalText(deps: ProducerDeps, view: RequestView, reasons: Reasons, paint: Paint): Promise<string> {
   return requestText(view, paint) + reasonsText(reasons, paint) + attentionOf(view.id, await openDecisions(deps, view), paint);
 }
 

@@ -13,6 +13,13 @@ interface Settings {
  * commas, `voice.<field>` nests at dots. Every problem is listed at once.
  */
 export function parseSettings(texts: readonly string[]): Settings {
+  const { set, problems } = readSettings(texts);
+  if (problems.length > 0) throw invalid(problems);
+  return set;
+}
+
+/** The same, with what could be read beside what could not. */
+export function readSettings(texts: readonly string[]): { set: Settings; problems: ErrorDetail[] } {
   const problems: ErrorDetail[] = [];
   const set: Settings = {};
   for (const text of texts) {
@@ -20,8 +27,7 @@ export function parseSettings(texts: readonly string[]): Settings {
     if (problem !== null) problems.push({ path: `--set ${text}`, message: problem });
   }
   if (texts.length === 0) problems.push({ path: '--set', message: 'say what to change, such as --set connection_id=…' });
-  if (problems.length > 0) throw invalid(problems);
-  return set;
+  return { set, problems };
 }
 
 function apply(set: Settings, text: string): string | null {

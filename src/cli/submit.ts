@@ -4,7 +4,8 @@ import { streamInventory } from '../db/numbers.ts';
 import type { BuyBody, BuyLine, RequestBody } from '../domain/bodies.ts';
 import { invalid } from '../domain/errors.ts';
 import type { ProducerDeps } from '../producers/deps.ts';
-import { lookAtRequest } from '../producers/look.ts';
+import { lookAtRequest, reasonsOf } from '../producers/look.ts';
+import { listProblems } from '../producers/numbers-in.ts';
 import { worstCaseCost } from '../producers/plan-request.ts';
 import { submitRequest } from '../producers/submit.ts';
 import type { RequestView } from '../producers/views.ts';
@@ -12,6 +13,7 @@ import { type Cli, note, notFound, result, withProducer } from './cli.ts';
 import { confirm, requireConsent } from './confirm.ts';
 import { parseDuration } from './duration.ts';
 import { EXIT } from './exit-codes.ts';
+import { problemsIn } from './flags.ts';
 import { readNumbers } from './numbers-file.ts';
 import { plural } from './output.ts';
 import { requestProgress } from './progress.ts';
@@ -41,7 +43,8 @@ export function withSubmitFlags(command: Command): Command {
 }
 
 /** Takes a request on: asks when it must, submits, and waits when told to. Returns the exit code. */
-export async function submit(cli: Cli, body: RequestBody, flags: SubmitFlags): Promise<number> {
+export async function submit(cli: Cli, read: () => RequestBody, flags: SubmitFlags): Promise<number> {
+  const body = await bodyOf(cli, read, flags.numbers);
   if (flags.plan === true) throw invalid([{ path: '--plan', message: 'is not available yet' }]);
   if (flags.timeout !== undefined && flags.wait !== true) throw invalid([{ path: '--timeout', message: 'needs --wait' }]);
   const timeoutMs = parseDuration(flags.timeout ?? '10m', '--timeout');
@@ -59,6 +62,19 @@ export async function submit(cli: Cli, body: RequestBody, flags: SubmitFlags): P
       ? waitAndReport(cli, deps, request.id, { timeoutMs, json: flags.json })
       : accepted(cli, deps, request.id, flags.json);
   });
+}
+
+/** The body that the flags describe. When it is refused, so is whatever is wrong in its list, all at once. */
+async function bodyOf(cli: Cli, read: () => RequestBody, file: string | undefined): Promise<RequestBody> {
+  try {
+    return read();
+  } catch (error) {
+    const problems = [...problemsIn(error)];
+    // Nobody should have to type a list first to be told that a flag is wrong.
+    const typed = file === '-' && cli.io.canAsk;
+    if (file !== undefined && !typed) problems.push(...(await listProblems(readNumbers(file, cli.io.stdin))));
+    throw invalid(problems);
+  }
 }
 
 async function accepted(cli: Cli, deps: ProducerDeps, id: string, json: boolean | undefined): Promise<number> {
@@ -88,10 +104,11 @@ export async function waitAndReport(
       progress: requestProgress(cli.io),
       signal: interrupt.signal,
     });
-    const text = await finalText(deps, waited.view, cli.io.paintOut);
+    const reasons = await reasonsOf(deps.db, id);
+    const text = await finalText(deps, waited.view, reasons, cli.io.paintOut);
     await result(cli, options.json, waited.view, () => text);
     noteEnd(cli, waited);
-    return exitOfWait(waited);
+    return exitOfWait(waited, reasons);
   } finally {
     interrupt.done();
   }

@@ -5,8 +5,9 @@ import type { ProducerDeps } from '../producers/deps.ts';
 import { lookAtRequest } from '../producers/look.ts';
 import { heldByGate, type RequestView } from '../producers/views.ts';
 import { notFound } from './cli.ts';
-import { EXIT, exitOfStatus, isConnectionLoss } from './exit-codes.ts';
+import { EXIT, exitOfEnd, exitOfStatus, isConnectionLoss } from './exit-codes.ts';
 import type { Progress } from './progress.ts';
+import type { Reasons } from './report.ts';
 
 const POLL_MIN_MS = 500;
 const POLL_MAX_MS = 2_000;
@@ -59,10 +60,11 @@ export async function waitForRequest(deps: ProducerDeps, id: string, options: Wa
   }
 }
 
-/** The exit code of a wait. */
-export function exitOfWait(waited: Waited): number {
+/** The exit code of a wait; `reasons` counts why numbers did not succeed. */
+export function exitOfWait(waited: Waited, reasons: Reasons): number {
   const { view, why, gateClosed } = waited;
-  if (why === 'ended' || why === 'awaiting_approval') return exitOfStatus(view.status);
+  if (why === 'ended') return exitOfEnd(view, reasons);
+  if (why === 'awaiting_approval') return exitOfStatus(view.status);
   if (why === 'interrupted') return EXIT.interrupted;
   if (gateClosed) return EXIT.unavailable;
   // It does not go on by itself.

@@ -1,7 +1,7 @@
 import type { SqlOrTx } from '../db/client.ts';
 import { createIncoming, duplicatesIncoming, stageNumbers } from '../db/incoming.ts';
 import { type ErrorDetail, invalid, ProvisioningError } from '../domain/errors.ts';
-import { phoneNumberProblem, repeatProblem } from './validate.ts';
+import { listCheck, MOST_PROBLEMS, phoneNumberProblem, repeatProblem } from './validate.ts';
 
 /** One number of a list with the place where the user wrote it, such as `row 17`. */
 export interface NumberRow {
@@ -17,7 +17,6 @@ export interface ListOptions {
 }
 
 const SLICE = 5_000;
-const MOST_PROBLEMS = 100;
 
 /**
  * Streams a list into the staging table of this transaction: checked, counted, never held. Wrong numbers and repeated ones are
@@ -50,6 +49,18 @@ export async function stageList(
   problems.push(...repeated.map((r) => ({ path: r.place, message: repeatProblem(r.phoneNumber, r.first) })));
   if (problems.length > 0) throw invalid(problems);
   return staged;
+}
+
+/** What is wrong with a list (the first hundred problems), for a request that is refused anyway; nothing is stored. */
+export async function listProblems(rows: AsyncIterable<NumberRow> | Iterable<NumberRow>): Promise<ErrorDetail[]> {
+  const problems: ErrorDetail[] = [];
+  const check = listCheck();
+  for await (const row of readable(rows, problems)) {
+    const problem = check(row);
+    if (problem !== null) problems.push(problem);
+    if (problems.length >= MOST_PROBLEMS) break;
+  }
+  return problems;
 }
 
 /** The rows up to where the list itself is broken; what is wrong there is one problem more. */

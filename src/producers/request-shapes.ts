@@ -73,9 +73,7 @@ const set = z.strictObject({
 
 /** What an update or delete may select by; the state is always `owned`. */
 export const WHERE_FIELDS = INVENTORY_FILTERS.filter((f) => f !== 'state');
-const where = z
-  .partialRecord(z.enum(WHERE_FIELDS), z.string().min(1, 'must not be empty'))
-  .refine((w) => Object.keys(w).length > 0, 'names no condition');
+const where = z.partialRecord(z.enum(WHERE_FIELDS), z.string().min(1, 'must not be empty'));
 
 const update = z.strictObject({
   kind: z.literal('update'),

@@ -83,6 +83,7 @@ function targetProblems(body: Fields, options: Parsed): ErrorDetail[] {
   const { phone_numbers, where } = body;
   const sources = Number(phone_numbers !== undefined) + Number(where !== undefined) + Number(options.streamed === true);
   if (sources !== 1) return [{ path: 'phone_numbers', message: 'give either phone_numbers or where' }];
+  if (isFields(where) && Object.keys(where).length === 0) return [{ path: 'where', message: 'names no condition' }];
   if (Array.isArray(phone_numbers) && phone_numbers.length === 0)
     return [{ path: 'phone_numbers', message: 'the list is empty' }];
   return [];
@@ -116,19 +117,29 @@ function idleVoice(voice: Fields): ErrorDetail[] {
   return idle.map(([key]) => ({ path: `set.voice.${key}`, message }));
 }
 
+/** More of them help nobody. */
+export const MOST_PROBLEMS = 100;
+
 function numberProblems(numbers: unknown): ErrorDetail[] {
-  const seen = new Map<string, string>();
+  const check = listCheck();
   const problems: ErrorDetail[] = [];
-  for (const [i, n] of listOf(numbers).entries()) {
-    if (typeof n !== 'string') continue;
-    const path = `phone_numbers.${i}`;
-    const first = seen.get(n);
-    const message = phoneNumberProblem(n) ?? (first === undefined ? null : repeatProblem(n, first));
-    if (message !== null) problems.push({ path, message });
-    if (first === undefined) seen.set(n, path);
-    if (problems.length >= 100) break;
+  for (const [i, number] of listOf(numbers).entries()) {
+    const problem = typeof number === 'string' ? check({ number, at: `phone_numbers.${i}` }) : null;
+    if (problem !== null) problems.push(problem);
+    if (problems.length >= MOST_PROBLEMS) break;
   }
   return problems;
+}
+
+/** Checks the numbers of one list, one after the other; remembers them. */
+export function listCheck(): (row: { number: string; at: string }) => ErrorDetail | null {
+  const places = new Map<string, string>();
+  return ({ number, at }) => {
+    const first = places.get(number);
+    if (first === undefined) places.set(number, at);
+    const message = phoneNumberProblem(number) ?? (first === undefined ? null : repeatProblem(number, first));
+    return message === null ? null : { path: at, message };
+  };
 }
 
 /** What is wrong with one number of a list, or `null`. */

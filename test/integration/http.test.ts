@@ -89,6 +89,33 @@ describe('submitting', () => {
     expect(await requestCount()).toBe(before);
   });
 
+  it('wrong and repeated numbers of a good body are told by their place, both at once', async () => {
+    const before = await requestCount();
+    const [one = '', two = ''] = numbers(0, 2);
+    const payload = { kind: 'update', phone_numbers: [one, 'nonsense', two, one, two], set: { tags: [] } };
+    const { status, body } = await ask(app, 'POST', '/v1/requests', { payload });
+    expect([status, failure.parse(body).error.details]).toEqual([
+      422,
+      [
+        { path: 'phone_numbers.1', message: '"nonsense" is not an E.164 number such as +13125550100' },
+        { path: 'phone_numbers.3', message: `"${one}" is in the list already, at phone_numbers.0` },
+        { path: 'phone_numbers.4', message: `"${two}" is in the list already, at phone_numbers.2` },
+      ],
+    ]);
+    expect(await requestCount()).toBe(before);
+  });
+
+  it('a filter that matches nothing is told at where, but a delete is held to its expected count first', async () => {
+    const where = { tag: 'nobody-has-it' };
+    const update = await ask(app, 'POST', '/v1/requests', { payload: { kind: 'update', where, set: { tags: [] } } });
+    expect([update.status, failure.parse(update.body).error.details]).toEqual([
+      422,
+      [{ path: 'where', message: 'matches no number' }],
+    ]);
+    const release = await ask(app, 'POST', '/v1/requests', { payload: { kind: 'delete', where, expected_count: 3 } });
+    expect([release.status, codeOf(release.body)]).toEqual([409, 'expected_count_mismatch']);
+  });
+
   it('an update of 100,000 numbers fits into one body', async () => {
     const many = Array.from({ length: 100_000 }, (_, i) => `+1773${2_000_000 + i}`);
     const { status, body } = await ask(app, 'POST', '/v1/requests', {

@@ -2,7 +2,7 @@ import { readdirSync, readFileSync } from 'node:fs';
 import { describe, expect, it } from 'vitest';
 import { redisInfo } from '../../src/cli/commands/doctor.ts';
 import { exitOfRun } from '../../src/cli/commands/reconcile.ts';
-import { EXIT, exitOfStatus, failureOf } from '../../src/cli/exit-codes.ts';
+import { EXIT, exitOfEnd, exitOfStatus, failureOf } from '../../src/cli/exit-codes.ts';
 import { runCli } from '../../src/cli/run.ts';
 import { exitOfWait } from '../../src/cli/wait.ts';
 import { loadConfig } from '../../src/config/config.ts';
@@ -60,9 +60,9 @@ describe('exit codes', () => {
   });
 
   it('follow the end of a wait', () => {
-    const view = (status: string) => ({ status }) as RequestView;
+    const view = (status: string) => ({ status, counts: { asked: 2 } }) as RequestView;
     const wait = (why: 'ended' | 'awaiting_approval' | 'timeout' | 'interrupted', status: string, gateClosed = false) =>
-      exitOfWait({ view: view(status), why, gateClosed });
+      exitOfWait({ view: view(status), why, gateClosed }, []);
     expect(wait('ended', 'succeeded')).toBe(0);
     expect(wait('ended', 'succeeded', true)).toBe(0);
     expect(wait('timeout', 'running')).toBe(5);
@@ -70,6 +70,30 @@ describe('exit codes', () => {
     expect(wait('timeout', 'running', true)).toBe(7);
     expect(wait('timeout', 'needs_attention')).toBe(1);
     expect(wait('awaiting_approval', 'awaiting_approval')).toBe(6);
+  });
+
+  it('tell a budget or a guard that let nothing through from a failure', () => {
+    const end = (status: 'failed' | 'partially_succeeded' | 'cancelled', reasons: Record<string, number>) =>
+      exitOfEnd(
+        { status, counts: { asked: 3 } },
+        Object.entries(reasons).map(([code, count]) => ({ code, count })),
+      );
+    expect(end('failed', { budget_reached: 3 })).toBe(6);
+    expect(end('failed', { deletion_locked: 1, emergency_enabled: 1, protected: 1 })).toBe(6);
+    expect(end('partially_succeeded', { budget_reached: 2 })).toBe(3);
+    expect(end('failed', { budget_reached: 2, inventory_exhausted: 1 })).toBe(1);
+    expect(end('cancelled', { budget_reached: 2, cancelled: 1 })).toBe(1);
+    expect(end('failed', { already_gone: 3 })).toBe(1);
+  });
+
+  it('know every guard of a release', () => {
+    const source = ['domain/delete-guard.ts', 'processors/prepare-delete.ts']
+      .map((file) => readFileSync(new URL(`../../src/${file}`, import.meta.url), 'utf8'))
+      .join('');
+    const codes = [...source.matchAll(/keep\('(\w+)'|kind: 'keep', code: '(\w+)'/g)].map((m) => m[1] ?? m[2] ?? '');
+    expect(codes.length).toBeGreaterThan(6);
+    const exits = codes.map((code) => exitOfEnd({ status: 'failed', counts: { asked: 1 } }, [{ code, count: 1 }]));
+    expect(exits).toEqual(codes.map(() => EXIT.refused));
   });
 
   it('follow the report of a reconciliation', () => {

@@ -73,6 +73,31 @@ describe('buy flags', () => {
     ]);
   });
 
+  it('tells flags that cannot be read together with those that are refused', async () => {
+    const problems = await problemsOf(() =>
+      buy({ ndc: ['312', '311=1', '888=1'], state: ['TX=0'], tag: ['a:b'], maxUpfront: '-1', requirementGroupId: 'group' }),
+    );
+    expect(problems.map((p) => p.path).sort()).toEqual([
+      '--max-upfront',
+      '--ndc 311=1',
+      '--ndc 312',
+      '--ndc 888=1',
+      '--requirement-group-id',
+      '--state TX=0',
+      '--tag',
+    ]);
+    expect(await problemsOf(() => buy({ ndc: ['312'] })), 'nothing is said of lines that are missing for it').toHaveLength(1);
+    const update = await problemsOf(() => updateBody({ where: ['tag'], set: ['colour=red', 'add_tags=a:b'] }));
+    expect(update.map((p) => p.path).sort()).toEqual(['--set add_tags.0', '--set colour=red', '--where tag']);
+    const release = await problemsOf(() => deleteBody({ where: ['colour=red'], expect: 'all' }));
+    expect(release.map((p) => p.path).sort()).toEqual(['--expect', '--where colour']);
+  });
+
+  it('a requirement group holds for all lines and the list', () => {
+    const requirementGroupId = '3fa85f64-5717-4562-b3fc-2c963f66afa6';
+    expect(buy({ ndc: ['312=1'], numbers: '-', requirementGroupId })).toMatchObject({ requirement_group_id: requirementGroupId });
+  });
+
   it('names the flag of a line that the body check refuses', async () => {
     const problems = await problemsOf(() => buy({ ndc: ['312=1', '000=5'], state: ['ZZ=1'], tag: ['a:b'], maxUpfront: 'much' }));
     expect(problems.map((p) => p.path)).toEqual(expect.arrayContaining(['--tag', '--max-upfront']));

@@ -4,11 +4,11 @@ import { stringify } from 'csv-stringify';
 import { invalid } from '../../domain/errors.ts';
 import { ITEM_STATUSES, type ItemStatus, REQUEST_STATUSES, type RequestKind, type RequestStatus } from '../../domain/request.ts';
 import { listItems, listRequests, lookAtChunks, lookAtRequest, reasonsOf, streamItems } from '../../producers/look.ts';
-import type { ItemView } from '../../producers/views.ts';
+import type { ItemView, RequestView } from '../../producers/views.ts';
 import { type Cli, note, notFound, result, withProducer } from '../cli.ts';
 import { parseDuration } from '../duration.ts';
 import { wholeNumber } from '../flags.ts';
-import { count, table } from '../output.ts';
+import { count, type Paint, table } from '../output.ts';
 import { attentionOf, chunksText, itemsText, reasonsText, requestText, statusText } from '../report.ts';
 import { waitAndReport } from '../submit.ts';
 
@@ -75,32 +75,38 @@ async function list(cli: Cli, flags: ListFlags): Promise<void> {
     }),
   );
   const paint = cli.io.paintOut;
-  await result(cli, flags.json, { data: page.data, next_cursor: page.nextCursor }, () =>
-    table(
-      [
-        'request',
-        'kind',
-        'status',
-        { title: 'asked', align: 'right' },
-        { title: 'succeeded', align: 'right' },
-        { title: 'failed', align: 'right' },
-        'created',
-        'label',
-      ],
-      page.data.map((r) => [
-        r.id,
-        r.kind,
-        statusText(r.status, paint),
-        count(r.counts.asked),
-        count(r.counts.succeeded),
-        count(r.counts.failed),
-        r.created_at,
-        r.label ?? '',
-      ]),
-      paint,
-    ),
-  );
+  await result(cli, flags.json, { data: page.data, next_cursor: page.nextCursor }, () => listText(page.data, paint));
   if (page.nextCursor !== null && flags.json !== true) note(cli, `there are more: --cursor ${page.nextCursor}`);
+}
+
+/** A line for each request, and below it what an open one waits for. */
+function listText(requests: readonly RequestView[], paint: Paint): string {
+  const [head = '', ...lines] = table(
+    [
+      'request',
+      'kind',
+      'status',
+      { title: 'asked', align: 'right' },
+      { title: 'succeeded', align: 'right' },
+      { title: 'failed', align: 'right' },
+      'created',
+      'label',
+    ],
+    requests.map((r) => [
+      r.id,
+      r.kind,
+      statusText(r.status, paint),
+      count(r.counts.asked),
+      count(r.counts.succeeded),
+      count(r.counts.failed),
+      r.created_at,
+      (r.label ?? '').replaceAll(/\s+/g, ' '),
+    ]),
+    paint,
+  ).split('\n');
+  const waits = (r: RequestView | undefined) =>
+    r?.error == null ? [] : [paint('dim', `  waits: ${r.error.message} (${r.error.code})`)];
+  return [head, ...lines.flatMap((line, i) => [line, ...waits(requests[i])])].join('\n');
 }
 
 async function showRequest(cli: Cli, id: string, flags: RequestFlags): Promise<void> {

@@ -69,7 +69,9 @@ async function simulate(cli: Cli, flags: SimulateFlags): Promise<void> {
     owned: zeroOr(flags.owned, '--owned', 2_000_000),
     seed: zeroOr(flags.seed, '--seed', 2 ** 31),
   };
-  const simulator = await cli.services.startSimulator(options);
+  const simulator = await cli.services.startSimulator(options).catch((error: unknown) => {
+    throw portProblem(asError(error), flags.port);
+  });
   const interrupt = cli.io.interrupt();
   try {
     if (script !== null) applyFaults(simulator.faults, script);
@@ -88,6 +90,14 @@ async function simulate(cli: Cli, flags: SimulateFlags): Promise<void> {
     interrupt.done();
     await simulator.stop();
   }
+}
+
+/** A port that cannot be had is a wrong choice, no failure. */
+function portProblem(error: Error, port: string): Error {
+  const code = 'code' in error ? error.code : undefined;
+  const why = code === 'EADDRINUSE' ? 'is in use by another program' : code === 'EACCES' ? 'may not be used' : null;
+  if (why === null) return error;
+  return invalid([{ path: '--port', message: `port ${port} ${why}; choose another with --port` }]);
 }
 
 function zeroOr(text: string, option: string, most: number): number {

@@ -28,6 +28,7 @@ function registerBuy(program: Command, cli: Cli): void {
     .option('--connection-id <id>', 'attach to a voice connection')
     .option('--messaging-profile-id <id>', 'attach to a messaging profile')
     .option('--billing-group-id <id>', 'put into a billing group')
+    .option('--requirement-group-id <id>', 'the group that holds the paperwork of all these numbers')
     .option('--tag <tag>', 'tag the numbers; repeatable', many, [])
     .option('--max-upfront <amount>', 'spend at most this, once')
     .option('--max-monthly <amount>', 'spend at most this a month')
@@ -35,7 +36,7 @@ function registerBuy(program: Command, cli: Cli): void {
     .option('--reserve', 'reserve the numbers before they are ordered')
     .option('--label <text>', 'a name for people');
   withSubmitFlags(command).action(async (flags: BuyFlags & SubmitFlags) => {
-    cli.exit = await submit(cli, buyBody(flags), flags);
+    cli.exit = await submit(cli, () => buyBody(flags), flags);
   });
 }
 
@@ -53,7 +54,7 @@ function registerUpdate(program: Command, cli: Cli): void {
     )
     .option('--label <text>', 'a name for people');
   withSubmitFlags(command).action(async (flags: UpdateFlags & SubmitFlags) => {
-    cli.exit = await submit(cli, updateBody(flags), flags);
+    cli.exit = await submit(cli, () => updateBody(flags), flags);
   });
 }
 
@@ -68,6 +69,6 @@ function registerDelete(program: Command, cli: Cli): void {
     .option('--include-emergency', 'also numbers with emergency calling')
     .option('--label <text>', 'a name for people');
   withSubmitFlags(command).action(async (flags: DeleteFlags & SubmitFlags) => {
-    cli.exit = await submit(cli, deleteBody(flags), flags);
+    cli.exit = await submit(cli, () => deleteBody(flags), flags);
   });
 }

@@ -1,0 +1,204 @@
+import { mkdtempSync, rmSync, writeFileSync } from 'node:fs';
+import { tmpdir } from 'node:os';
+import { join } from 'node:path';
+import { afterAll, beforeAll, describe, expect, it } from 'vitest';
+import { type CliStage, openCliStage } from './cli-harness.ts';
+
+const STRANGER = '+13125559999';
+const folder = mkdtempSync(join(tmpdir(), 'provisioner-refusals-'));
+let stage: CliStage;
+/** Two numbers of the account. */
+let ours: string[] = [];
+
+beforeAll(async () => {
+  stage = await openCliStage();
+  expect(await stage.run(['reconcile'])).toMatchObject({ exit: 2 });
+  ours = stage.simulator.ownedNumbers().slice(0, 2);
+  writeFileSync(join(folder, 'ours.csv'), `phone_number\n${ours.join('\n')}\n`);
+  writeFileSync(join(folder, 'empty.csv'), '');
+  writeFileSync(join(folder, 'header.csv'), 'phone_number\n');
+  writeFileSync(join(folder, 'columns.csv'), `phone_number,colour\n${ours[0]},red\n`);
+  writeFileSync(join(folder, 'wrong.csv'), `phone_number\n${ours[0]}\n312 555 0100\n+1312\n${ours[0]}\n`);
+  writeFileSync(join(folder, 'twice.csv'), `phone_number\n${ours[0]}\n${ours[1]}\n${ours[0]}\n`);
+  writeFileSync(join(folder, 'twice.txt'), `${ours[0]}\n\n${ours[0]}\n`);
+  writeFileSync(join(folder, 'stranger.csv'), `${ours[0]}\n${STRANGER}\n`);
+});
+afterAll(async () => {
+  await stage.close();
+  rmSync(folder, { recursive: true, force: true });
+});
+
+const file = (name: string) => ['--numbers', join(folder, name)];
+const buy = (...flags: string[]) => ['buy', ...flags];
+const update = (...flags: string[]) => ['update', ...flags];
+const setting = (...sets: string[]) => update(...file('ours.csv'), ...sets.flatMap((set) => ['--set', set]));
+const release = (...flags: string[]) => ['delete', ...flags];
+const CHANGE = ['--set', 'customer_reference=x'];
+
+type Case = [what: string, argv: () => string[], exit: number, details: [path: string, text: RegExp][]];
+const CASES: Case[] = [
+  [
+    'invalid E.164, with a repeat behind it',
+    () => update(...file('wrong.csv'), ...CHANGE),
+    2,
+    [
+      ['row 3', /"312 555 0100" is not an E\.164 number/],
+      ['row 4', /"\+1312" is not an E\.164 number/],
+      ['row 5', /is in the list already, at row 2/],
+    ],
+  ],
+  [
+    'a wrong field hides no wrong number',
+    () => update(...file('wrong.csv'), '--set', 'colour=red'),
+    2,
+    [
+      ['--set colour=red', /"colour" is no setting; there are/],
+      ['row 3', /not an E\.164/],
+      ['row 4', /not an E\.164/],
+      ['row 5', /at row 2/],
+    ],
+  ],
+  [
+    'duplicates in a CSV with a header',
+    () => update(...file('twice.csv'), ...CHANGE),
+    2,
+    [['row 4', /^"\+1\d{10}" is in the list already, at row 2$/]],
+  ],
+  [
+    'duplicates in a plain list, to buy',
+    () => buy(...file('twice.txt')),
+    2,
+    [['row 3', /^"\+1\d{10}" is in the list already, at row 1$/]],
+  ],
+  [
+    'duplicates in a list to release',
+    () => release(...file('twice.csv'), '--expect', '3'),
+    2,
+    [['row 4', /is in the list already, at row 2/]],
+  ],
+  ['unknown columns', () => update(...file('columns.csv'), ...CHANGE), 2, [['--numbers', /unknown column "colour"/]]],
+  ['an empty file', () => update(...file('empty.csv'), ...CHANGE), 2, [['--numbers', /holds no phone number/]]],
+  ['a file with its header only', () => buy(...file('header.csv')), 2, [['--numbers', /holds no phone number/]]],
+  ['a file that is not there', () => buy(...file('nowhere.csv')), 2, [['--numbers', /there is no such file/]]],
+  ['quantity 0', () => buy('--ndc', '312=0'), 2, [['--ndc 312=0', /must be at least 1/]]],
+  ['over 10,000 a line', () => buy('--state', 'TX=10001'), 2, [['--state TX=10001', /must be at most 10000/]]],
+  ['an unknown NDC', () => buy('--ndc', '311=5'), 2, [['--ndc 311=5', /"311" is not an area code/]]],
+  ['a toll-free code as NDC', () => buy('--ndc', '888=5'), 2, [['--ndc 888=5', /toll-free code.*--toll-free/]]],
+  ['an unknown NDC to fall back to', () => buy('--ndc', '312=5', '--fallback', 'ndc:000'), 2, [['--fallback', /"000" is not/]]],
+  ['an unknown state', () => buy('--state', 'ZZ=5'), 2, [['--state ZZ=5', /unknown state or province "ZZ"/]]],
+  ['an unknown country', () => buy('--ndc', '312=5', '--country', 'XX'), 2, [['--country', /unknown country "XX"/]]],
+  [
+    'a negative budget',
+    () => buy('--ndc', '312=5', '--max-upfront=-1', '--max-monthly=-0.01', '--max-number-cost=-1'),
+    2,
+    [
+      ['--max-upfront', /zero or more/],
+      ['--max-monthly', /zero or more/],
+      ['--max-number-cost', /zero or more/],
+    ],
+  ],
+  ['an update without a field', () => update(...file('ours.csv')), 2, [['--set', /say what to change/]]],
+  ['an update with an empty field', () => setting('add_tags='), 2, [['--set', /names no field to change/]]],
+  ['a tag with a colon, to set', () => setting('add_tags=a:b'), 2, [['--set add_tags.0', /no colon/]]],
+  ['a tag with a colon, to buy with', () => buy('--ndc', '312=5', '--tag', 'a:b'), 2, [['--tag', /no colon/]]],
+  [
+    'more than 15 characters of CNAM',
+    () => setting('voice.cnam_listing.cnam_listing_details=Solar for Chicago'),
+    2,
+    [['--set voice.cnam_listing.cnam_listing_details', /must be 1 to 15 letters, digits or spaces/]],
+  ],
+  [
+    'voice settings of the wrong kind',
+    () => setting('voice.caller_id_name_enabled=banana', 'voice.call_recording=5', 'voice.colour=red'),
+    2,
+    [
+      ['--set voice.call_recording', /expected object/],
+      ['--set voice.caller_id_name_enabled', /expected boolean/],
+      ['--set voice.colour', /is not known/],
+    ],
+  ],
+  ['an unknown condition', () => update('--where', 'colour=red', ...CHANGE), 2, [['--where colour', /is no field to look for/]]],
+  ['a condition that matches nothing', () => update('--where', 'tag=none', ...CHANGE), 2, [['where', /^matches no number$/]]],
+  [
+    'an expected count that is off',
+    () => release(...file('ours.csv'), '--expect', '3'),
+    6,
+    [['expected_count', /is 3, but 2 numbers are named/]],
+  ],
+  [
+    'an expected count, and a condition that matches nothing',
+    () => release('--where', 'tag=none', '--expect', '3'),
+    6,
+    [['expected_count', /is 3, but 0 numbers are named/]],
+  ],
+  [
+    'a foreign number to release',
+    () => release(...file('stranger.csv'), '--expect', '2'),
+    6,
+    [['phone_numbers', /\+13125559999 is not in the inventory/]],
+  ],
+];
+
+describe('bad input is refused by the real commands, with nothing stored and nothing sent', () => {
+  it.each(CASES)('%s', async (_, argv, exit, details) => {
+    const before = { requests: await stage.sql`select count(*) from requests`, calls: stage.simulator.ledger().calls.total };
+    const said = await stage.run([...argv(), '--yes', '--json']);
+    const { error } = said.json() as unknown as { error: { details: { path: string; message: string }[] } };
+    expect([said.exit, error.details.map((d) => d.path)]).toEqual([exit, details.map(([path]) => path)]);
+    for (const [i, [, text]] of details.entries()) expect(error.details[i]?.message).toMatch(text);
+    expect(await stage.sql`select count(*) from requests`).toEqual(before.requests);
+    expect(stage.simulator.ledger().calls.total).toBe(before.calls);
+    // People are told the same.
+    const text = await stage.run([...argv(), '--yes']);
+    expect([text.exit, text.out]).toEqual([exit, '']);
+    for (const [path] of details.slice(1)) expect(text.err).toContain(path);
+  });
+
+  it('a foreign number to update ends as not owned after a look, and holds up no other', async () => {
+    const said = await stage.run([...update(...file('stranger.csv'), ...CHANGE), '--yes', '--wait', '--json']);
+    expect({ exit: said.exit, ...said.json() }).toMatchObject({ exit: 3, counts: { asked: 2, succeeded: 1, failed: 1 } });
+    const shown = (await stage.run(['request', said.json().id, '--items', 'failed', '--json'])).json();
+    expect(shown['items']).toMatchObject([{ phone_number: STRANGER, reason_code: 'not_owned' }]);
+  });
+});
+
+describe('an account that is broken: requests wait, and every place says what to do', () => {
+  it('a wrong key', async () => {
+    const wrong = await openCliStage({ env: { TELNYX_API_KEY: 'KEY_wrong' } });
+    try {
+      const said = await wrong.run(['buy', '--ndc', '312=3', '--yes', '--wait', '--timeout', '4s', '--json']);
+      const advice =
+        /the account gate is closed, nothing is sent: .*; set TELNYX_API_KEY, restart the workers, then `provisioner account reopen`/;
+      expect({ exit: said.exit, ...said.json() }).toMatchObject({
+        exit: 7,
+        counts: { pending: 3, failed: 0 },
+        error: { code: 'bad_key', message: expect.stringMatching(advice) },
+      });
+      expect(said.err).toMatch(advice);
+      const shown = await wrong.run(['request', said.json().id]);
+      expect(shown.out).toMatch(/error .*set TELNYX_API_KEY.*\(bad_key\)/);
+      expect((await wrong.run(['requests'])).out).toMatch(/\n {2}waits: the account gate is closed/);
+      expect((await wrong.run(['account'])).out).toContain('restart the workers');
+      expect(wrong.simulator.ledger().bought).toEqual([]);
+    } finally {
+      await wrong.close();
+    }
+  });
+
+  it('no funds: buys wait, updates go on', async () => {
+    stage.simulator.faults({ clear: true, faults: [{ kind: 'insufficient_funds', code: '20100' }] });
+    const bought = stage.simulator.ledger().bought.length;
+    const said = await stage.run(['buy', '--ndc', '312=3', '--yes', '--wait', '--timeout', '4s', '--json']);
+    expect({ exit: said.exit, ...said.json() }).toMatchObject({
+      exit: 7,
+      counts: { failed: 0 },
+      error: { code: 'insufficient_funds', message: expect.stringMatching(/add credit; it opens by itself/) },
+    });
+    expect(stage.simulator.ledger().bought).toHaveLength(bought);
+    const changed = await stage.run([...setting('customer_reference=paid'), '--yes', '--wait', '--json']);
+    expect({ exit: changed.exit, ...changed.json() }).toMatchObject({ exit: 0, status: 'succeeded', error: null });
+    stage.simulator.faults({ clear: true });
+    expect(await stage.run(['account', 'reopen', '--yes'])).toMatchObject({ exit: 0 });
+    expect((await stage.run(['watch', said.json().id, '--json'])).json()).toMatchObject({ status: 'succeeded', error: null });
+  });
+});
