@@ -21,6 +21,7 @@ export interface Said {
 
 /** The commands of the product on a database and a simulator of their own, with one worker in this process. */
 export interface CliStage {
+  databaseUrl: string;
   simulator: Simulator;
   sql: ReturnType<typeof openDb>['sql'];
   run(argv: string[], how?: { stdin?: string; env?: Record<string, string> }): Promise<Said>;
@@ -53,6 +54,7 @@ export async function openCliStage(
   await worker.lifecycle.start();
   const db = openDb(database.url, { maxConnections: 2 });
   return {
+    databaseUrl: database.url,
     simulator,
     sql: db.sql,
     run: async (argv, how = {}) => {

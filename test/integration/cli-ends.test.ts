@@ -1,0 +1,147 @@
+import { createServer } from 'node:net';
+import { afterAll, afterEach, beforeAll, describe, expect, it } from 'vitest';
+import { buildRole } from '../../src/app/roles.ts';
+import { loadConfig } from '../../src/config/config.ts';
+import { packageVersion } from '../../src/config/version.ts';
+import { createLog } from '../../src/observability/log.ts';
+import { SIMULATED_ACCOUNT } from '../../src/simulator/index.ts';
+import { type CliStage, openCliStage } from './cli-harness.ts';
+
+const [connection = '', otherConnection = ''] = SIMULATED_ACCOUNT.connectionIds;
+const WAIT = ['--yes', '--wait', '--timeout', '30s', '--json'];
+
+let stage: CliStage;
+const run = (argv: string[], stdin = '') => stage.run(argv, { stdin });
+beforeAll(async () => {
+  stage = await openCliStage();
+  expect(await run(['reconcile'])).toMatchObject({ exit: 2 });
+});
+afterEach(() => stage.simulator.faults({ clear: true }));
+afterAll(() => stage.close());
+
+describe('what a budget or a guard of the request lets through', () => {
+  it('I5 nothing within the budget exits 6, a part of it 3', async () => {
+    const none = await run(['buy', '--ndc', '312=2', '--max-upfront', '0.50', ...WAIT]);
+    expect({ exit: none.exit, ...none.json() }).toMatchObject({ exit: 6, status: 'failed', counts: { failed: 2 } });
+    expect(stage.simulator.ledger().bought).toEqual([]);
+    const some = await run(['buy', '--ndc', '312=3', '--max-upfront', '2.00', ...WAIT]);
+    expect({ exit: some.exit, ...some.json() }).toMatchObject({ exit: 3, status: 'partially_succeeded' });
+    expect((await run(['watch', none.json().id, '--json'])).exit).toBe(6);
+  });
+
+  it('I8 a release whose guards kept every number exits 6, one that kept some 3', async () => {
+    const [locked = '', emergency = '', free = ''] = stage.simulator.ownedNumbers();
+    stage.simulator.lock([locked]);
+    stage.simulator.setEmergency([emergency], 'active');
+    const kept = await run(['delete', '--numbers', '-', '--expect', '2', ...WAIT], `${locked}\n${emergency}\n`);
+    expect({ exit: kept.exit, ...kept.json() }).toMatchObject({ exit: 6, counts: { skipped: 2 } });
+    const partly = await run(['delete', '--numbers', '-', '--expect', '2', ...WAIT], `${locked}\n${free}\n`);
+    expect({ exit: partly.exit, ...partly.json() }).toMatchObject({ exit: 3, counts: { skipped: 1, succeeded: 1 } });
+  });
+});
+
+describe('numbers that were just bought', () => {
+  it('are found by country and type, from a search and from a list, without a reconciliation', async () => {
+    const local = await run(['buy', '--ndc', '646=2', '--tag', 'fresh', ...WAIT]);
+    const free = await run(['buy', '--toll-free', '1', '--max-number-cost', '50', '--tag', 'fresh', ...WAIT]);
+    const [offer] = await stage.sql<
+      { phoneNumber: string }[]
+    >`select phone_number from items where request_id = ${local.json().id}`;
+    const wanted = await numberOnSale(offer?.phoneNumber.slice(0, 5) ?? '');
+    const listed = await run(['buy', '--numbers', '-', '--tag', 'fresh', ...WAIT], `${wanted}\n`);
+    expect([local.exit, free.exit, listed.exit]).toEqual([0, 0, 0]);
+    const found = async (...where: string[]) => {
+      const said = await run(['inventory', '--where', 'tag=fresh', ...where.flatMap((w) => ['--where', w]), '--json']);
+      return (said.json() as unknown as { data: { phone_number: string }[] }).data.length;
+    };
+    expect(await found('country_code=US')).toBe(4);
+    expect(await found('phone_number_type=local')).toBe(2);
+    expect(await found('phone_number_type=toll_free')).toBe(1);
+    expect(await found('country_code=CA')).toBe(0);
+    const update = await run(['update', '--where', 'country_code=US', '--where', 'tag=fresh', '--set', 'add_tags=us', ...WAIT]);
+    expect({ exit: update.exit, ...update.json() }).toMatchObject({ exit: 0, counts: { asked: 4, succeeded: 4 } });
+  });
+
+  async function numberOnSale(prefix: string): Promise<string> {
+    const answer = await fetch(`${stage.simulator.controlUrl}/_sim/numbers?owned=false`);
+    const numbers = JSON.stringify(await answer.json()).match(/\+\d{11}/g) ?? [];
+    return numbers.find((n) => n.startsWith(prefix)) ?? 'none';
+  }
+});
+
+describe('requests that wait', () => {
+  it('the list shows what is missing and until when', async () => {
+    stage.simulator.faults({ clear: true, faults: [{ kind: 'paperwork', times: 1 }] });
+    const { id } = (await run(['buy', '--ndc', '312=1', '--label', 'two\nlines', '--yes', '--json'])).json();
+    const waited = await run(['watch', id, '--timeout', '4s']);
+    expect(waited.exit).toBe(5);
+    const { error } = (await run(['request', id, '--json'])).json() as unknown as { error: { message: string } };
+    expect(error.message).toMatch(/waits for paperwork: .+; Telnyx cancels it on \d{4}-/);
+    const listed = await run(['requests', '--status', 'waiting']);
+    const lines = listed.out.trimEnd().split('\n');
+    expect(lines).toHaveLength(3);
+    expect(lines[1]).toContain(id);
+    expect(lines[2]).toBe(`  waits: ${error.message} (requirements_not_met)`);
+    expect((await run(['requests', '--status', 'waiting', '--json'])).json()).toMatchObject({ data: [{ id, error }] });
+    expect(await run(['cancel', id, '--yes'])).toMatchObject({ exit: 0 });
+  });
+});
+
+describe('a reconciliation that repairs', () => {
+  it('names the requests it filed; one that could not be filed makes it exit 1', async () => {
+    const [one = '', two = ''] = stage.simulator.ownedNumbers().slice(5, 7);
+    stage.simulator.setOwnedField([one], 'connection_id', connection);
+    stage.simulator.setTags([two], ['Sales Team']);
+    await run(['reconcile']);
+    stage.simulator.setOwnedField([one], 'connection_id', otherConnection);
+    stage.simulator.setTags([two], []);
+    const repaired = await run(['reconcile', '--repair', '--yes', '--json']);
+    const { repair_requests: filed } = repaired.json() as unknown as { repair_requests: string[] };
+    expect({ exit: repaired.exit, ...repaired.json() }).toMatchObject({ exit: 2, error: null, counts: { changed: 2 } });
+    expect(filed).toHaveLength(2);
+    for (const id of filed) expect(await run(['watch', id, '--timeout', '20s'])).toMatchObject({ exit: 0 });
+    expect((await run(['reconcile'])).exit).toBe(0);
+
+    stage.simulator.setOwnedField([one], 'connection_id', otherConnection);
+    await stage.sql`alter table requests add constraint refused check (label not like 'repair of %') not valid`;
+    const refused = await run(['reconcile', '--repair', '--yes']);
+    await stage.sql`alter table requests drop constraint refused`;
+    expect(refused).toMatchObject({
+      exit: 1,
+      out: expect.stringMatching(/error .*the repair of connection_id of \+\d+ could not be filed/),
+    });
+  });
+});
+
+describe('the way in', () => {
+  it('simulate on a port that is taken names it and what to do', async () => {
+    const taken = createServer();
+    await new Promise<void>((resolve) => taken.listen(0, '127.0.0.1', resolve));
+    const address = taken.address();
+    const port = typeof address === 'object' && address !== null ? address.port : 0;
+    const said = await run(['simulate', '--port', String(port)]);
+    expect(said).toMatchObject({
+      exit: 2,
+      err: expect.stringContaining(`port ${port} is in use by another program; choose another with --port`),
+    });
+    await new Promise((resolve) => taken.close(resolve));
+  });
+
+  it('a requirement group given once goes with every line', async () => {
+    const group = '3fa85f64-5717-4562-b3fc-2c963f66afa6';
+    const buy = await run(['buy', '--ndc', '312=1', '--state', 'TX=1', '--requirement-group-id', group, '--yes', '--json']);
+    const lines = await stage.sql<{ group: string }[]>`
+      select criteria->>'requirement_group_id' as group from lines where request_id = ${buy.json().id}`;
+    expect(lines.map((l) => l.group)).toEqual([group, group]);
+  });
+
+  it('the description of the API carries the version of the package', async () => {
+    const config = loadConfig({ DATABASE_URL: stage.databaseUrl, PROVISIONER_PORT: '0' });
+    const server = await buildRole('serve', config, createLog({ level: 'silent', format: 'json' }));
+    await server.lifecycle.start();
+    const answer = await fetch(`${server.url()}/openapi.json`);
+    expect(await answer.json()).toMatchObject({ info: { version: packageVersion() } });
+    expect(packageVersion()).toMatch(/^\d+\.\d+\.\d+/);
+    await server.lifecycle.stop('the test is over');
+  });
+});
