@@ -52,7 +52,8 @@ it('a forged webhook is refused and leaves nothing', async () => {
   const forgeries = [
     signed(body, foreign.privateKey),
     signed(body, current.privateKey, 301),
-    signed(body, current.privateKey, -301),
+    // The future comes nearer while this waits for its turn; the edge itself is tried on a still clock elsewhere.
+    signed(body, current.privateKey, -360),
     signed(`${body} `),
     { 'content-type': 'application/json' },
     { ...signed(body), 'telnyx-signature-ed25519': 'AAAA' },
