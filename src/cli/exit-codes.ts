@@ -86,6 +86,7 @@ const REFUSED_ENDS: ReadonlySet<string> = new Set([
   'protected',
   'not_active',
   'lock_unknown',
+  'emergency_unknown',
   'emergency_enabled',
   'emergency_not_disabled',
   'deletion_locked',

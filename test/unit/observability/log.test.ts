@@ -1,5 +1,5 @@
 import { describe, expect, it } from 'vitest';
-import { evaluateConsumption } from '../../../src/observability/liveness.ts';
+import { evaluateConsumption, whyStandstill } from '../../../src/observability/liveness.ts';
 import { createLog } from '../../../src/observability/log.ts';
 
 function capture() {
@@ -50,14 +50,14 @@ describe('the log', () => {
 describe('evaluateConsumption', () => {
   const at = (processed: number, waiting: number, active: number) => ({ processed, waiting, active });
 
-  it('says stuck when work has waited for a minute and nobody took any', () => {
+  it('says stuck when work has waited for 45 seconds and nobody took any', () => {
     let { state, verdict } = evaluateConsumption(null, at(5, 3, 0), 0);
     expect(verdict).toBe('ok');
-    ({ state, verdict } = evaluateConsumption(state, at(5, 3, 0), 59_000));
+    ({ state, verdict } = evaluateConsumption(state, at(5, 3, 0), 44_000));
     expect(verdict).toBe('ok');
-    ({ state, verdict } = evaluateConsumption(state, at(5, 4, 0), 60_000));
+    ({ state, verdict } = evaluateConsumption(state, at(5, 4, 0), 45_000));
     expect(verdict).toBe('stuck');
-    ({ verdict } = evaluateConsumption(state, at(6, 4, 0), 61_000));
+    ({ verdict } = evaluateConsumption(state, at(6, 4, 0), 46_000));
     expect(verdict).toBe('ok');
   });
 
@@ -67,5 +67,20 @@ describe('evaluateConsumption', () => {
     expect(evaluateConsumption(first, at(5, 0, 0), 600_000).verdict).toBe('ok');
     const waiting = evaluateConsumption(null, at(5, 3, 0), 0).state;
     expect(evaluateConsumption(waiting, at(5, 2, 0), 600_000).verdict).toBe('ok');
+  });
+});
+
+describe('whyStandstill', () => {
+  const now = 1_000_000;
+  const ago = (ms: number) => new Date(now - ms);
+  const seen = { overdue: true, movedAt: ago(50_000), sweptAt: ago(50_000), queueAnswers: true };
+  const why = (change: Partial<typeof seen> | { movedAt: null } | { sweptAt: null }) =>
+    whyStandstill({ ...seen, ...change }, now);
+
+  it('needs overdue work, no move for long, and either no worker or no queue', () => {
+    expect(why({})).toBe('work waits and no worker is there');
+    expect(why({ sweptAt: null, movedAt: null })).toBe('work waits and no worker is there');
+    expect(why({ queueAnswers: false, sweptAt: ago(1_000) })).toBe('work waits and the queue does not answer');
+    expect([why({ overdue: false }), why({ movedAt: ago(44_000) }), why({ sweptAt: ago(5_000) })]).toEqual([null, null, null]);
   });
 });
