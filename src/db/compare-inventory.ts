@@ -27,6 +27,9 @@ const seen = (sql: SqlOrTx, runId: string) => sql`
 /** Numbers that an open chunk works on: their state is in motion and is not judged by this run. */
 const inMotion = (sql: SqlOrTx) => sql`select phone_number from claims`;
 
+/** Tags that were shown and are not those of the inventory; their order means nothing. */
+const tagsDiffer = (sql: SqlOrTx) => sql`s.tags is not null and not (p.tags @> s.tags and s.tags @> p.tags)`;
+
 /**
  * Enters numbers that the account has and the inventory does not know as ours. One that an order of ours named but no item
  * holds is a surplus: Telnyx delivered it after it was given up. One that was released since `startedAt` is not taken back: the
@@ -35,7 +38,7 @@ const inMotion = (sql: SqlOrTx) => sql`select phone_number from claims`;
 export async function adoptUnknown(tx: Tx, runId: string, startedAt: Date, because: Because): Promise<void> {
   await tx`
     with unknown as (
-      select s.*, (
+      select s.*, coalesce(s.tags, p.tags, '{}'::text[]) as known_tags, (
         select c.request_id from chunks c where c.kind = 'order' and c.numbers @> array[s.phone_number]
         order by c.created_at desc limit 1
       ) as ordered_by
@@ -49,8 +52,8 @@ export async function adoptUnknown(tx: Tx, runId: string, startedAt: Date, becau
         messaging_profile_id, billing_group_id, customer_reference, tags, deletion_lock_enabled, emergency_enabled, emergency_status,
         emergency_address_id, external_pin, hd_voice_enabled, bought_by, surplus, purchased_at, last_seen_at, created_at, updated_at)
       select phone_number, telnyx_id, 'owned', status, phone_number_type, country_code, connection_id, messaging_profile_id,
-        billing_group_id, customer_reference, tags, deletion_lock_enabled, emergency_enabled, emergency_status, emergency_address_id,
-        external_pin, hd_voice_enabled, ordered_by, ordered_by is not null and not exists (
+        billing_group_id, customer_reference, known_tags, deletion_lock_enabled, emergency_enabled, emergency_status,
+        emergency_address_id, external_pin, hd_voice_enabled, ordered_by, ordered_by is not null and not exists (
           select 1 from items i where i.phone_number = unknown.phone_number and i.bought_at is not null), purchased_at, ${because.at}, ${because.at}, ${because.at}
       from unknown order by phone_number
       on conflict (phone_number) do update set telnyx_id = excluded.telnyx_id, state = 'owned', status = excluded.status,
@@ -118,7 +121,7 @@ export async function noteMissing(tx: Tx, runId: string, numbers: string[], beca
 
 /**
  * Takes over what differs, field by field, and notes each difference. Fields that our inventory never knew (null before the
- * first sighting) are filled without being called drift; a messaging profile that was not shown is not compared.
+ * first sighting) are filled without being called drift; a messaging profile or tags that were not shown are not compared.
  */
 export async function takeOverChanges(tx: Tx, runId: string, startedAt: Date, because: Because): Promise<void> {
   await tx`create temp table compared on commit drop as
@@ -132,9 +135,7 @@ export async function takeOverChanges(tx: Tx, runId: string, startedAt: Date, be
       field === 'messaging_profile_id'
         ? tx`case when s.messaging_shown then s.messaging_profile_id else p.messaging_profile_id end`
         : tx`s.${tx(field)}`;
-    // Order of tags means nothing.
-    const differs =
-      field === 'tags' ? tx`not (p.tags @> s.tags and s.tags @> p.tags)` : tx`p.${tx(field)} is distinct from ${theirs}`;
+    const differs = field === 'tags' ? tagsDiffer(tx) : tx`p.${tx(field)} is distinct from ${theirs}`;
     const unknownYet = field === 'tags' ? tx`p.tags = '{}'::text[]` : tx`p.${tx(field)} is null`;
     await tx`
       insert into drift (run_id, kind, phone_number, field, ours, theirs, request_id)
@@ -150,7 +151,7 @@ export async function takeOverChanges(tx: Tx, runId: string, startedAt: Date, be
           p.emergency_address_id, p.status, p.telnyx_id, p.phone_number_type, p.country_code, p.external_pin, p.hd_voice_enabled)
         is distinct from (s.connection_id, s.billing_group_id, s.customer_reference, s.deletion_lock_enabled, s.emergency_enabled,
           s.emergency_status, s.emergency_address_id, s.status, s.telnyx_id, s.phone_number_type, s.country_code, s.external_pin, s.hd_voice_enabled)
-        or not (p.tags @> s.tags and s.tags @> p.tags)
+        or (${tagsDiffer(tx)})
         or (s.messaging_shown and p.messaging_profile_id is distinct from s.messaging_profile_id)
       order by p.phone_number for update of p
     ), changed as (
@@ -158,7 +159,7 @@ export async function takeOverChanges(tx: Tx, runId: string, startedAt: Date, be
         customer_reference = s.customer_reference, deletion_lock_enabled = s.deletion_lock_enabled,
         emergency_enabled = s.emergency_enabled, emergency_status = s.emergency_status, emergency_address_id = s.emergency_address_id,
         status = s.status, telnyx_id = s.telnyx_id, phone_number_type = s.phone_number_type, country_code = s.country_code,
-        external_pin = s.external_pin, hd_voice_enabled = s.hd_voice_enabled, tags = s.tags,
+        external_pin = s.external_pin, hd_voice_enabled = s.hd_voice_enabled, tags = coalesce(s.tags, p.tags),
         messaging_profile_id = case when s.messaging_shown then s.messaging_profile_id else p.messaging_profile_id end,
         updated_at = ${because.at}
       from compared s where p.phone_number = s.phone_number and p.phone_number in (select phone_number from before)

@@ -49,7 +49,7 @@ function copyLine(r: Sighting): string {
     r.messagingShown,
     r.billingGroupId,
     r.customerReference,
-    `{${r.tags.map((t) => `"${t.replace(/["\\]/g, '\\$&')}"`).join(',')}}`,
+    r.tags === null ? null : textArray(r.tags),
     r.deletionLockEnabled,
     r.emergencyEnabled,
     r.emergencyStatus,
@@ -60,6 +60,8 @@ function copyLine(r: Sighting): string {
   ];
   return `${fields.map(copyField).join('\t')}\n`;
 }
+
+const textArray = (items: string[]): string => `{${items.map((t) => `"${t.replace(/["\\]/g, '\\$&')}"`).join(',')}}`;
 
 /** COPY's text format: backslash, tab, CR and LF escaped, `\N` for null. */
 function copyField(value: string | boolean | null): string {

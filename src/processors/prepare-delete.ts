@@ -37,7 +37,8 @@ export async function prepareDelete(deps: WorkDeps, chunk: Chunk, numbers: strin
       if (facts === undefined || ours?.state !== 'owned')
         return [n, { kind: 'keep', code: 'not_in_inventory', reason: 'the inventory does not call this number ours' }];
       // A tag that only one side knows protects as well.
-      return [n, onlyOnce(deps, chunk, step, guardDelete({ ...facts, tags: [...facts.tags, ...ours.tags] }, may))];
+      const tags = facts.tags && [...facts.tags, ...ours.tags];
+      return [n, onlyOnce(deps, chunk, step, guardDelete({ ...facts, tags }, may))];
     }),
   );
   if (by.wait.length > 0) {

@@ -20,9 +20,10 @@ export async function prepareTags(
 ): Promise<Prepared> {
   const change = step.tags;
   if (change === undefined) return { kind: 'ready', chunk, send: { numbers, step } };
-  const seen = await readNumbers(deps, numbers);
+  const seen = new Map<string, string[]>();
+  for (const [number, { tags }] of await readNumbers(deps, numbers)) if (tags !== undefined) seen.set(number, tags);
   if (numbers.some((n) => !seen.has(n))) {
-    // Not in the list yet although ownership shows it: writing tags unread would wipe those that are there.
+    // Not in the list yet although ownership shows it, or without its tags: writing tags unread would wipe those that are there.
     return {
       kind: 'stop',
       outcome: await noteWait(deps, chunk, deps.timings.lookMinMs, 'some numbers do not show their tags yet'),
@@ -33,8 +34,8 @@ export async function prepareTags(
   const groups = new Map<string, TagGroup>();
   const unchanged = new Map<string, TagGroup>();
   for (const [number, current] of seen) {
-    const tags = mergeTags(current.tags, change);
-    addTo(onlyTags && sameTags(tags, current.tags) ? unchanged : groups, tags, number);
+    const tags = mergeTags(current, change);
+    addTo(onlyTags && sameTags(tags, current) ? unchanged : groups, tags, number);
   }
   const made = [...groups.values()];
   const [only] = made;

@@ -86,6 +86,6 @@ function showsSettings(n: AccountNumber, s: NumberSettings): boolean {
     same(s.external_pin, n.externalPin) &&
     same(s.hd_voice_enabled, n.hdVoiceEnabled) &&
     same(s.deletion_lock_enabled, n.deletionLockEnabled) &&
-    (s.tags === undefined || sameTags(s.tags, n.tags))
+    (s.tags === undefined || (n.tags !== undefined && sameTags(s.tags, n.tags)))
   );
 }

@@ -156,7 +156,7 @@ function sightingOf(runId: string, n: AccountNumber): Sighting {
     messagingShown: n.messagingProfileId !== undefined,
     billingGroupId: n.billingGroupId,
     customerReference: n.customerReference,
-    tags: n.tags,
+    tags: n.tags ?? null,
     deletionLockEnabled: n.deletionLockEnabled ?? null,
     emergencyEnabled: n.emergencyEnabled ?? null,
     emergencyStatus: n.emergencyStatus ?? null,

@@ -105,7 +105,7 @@ export interface AccountNumber {
   messagingProfileId: string | null | undefined;
   billingGroupId: string | null;
   customerReference: string | null;
-  tags: string[];
+  tags: string[] | undefined;
   deletionLockEnabled: boolean | undefined;
   emergencyEnabled: boolean | undefined;
   emergencyStatus: string | undefined;

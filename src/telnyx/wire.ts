@@ -165,7 +165,7 @@ export const accountNumberRow = z
     messaging_profile_id: text,
     billing_group_id: text,
     customer_reference: text,
-    tags: z.array(z.string()).nullish(),
+    tags: z.array(z.string()).nullish().catch(undefined),
     deletion_lock_enabled: flag,
     emergency_enabled: flag,
     emergency_status: text,
@@ -186,8 +186,8 @@ export const accountNumberRow = z
       messagingProfileId: profile === undefined || profile === UNAVAILABLE ? undefined : orNull(profile),
       billingGroupId: orNull(raw.billing_group_id),
       customerReference: orNull(raw.customer_reference),
-      tags: raw.tags ?? [],
-      // Missing is not false: a lock that is not shown must not pass for an open one.
+      // Missing is not false, nor empty: a lock or a tag that is not shown must not pass for none.
+      tags: raw.tags ?? undefined,
       deletionLockEnabled: raw.deletion_lock_enabled ?? undefined,
       emergencyEnabled: raw.emergency_enabled ?? undefined,
       emergencyStatus: orNull(raw.emergency_status) ?? undefined,

@@ -30,7 +30,9 @@ const chance = (random: Random, share: number): boolean => random() < share;
 
 describe('I8 the guard of a release, over random facts', () => {
   const factsOf = (random: Random): GuardFacts => ({
-    tags: [...(chance(random, 0.2) ? ['solar'] : []), ...(chance(random, 0.15) ? [PROTECTED_TAG] : [])],
+    tags: chance(random, 0.1)
+      ? undefined
+      : [...(chance(random, 0.2) ? ['solar'] : []), ...(chance(random, 0.15) ? [PROTECTED_TAG] : [])],
     deletionLockEnabled: pick(random, [false, false, true, undefined]),
     emergencyEnabled: pick(random, [false, false, true, undefined]),
     emergencyStatus: pick(random, [undefined, 'disabled', ...EMERGENCY, 'brand-new-status']),
@@ -44,6 +46,7 @@ describe('I8 the guard of a release, over random facts', () => {
     const isOff = n.emergencyStatus === 'disabled' || (n.emergencyStatus === undefined && n.emergencyEnabled === false);
     return (
       n.status === 'active' &&
+      n.tags !== undefined &&
       !n.tags.includes(PROTECTED_TAG) &&
       n.deletionLockEnabled !== undefined &&
       (may.includeLocked || !n.deletionLockEnabled) &&

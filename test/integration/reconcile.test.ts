@@ -177,6 +177,29 @@ describe('a reconciliation', () => {
     expect((await h().reconcile()).run).toMatchObject({ status: 'incomplete', counts: { missing: 0 } });
   });
 
+  it('I9 tags that the list does not show are kept and not compared, and a number is adopted without them', async () => {
+    const [tagged = ''] = h().sim.ownedNumbers().slice(70, 71);
+    h().sim.setTags([tagged], ['protected', 'vip']);
+    await h().reconcile();
+    const [bought = ''] = h().sim.buyInPortal(1);
+    h().sim.setOwnedField([tagged], 'customer_reference', 'changed meanwhile');
+    await changeLists(h(), ({ data }) => {
+      for (const row of data) delete row['tags'];
+    });
+    const { run, drift } = await h().reconcile();
+    expect(run).toMatchObject({ status: 'completed', counts: { adopted: 1, changed: 1 } });
+    expect(drift.map((d) => [d.kind, d.phoneNumber, d.field]).sort()).toEqual(
+      [
+        ['adopted', bought, null],
+        ['changed', tagged, 'customer_reference'],
+      ].sort(),
+    );
+    const tagsOf = async (number: string) =>
+      (await h().db.sql<{ tags: string[] }[]>`select tags from phone_numbers where phone_number = ${number}`)[0]?.tags;
+    expect([(await tagsOf(tagged))?.sort(), await tagsOf(bought)]).toEqual([['protected', 'vip'], []]);
+    await expectNumberHistories(h(), [tagged, bought]);
+  });
+
   it('reads a page again that fails', async () => {
     h().faults({ kind: 'page_fails', page: 2, times: 2 });
     const { run } = await h().reconcile();

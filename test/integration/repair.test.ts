@@ -53,7 +53,7 @@ describe('I7 the repairs of a reconciliation', () => {
       expect(await h().ended(id)).toMatchObject({ status: 'succeeded' });
       await expectAgreement(h(), id);
     }
-    expect((await seen(tagged))?.tags.sort()).toEqual([...tags].sort());
+    expect((await seen(tagged))?.tags?.sort()).toEqual([...tags].sort());
     expect((await seen(connected))?.connectionId).toBe(connectionId);
     expect((await h().reconcile()).drift).toEqual([]);
     await expectInventory(h());

@@ -579,7 +579,16 @@ describe('numbers of the account', () => {
       emergencyEnabled: undefined,
       emergencyStatus: undefined,
       messagingProfileId: undefined,
+      tags: undefined,
     });
+  });
+
+  it('tags that are not shown, or that are odd, are neither "no tags" nor the end of the page', async () => {
+    const rows = [{}, { tags: null }, { tags: 'a' }, { tags: ['a', 7] }, { tags: [] }, { tags: ['a'] }];
+    const data = rows.map((r, i) => ({ id: `${i}`, phone_number: `+1312555010${i}`, status: 'active', ...r }));
+    const { gateway } = await telnyx(json(200, { data }));
+    const { numbers } = await gateway.listNumbers({ pageNumber: 1, pageSize: 250 });
+    expect(numbers.map((n) => n.tags)).toEqual([undefined, undefined, undefined, undefined, [], ['a']]);
   });
 
   it('ownership is a read: a lost answer may be repeated; only numbers that were asked are returned', async () => {

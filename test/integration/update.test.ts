@@ -146,6 +146,50 @@ describe('an update', () => {
     await expectAgreement(h(), id);
   });
 
+  const hidden: Fault = {
+    kind: 'unknown_enum',
+    field: 'tags',
+    value: 'not a list',
+    match: { method: 'GET', path: '/phone_numbers' },
+  };
+
+  it('I8 tags that are not shown are not "no tags": adding one waits until they show, and keeps them', async () => {
+    const numbers = take(2);
+    h().sim.setTags(numbers, ['keep']);
+    h().faults(hidden);
+    const before = jobsOf(h());
+    const id = await h().submit({ kind: 'update', phone_numbers: numbers, set: { add_tags: ['new'] } });
+    await until('it waits', async () => (await h().chunks(id))[0]?.error === 'some numbers do not show their tags yet');
+    expect(jobsOf(h())).toBe(before);
+    h().faults();
+    expect(await h().ended(id)).toMatchObject({ status: 'succeeded', counts: { succeeded: 2 } });
+    expect(changesOf(h(), numbers).map((c) => c.fields['tags'])).toEqual(numbers.map(() => ['keep', 'new']));
+    await expectAgreement(h(), id);
+  });
+
+  it('I8 a number whose tags are not shown is not released: one may protect it', async () => {
+    const numbers = take(2);
+    h().sim.setTags(numbers, ['protected']);
+    h().faults(hidden);
+    const view = await h().run({ kind: 'delete', phone_numbers: numbers, expected_count: 2 });
+    expect(view.counts).toMatchObject({ skipped: 2, succeeded: 0 });
+    expect((await h().items(view.id)).map((i) => i.reasonCode)).toEqual(['tags_unknown', 'tags_unknown']);
+    await expectAgreement(h(), view.id);
+    h().faults();
+    await h().reconcile();
+  });
+
+  it('tags that are not shown prove nothing of a job that left its outcome open: they are set again', async () => {
+    const numbers = take(3);
+    h().sim.setTags(numbers, ['old']);
+    h().faults(hidden, { kind: 'job_lost_entry', effect: false, times: 1 });
+    const view = await h().run({ kind: 'update', phone_numbers: numbers, set: { tags: [] } });
+    expect(view).toMatchObject({ status: 'succeeded', counts: { succeeded: 3 } });
+    const changed = changesOf(h(), numbers).map((c) => c.phone_number);
+    expect(changed.sort()).toEqual([...numbers].sort());
+    await expectAgreement(h(), view.id);
+  });
+
   it('ends only the foreign number of a batch as failed; the others do not sink with it', async () => {
     const numbers = take(30);
     const view = await h().run({ kind: 'update', phone_numbers: [...numbers, FOREIGN], set: { tags: ['mine'] } });

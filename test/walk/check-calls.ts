@@ -94,7 +94,7 @@ async function readBack(notes: Notes): Promise<Map<string, Seen>> {
       const page = await notes.world.deps.telnyx.listNumbers({ pageNumber, pageSize: 250 });
       pages = page.totalPages;
       for (const n of page.numbers) {
-        seen.set(n.phoneNumber, { tags: n.tags, locked: n.deletionLockEnabled === true, emergency: n.emergencyStatus });
+        seen.set(n.phoneNumber, { tags: n.tags ?? [], locked: n.deletionLockEnabled === true, emergency: n.emergencyStatus });
       }
     }
   } catch {

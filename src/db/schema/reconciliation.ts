@@ -52,7 +52,8 @@ export const sightings = pgTable(
     messagingShown: boolean('messaging_shown').notNull(),
     billingGroupId: text('billing_group_id'),
     customerReference: text('customer_reference'),
-    tags: text('tags').array().notNull(),
+    /** Null when the account did not show them: then they are not compared. */
+    tags: text('tags').array(),
     deletionLockEnabled: boolean('deletion_lock_enabled'),
     emergencyEnabled: boolean('emergency_enabled'),
     emergencyStatus: text('emergency_status'),

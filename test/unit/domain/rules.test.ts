@@ -65,6 +65,7 @@ describe('I8 the guard before a release', () => {
 
   it('what Telnyx does not show is not taken for "off"', () => {
     expect(verdict({ deletionLockEnabled: undefined }, all)).toBe('lock_unknown');
+    expect(verdict({ tags: undefined }, all)).toBe('tags_unknown');
     expect(verdict({ emergencyEnabled: undefined, emergencyStatus: 'active' })).toBe('emergency_enabled');
   });
 

@@ -1,0 +1,1 @@
+ALTER TABLE "sightings" ALTER COLUMN "tags" DROP NOT NULL;
