@@ -1,3 +1,4 @@
+import type { Streaks } from './looks.ts';
 import type { Timings } from './timings.ts';
 
 /** One look after an unknown outcome. `found` are Telnyx ids that carry our reference or our exact number set. */
@@ -19,6 +20,10 @@ export interface Evidence {
   resent?: number;
   /** A person said that nothing was sent, against what the looks saw or could not see. */
   declared?: boolean;
+  /** Before a batch is sent: numbers that ownership has not shown in any look of late, with their looks. */
+  hidden?: Streaks;
+  /** Before a batch is sent: numbers that the list does not show, or whose services are still being disabled. */
+  notReady?: Streaks;
   conclusion?: string;
 }
 
@@ -78,7 +83,8 @@ export function decideOrder(s: OrderSubmission, t: Timings): SubmissionDecision 
 
 /**
  * What became of a batch job whose reply was lost: a job of the same type over the same numbers, created since, is adopted.
- * Values are set, not added, so an update may go out again after the window; a deletion is checked by ownership first.
+ * Values are set, not added, so an update may go out again after the window; a deletion is checked by ownership and the list
+ * first, and what is gone by then counts as released by this request.
  */
 export function decideJob(evidence: Evidence, since: Date, now: Date, t: Timings): SubmissionDecision {
   const last = evidence.looks.at(-1);

@@ -1,6 +1,7 @@
 import { describe, expect, it } from 'vitest';
 import { type GuardFacts, guardDelete } from '../../../src/domain/delete-guard.ts';
 import { asError, invalid } from '../../../src/domain/errors.ts';
+import { hiddenFor, isFresh, lookedAgain, patienceFor } from '../../../src/domain/looks.ts';
 import { formatMoney, parseMoney } from '../../../src/domain/money.ts';
 import { isFinalStatus, judgeNumber, type Patience } from '../../../src/domain/order-outcome.ts';
 import { inSlices, isE164, nanpAreaCode } from '../../../src/domain/phone-number.ts';
@@ -198,5 +199,39 @@ describe('errors', () => {
 
   it('whatever is thrown becomes an Error', () => {
     expect([asError('text').message, asError(new TypeError('x'))]).toEqual(['text', expect.any(TypeError)]);
+  });
+});
+
+describe('I9 numbers that a source does not show', () => {
+  const at = (seconds: number) => new Date(Date.UTC(2026, 0, 1, 0, 0, seconds));
+  const [a, b] = ['+13125550100', '+13125550101'];
+
+  it('a look that shows a number ends its streak; the others go on', () => {
+    const first = lookedAgain(undefined, [a, b], at(0));
+    const second = lookedAgain(first, [b], at(10));
+    const third = lookedAgain(second, [a, b], at(20));
+    expect(third).toEqual({
+      [a]: { since: at(20).toISOString(), looks: 1 },
+      [b]: { since: at(0).toISOString(), looks: 3 },
+    });
+  });
+
+  it('hidden is only what several looks over the whole time did not show', () => {
+    const one = lookedAgain(undefined, [a], at(0));
+    expect(hiddenFor(one[a], at(60), 10_000)).toBe(false);
+    const two = lookedAgain(one, [a], at(9));
+    expect([hiddenFor(two[a], at(9), 10_000), hiddenFor(two[a], at(10), 10_000), hiddenFor(undefined, at(10), 0)]).toEqual([
+      false,
+      true,
+      false,
+    ]);
+  });
+
+  it('five settling windows after a purchase its number is fresh no more', () => {
+    const t = { settleMs: 1_000 };
+    expect([isFresh(at(0), at(4), t), isFresh(at(0), at(5), t), isFresh(null, at(0), t)]).toEqual([true, false, false]);
+    expect([patienceFor(at(0), at(4), t), patienceFor(at(0), at(9), t), patienceFor(null, at(0), t)]).toEqual([
+      5_000, 1_000, 1_000,
+    ]);
   });
 });

@@ -1,0 +1,37 @@
+import type { E164 } from './phone-number.ts';
+import type { Timings } from './timings.ts';
+
+/** An unbroken row of looks at one source that did not show a number: since when, and how many. */
+export interface Streak {
+  since: string;
+  looks: number;
+}
+
+export type Streaks = Record<E164, Streak>;
+
+/** A number bought less than this many settling windows ago is fresh: what does not show it yet proves nothing. */
+const FRESH_WINDOWS = 5;
+
+/** The streaks after one more look; a number that was shown this time has none any more. */
+export function lookedAgain(before: Streaks | undefined, hidden: readonly E164[], at: Date): Streaks {
+  const after = (n: E164): Streak => {
+    const known = before?.[n];
+    return known === undefined ? { since: at.toISOString(), looks: 1 } : { since: known.since, looks: known.looks + 1 };
+  };
+  return Object.fromEntries(hidden.map((n) => [n, after(n)]));
+}
+
+/** Whether a number was not shown in every one of at least two looks over `patienceMs`. */
+export function hiddenFor(streak: Streak | undefined, now: Date, patienceMs: number): boolean {
+  return streak !== undefined && streak.looks >= 2 && now.getTime() - new Date(streak.since).getTime() >= patienceMs;
+}
+
+/** The moment before which a purchase is fresh no more. */
+export const freshSince = (now: Date, t: Pick<Timings, 'settleMs'>): Date => new Date(now.getTime() - FRESH_WINDOWS * t.settleMs);
+
+export const isFresh = (purchasedAt: Date | null | undefined, now: Date, t: Pick<Timings, 'settleMs'>): boolean =>
+  purchasedAt != null && purchasedAt > freshSince(now, t);
+
+/** How long a number that the list does not show, or that is not ready, holds its chunk up. */
+export const patienceFor = (purchasedAt: Date | null | undefined, now: Date, t: Pick<Timings, 'settleMs'>): number =>
+  isFresh(purchasedAt, now, t) ? FRESH_WINDOWS * t.settleMs : t.settleMs;

@@ -1,0 +1,123 @@
+import { afterEach, describe, expect, it } from 'vitest';
+import type { AccountNumber, TelnyxGateway } from '../../src/telnyx/gateway.ts';
+import { expectAgreement, expectInventory } from '../support/expect-agreement.ts';
+import { type Harness, useHarness } from '../support/harness.ts';
+
+const releasing = { method: 'POST', path: '/phone_numbers/jobs/delete_phone_numbers' };
+
+const endsOf = async (h: Harness, id: string) =>
+  Object.fromEntries((await h.items(id)).map((i) => [i.phoneNumber ?? '', [i.status, i.reasonCode].filter(Boolean).join(': ')]));
+const stateOf = async (h: Harness, number: string) =>
+  (await h.db.sql`select state from phone_numbers where phone_number = ${number}`)[0]?.['state'];
+
+/** What a test makes Telnyx hide or show otherwise; `restore` makes it honest again. */
+function disguise(h: () => Harness) {
+  let real: TelnyxGateway | undefined;
+  const honest = (): TelnyxGateway => {
+    real ??= { ...h().deps.telnyx };
+    return real;
+  };
+  return {
+    /** Ownership, look by look: `hides(look)` is what this look at any of `numbers` does not show. */
+    ownership: (numbers: string[], hides: (look: number) => string[]) => {
+      const { verifyOwnership } = honest();
+      let look = 0;
+      h().deps.telnyx.verifyOwnership = async (asked) => {
+        const owned = await verifyOwnership(asked);
+        if (!asked.some((n) => numbers.includes(n))) return owned;
+        look += 1;
+        for (const n of hides(look)) owned.delete(n);
+        return owned;
+      };
+    },
+    list: (change: (n: AccountNumber) => AccountNumber[]) => {
+      const { listNumbers } = honest();
+      h().deps.telnyx.listNumbers = async (query) => {
+        const page = await listNumbers(query);
+        return { ...page, numbers: page.numbers.flatMap(change) };
+      };
+    },
+    with: (changes: (real: TelnyxGateway) => Partial<TelnyxGateway>) => Object.assign(h().deps.telnyx, changes(honest())),
+    restore: () => {
+      if (real !== undefined) Object.assign(h().deps.telnyx, real);
+    },
+  };
+}
+
+describe('numbers that Telnyx does not show', () => {
+  const h = useHarness(
+    () => ({ simulator: { owned: 200, numbers: 300 }, timings: { settleMs: 1_500 } }),
+    (harness) => harness.learnInventory(),
+  );
+  const telnyx = disguise(h);
+  afterEach(() => telnyx.restore());
+  let used = 0;
+  let all: string[] = [];
+  const take = (count: number): string[] => {
+    if (all.length === 0) all = h().sim.ownedNumbers();
+    used += count;
+    return all.slice(used - count, used);
+  };
+  const setting = (numbers: string[], set: object) => ({ kind: 'update', phone_numbers: numbers, set });
+  const release = (numbers: string[], more: object = {}) => ({
+    kind: 'delete',
+    phone_numbers: numbers,
+    expected_count: numbers.length,
+    ...more,
+  });
+
+  it('I9 one number hidden in one look and another in the next: both are changed, neither is missing', async () => {
+    const [a = '', b = ''] = take(2);
+    telnyx.ownership([a, b], (look) => (look === 1 ? [a] : look === 2 ? [b] : []));
+    const view = await h().run(setting([a, b], { customer_reference: 'both' }));
+    expect(view).toMatchObject({ status: 'succeeded', counts: { succeeded: 2 } });
+    expect([await stateOf(h(), a), await stateOf(h(), b)]).toEqual(['owned', 'owned']);
+    await expectAgreement(h(), view.id);
+  });
+
+  it('I9 looks count anew after one that showed the number', async () => {
+    const [a = ''] = take(1);
+    // Look 2 shows it, but the list does not yet, so the chunk waits and looks a third time.
+    telnyx.ownership([a], (look) => (look === 1 || look === 3 ? [a] : []));
+    let lists = 0;
+    telnyx.list((n) => (n.phoneNumber === a && ++lists === 1 ? [] : [n]));
+    const view = await h().run(setting([a], { add_tags: ['patient'] }));
+    expect(view).toMatchObject({ status: 'succeeded', counts: { succeeded: 1 } });
+    expect(lists).toBeGreaterThan(1);
+    expect(await stateOf(h(), a)).toBe('owned');
+  });
+
+  it.each([
+    ['an update', 'failed: not_editable', (numbers: string[]) => setting(numbers, { customer_reference: 'open' })],
+    ['a release', 'skipped: not_editable', (numbers: string[]) => release(numbers)],
+  ])(
+    'I9 %s ends a number that the list shows but ownership does not as not editable, and it stays ours',
+    async (_, end, body) => {
+      const numbers = take(5);
+      const [closed = ''] = numbers;
+      telnyx.ownership(numbers, () => [closed]);
+      telnyx.list((n) => [n.phoneNumber === closed ? { ...n, status: 'port-out-pending' } : n]);
+      const view = await h().run(body(numbers));
+      expect(view).toMatchObject({ status: 'partially_succeeded', counts: { succeeded: 4 } });
+      expect((await endsOf(h(), view.id))[closed]).toBe(end);
+      expect(await stateOf(h(), closed)).toBe('owned');
+      await expectAgreement(h(), view.id);
+    },
+  );
+
+  it('I3 a release whose reply was lost and whose job was never found counts as done when its numbers are gone', async () => {
+    const numbers = take(3);
+    telnyx.with(() => ({ listJobs: async () => [] }));
+    h().faults({ kind: 'accept_then_drop', match: releasing, times: 1 });
+    const before = h().sim.ledger().jobs.length;
+    const view = await h().run(release(numbers));
+    expect(view).toMatchObject({ status: 'succeeded', counts: { succeeded: 3 } });
+    expect(h().sim.ledger().jobs.length - before).toBe(1);
+    for (const n of numbers) expect(await stateOf(h(), n)).toBe('released');
+    await expectAgreement(h(), view.id);
+  });
+
+  it('I9 the inventory is what the account owns after all of these', async () => {
+    await expectInventory(h());
+  });
+});
