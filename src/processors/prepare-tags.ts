@@ -1,11 +1,12 @@
 import type { Chunk } from '../db/chunks.ts';
-import { noteSettings } from '../db/numbers.ts';
+import type { ItemEnd } from '../db/items.ts';
+import { getNumbers, noteSettings } from '../db/numbers.ts';
 import type { Step } from '../domain/step.ts';
 import { mergeTags, sameTags } from '../domain/tags.ts';
 import type { WorkDeps } from '../reconcile/deps.ts';
-import { readNumbers } from '../reconcile/read-numbers.ts';
+import { isOurs, readNumbers } from '../reconcile/read-numbers.ts';
+import { waitForReady } from './prepare-looks.ts';
 import { nothingToSend, type Prepared } from './prepared.ts';
-import { noteWait } from './submission.ts';
 
 /**
  * Telnyx replaces tags, so adding or removing one is read, merge, group, write: numbers that end with the same tags share a
@@ -21,14 +22,14 @@ export async function prepareTags(
   const change = step.tags;
   if (change === undefined) return { kind: 'ready', chunk, send: { numbers, step } };
   const seen = new Map<string, string[]>();
-  for (const [number, { tags }] of await readNumbers(deps, numbers)) if (tags !== undefined) seen.set(number, tags);
-  if (numbers.some((n) => !seen.has(n))) {
-    // Not in the list yet although ownership shows it, or without its tags: writing tags unread would wipe those that are there.
-    return {
-      kind: 'stop',
-      outcome: await noteWait(deps, chunk, deps.timings.lookMinMs, 'some numbers do not show their tags yet'),
-    };
-  }
+  for (const [number, shown] of await readNumbers(deps, numbers))
+    if (isOurs(shown) && shown.tags !== undefined) seen.set(number, shown.tags);
+  // Not in the list although ownership shows it, or without its tags: writing tags unread would wipe those that are there.
+  const unread = numbers.filter((n) => !seen.has(n));
+  const inventory = await getNumbers(deps.db.sql, unread);
+  const waiting = { delayMs: deps.timings.lookMinMs, reason: 'some numbers do not show their tags yet' };
+  const wait = await waitForReady(deps, chunk, unread, inventory, waiting);
+  if (wait !== null) return { kind: 'stop', outcome: wait };
   const { tags: _merged, ...settings } = step.settings;
   const onlyTags = Object.keys(settings).length === 0;
   const groups = new Map<string, TagGroup>();
@@ -41,13 +42,13 @@ export async function prepareTags(
   const [only] = made;
   // The change stays beside the merged tags: whatever waits or is sent again is read and merged once more.
   const stepFor = (tags: string[]): Step => ({ ...step, settings: { ...settings, tags } });
-  if (only !== undefined && made.length === 1 && unchanged.size === 0) {
+  if (only !== undefined && made.length === 1 && unchanged.size === 0 && unread.length === 0) {
     return { kind: 'ready', chunk, send: { numbers: only.numbers, step: stepFor(only.tags) } };
   }
   const outcome = await nothingToSend(deps, chunk, {
     cause: made.length === 0 ? 'nothing_to_send' : 'split',
     succeeded: [...unchanged.values()].flatMap((g) => g.numbers).map((phoneNumber) => ({ phoneNumber })),
-    ended: [],
+    ended: unread.map(unreadEnd),
     again: made.map((g) => ({ numbers: g.numbers, step: stepFor(g.tags) })),
     detail: { groups: made.length, unchanged: [...unchanged.values()].reduce((sum, g) => sum + g.numbers.length, 0) },
     inventory: async (tx) => {
@@ -58,6 +59,13 @@ export async function prepareTags(
   });
   return { kind: 'stop', outcome };
 }
+
+const unreadEnd = (phoneNumber: string): ItemEnd => ({
+  phoneNumber,
+  status: 'failed',
+  reasonCode: 'not_readable',
+  reason: 'Telnyx does not show this number in its list: its tags were not changed, because those that it has are not known',
+});
 
 interface TagGroup {
   tags: string[];

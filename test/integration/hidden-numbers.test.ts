@@ -117,6 +117,47 @@ describe('numbers that Telnyx does not show', () => {
     await expectAgreement(h(), view.id);
   });
 
+  it.each([
+    ['a release', 'skipped: not_readable', (numbers: string[]) => release(numbers)],
+    ['an update of tags', 'failed: not_readable', (numbers: string[]) => setting(numbers, { add_tags: ['read'] })],
+  ])('I7 %s ends a number that the list never shows, and the others are not held up for ever', async (_, end, body) => {
+    const numbers = take(6);
+    const [unread = ''] = numbers;
+    telnyx.list((n) => (n.phoneNumber === unread ? [] : [n]));
+    const view = await h().run(body(numbers));
+    expect(view).toMatchObject({ status: 'partially_succeeded', counts: { succeeded: 5 } });
+    expect((await endsOf(h(), view.id))[unread]).toBe(end);
+    expect(await stateOf(h(), unread)).toBe('owned');
+    await expectAgreement(h(), view.id);
+  });
+
+  it('I7 emergency services that stay half disabled keep their number, and the others go', async () => {
+    const numbers = take(4);
+    const [stuck = ''] = numbers;
+    h().sim.setEmergency([stuck], 'deprovisioning');
+    const view = await h().run(release(numbers, { include_emergency: true }));
+    expect(view).toMatchObject({ status: 'partially_succeeded', counts: { succeeded: 3, skipped: 1 } });
+    expect((await endsOf(h(), view.id))[stuck]).toBe('skipped: emergency_not_disabled');
+    await expectAgreement(h(), view.id);
+  });
+
+  it.each(['Telnyx', 'our inventory'])(
+    'I8 a number that was bought again after the request, as %s says, is kept',
+    async (who) => {
+      const numbers = take(3);
+      const [again = ''] = numbers;
+      await h().stop();
+      const id = await h().submit(release(numbers));
+      const later = new Date(Date.now() + 1);
+      if (who === 'Telnyx') telnyx.list((n) => [n.phoneNumber === again ? { ...n, purchasedAt: later.toISOString() } : n]);
+      else await h().db.sql`update phone_numbers set purchased_at = ${later} where phone_number = ${again}`;
+      await h().start();
+      expect(await h().ended(id)).toMatchObject({ status: 'partially_succeeded', counts: { succeeded: 2, skipped: 1 } });
+      expect((await endsOf(h(), id))[again]).toBe('skipped: bought_after_request');
+      expect(h().sim.ownedNumbers()).toContain(again);
+    },
+  );
+
   it('I9 the inventory is what the account owns after all of these', async () => {
     await expectInventory(h());
   });
