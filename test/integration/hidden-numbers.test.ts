@@ -117,6 +117,24 @@ describe('numbers that Telnyx does not show', () => {
     await expectAgreement(h(), view.id);
   });
 
+  it('I8 a number that its job kept is not called released because ownership hides it', async () => {
+    const [kept = ''] = take(1);
+    h().faults({ kind: 'job_partial', count: 1, times: 1 });
+    let sent = false;
+    telnyx.with((real) => ({
+      deleteNumbers: async (...args) => {
+        const job = await real.deleteNumbers(...args);
+        sent = true;
+        return job;
+      },
+    }));
+    telnyx.ownership([kept], () => (sent ? [kept] : []));
+    const view = await h().run(release([kept]));
+    expect(view).toMatchObject({ status: 'failed', counts: { failed: 1 } });
+    expect(await endsOf(h(), view.id)).toEqual({ [kept]: 'failed: 10007' });
+    expect(await stateOf(h(), kept)).toBe('owned');
+  });
+
   it.each([
     ['a release', 'skipped: not_readable', (numbers: string[]) => release(numbers)],
     ['an update of tags', 'failed: not_readable', (numbers: string[]) => setting(numbers, { add_tags: ['read'] })],
