@@ -1,5 +1,7 @@
 import { type Chunk, getChunk } from '../db/chunks.ts';
+import { getRequest } from '../db/requests.ts';
 import { ProvisioningError } from '../domain/errors.ts';
+import { liftedNote } from '../domain/lifted.ts';
 import { hold, type Outcome, skipped, snooze } from '../domain/outcome.ts';
 import type { PayloadOf } from '../queues/catalogue.ts';
 import { closedByFailure } from '../reconcile/account-gate.ts';
@@ -8,7 +10,8 @@ import type { JobContext } from './context.ts';
 import { followBatch } from './follow-batch.ts';
 import { prepareBatch } from './prepare-batch.ts';
 import { resolveBatch } from './resolve-batch.ts';
-import { cancelledBeforeSending } from './submission.ts';
+import { settleChunk } from './settle.ts';
+import { cancelledBeforeSending, movedByOthers } from './submission.ts';
 import { submitBatch } from './submit-batch.ts';
 
 /**
@@ -35,13 +38,13 @@ export const runBatch =
   };
 
 async function sendPlanned(deps: WorkDeps, chunk: Chunk): Promise<Outcome> {
-  const cancelled = await cancelledBeforeSending(deps, chunk);
+  const cancelled = (await cancelledAfterLifting(deps, chunk)) ?? (await cancelledBeforeSending(deps, chunk));
   if (cancelled !== null) return cancelled;
   const startedAt = deps.clock.now();
   const prepared = await prepareBatch(deps, chunk);
   // A worker that slept so long would release or change numbers on what it read before.
   const isStale = deps.clock.now().getTime() - startedAt.getTime() > deps.timings.leaseMs;
-  if (prepared.kind === 'ready' && isStale) return snooze(0, 'read too long ago');
+  if (prepared.kind === 'ready' && isStale) return halve(deps, prepared.chunk, prepared.send.numbers);
   return prepared.kind === 'ready' ? submitBatch(deps, prepared.chunk, prepared.send) : prepared.outcome;
 }
 
@@ -54,4 +57,34 @@ async function holdingOn(deps: WorkDeps, step: () => Promise<Outcome>): Promise<
     await closedByFailure(deps, error);
     return hold(error.retryAfterMs ?? deps.timings.backoffMs, error.code);
   }
+}
+
+/** Fewer numbers are read sooner: the same batch again would be read too slowly again, for ever. */
+async function halve(deps: WorkDeps, chunk: Chunk, numbers: string[]): Promise<Outcome> {
+  if (numbers.length < 2) return snooze(deps.timings.backoffMs, 'read too long ago');
+  const middle = Math.ceil(numbers.length / 2);
+  const again = [numbers.slice(0, middle), numbers.slice(middle)].map((half) => ({ numbers: half, attempt: chunk.attempt }));
+  const settled = await settleChunk(deps, chunk, {
+    cause: 'split',
+    succeeded: [],
+    ended: [],
+    again,
+    detail: { read_too_long_ago: true },
+  });
+  return settled ? skipped('halved, because it was read too long ago') : movedByOthers;
+}
+
+/** A cancel before the release itself, but after something was lifted for it, which the reason then says. */
+async function cancelledAfterLifting(deps: WorkDeps, chunk: Chunk): Promise<Outcome | null> {
+  const lifted = liftedNote(chunk.step);
+  if (lifted === '') return null;
+  const request = await getRequest(deps.db.sql, chunk.requestId);
+  if (request === null || request.cancelRequestedAt === null) return null;
+  const reason = `the request was cancelled before this number was released${lifted}`;
+  const settled = await settleChunk(deps, chunk, {
+    cause: 'cancel',
+    succeeded: [],
+    ended: chunk.numbers.map((phoneNumber) => ({ phoneNumber, status: 'cancelled', reasonCode: 'cancelled', reason })),
+  });
+  return settled ? skipped('cancelled') : movedByOthers;
 }

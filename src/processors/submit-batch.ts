@@ -1,5 +1,6 @@
 import type { Chunk } from '../db/chunks.ts';
 import { ProvisioningError } from '../domain/errors.ts';
+import { liftedNote } from '../domain/lifted.ts';
 import { hold, type Outcome, skipped } from '../domain/outcome.ts';
 import type { Step } from '../domain/step.ts';
 import type { WorkDeps } from '../reconcile/deps.ts';
@@ -53,7 +54,12 @@ async function batchRefused(deps: WorkDeps, chunk: Chunk, error: unknown): Promi
   if (failure.disposition === 'retry' || failure.disposition === 'account') return tryLater(deps, chunk, failure);
   if (failure.code === 'not_owned') return foreignNumber(deps, chunk, failure);
   if (failure.code === 'too_many_numbers' && chunk.numbers.length > 1) return halve(deps, chunk, failure);
-  return failAll(deps, chunk, failure);
+  return failForGood(deps, chunk, failure);
+}
+
+/** A release that is refused must say what was lifted for it. */
+function failForGood(deps: WorkDeps, chunk: Chunk, { code, disposition, message, details }: ProvisioningError): Promise<Outcome> {
+  return failAll(deps, chunk, new ProvisioningError(code, disposition, `${message}${liftedNote(chunk.step)}`, { details }));
 }
 
 /** A number went away between the ownership look and the call: look again, at last halve until the one is found. */
@@ -61,7 +67,7 @@ async function foreignNumber(deps: WorkDeps, chunk: Chunk, failure: Provisioning
   if (chunk.attempt < PATIENCE_WITH_STRANGERS) {
     return tryLater(deps, chunk, new ProvisioningError(failure.code, 'retry', failure.message), true);
   }
-  return chunk.numbers.length > 1 ? halve(deps, chunk, failure) : failAll(deps, chunk, failure);
+  return chunk.numbers.length > 1 ? halve(deps, chunk, failure) : failForGood(deps, chunk, failure);
 }
 
 async function halve(deps: WorkDeps, chunk: Chunk, failure: ProvisioningError): Promise<Outcome> {

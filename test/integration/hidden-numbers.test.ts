@@ -1,7 +1,10 @@
+import { setTimeout as sleep } from 'node:timers/promises';
 import { afterEach, describe, expect, it } from 'vitest';
+import { cancelRequest } from '../../src/producers/cancel.ts';
 import type { AccountNumber, TelnyxGateway } from '../../src/telnyx/gateway.ts';
 import { expectAgreement, expectInventory } from '../support/expect-agreement.ts';
 import { type Harness, useHarness } from '../support/harness.ts';
+import { until } from '../support/until.ts';
 
 const releasing = { method: 'POST', path: '/phone_numbers/jobs/delete_phone_numbers' };
 
@@ -176,7 +179,57 @@ describe('numbers that Telnyx does not show', () => {
     },
   );
 
+  it.each([
+    ['is cancelled', 'cancelled'],
+    ['is kept', 'skipped'],
+  ])('I8 a number whose lock was lifted for a release that then %s says so', async (_, status) => {
+    const [locked = ''] = take(1);
+    h().sim.lock([locked]);
+    let lifted = false;
+    telnyx.with((real) => ({
+      updateNumbers: async (...args) => {
+        const job = await real.updateNumbers(...args);
+        lifted = true;
+        return job;
+      },
+    }));
+    telnyx.list((n) => (lifted && n.phoneNumber === locked ? [] : [n]));
+    const id = await h().submit(release([locked], { include_locked: true }));
+    if (status === 'cancelled') {
+      await until('the release waits', async () =>
+        (await h().chunks(id)).some(
+          (c) => c.kind === 'delete' && c.state === 'planned' && c.error?.includes('could not be read'),
+        ),
+      );
+      await cancelRequest(h().deps, id, 'anna');
+    }
+    await h().ended(id);
+    expect(await h().items(id)).toMatchObject([
+      { status, reason: expect.stringContaining('its deletion lock was lifted for this release and was not set again') },
+    ]);
+    expect(h().sim.ownedNumbers()).toContain(locked);
+  });
+
   it('I9 the inventory is what the account owns after all of these', async () => {
     await expectInventory(h());
+  });
+});
+
+describe('reads that take longer than a lease', () => {
+  const h = useHarness(
+    () => ({ simulator: { owned: 30, numbers: 100 }, timings: { leaseMs: 1_500 } }),
+    (harness) => harness.learnInventory(),
+  );
+
+  it('are made for fewer numbers, and the release goes out at last', async () => {
+    const numbers = h().sim.ownedNumbers().slice(0, 10);
+    const { verifyOwnership } = h().deps.telnyx;
+    h().deps.telnyx.verifyOwnership = async (asked) => {
+      if (asked.length > 3) await sleep(1_700);
+      return verifyOwnership(asked);
+    };
+    const view = await h().run({ kind: 'delete', phone_numbers: numbers, expected_count: 10 });
+    expect(view).toMatchObject({ status: 'succeeded', counts: { succeeded: 10 } });
+    await expectAgreement(h(), view.id);
   });
 });
