@@ -1,8 +1,6 @@
-import { committedCost } from '../db/items.ts';
 import { linesOfRequest } from '../db/lines.ts';
 import { getRequest, type Request } from '../db/requests.ts';
 import { ProvisioningError, refused } from '../domain/errors.ts';
-import { formatMoney, parseMoney } from '../domain/money.ts';
 import { hasEnded } from '../domain/request.ts';
 import type { ProducerDeps } from './deps.ts';
 import type { NumberRow } from './numbers-in.ts';
@@ -41,7 +39,7 @@ interface Failed {
 
 /**
  * What a buy still owes, line by line: a search line looks for others under its own conditions, also for a number that it had
- * and lost; only what the user listed is asked for by number. The budget is what the first request left of it.
+ * and lost; only what the user listed is asked for by number. The budgets are those of the body, anew: a retry is a request of its own.
  */
 async function buyAgain(
   deps: ProducerDeps,
@@ -61,19 +59,8 @@ async function buyAgain(
   });
   const numbers = failed.flatMap((f) => (f.lineId !== null && searching.has(f.lineId) ? [] : (f.phoneNumber ?? [])));
   const { phone_numbers: _listed, ...body } = request.body;
-  const spent = await committedCost(deps.db.sql, request.id);
-  const again = {
-    ...body,
-    lines,
-    ...(request.maxUpfrontCost !== null && { max_upfront_cost: left(request.maxUpfrontCost, spent.upfront) }),
-    ...(request.maxMonthlyCost !== null && { max_monthly_cost: left(request.maxMonthlyCost, spent.monthly) }),
-  };
+  const again = { ...body, lines };
   return [again, numbers.length > 0 ? { ...options, numbers: listed(numbers) } : options];
-}
-
-function left(budget: string, spent: string): string {
-  const rest = (parseMoney(budget) ?? 0n) - (parseMoney(spent) ?? 0n);
-  return formatMoney(rest > 0n ? rest : 0n);
 }
 
 async function* listed(numbers: string[]): AsyncGenerator<NumberRow> {

@@ -267,7 +267,7 @@ describe('budget, credit and cancel', () => {
     });
   });
 
-  it('a retry keeps what each line asked for, and spends what the first request left of its budget', async () => {
+  it('a retry keeps what each line asked for, line by line', async () => {
     const group = '3fa85f64-5717-4562-b3fc-2c963f66afa7';
     const { createOrder } = h().deps.telnyx;
     const refuse: TelnyxGateway['createOrder'] = async () =>
