@@ -8,14 +8,18 @@ export interface PaceRange {
 
 /** Telnyx publishes no limits, so a family never goes above this multiple of its configured start. */
 const CEILING = 5;
+/** Nor below this share of it: the start is a guess, and what Telnyx allows may be far less. */
+const FLOOR = 0.1;
 /** A raise adds this share of the start. */
 const STEP = 0.1;
 /** Raise only while at least this share of the announced limit is left. */
 const COMFORTABLE = 0.5;
+/** Below the start a rate gains one step for each of these. */
+const RECOVERS_EVERY_MS = 5_000;
 
-/** `rate` within `start` and 5 x `start`, and never above what Telnyx announces as its limit per second. */
+/** `rate` within a tenth and five times of `start`, and never above what Telnyx announces as its limit per second. */
 export function clampRate(rate: number, { start, announced }: PaceRange): number {
-  const within = Math.min(start * CEILING, Math.max(start, rate));
+  const within = Math.min(start * CEILING, Math.max(start * FLOOR, rate));
   return announced === null ? within : Math.min(within, announced);
 }
 
@@ -29,4 +33,13 @@ export function raised(rate: number, seen: RateHeaders, range: PaceRange): numbe
 /** The rate after a 429. */
 export function halved(rate: number, range: PaceRange): number {
   return clampRate(rate / 2, range);
+}
+
+/**
+ * The rate `ageMs` after it was set: back towards the start by time alone, no headers needed, since a 429 may have been somebody
+ * else's burst. What lies above the start was announced and stays.
+ */
+export function recovered(rate: number, ageMs: number, range: PaceRange): number {
+  const steps = Math.floor(ageMs / RECOVERS_EVERY_MS);
+  return clampRate(rate < range.start ? Math.min(range.start, rate + steps * range.start * STEP) : rate, range);
 }

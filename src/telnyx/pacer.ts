@@ -16,12 +16,18 @@ export interface PacerOptions {
   id: string;
   /** `null`: this process only. */
   connection: PacerConnection | null;
-  /** A slot may rightly be a while away, but never longer than this; then the limiter counts as broken. */
+  /** A slot may rightly be a while away, but hardly longer than this; then the limiter counts as broken. */
   patienceMs: number;
   /** After this long without a sign of life a process is unknown to the others, and registers anew when it comes back. */
   clientTimeoutMs: number;
   onError: (error: unknown) => void;
 }
+
+/**
+ * So many processes may each have a slot booked before ours: at a slow rate that is longer than `patienceMs`. To give up earlier
+ * would book another slot behind them each time, and starve.
+ */
+const SLOTS_AHEAD = 20;
 
 /** Bottleneck's script runner, which its typings leave out. */
 type ScriptCallback = (error: Error | null, replies?: unknown) => void;
@@ -100,7 +106,12 @@ export function createPacer(options: PacerOptions): Pacer {
     await limiter.schedule(() => Promise.resolve());
   };
 
-  return { slot: (perSecond) => within(options.patienceMs, take(Math.max(1, Math.ceil(1_000 / perSecond)))) };
+  return {
+    slot: (perSecond) => {
+      const minTime = Math.max(1, Math.ceil(1_000 / perSecond));
+      return within(Math.max(options.patienceMs, SLOTS_AHEAD * minTime), take(minTime));
+    },
+  };
 }
 
 /** `promise`, but rejected after `ms`. What it stood for may still happen later. */

@@ -4,7 +4,7 @@ import { ProvisioningError } from '../domain/errors.ts';
 import { limiterUnavailable } from './failures.ts';
 import type { FamilyLimit } from './gateway.ts';
 import { createLane, type Lane } from './lane.ts';
-import { clampRate, halved, type PaceRange, raised } from './pace.ts';
+import { halved, type PaceRange, raised, recovered } from './pace.ts';
 import { localPaceStore, type PaceStore, redisPaceStore } from './pace-store.ts';
 import { createPacer, type Pacer, pacerConnection, within } from './pacer.ts';
 import { type HeaderSource, readRateHeaders, retryAfterMs } from './rate-headers.ts';
@@ -49,7 +49,7 @@ export interface RateLimiter {
    * with `rate_limited` when the family is paused or its queue is longer than a caller should wait; both are `retry`.
    */
   run<T>(family: Family, call: () => Promise<T>): Promise<T>;
-  /** Tells the limiter what Telnyx answered: a 429 pauses the family for every process, headers with room raise its rate. */
+  /** Tells the limiter what Telnyx answered: a 429 pauses and slows the family for every process, headers with room raise its rate. */
   observe(family: Family, status: number, headers: HeaderSource): void;
   limits(): FamilyLimit[];
   close(): Promise<void>;
@@ -169,7 +169,7 @@ async function look(state: FamilyState, store: PaceStore): Promise<number> {
   const shared = await guarded(state, () => within(REDIS_PATIENCE_MS, store.read(state.family)));
   const now = Date.now();
   state.pausedUntil = Math.max(state.pausedUntil, now + shared.pausedMs);
-  state.rate = clampRate(shared.rate ?? state.start, range(state));
+  state.rate = recovered(shared.rate ?? state.start, shared.ageMs, range(state));
   return Math.max(0, state.pausedUntil - now);
 }
 
@@ -192,20 +192,22 @@ async function learn(state: FamilyState, store: PaceStore, status: number, heade
     const ms = Math.max(SHORTEST_PAUSE_MS, retryAfterMs(headers, now) ?? DEFAULT_PAUSE_MS);
     state.pausedUntil = Math.max(state.pausedUntil, now.getTime() + ms);
     // Many calls of one burst are refused together; only the first of them halves.
-    if (await store.pause(state.family, ms)) await changeRate(state, store, halved(state.rate, range(state)));
+    if (await store.pause(state.family, ms)) await changeRate(state, store, halved(state.rate, range(state)), ms);
   } else if (seen.remaining === 0 && seen.resetMs !== null && seen.resetMs > 0) {
     state.pausedUntil = Math.max(state.pausedUntil, now.getTime() + seen.resetMs);
     await store.pause(state.family, seen.resetMs);
   } else if (status < 400 && now.getTime() - state.raisedAt >= RAISE_EVERY_MS) {
     state.raisedAt = now.getTime();
-    await changeRate(state, store, raised(state.rate, seen, range(state)));
+    // From what holds now: this call may have left before another process was told to slow down.
+    if ((await look(state, store)) === 0) await changeRate(state, store, raised(state.rate, seen, range(state)));
   }
 }
 
-async function changeRate(state: FamilyState, store: PaceStore, rate: number): Promise<void> {
-  if (rate === state.rate) return;
+async function changeRate(state: FamilyState, store: PaceStore, rate: number, delayMs = 0): Promise<void> {
+  // The floor is set anew too: a 429 that finds the rate there starts its recovery over.
+  if (rate === state.rate && delayMs === 0) return;
   state.rate = rate;
-  await store.setRate(state.family, rate);
+  await store.setRate(state.family, rate, delayMs);
 }
 
 function range(state: FamilyState): PaceRange {

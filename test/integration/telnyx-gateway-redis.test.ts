@@ -115,6 +115,43 @@ describe.skipIf(!installed)('the shared rate limit', () => {
     expect(two.limits().find((f) => f.family === 'search')?.perSecond).toBe(20);
   });
 
+  it('repeated 429s slow the family for all, down to a tenth of the start, and time alone brings it back', async () => {
+    const [one, two] = [limiter({ rates: { search: 20 } }), limiter({ rates: { search: 20 } })];
+    const redis = client();
+    const key = `{test${round}}-telnyx:rate:search`;
+    const paceOf = (l: RateLimiter) => l.limits().find((f) => f.family === 'search')?.perSecond;
+    for (const expected of [10, 5, 2.5, 2, 2]) {
+      await call(one);
+      one.observe('search', 429, new Headers({ 'x-ratelimit-reset': '0' }));
+      await vi.waitFor(async () => expect(await redis.pttl(`{test${round}}-telnyx:pause:search`)).toBeGreaterThan(0));
+      await call(two);
+      expect(paceOf(two)).toBe(expected);
+    }
+    // As if that much time had passed since the last of them.
+    for (const [ms, expected] of [
+      [9_000, 4],
+      [60_000, 20],
+    ] as const) {
+      await redis.pexpire(key, (await redis.pttl(key)) - ms);
+      await call(one);
+      expect(paceOf(one)).toBe(expected);
+    }
+  });
+
+  it('at a slow pace many processes take turns: nobody takes the wait for a broken limiter, nobody starves', async () => {
+    const all = [1, 2, 3, 4].map(() => limiter({ rates: { search: 0.8 }, maxWaitMs: 500 }));
+    const codes = new Set<string>();
+    const untilServed = async (l: RateLimiter): Promise<void> => {
+      for (;;) {
+        const [result] = await Promise.allSettled([call(l)]);
+        if (result.status === 'fulfilled') return;
+        codes.add(result.reason instanceof ProvisioningError ? result.reason.code : String(result.reason));
+      }
+    };
+    await Promise.all(all.map(untilServed));
+    expect(codes).toEqual(new Set(['rate_limited']));
+  });
+
   it('a pause longer than a caller should wait sends it away with the time to come back', async () => {
     const [one, two] = [limiter(), limiter()];
     await Promise.all([call(one), call(two)]);

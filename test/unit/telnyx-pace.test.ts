@@ -1,6 +1,6 @@
 import { afterEach, beforeEach, describe, expect, it, vi } from 'vitest';
 import { createLane } from '../../src/telnyx/lane.ts';
-import { clampRate, halved, raised } from '../../src/telnyx/pace.ts';
+import { clampRate, halved, raised, recovered } from '../../src/telnyx/pace.ts';
 import { readRateHeaders } from '../../src/telnyx/rate-headers.ts';
 
 const now = new Date('2026-10-01T00:00:00Z');
@@ -49,9 +49,24 @@ describe('the rate of a family', () => {
     expect(raised(4, read({}), range)).toBe(4);
   });
 
-  it('is halved by a 429, never below the start', () => {
+  it('is halved by a 429, below the start too, and never below a tenth of it', () => {
     expect(halved(8, range)).toBe(4);
-    expect(halved(3, range)).toBe(2);
+    expect(halved(2, range)).toBe(1);
+    expect([1, 0.5, 0.25, 0.2].map((rate) => halved(rate, range))).toEqual([0.5, 0.25, 0.2, 0.2]);
+  });
+
+  it('recovers by time alone, from a tenth up to the start and no further', () => {
+    const aged = (ms: number) => recovered(0.2, ms, range);
+    expect([0, 4_999, 5_000, 20_000].map(aged).map((r) => r.toFixed(1))).toEqual(['0.2', '0.2', '0.4', '1.0']);
+    expect([aged(45_000), aged(3_600_000)]).toEqual([2, 2]);
+    expect(recovered(8, 3_600_000, range), 'what was announced stays').toBe(8);
+    expect(recovered(0.2, 3_600_000, { start: 2, announced: 1 })).toBe(1);
+  });
+
+  it('rises below the start as well while there is room', () => {
+    const room = read({ 'x-ratelimit-limit': '100', 'x-ratelimit-remaining': '80' });
+    expect(raised(0.5, room, range)).toBeCloseTo(0.7);
+    expect(raised(0.5, read({}), range)).toBe(0.5);
   });
 
   it('never exceeds what Telnyx announces, even below the start', () => {
