@@ -24,8 +24,9 @@ const seen = (sql: SqlOrTx, runId: string) => sql`
   select distinct on (phone_number) * from sightings
   where run_id = ${runId} and status <> all(${NOT_OURS}::text[]) order by phone_number, ctid desc`;
 
-/** Numbers that an open chunk works on: their state is in motion and is not judged by this run. */
-const inMotion = (sql: SqlOrTx) => sql`select phone_number from claims`;
+/** An open chunk works on the number: it is in motion and is not judged by this run. */
+const inMotion = (sql: SqlOrTx, number: ReturnType<SqlOrTx>) =>
+  sql`exists (select 1 from claims m where m.phone_number = ${number})`;
 
 /** Tags that were shown and are not those of the inventory; their order means nothing. */
 const tagsDiffer = (sql: SqlOrTx) => sql`s.tags is not null and not (p.tags @> s.tags and s.tags @> p.tags)`;
@@ -43,7 +44,7 @@ export async function adoptUnknown(tx: Tx, runId: string, startedAt: Date, becau
         order by c.created_at desc limit 1
       ) as ordered_by
       from (${seen(tx, runId)}) s left join phone_numbers p using (phone_number)
-      where p.state is distinct from 'owned' and s.phone_number not in (${inMotion(tx)})
+      where p.state is distinct from 'owned' and not ${inMotion(tx, tx`s.phone_number`)}
         and (p.phone_number is null or p.updated_at < ${startedAt})
     ), before as (
       select p.* from phone_numbers p join unknown u using (phone_number) order by p.phone_number for update
@@ -63,6 +64,7 @@ export async function adoptUnknown(tx: Tx, runId: string, startedAt: Date, becau
         emergency_status = excluded.emergency_status, emergency_address_id = excluded.emergency_address_id,
         bought_by = coalesce(excluded.bought_by, phone_numbers.bought_by), surplus = excluded.surplus,
         last_seen_at = excluded.last_seen_at, updated_at = excluded.updated_at
+      where phone_numbers.state <> 'owned' and phone_numbers.updated_at < ${startedAt}
       returning *
     ), drifted as (
       insert into drift (run_id, kind, phone_number, request_id)
@@ -71,12 +73,18 @@ export async function adoptUnknown(tx: Tx, runId: string, startedAt: Date, becau
     ${noteChanges(tx, because)}`;
 }
 
-/** Numbers of the walk that the inventory calls released or missing: the list may only lag, so ownership has the word. */
-export async function* reappeared(sql: SqlOrTx, runId: string): AsyncGenerator<string[]> {
-  const cursor = sql<{ phoneNumber: string }[]>`
-    select s.phone_number from (${seen(sql, runId)}) s join phone_numbers p using (phone_number)
+/** A number of the walk that the inventory calls released or missing, and whether it has done so for long. */
+export interface Reappeared {
+  phoneNumber: string;
+  longAgo: boolean;
+}
+
+/** Numbers of the walk that the inventory calls released or missing, since before `settledBefore` or only of late. */
+export async function* reappeared(sql: SqlOrTx, runId: string, settledBefore: Date): AsyncGenerator<Reappeared[]> {
+  const cursor = sql<Reappeared[]>`
+    select s.phone_number, p.updated_at < ${settledBefore} as long_ago from (${seen(sql, runId)}) s join phone_numbers p using (phone_number)
     where p.state <> 'owned' order by s.phone_number`.cursor(1_000);
-  for await (const rows of cursor) yield rows.map((r) => r.phoneNumber);
+  for await (const rows of cursor) yield rows;
 }
 
 /** Takes numbers out of what the walk saw. */
@@ -99,7 +107,7 @@ export async function* missingCandidates(
     where p.state = 'owned' and p.updated_at < ${startedAt}
       and (p.purchased_at is null or p.purchased_at < ${boughtBefore})
       and not exists (select 1 from (${seen(sql, runId)}) s where s.phone_number = p.phone_number)
-      and p.phone_number not in (${inMotion(sql)})
+      and not ${inMotion(sql, sql`p.phone_number`)}
     order by p.phone_number`.cursor(1_000);
   for await (const rows of cursor) yield rows.map((r) => r.phoneNumber);
 }
@@ -127,9 +135,20 @@ export async function takeOverChanges(tx: Tx, runId: string, startedAt: Date, be
   await tx`create temp table compared on commit drop as
     select s.*, p.last_seen_at is null as first_sight
     from (${seen(tx, runId)}) s join phone_numbers p using (phone_number)
-    where p.state = 'owned' and p.updated_at < ${startedAt} and p.phone_number not in (${inMotion(tx)})`;
+    where p.state = 'owned' and p.updated_at < ${startedAt} and not ${inMotion(tx, tx`p.phone_number`)}`;
   await tx`create index on compared (phone_number)`;
   await tx`analyze compared`;
+  // Locked, and looked at once more behind the lock: an update that was settled meanwhile is newer than what the walk saw.
+  await tx`create temp table differing on commit drop as
+    select p.phone_number from phone_numbers p join compared s using (phone_number)
+    where p.state = 'owned' and p.updated_at < ${startedAt} and (
+      (p.connection_id, p.billing_group_id, p.customer_reference, p.deletion_lock_enabled, p.emergency_enabled, p.emergency_status,
+        p.emergency_address_id, p.status, p.telnyx_id, p.phone_number_type, p.country_code, p.external_pin, p.hd_voice_enabled)
+      is distinct from (s.connection_id, s.billing_group_id, s.customer_reference, s.deletion_lock_enabled, s.emergency_enabled,
+        s.emergency_status, s.emergency_address_id, s.status, s.telnyx_id, s.phone_number_type, s.country_code, s.external_pin, s.hd_voice_enabled)
+      or (${tagsDiffer(tx)})
+      or (s.messaging_shown and p.messaging_profile_id is distinct from s.messaging_profile_id))
+    order by p.phone_number for update of p`;
   for (const field of FIELDS) {
     const theirs =
       field === 'messaging_profile_id'
@@ -141,19 +160,12 @@ export async function takeOverChanges(tx: Tx, runId: string, startedAt: Date, be
       insert into drift (run_id, kind, phone_number, field, ours, theirs, request_id)
       select ${runId}, case when ${field === 'telnyx_id'} and p.telnyx_id is null then 'healed' else 'changed' end, p.phone_number,
         ${field}, p.${tx(field)}::text, (${theirs})::text, p.bought_by
-      from compared s join phone_numbers p using (phone_number)
+      from differing join compared s using (phone_number) join phone_numbers p using (phone_number)
       where ${differs} and not (s.first_sight and ${unknownYet} and ${field !== 'telnyx_id'})`;
   }
   await tx`
     with before as (
-      select p.* from phone_numbers p join compared s using (phone_number)
-      where (p.connection_id, p.billing_group_id, p.customer_reference, p.deletion_lock_enabled, p.emergency_enabled, p.emergency_status,
-          p.emergency_address_id, p.status, p.telnyx_id, p.phone_number_type, p.country_code, p.external_pin, p.hd_voice_enabled)
-        is distinct from (s.connection_id, s.billing_group_id, s.customer_reference, s.deletion_lock_enabled, s.emergency_enabled,
-          s.emergency_status, s.emergency_address_id, s.status, s.telnyx_id, s.phone_number_type, s.country_code, s.external_pin, s.hd_voice_enabled)
-        or (${tagsDiffer(tx)})
-        or (s.messaging_shown and p.messaging_profile_id is distinct from s.messaging_profile_id)
-      order by p.phone_number for update of p
+      select p.* from phone_numbers p join differing using (phone_number)
     ), changed as (
       update phone_numbers p set connection_id = s.connection_id, billing_group_id = s.billing_group_id,
         customer_reference = s.customer_reference, deletion_lock_enabled = s.deletion_lock_enabled,
@@ -162,7 +174,7 @@ export async function takeOverChanges(tx: Tx, runId: string, startedAt: Date, be
         external_pin = s.external_pin, hd_voice_enabled = s.hd_voice_enabled, tags = coalesce(s.tags, p.tags),
         messaging_profile_id = case when s.messaging_shown then s.messaging_profile_id else p.messaging_profile_id end,
         updated_at = ${because.at}
-      from compared s where p.phone_number = s.phone_number and p.phone_number in (select phone_number from before)
+      from compared s where p.phone_number = s.phone_number and p.phone_number in (select phone_number from differing)
       returning p.*
     )
     ${noteChanges(tx, because)}`;

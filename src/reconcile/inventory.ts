@@ -11,6 +11,7 @@ import { extendRunLease, finishRun, type Run } from '../db/runs.ts';
 import { analyzeForComparison, copySightings, countSightings, dropSightings, type Sighting } from '../db/sightings.ts';
 import { after } from '../domain/clock.ts';
 import { ProvisioningError } from '../domain/errors.ts';
+import { freshSince } from '../domain/looks.ts';
 import type { RunCounts } from '../domain/reconciliation.ts';
 import type { AccountNumber } from '../telnyx/gateway.ts';
 import type { WorkDeps } from './deps.ts';
@@ -19,8 +20,6 @@ import { fileRepairs } from './repair.ts';
 const PAGE = 250;
 /** Pages shift while they are walked: what one walk missed, another may see. */
 const MOST_WALKS = 4;
-/** A number bought less than this many settling windows ago is not called missing. */
-const FRESH_WINDOWS = 5;
 export const RUN_LEASE_MS = 60_000;
 
 interface Walk {
@@ -39,7 +38,7 @@ export async function reconcileInventory(deps: WorkDeps, run: Run): Promise<RunC
   await dropSightings(deps.db.sql, run.id);
   const walk = await walkUntilComplete(deps, run);
   await analyzeForComparison(deps.db.sql);
-  const stale = await dropStale(deps, run);
+  const stale = await dropStale(deps, run, startedAt);
   const at = deps.clock.now();
   const because = { cause: 'reconciled', at, runId: run.id };
   const seen = await countSightings(deps.db.sql, run.id);
@@ -74,10 +73,16 @@ export async function reconcileInventory(deps: WorkDeps, run: Run): Promise<RunC
   return counts;
 }
 
-/** A list that lags still shows what was released a moment ago: it is not taken back unless ownership shows it too. */
-async function dropStale(deps: WorkDeps, run: Run): Promise<number> {
+/**
+ * A list that lags still shows what was released a moment ago: it is not taken back unless ownership shows it too. What the list
+ * still shows five settling windows after we called it gone is no lag: it is ours but closed to changes, and is adopted. Returns
+ * how many are left undecided.
+ */
+async function dropStale(deps: WorkDeps, run: Run, startedAt: Date): Promise<number> {
   let stale = 0;
-  for await (const numbers of reappeared(deps.db.sql, run.id)) {
+  for await (const rows of reappeared(deps.db.sql, run.id, freshSince(startedAt, deps.timings))) {
+    const numbers = rows.filter((r) => !r.longAgo).map((r) => r.phoneNumber);
+    if (numbers.length === 0) continue;
     const owned = await deps.telnyx.verifyOwnership(numbers);
     const gone = numbers.filter((n) => !owned.has(n));
     await unsee(deps.db.sql, run.id, gone);
@@ -131,7 +136,7 @@ async function readPage(deps: WorkDeps, pageNumber: number) {
 /** The second, independent look: only what ownership does not show either is called missing. Returns how many it did show. */
 async function confirmMissing(deps: WorkDeps, run: Run, startedAt: Date): Promise<number> {
   let undecided = 0;
-  const boughtBefore = after(startedAt, -FRESH_WINDOWS * deps.timings.settleMs);
+  const boughtBefore = freshSince(startedAt, deps.timings);
   for await (const numbers of missingCandidates(deps.db.sql, run.id, startedAt, boughtBefore)) {
     const owned = await deps.telnyx.verifyOwnership(numbers);
     undecided += owned.size;

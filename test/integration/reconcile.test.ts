@@ -1,5 +1,7 @@
 import { createServer } from 'node:http';
 import { afterEach, describe, expect, it } from 'vitest';
+import { adoptUnknown, takeOverChanges } from '../../src/db/compare-inventory.ts';
+import { listDrift } from '../../src/db/runs.ts';
 import { SIMULATED_ACCOUNT } from '../../src/simulator/index.ts';
 import { createTelnyxGateway } from '../../src/telnyx/client.ts';
 import { expectAgreement, expectInventory, expectNumberHistories } from '../support/expect-agreement.ts';
@@ -236,6 +238,68 @@ describe('a reconciliation', () => {
     const { drift } = await reconciling;
     expect(drift).toEqual([]);
     await expectInventory(h());
+  });
+
+  it.each([
+    ['for long', 'ours', '1 hour', { adopted: 1, undecided: 0 }, ['adopted'], 'owned'],
+    ['since a moment ago', 'left undecided', '0', { adopted: 0, undecided: 1 }, [], 'missing'],
+  ])('I9 what only ownership hides, and what we called gone %s, is %s', async (_, __, ago, counts, kinds, state) => {
+    const [number = ''] = h().sim.ownedNumbers().slice(60, 61);
+    const { telnyx } = h().deps;
+    const { verifyOwnership } = telnyx;
+    telnyx.verifyOwnership = async (asked) => {
+      const owned = await verifyOwnership(asked);
+      owned.delete(number);
+      return owned;
+    };
+    await h().db.sql`
+      update phone_numbers set state = 'missing', updated_at = now() - ${ago}::interval where phone_number = ${number}`;
+    const { run, drift } = await h().reconcile();
+    telnyx.verifyOwnership = verifyOwnership;
+    expect(run).toMatchObject({ status: 'completed', counts });
+    expect(drift.map((d) => d.kind)).toEqual(kinds);
+    expect(await h().db.sql`select state from phone_numbers where phone_number = ${number}`).toEqual([{ state }]);
+    await h().db.sql`update phone_numbers set state = 'owned' where phone_number = ${number}`;
+  });
+
+  it('I9 what is settled or bought while a run compares is not overwritten, and is no drift', async () => {
+    const [number = '', released = ''] = h().sim.ownedNumbers().slice(62, 64);
+    const { sql } = h().db;
+    const runId = 'run_of_a_slow_worker';
+    await sql`insert into reconciliation_runs (id, status, trigger, repair, created_at, started_at, lease_until)
+      values (${runId}, 'running', 'manual', false, now(), now(), now() + interval '1 hour')`;
+    await sql`
+      insert into sightings (run_id, phone_number, telnyx_id, status, messaging_shown, tags, customer_reference, external_pin)
+      select ${runId}, phone_number, telnyx_id, status, false, '{}', 'as it was', '1' from phone_numbers
+      where phone_number in (${number}, ${released})`;
+    await sql`update phone_numbers set state = 'released', updated_at = now() - interval '1 hour' where phone_number = ${released}`;
+    const startedAt = new Date();
+    const because = { cause: 'reconciled', at: new Date(), runId };
+    const settled = door();
+    const settling = door();
+    const others = sql.begin(async (tx) => {
+      await tx`
+        update phone_numbers set customer_reference = 'new', state = 'owned', updated_at = now() + interval '1 second'
+        where phone_number in (${number}, ${released})`;
+      settling.open();
+      await settled.opened;
+    });
+    await settling.opened;
+    const comparing = [
+      sql.begin((tx) => takeOverChanges(tx, runId, startedAt, because)),
+      sql.begin((tx) => adoptUnknown(tx, runId, startedAt, because)),
+    ];
+    await until('both comparisons wait for the others', async () => {
+      const waiting = await sql`select 1 from pg_stat_activity where wait_event_type = 'Lock' and datname = current_database()`;
+      return waiting.length >= 2;
+    });
+    settled.open();
+    await Promise.all([others, ...comparing]);
+    expect(
+      await sql`select distinct customer_reference from phone_numbers where phone_number in (${number}, ${released})`,
+    ).toEqual([{ customerReference: 'new' }]);
+    expect(await listDrift(sql, runId, 10, null)).toEqual([]);
+    await sql`update reconciliation_runs set status = 'failed', finished_at = now() where id = ${runId}`;
   });
 
   it('leaves numbers alone that an open request works on', async () => {
