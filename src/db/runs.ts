@@ -1,6 +1,6 @@
 import type { UpdateSet } from '../domain/bodies.ts';
 import type { RunCounts } from '../domain/reconciliation.ts';
-import type { SqlOrTx } from './client.ts';
+import type { SqlOrTx, Tx } from './client.ts';
 import type { drift, runs } from './schema/index.ts';
 
 export type Run = typeof runs.$inferSelect;
@@ -28,39 +28,73 @@ export async function listRuns(sql: SqlOrTx, limit: number, before: string | nul
     select * from reconciliation_runs where (${before}::text is null or id < ${before}) order by id desc limit ${limit}`;
 }
 
-/** Takes the run for one worker; `null` while another has it or when it has ended. */
+/** A run as one worker has leased it: each lease has its own generation. */
+export type LeasedRun = Pick<Run, 'id' | 'generation'>;
+
+/**
+ * Takes the run for one worker; `null` while another has it or when it has ended. By the new generation a worker that slept
+ * longer than its lease learns that the run is no longer its own.
+ */
 export async function leaseRun(sql: SqlOrTx, id: string, now: Date, until: Date): Promise<Run | null> {
   const [row] = await sql<Run[]>`
-    update reconciliation_runs set status = 'running', started_at = coalesce(started_at, ${now}), lease_until = ${until}
-    where id = ${id} and status in ('queued', 'running') and (lease_until is null or lease_until < ${now})
+    update reconciliation_runs set status = 'running', started_at = coalesce(started_at, ${now}), lease_until = ${until},
+      generation = generation + 1
+    where id = (
+      select id from reconciliation_runs
+      where id = ${id} and status in ('queued', 'running') and (lease_until is null or lease_until < ${now})
+      for update skip locked
+    )
     returning *`;
   return row ?? null;
 }
 
-export async function extendRunLease(sql: SqlOrTx, id: string, until: Date): Promise<void> {
-  await sql`update reconciliation_runs set lease_until = ${until} where id = ${id} and status = 'running'`;
+/** False when the run has ended or another worker has it. */
+export async function extendRunLease(sql: SqlOrTx, run: LeasedRun, until: Date): Promise<boolean> {
+  const { count } = await sql`
+    update reconciliation_runs set lease_until = ${until}
+    where id = ${run.id} and status = 'running' and generation = ${run.generation}`;
+  return count > 0;
+}
+
+/** Keeps every other worker off the run until the transaction ends. False when the run has ended or another worker has it. */
+export async function lockLeasedRun(tx: Tx, run: LeasedRun): Promise<boolean> {
+  const rows = await tx`
+    select 1 from reconciliation_runs
+    where id = ${run.id} and status = 'running' and generation = ${run.generation} for share`;
+  return rows.length > 0;
 }
 
 export async function finishRun(
   sql: SqlOrTx,
-  id: string,
+  run: LeasedRun,
   end: { status: 'completed' | 'incomplete' | 'failed'; counts: RunCounts | null; error: string | null; at: Date },
 ): Promise<void> {
   await sql`
     update reconciliation_runs set status = ${end.status}, counts = ${JSON.stringify(end.counts)}::text::jsonb,
       error = ${end.error}, finished_at = ${end.at}, lease_until = null
-    where id = ${id} and status = 'running'`;
+    where id = ${run.id} and status = 'running' and generation = ${run.generation}`;
+}
+
+/** The run that is under way or waits for its worker, if there is one. */
+export async function openRun(sql: SqlOrTx): Promise<Run | null> {
+  const [row] = await sql<Run[]>`
+    select * from reconciliation_runs where status in ('queued', 'running') order by created_at limit 1`;
+  return row ?? null;
 }
 
 /**
  * Runs whose worker is gone or whose job was lost. Their lease ends just now instead of being emptied: should the new job be
- * lost as well, they are overdue once more.
+ * lost as well, they are overdue once more. One that a worker is comparing at this moment is not waited for.
  */
 export async function overdueRuns(sql: SqlOrTx, dueBefore: Date, justNow: Date): Promise<Run[]> {
   return sql<Run[]>`
     update reconciliation_runs set generation = generation + 1, lease_until = ${justNow}
-    where (status = 'running' and coalesce(lease_until, started_at, created_at) < ${dueBefore})
-      or (status = 'queued' and greatest(created_at, coalesce(lease_until, created_at)) < ${dueBefore})
+    where id in (
+      select id from reconciliation_runs
+      where (status = 'running' and coalesce(lease_until, started_at, created_at) < ${dueBefore})
+        or (status = 'queued' and greatest(created_at, coalesce(lease_until, created_at)) < ${dueBefore})
+      for update skip locked
+    )
     returning *`;
 }
 

@@ -1,6 +1,6 @@
 import { Readable } from 'node:stream';
 import { pipeline } from 'node:stream/promises';
-import type { Sql, SqlOrTx } from './client.ts';
+import type { SqlOrTx, Tx } from './client.ts';
 import type { sightings } from './schema/index.ts';
 
 export type Sighting = typeof sightings.$inferSelect;
@@ -28,12 +28,10 @@ const COLUMNS = [
 ] as const;
 
 /** Stages rows by COPY: the fastest way in, and nothing is held beyond one page. */
-export async function copySightings(sql: Sql, rows: Sighting[]): Promise<void> {
+export async function copySightings(tx: Tx, rows: Sighting[]): Promise<void> {
   if (rows.length === 0) return;
-  await sql.begin(async (tx) => {
-    const sink = await tx`copy sightings (${tx(COLUMNS)}) from stdin`.writable();
-    await pipeline(Readable.from([rows.map(copyLine).join('')]), sink);
-  });
+  const sink = await tx`copy sightings (${tx(COLUMNS)}) from stdin`.writable();
+  await pipeline(Readable.from([rows.map(copyLine).join('')]), sink);
 }
 
 function copyLine(r: Sighting): string {

@@ -1,4 +1,4 @@
-import { finishRun, leaseRun } from '../db/runs.ts';
+import { extendRunLease, finishRun, leaseRun, openRun } from '../db/runs.ts';
 import { after } from '../domain/clock.ts';
 import { asError, ProvisioningError } from '../domain/errors.ts';
 import { type Outcome, skipped, snooze } from '../domain/outcome.ts';
@@ -6,8 +6,12 @@ import { startRun } from '../producers/start-run.ts';
 import type { PayloadOf } from '../queues/catalogue.ts';
 import { closedByFailure } from '../reconcile/account-gate.ts';
 import type { WorkDeps } from '../reconcile/deps.ts';
-import { RUN_LEASE_MS, reconcileInventory } from '../reconcile/inventory.ts';
+import { RUN_LEASE_MS } from '../reconcile/hold-run.ts';
+import { reconcileInventory } from '../reconcile/inventory.ts';
 import type { JobContext } from './context.ts';
+
+/** A run that was put back again and again for so long is given up. */
+const LONGEST_RUN_MS = 24 * 3_600_000;
 
 /** Does one reconciliation run. A run whose worker died starts again from the first page under a new lease. */
 export const runReconciliation =
@@ -17,27 +21,35 @@ export const runReconciliation =
     const run = await leaseRun(deps.db.sql, job.runId, now, after(now, RUN_LEASE_MS));
     if (run === null) return skipped('the run has ended, or another worker has it');
     try {
-      const counts = await reconcileInventory(deps, run);
+      const counts = await reconcileInventory(deps, run, ctx.signal);
       ctx.log.info({ runId: run.id, counts }, 'reconciled');
       return skipped('reconciled');
     } catch (error) {
       const at = deps.clock.now();
       if (error instanceof ProvisioningError && (await closedByFailure(deps, error))) {
-        await finishRun(deps.db.sql, run.id, { status: 'failed', counts: null, error: error.message, at });
+        await finishRun(deps.db.sql, run, { status: 'failed', counts: null, error: error.message, at });
         return skipped(error.code);
       }
-      if (error instanceof ProvisioningError && error.disposition === 'retry' && !ctx.lastAttempt) {
+      if (error instanceof ProvisioningError && error.code === 'lease_lost') return skipped(error.message);
+      const isOld = at.getTime() - (run.startedAt ?? at).getTime() > LONGEST_RUN_MS;
+      const mayGoOn = error instanceof ProvisioningError && error.disposition === 'retry' && !isOld;
+      if (mayGoOn && (error.code === 'stopping' || !ctx.lastAttempt)) {
         // Ended, not emptied: a run without a lease would never be overdue, and the queue may lose this job.
-        await deps.db.sql`update reconciliation_runs set lease_until = ${after(at, -1)} where id = ${run.id}`;
+        await extendRunLease(deps.db.sql, run, after(at, -1));
         return snooze(error.retryAfterMs ?? deps.timings.backoffMs, error.code);
       }
-      await finishRun(deps.db.sql, run.id, { status: 'failed', counts: null, error: asError(error).message, at });
+      await finishRun(deps.db.sql, run, { status: 'failed', counts: null, error: asError(error).message, at });
       throw error;
     }
   };
 
-/** Starts the nightly run. */
+/** Starts the nightly run, unless one is under way: they would pile up, and the next does what this one would have done. */
 export const startNightly = (deps: WorkDeps) => async (): Promise<Outcome> => {
+  const open = await openRun(deps.db.sql);
+  if (open !== null) {
+    deps.log.warn({ runId: open.id }, `no nightly reconciliation is started: ${open.id} is still ${open.status}`);
+    return skipped(`${open.id} is still ${open.status}`);
+  }
   const run = await startRun(deps, 'nightly', false);
   return skipped(`started ${run.id}`);
 };

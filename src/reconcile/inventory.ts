@@ -7,20 +7,18 @@ import {
   takeOverChanges,
   unsee,
 } from '../db/compare-inventory.ts';
-import { extendRunLease, finishRun, type Run } from '../db/runs.ts';
+import { finishRun, type Run } from '../db/runs.ts';
 import { analyzeForComparison, copySightings, countSightings, dropSightings, type Sighting } from '../db/sightings.ts';
-import { after } from '../domain/clock.ts';
-import { ProvisioningError } from '../domain/errors.ts';
 import { freshSince } from '../domain/looks.ts';
 import type { RunCounts } from '../domain/reconciliation.ts';
 import type { AccountNumber } from '../telnyx/gateway.ts';
 import type { WorkDeps } from './deps.ts';
+import { holdRun, type RunHold } from './hold-run.ts';
 import { fileRepairs } from './repair.ts';
 
 const PAGE = 250;
 /** Pages shift while they are walked: what one walk missed, another may see. */
 const MOST_WALKS = 4;
-export const RUN_LEASE_MS = 60_000;
 
 interface Walk {
   /** What Telnyx says the account holds, by the last page read; `null` when no page said so. */
@@ -31,23 +29,26 @@ interface Walk {
 /**
  * Holds the inventory against the account: walks the full list into a staging table, compares set-wise in SQL, has every missing
  * number confirmed by ownership, and records each difference. A walk that could not see everything declares nothing missing.
- * Memory stays flat: one page at a time.
+ * Memory stays flat: one page at a time. Throws `lease_lost` or `stopping` when the run is no longer this worker's to do.
  */
-export async function reconcileInventory(deps: WorkDeps, run: Run): Promise<RunCounts> {
+export async function reconcileInventory(deps: WorkDeps, run: Run, signal?: AbortSignal): Promise<RunCounts> {
   const startedAt = run.startedAt ?? deps.clock.now();
-  await dropSightings(deps.db.sql, run.id);
-  const walk = await walkUntilComplete(deps, run);
+  const hold = holdRun(deps, run, signal);
+  await hold.change((tx) => dropSightings(tx, run.id));
+  const walk = await walkUntilComplete(deps, run, hold);
   await analyzeForComparison(deps.db.sql);
-  const stale = await dropStale(deps, run, startedAt);
+  const stale = await dropStale(deps, run, hold, startedAt);
+  await hold.keep();
   const at = deps.clock.now();
   const because = { cause: 'reconciled', at, runId: run.id };
   const seen = await countSightings(deps.db.sql, run.id);
   // Drift of an attempt that was cut off stays: the inventory has taken it over and no later walk would find it again.
-  await deps.db.sql.begin(async (tx) => {
+  await hold.change(async (tx) => {
     await takeOverChanges(tx, run.id, startedAt, because);
     await adoptUnknown(tx, run.id, startedAt, because);
   });
-  const undecided = stale + (walk.complete ? await confirmMissing(deps, run, startedAt) : 0);
+  await hold.keep();
+  const undecided = stale + (walk.complete ? await confirmMissing(deps, run, hold, startedAt) : 0);
   const drift = await driftCounts(deps.db.sql, run.id);
   const counts: RunCounts = {
     seen,
@@ -59,12 +60,12 @@ export async function reconcileInventory(deps: WorkDeps, run: Run): Promise<RunC
     surplus: drift['surplus'] ?? 0,
     undecided,
   };
-  await dropSightings(deps.db.sql, run.id);
+  await hold.change((tx) => dropSightings(tx, run.id));
   const notes = walk.complete
     ? []
     : [`saw ${seen} of ${walk.total ?? 'an unknown number of'} numbers; nothing was declared missing`];
-  if (run.repair) notes.push(...(await fileRepairs(deps, run.id, RUN_LEASE_MS)));
-  await finishRun(deps.db.sql, run.id, {
+  if (run.repair) notes.push(...(await fileRepairs(deps, run.id, hold.keep)));
+  await finishRun(deps.db.sql, run, {
     status: walk.complete ? 'completed' : 'incomplete',
     counts,
     error: notes.length === 0 ? null : notes.join('; '),
@@ -78,25 +79,25 @@ export async function reconcileInventory(deps: WorkDeps, run: Run): Promise<RunC
  * still shows five settling windows after we called it gone is no lag: it is ours but closed to changes, and is adopted. Returns
  * how many are left undecided.
  */
-async function dropStale(deps: WorkDeps, run: Run, startedAt: Date): Promise<number> {
+async function dropStale(deps: WorkDeps, run: Run, hold: RunHold, startedAt: Date): Promise<number> {
   let stale = 0;
   for await (const rows of reappeared(deps.db.sql, run.id, freshSince(startedAt, deps.timings))) {
     const numbers = rows.filter((r) => !r.longAgo).map((r) => r.phoneNumber);
     if (numbers.length === 0) continue;
-    const owned = await deps.telnyx.verifyOwnership(numbers);
+    const owned = await hold.read(() => deps.telnyx.verifyOwnership(numbers));
     const gone = numbers.filter((n) => !owned.has(n));
-    await unsee(deps.db.sql, run.id, gone);
+    await hold.change((tx) => unsee(tx, run.id, gone));
     stale += gone.length;
   }
   return stale;
 }
 
-async function walkUntilComplete(deps: WorkDeps, run: Run): Promise<Walk> {
+async function walkUntilComplete(deps: WorkDeps, run: Run, hold: RunHold): Promise<Walk> {
   let walk: Walk = { total: null, complete: false };
   // Short codes: seen and counted by Telnyx, but nothing that the inventory holds.
   const others = new Set<string>();
   for (let i = 0; i < MOST_WALKS && !walk.complete; i += 1) {
-    const total = await walkOnce(deps, run, others);
+    const total = await walkOnce(deps, run, hold, others);
     const seen = others.size + (await countSightings(deps.db.sql, run.id));
     walk = { total, complete: total !== null && seen >= total };
   }
@@ -104,46 +105,29 @@ async function walkUntilComplete(deps: WorkDeps, run: Run): Promise<Walk> {
 }
 
 /** One pass over all pages, sorted by number, which shifts less under purchases than the default order. */
-async function walkOnce(deps: WorkDeps, run: Run, others: Set<string>): Promise<number | null> {
+async function walkOnce(deps: WorkDeps, run: Run, hold: RunHold, others: Set<string>): Promise<number | null> {
   let total: number | null = null;
   for (let pageNumber = 1, totalPages = 1; pageNumber <= totalPages; pageNumber += 1) {
-    const page = await readPage(deps, pageNumber);
+    const page = await hold.read(() => deps.telnyx.listNumbers({ pageNumber, pageSize: PAGE }));
     totalPages = page.totalPages;
     total = page.totalResults ?? total;
     for (const id of page.leftOut) others.add(id);
-    await copySightings(
-      deps.db.sql,
-      page.numbers.map((n) => sightingOf(run.id, n)),
-    );
-    if (pageNumber % 10 === 0) await extendRunLease(deps.db.sql, run.id, after(deps.clock.now(), RUN_LEASE_MS));
+    const rows = page.numbers.map((n) => sightingOf(run.id, n));
+    await hold.change((tx) => copySightings(tx, rows));
   }
   return total;
 }
 
-/** A page in the middle may fail: it is read again, a few times, before the walk gives up. */
-async function readPage(deps: WorkDeps, pageNumber: number) {
-  for (let tries = 1; ; tries += 1) {
-    try {
-      return await deps.telnyx.listNumbers({ pageNumber, pageSize: PAGE });
-    } catch (error) {
-      const mayRepeat = error instanceof ProvisioningError && error.disposition === 'retry' && tries < 5;
-      if (!mayRepeat) throw error;
-      await deps.pause(error.retryAfterMs ?? deps.timings.backoffMs);
-    }
-  }
-}
-
 /** The second, independent look: only what ownership does not show either is called missing. Returns how many it did show. */
-async function confirmMissing(deps: WorkDeps, run: Run, startedAt: Date): Promise<number> {
+async function confirmMissing(deps: WorkDeps, run: Run, hold: RunHold, startedAt: Date): Promise<number> {
   let undecided = 0;
   const boughtBefore = freshSince(startedAt, deps.timings);
   for await (const numbers of missingCandidates(deps.db.sql, run.id, startedAt, boughtBefore)) {
-    const owned = await deps.telnyx.verifyOwnership(numbers);
+    const owned = await hold.read(() => deps.telnyx.verifyOwnership(numbers));
     undecided += owned.size;
     const gone = numbers.filter((n) => !owned.has(n));
     const because = { cause: 'missing_after_two_looks', at: deps.clock.now(), runId: run.id };
-    await deps.db.sql.begin((tx) => noteMissing(tx, run.id, gone, because));
-    await extendRunLease(deps.db.sql, run.id, after(deps.clock.now(), RUN_LEASE_MS));
+    await hold.change((tx) => noteMissing(tx, run.id, gone, because));
   }
   return undecided;
 }

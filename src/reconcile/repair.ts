@@ -1,7 +1,6 @@
 import { createHash } from 'node:crypto';
-import { extendRunLease, repairsOwed } from '../db/runs.ts';
+import { repairsOwed } from '../db/runs.ts';
 import type { UpdateSet } from '../domain/bodies.ts';
-import { after } from '../domain/clock.ts';
 import { asError } from '../domain/errors.ts';
 import { submitKnown } from '../producers/submit.ts';
 import type { WorkDeps } from './deps.ts';
@@ -20,12 +19,12 @@ const REPAIRABLE = [
  * Files ordinary update requests that put changed fields back to what our inventory said: one request for each set of values.
  * A field that was empty on our side is left as it is (how to clear it is not documented). To be called before the run ends, or
  * a crash in between would lose them; a repeat files nothing twice. Returns, in words, what could not be filed: one set that is
- * refused stops no other.
+ * refused stops no other. `keep` is called before each, and may end it by rejecting.
  */
-export async function fileRepairs(deps: WorkDeps, runId: string, leaseMs: number): Promise<string[]> {
+export async function fileRepairs(deps: WorkDeps, runId: string, keep: () => Promise<void>): Promise<string[]> {
   const failures: string[] = [];
   for (const { target, numbers } of await repairsOwed(deps.db.sql, runId, REPAIRABLE)) {
-    await extendRunLease(deps.db.sql, runId, after(deps.clock.now(), leaseMs));
+    await keep();
     try {
       await fileRepair(deps, runId, target, numbers);
     } catch (error) {

@@ -1,0 +1,71 @@
+import type { Tx } from '../db/client.ts';
+import { extendRunLease, type LeasedRun, lockLeasedRun } from '../db/runs.ts';
+import { after } from '../domain/clock.ts';
+import { ProvisioningError } from '../domain/errors.ts';
+import { backoff } from '../domain/submission.ts';
+import type { WorkDeps } from './deps.ts';
+import { readAgain } from './read-numbers.ts';
+
+export const RUN_LEASE_MS = 60_000;
+/** A run that could read nothing for this long, or this often in a row, is given up: the next one starts anew. */
+const PATIENCE_MS = 3_600_000;
+const MOST_TRIES = 65;
+const LONGEST_PAUSE_MS = 60_000;
+/** In a long pause, whether the process stops is asked this often. */
+const NAP_MS = 500;
+
+/** One worker's hold on a run while it works on it for minutes or hours. */
+export interface RunHold {
+  /** Throws `stopping` or `lease_lost` when this worker must let go of the run; else it has the lease for a while more. */
+  keep(): Promise<void>;
+  /** Changes rows while no other worker can take the run; throws `lease_lost`, with nothing changed, when one has. */
+  change(work: (tx: Tx) => Promise<void>): Promise<void>;
+  /** Reads until the answer comes, through outages too, and keeps the lease meanwhile. */
+  read<T>(call: () => Promise<T>): Promise<T>;
+}
+
+export function holdRun(deps: WorkDeps, run: LeasedRun, signal?: AbortSignal): RunHold {
+  let readAt = deps.clock.now().getTime();
+  const goOn = (): void => {
+    if (signal?.aborted === true) throw new ProvisioningError('stopping', 'retry', 'the process stops; the run starts anew');
+  };
+  const keepFor = async (ms: number): Promise<void> => {
+    goOn();
+    if (!(await extendRunLease(deps.db.sql, run, after(deps.clock.now(), ms + RUN_LEASE_MS)))) throw lost(run);
+  };
+  const rest = async (error: ProvisioningError, tries: number): Promise<void> => {
+    const silentMs = deps.clock.now().getTime() - readAt;
+    if (silentMs >= PATIENCE_MS || tries >= MOST_TRIES) throw unreadable(error, tries, silentMs);
+    const ms = error.retryAfterMs ?? backoff(tries - 1, deps.timings.backoffMs, LONGEST_PAUSE_MS);
+    await keepFor(ms);
+    for (let left = ms; left > 0; left -= NAP_MS) {
+      await deps.pause(Math.min(left, NAP_MS));
+      goOn();
+    }
+  };
+  return {
+    keep: () => keepFor(0),
+    change: async (work) => {
+      await deps.db.sql.begin(async (tx) => {
+        if (!(await lockLeasedRun(tx, run))) throw lost(run);
+        await work(tx);
+      });
+    },
+    read: async (call) => {
+      await keepFor(0);
+      const answer = await readAgain(call, rest);
+      readAt = deps.clock.now().getTime();
+      return answer;
+    },
+  };
+}
+
+function lost(run: LeasedRun): ProvisioningError {
+  return new ProvisioningError('lease_lost', 'retry', `run ${run.id} has ended, or another worker has it`);
+}
+
+function unreadable(cause: ProvisioningError, tries: number, silentMs: number): ProvisioningError {
+  const minutes = Math.round(silentMs / 60_000);
+  const text = `the account could not be read for ${minutes} minutes, ${tries} times in a row: ${cause.message}`;
+  return new ProvisioningError('account_unreadable', 'rejected', text, { cause });
+}
