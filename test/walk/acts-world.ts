@@ -152,16 +152,14 @@ export function decidePaperwork(notes: Notes): void {
 export async function lateArrival(notes: Notes, all = false): Promise<void> {
   const calls = all ? notes.late.splice(0) : notes.late.splice(Math.floor(notes.choice.unit() * notes.late.length), 1);
   for (const call of calls) {
-    const [chunk] = await notes.world.look<{ state: string }[]>`
-      select state from chunks where customer_reference = ${call.reference ?? ''}`;
+    const [chunk] = await notes.world.look<{ state: string }[]>`select state from chunks where id = ${call.chunkId}`;
     // Everything had said no, and the chunk is over: what arrives now is a surplus that nobody could foresee.
-    const isOver = chunk === undefined || chunk.state === 'settled' || chunk.state === 'cancelled';
-    if (isOver) for (const n of call.numbers) notes.excused.add(n);
+    if (chunk?.state === 'settled' || chunk?.state === 'cancelled') for (const n of call.numbers) notes.excused.add(n);
     const came = await call.send().then(
       () => 'taken',
       (error: unknown) => String(error).slice(0, 90),
     );
     count(notes, `late ${call.name}: ${came === 'taken' ? 'taken' : 'refused'}`);
-    tell(notes, `late ${call.name} (chunk ${chunk?.state ?? 'of a batch'}): ${came}`);
+    tell(notes, `late ${call.name} (chunk ${chunk?.state}): ${came}`);
   }
 }

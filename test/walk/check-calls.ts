@@ -1,82 +1,135 @@
+import { isDeepStrictEqual } from 'node:util';
+import type { NumberSettings, OrderSettings, Step } from '../../src/domain/step.ts';
 import type { TelnyxGateway } from '../../src/telnyx/gateway.ts';
-import { type Notes, Violation } from './notes.ts';
+import { count, type Notes, Violation } from './notes.ts';
 
-interface Sent {
-  id: string;
-  request_id: string;
-  kind: string;
-  numbers: string[];
-  customer_reference: string;
-  step: { include_locked?: boolean; include_emergency?: boolean };
-  claim_event: number;
-  state: string;
+/** The run from which a call leaves. */
+export interface Caller {
+  chunkId: string | null;
+  /** When the run began: the step, and the last event that was known then. */
+  step: number;
+  lastEvent: number;
 }
 
-const KIND_OF: Partial<Record<keyof TelnyxGateway, string>> = {
-  createOrder: 'order',
-  updateNumbers: 'update',
-  deleteNumbers: 'delete',
-  updateEmergency: 'emergency',
-  updateMessaging: 'messaging',
-};
+/** What is committed of the chunk in the moment of the call. */
+interface Intent {
+  id: string;
+  request_id: string;
+  request_kind: string;
+  request_steps: Step[];
+  kind: string;
+  state: string;
+  numbers: string[];
+  customer_reference: string;
+  step: Step;
+  /** The last claim, and what the gate of the account was then. */
+  claim: number | null;
+  gate: string | null;
+  /** Numbers that the request names or holds. */
+  named: string[];
+}
+
+interface Call {
+  name: string;
+  numbers: string[];
+  reference: string | null;
+  carries: Partial<Step>;
+}
+
+/** A mutating call in the words of a step; `null` for one that needs no intent of its own. */
+function callOf(name: keyof TelnyxGateway, args: readonly unknown[]): Call | null {
+  const numbers = Array.isArray(args[0]) ? args[0].map(String) : [];
+  const call = (carries: Partial<Step>, reference: string | null = null): Call => ({ name, numbers, reference, carries });
+  switch (name) {
+    case 'createOrder':
+      return call({ kind: 'order', settings: args[2] as OrderSettings }, String(args[1]));
+    case 'updateNumbers':
+      return call({ kind: 'update', settings: args[1] as NumberSettings });
+    case 'updateEmergency':
+      return call({ kind: 'emergency', emergency_enabled: args[1] === true, emergency_address_id: args[2] as string | null });
+    case 'updateMessaging':
+      return call({ kind: 'messaging', messaging_profile_id: String(args[1]) });
+    case 'deleteNumbers':
+      return call({ kind: 'delete' });
+    default:
+      return null;
+  }
+}
 
 /** What must be true in the moment in which a mutating call leaves: its intent is committed, and it is allowed. */
 export async function guardCall(
   notes: Notes,
   name: keyof TelnyxGateway,
   args: readonly unknown[],
-  startedIn: number,
+  caller: Caller,
 ): Promise<void> {
-  const kind = KIND_OF[name];
-  if (kind === undefined) return;
-  const numbers = Array.isArray(args[0]) ? args[0].map(String) : [];
-  const reference = kind === 'order' ? String(args[1]) : null;
-  const rows = await notes.world.look<Sent[]>`
-    select c.id, c.request_id, c.kind, c.state, c.numbers, c.customer_reference, c.step,
-      (select max(e.id)::int from events e where e.subject_id = c.id and e.cause = 'claim') as claim_event
-    from chunks c
-    where c.kind = ${kind} and c.numbers = ${numbers}::text[] and (${reference}::text is null or c.customer_reference = ${reference})`;
-  const sent = rows.filter((row) => row.claim_event !== null);
-  if (sent.length === 0)
-    throw new Violation('I1', `${name} leaves although no claimed chunk holds its numbers`, { numbers, reference, rows });
+  const call = callOf(name, args);
+  if (call === null) return;
+  const [intent] = await notes.world.look<Intent[]>`
+    select c.id, c.request_id, r.kind as request_kind, r.steps as request_steps, c.kind, c.state, c.numbers,
+      c.customer_reference, c.step, claim.id as claim,
+      (select to_state from events where subject = 'account' and id < claim.id order by id desc limit 1) as gate,
+      (select coalesce(array_agg(phone_number), '{}') from items i where i.request_id = c.request_id and phone_number is not null) as named
+    from chunks c join requests r on r.id = c.request_id
+      cross join lateral (select max(id)::int as id from events where subject = 'chunk' and subject_id = c.id and cause = 'claim') claim
+    where c.id = ${caller.chunkId}`;
+  if (intent === undefined) throw new Violation('I1', `${name} leaves for no chunk`, { call, caller });
+  guardIntent(notes, call, intent, caller);
+  guardLeave(notes, call, intent);
+  guardLift(intent);
+  if (intent.kind === 'delete') await guardRelease(notes, intent, caller);
+}
+
+/** I1: exactly this call was claimed by this very run, and no other call has left on that claim. */
+function guardIntent(notes: Notes, call: Call, intent: Intent, caller: Caller): void {
+  const differs = Object.entries(call.carries).find(([key, value]) => !isDeepStrictEqual(Reflect.get(intent.step, key), value));
+  if (differs !== undefined || !isDeepStrictEqual(intent.numbers, call.numbers))
+    throw new Violation('I1', `${call.name} leaves with other numbers or settings than are committed`, { call, intent });
+  if (call.reference !== null && call.reference !== intent.customer_reference)
+    throw new Violation('I1', `${call.name} leaves with another reference than is committed`, { call, intent });
+  if (intent.claim === null || intent.claim <= caller.lastEvent || notes.spentClaims.has(intent.claim))
+    throw new Violation('I1', `${call.name} leaves without a claim of its own`, { call, intent, caller });
+  notes.spentClaims.add(intent.claim);
+  const strangers = call.numbers.filter((n) => !intent.named.includes(n));
+  if (strangers.length > 0 || (intent.kind === 'delete' && intent.request_kind !== 'delete'))
+    throw new Violation('I8', `${call.name} leaves for numbers that its request does not name`, { strangers, intent });
+}
+
+/** Nothing that a cancel stops leaves after it, and nothing is bought while the gate is closed; the claim is the moment that counts. */
+function guardLeave(notes: Notes, call: Call, intent: Intent): void {
+  // What is bought is finished, cancelled or not.
+  const finishes = intent.request_kind === 'buy' && intent.kind !== 'order';
+  const cancelledAt = notes.cancelled.get(intent.request_id);
+  if (cancelledAt !== undefined && !finishes && (intent.claim ?? 0) > cancelledAt)
+    throw new Violation('cancel', `${call.name} leaves although its request was cancelled before`, { call, intent });
+  if (intent.kind === 'order' && intent.gate === 'closed')
+    throw new Violation('account gate', 'an order leaves although the gate was closed before its claim', { call, intent });
   // The worker slept between its last look and the call, and others concluded that nothing had left.
-  if (sent.every((row) => row.state === 'settled' || row.state === 'cancelled')) for (const n of numbers) notes.excused.add(n);
-  if (kind === 'order') await guardOrder(notes, sent);
-  if (kind === 'delete') await guardRelease(notes, sent, numbers, startedIn);
+  if (intent.state !== 'settled' && intent.state !== 'cancelled') return;
+  count(notes, 'call of a chunk that is over');
+  for (const n of call.numbers) notes.excused.add(n);
 }
 
-/** Nothing is bought for a request that was cancelled before the order was claimed, nor while the gate is closed. */
-async function guardOrder(notes: Notes, sent: Sent[]): Promise<void> {
-  for (const chunk of sent) {
-    const cancelledAt = notes.cancelled.get(chunk.request_id);
-    if (cancelledAt !== undefined && chunk.claim_event > cancelledAt) {
-      throw new Violation('cancel', `an order of ${chunk.request_id} leaves although the request was cancelled before`, chunk);
-    }
-    const closed = await notes.world.look<{ id: number; to_state: string }[]>`
-      select id::int, to_state from events where subject = 'account' and id < ${chunk.claim_event} order by id desc limit 1`;
-    if (closed[0]?.to_state === 'closed')
-      throw new Violation('account gate', 'an order leaves although the gate was closed before its claim', { chunk, closed });
-  }
+/** I8: a lock or emergency services are lifted for a release only when its request says so. */
+function guardLift(intent: Intent): void {
+  const release = intent.request_steps.find((step) => step.kind === 'delete');
+  if (release === undefined || intent.kind === 'delete') return;
+  const mayLift = intent.kind === 'emergency' ? release.include_emergency : release.include_locked;
+  if (!mayLift)
+    throw new Violation('I8', `a release lifts what keeps its numbers (${intent.kind}), and nobody asked for that`, intent);
 }
 
-/** Only numbers that a delete request names, and none that is protected, locked or has emergency services unless told so. */
-async function guardRelease(notes: Notes, sent: Sent[], numbers: string[], startedIn: number): Promise<void> {
-  const named = await notes.world.look<{ phone_number: string }[]>`
-    select i.phone_number from items i join requests r on r.id = i.request_id
-    where r.kind = 'delete' and i.phone_number = any(${numbers}::text[])`;
-  const asked = new Set(named.map((row) => row.phone_number));
-  const strangers = numbers.filter((n) => !asked.has(n));
-  if (strangers.length > 0) throw new Violation('I8', 'a release of numbers that no delete request names', { strangers, sent });
-  const includeEmergency = sent.some((chunk) => chunk.step.include_emergency === true);
+/** I8: none that is protected, locked or has emergency services unless told so. */
+async function guardRelease(notes: Notes, intent: Intent, caller: Caller): Promise<void> {
+  const includeEmergency = intent.step.kind === 'delete' && intent.step.include_emergency;
   const seen = await readBack(notes);
-  for (const n of numbers) {
+  for (const n of intent.numbers) {
     const now = seen.get(n);
     // What changed behind our back while this very run was on its way could not be seen by it.
-    if (now === undefined || (notes.touched.get(n) ?? -1) >= startedIn) continue;
+    if (now === undefined || (notes.touched.get(n) ?? -1) >= caller.step) continue;
     const emergency = now.emergency !== 'disabled' && now.emergency !== undefined;
-    if (now.tags.includes('protected') || now.locked || (emergency && !includeEmergency)) {
-      throw new Violation('I8', `${n} is released although it is protected, locked or has emergency services`, { now, sent });
-    }
+    if (now.tags.includes('protected') || now.locked || (emergency && !includeEmergency))
+      throw new Violation('I8', `${n} is released although it is protected, locked or has emergency services`, { now, intent });
   }
 }
 
@@ -86,19 +139,24 @@ interface Seen {
   emergency: string | undefined;
 }
 
-/** The account as it is, past all faults of the API. */
+/** Faults strike a few times at most. */
+const MOST_TRIES = 12;
+
+/** The account as it is. The look is struck by faults like any other, so it is tried again. */
 async function readBack(notes: Notes): Promise<Map<string, Seen>> {
-  const seen = new Map<string, Seen>();
-  try {
-    for (let pageNumber = 1, pages = 1; pageNumber <= pages; pageNumber += 1) {
-      const page = await notes.world.deps.telnyx.listNumbers({ pageNumber, pageSize: 250 });
-      pages = page.totalPages;
-      for (const n of page.numbers) {
-        seen.set(n.phoneNumber, { tags: n.tags ?? [], locked: n.deletionLockEnabled === true, emergency: n.emergencyStatus });
-      }
+  for (let tries = 1; tries <= MOST_TRIES; tries += 1) {
+    try {
+      const page = await notes.world.deps.telnyx.listNumbers({ pageNumber: 1, pageSize: 250 });
+      return new Map(
+        page.numbers.map((n) => [
+          n.phoneNumber,
+          { tags: n.tags, locked: n.deletionLockEnabled === true, emergency: n.emergencyStatus },
+        ]),
+      );
+    } catch {
+      // Once more.
     }
-  } catch {
-    // A fault struck this look; the next release is looked at again.
   }
-  return seen;
+  count(notes, 'release that could not be looked at');
+  return new Map();
 }

@@ -5,7 +5,7 @@ import type { World } from './world.ts';
 /** A call that was lost on its way and will reach Telnyx later. */
 export interface LateCall {
   name: string;
-  reference: string | null;
+  chunkId: string | null;
   numbers: string[];
   send: () => Promise<unknown>;
 }
@@ -33,6 +33,8 @@ export interface Notes {
   longLag: boolean;
   /** Numbers of chunks that were given up, or judged by a person, and of calls that arrived after everything had said no. */
   excused: Set<string>;
+  /** Claims (event ids) of which a call has left: each is good for one. */
+  spentClaims: Set<number>;
   lastEvent: number;
   /** Transactions from here on may not have been seen. */
   horizon: string;
@@ -57,6 +59,7 @@ export function newNotes(world: World, choice: Choice): Notes {
     webhooks: [],
     longLag: false,
     excused: new Set(),
+    spentClaims: new Set(),
     lastEvent: 0,
     horizon: '0',
     inventory: new Map(),

@@ -1,0 +1,85 @@
+import type { AnyEnqueue } from '../../src/queues/port.ts';
+import { type Caller, guardCall } from './check-calls.ts';
+import { type Boundary, Crash, type RunPlan } from './effects.ts';
+import { count, type Notes, tell } from './notes.ts';
+
+/** What happens to a run on its way: nothing, a crash at a boundary, or others acting at a boundary. */
+export type Trouble =
+  | { kind: 'none' }
+  | { kind: 'crash'; boundary: number }
+  | { kind: 'meanwhile'; boundary: number; act: () => Promise<void> };
+
+export interface PlannedRun {
+  plan: RunPlan;
+  /** The worker is gone, whatever its handler made of it. */
+  crashed(): boolean;
+  /** Throws what must end the walk. Handlers catch what a call throws, so it is kept here and thrown behind them. */
+  rethrow(): void;
+  /** Where the trouble struck, for the trace. */
+  note(): string;
+}
+
+/** One run of one worker, with what will happen to it. */
+export function planRun(notes: Notes, what: AnyEnqueue, label: string, trouble: Trouble): PlannedRun {
+  let seen = 0;
+  let hit = '';
+  let crashed = false;
+  let broken: { error: unknown } | null = null;
+  const caller: Caller = {
+    chunkId: what.name === 'order.run' || what.name === 'batch.run' ? what.payload.chunkId : null,
+    step: notes.step,
+    lastEvent: notes.lastEvent,
+  };
+  const orBreak = async (act: () => Promise<void>): Promise<void> => {
+    try {
+      await act();
+    } catch (error) {
+      broken ??= { error };
+      throw error;
+    }
+  };
+  const strike = async (b: Boundary): Promise<void> => {
+    seen += 1;
+    if (trouble.kind === 'none' || seen !== trouble.boundary) return;
+    // Others would wait for the locks of an open transaction: they act at the next boundary.
+    if (trouble.kind === 'meanwhile' && b.at === 'uncommitted') {
+      seen -= 1;
+      return;
+    }
+    hit = ` at ${b.at} ${b.effect}`;
+    if (trouble.kind === 'crash') {
+      crashed = true;
+      count(notes, `crash:${b.at} ${b.effect}`);
+      throw new Crash();
+    }
+    tell(notes, `meanwhile, ${label}${hit}:`);
+    notes.nesting += 1;
+    await orBreak(trouble.act);
+    notes.nesting -= 1;
+  };
+  const plan: RunPlan = {
+    boundary: async (b) => {
+      if (crashed || broken !== null) throw new Crash();
+      await strike(b);
+    },
+    beforeCall: (name, args) => orBreak(() => guardCall(notes, name, args, caller)),
+    lateCall: (name, args) => {
+      if (!notes.holdBack || name === 'cancelOrder') return null;
+      notes.holdBack = false;
+      return (send) => {
+        count(notes, `held back:${name}`);
+        const numbers = Array.isArray(args[0]) ? args[0].map(String) : [];
+        notes.late.push({ name, chunkId: caller.chunkId, numbers, send });
+        tell(notes, `${name} is lost on its way and will arrive later`);
+      };
+    },
+  };
+  return {
+    plan,
+    crashed: () => crashed,
+    rethrow: () => {
+      if (broken !== null) throw broken.error;
+    },
+    note: () => (hit === '' ? '' : `;${hit}`),
+  };
+}
