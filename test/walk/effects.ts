@@ -10,6 +10,8 @@ export class Crash extends Error {}
 export interface Boundary {
   effect: string;
   at: 'before' | 'uncommitted' | 'after';
+  /** The worker has a transaction open: others may wait for its locks. */
+  locked: boolean;
 }
 
 export interface RunPlan {
@@ -32,15 +34,16 @@ export const MUTATING: ReadonlySet<keyof TelnyxGateway> = new Set([
 
 /** The same dependencies, seen through the eyes of one run of one worker: every effect has a boundary before and after it. */
 export function watched(deps: WorkDeps, plan: RunPlan): WorkDeps {
+  const run: Run = { plan, transactions: 0 };
   const around = async <T>(effect: string, act: () => Promise<T>): Promise<T> => {
-    await plan.boundary({ effect, at: 'before' });
+    await plan.boundary({ effect, at: 'before', locked: run.transactions > 0 });
     const result = await act();
-    await plan.boundary({ effect, at: 'after' });
+    await plan.boundary({ effect, at: 'after', locked: run.transactions > 0 });
     return result;
   };
   return {
     ...deps,
-    db: { ...deps.db, sql: watchedSql(deps.db.sql, plan, around) },
+    db: { ...deps.db, sql: watchedSql(deps.db.sql, run, around) },
     telnyx: watchedTelnyx(deps.telnyx, plan, around),
     queue: {
       add: (jobs) => around('enqueue', () => deps.queue.add(jobs)),
@@ -49,6 +52,12 @@ export function watched(deps: WorkDeps, plan: RunPlan): WorkDeps {
       counts: () => deps.queue.counts(),
     },
   };
+}
+
+interface Run {
+  plan: RunPlan;
+  /** Open now. */
+  transactions: number;
 }
 
 type Around = <T>(effect: string, act: () => Promise<T>) => Promise<T>;
@@ -73,31 +82,35 @@ function watchedTelnyx(telnyx: TelnyxGateway, plan: RunPlan, around: Around): Te
 }
 
 /** Statements outside of transactions, and whole transactions, are effects; what happens inside one commits or does not. */
-function watchedSql(sql: Sql, plan: RunPlan, around: Around): Sql {
+function watchedSql(sql: Sql, run: Run, around: Around): Sql {
   return new Proxy(sql, {
     apply(target, self, args: unknown[]): unknown {
       const query: unknown = Reflect.apply(target, self, args);
       if (!(query instanceof Promise)) return query;
       const settle = query.then.bind(query);
       // Fragments are never awaited, so only a statement of its own gets here.
-      const run = () => around('statement', () => new Promise((resolve, reject) => settle(resolve, reject)));
+      const execute = () => around('statement', () => new Promise((resolve, reject) => settle(resolve, reject)));
       Object.defineProperty(query, 'then', {
-        value: (ok?: (value: unknown) => unknown, bad?: (error: unknown) => unknown) => run().then(ok, bad),
+        value: (ok?: (value: unknown) => unknown, bad?: (error: unknown) => unknown) => execute().then(ok, bad),
       });
       return query;
     },
     get(target, key): unknown {
       if (key !== 'begin') return Reflect.get(target, key);
-      return <T>(work: (tx: never) => Promise<T>): Promise<T> =>
-        around(
-          'transaction',
-          () =>
-            target.begin(async (tx) => {
-              const result = await work(tx as never);
-              await plan.boundary({ effect: 'transaction', at: 'uncommitted' });
-              return result;
-            }) as Promise<T>,
-        );
+      return <T>(work: (tx: never) => Promise<T>): Promise<T> => around('transaction', () => transaction(target, run, work));
     },
   });
+}
+
+async function transaction<T>(sql: Sql, run: Run, work: (tx: never) => Promise<T>): Promise<T> {
+  run.transactions += 1;
+  try {
+    return (await sql.begin(async (tx) => {
+      const result = await work(tx as never);
+      await run.plan.boundary({ effect: 'transaction', at: 'uncommitted', locked: true });
+      return result;
+    })) as T;
+  } finally {
+    run.transactions -= 1;
+  }
 }

@@ -2,12 +2,14 @@ import type { AnyEnqueue } from '../../src/queues/port.ts';
 import { type Caller, guardCall } from './check-calls.ts';
 import { type Boundary, Crash, type RunPlan } from './effects.ts';
 import { count, type Notes, tell } from './notes.ts';
+import type { Pass } from './turns.ts';
 
-/** What happens to a run on its way: nothing, a crash at a boundary, or others acting at a boundary. */
+/** What happens to a run on its way: nothing, a crash at a boundary, others acting at a boundary, or others going on in turn. */
 export type Trouble =
   | { kind: 'none' }
   | { kind: 'crash'; boundary: number }
-  | { kind: 'meanwhile'; boundary: number; act: () => Promise<void> };
+  | { kind: 'meanwhile'; boundary: number; act: () => Promise<void> }
+  | { kind: 'turns'; pass: Pass };
 
 export interface PlannedRun {
   plan: RunPlan;
@@ -40,9 +42,11 @@ export function planRun(notes: Notes, what: AnyEnqueue, label: string, trouble: 
   };
   const strike = async (b: Boundary): Promise<void> => {
     seen += 1;
-    if (trouble.kind === 'none' || seen !== trouble.boundary) return;
+    if (trouble.kind === 'none') return;
+    if (trouble.kind === 'turns') return b.locked ? undefined : trouble.pass(`${label} stops at ${b.at} ${b.effect}`);
+    if (seen !== trouble.boundary) return;
     // Others would wait for the locks of an open transaction: they act at the next boundary.
-    if (trouble.kind === 'meanwhile' && b.at === 'uncommitted') {
+    if (trouble.kind === 'meanwhile' && b.locked) {
       seen -= 1;
       return;
     }

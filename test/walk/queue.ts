@@ -25,7 +25,8 @@ export class WalkQueue implements JobQueue {
   }
 
   async add(jobs: AnyEnqueue[]): Promise<void> {
-    for (const what of jobs) {
+    // The order in which rows of the same due time are found is the database's own; ids rise in the order of their making.
+    for (const what of jobs.toSorted((a, b) => (a.id < b.id ? -1 : 1))) {
       if (this.#jobs.has(what.id)) continue;
       this.#count += 1;
       this.#jobs.set(what.id, { n: this.#count, what, dueAt: this.#now() + (what.delayMs ?? 0), state: 'waiting', attempts: 0 });

@@ -9,6 +9,7 @@ import { type RunPlan, watched } from './effects.ts';
 import { count, type Notes, tell, Violation } from './notes.ts';
 import { planRun, type Trouble } from './plan.ts';
 import type { WalkJob } from './queue.ts';
+import { inTurns } from './turns.ts';
 
 /** A stalled job is given to the next worker after the lock of the dead one has run out. */
 const STALLED_MS = 20_000;
@@ -16,10 +17,10 @@ const STALLED_MS = 20_000;
 type AnyHandler = (payload: AnyEnqueue['payload'], ctx: JobContext) => Promise<Outcome>;
 
 /** Takes a job as a worker does, and puts it back as `run-job` and BullMQ would. */
-export async function runJob(notes: Notes, job: WalkJob, trouble: Trouble): Promise<void> {
+export async function runJob(notes: Notes, job: WalkJob, trouble: Trouble, worker = ''): Promise<void> {
   const { queue } = notes.world;
   queue.start(job);
-  const label = `${job.what.name}#${job.n}`;
+  const label = `${job.what.name}#${job.n}${worker}`;
   const run = planRun(notes, job.what, label, trouble);
   const ended = await outcomeOf(run.plan, notes, job);
   run.rethrow();
@@ -47,9 +48,13 @@ function giveBackFailed(notes: Notes, job: WalkJob, error: unknown, text: string
   else notes.world.queue.snooze(job, backoffMs * 2 ** (job.attempts - 1));
 }
 
-/** The same job with two workers at the same time. Their order is not fixed: the only step that a seed does not repeat exactly. */
+/** Jobs that are with several workers at once; the same one twice, or two that meet. */
 export async function runTogether(notes: Notes, jobs: WalkJob[]): Promise<void> {
-  await Promise.all(jobs.map((job) => runJob(notes, job, { kind: 'none' })));
+  await inTurns(
+    notes.choice,
+    (where) => tell(notes, where),
+    jobs.map((job, i) => (pass) => runJob(notes, job, { kind: 'turns', pass }, ` (worker ${i + 1})`)),
+  );
 }
 
 async function outcomeOf(plan: RunPlan, notes: Notes, job: WalkJob): Promise<{ outcome: Outcome } | { error: unknown }> {
