@@ -18,6 +18,8 @@ const CHECK_EVERY = 4;
 
 export interface Failure {
   seed: number;
+  /** Random steps that the history was to have: a replay needs as many. */
+  length: number;
   step: number;
   invariant: string;
   text: string;
@@ -53,6 +55,7 @@ export async function runHistory(world: World, seed: number, steps: number): Pro
       error instanceof Violation ? error : new Violation('no error', String(error), error instanceof Error ? error.stack : error);
     const failure: Failure = {
       seed,
+      length: steps,
       step: notes.step,
       invariant: violation.invariant,
       text: violation.message,

@@ -20,7 +20,7 @@ export function failureText(f: Failure, all = false): string {
     '',
     `seed ${f.seed}, step ${f.step}: ${f.invariant} does not hold: ${f.text}`,
     rows.slice(0, MOST_ROWS),
-    `the last steps (replay: npm run walk -- --seed ${f.seed}):`,
+    `the last steps (replay: npm run walk -- --seed ${f.seed} --steps ${f.length}):`,
     ...(all ? f.steps : f.steps.slice(-LAST_STEPS)),
     '',
   ].join('\n');
