@@ -1,5 +1,6 @@
 import type { Fault } from '../../src/simulator/index.ts';
 import { count, type Notes, tell } from './notes.ts';
+import { API_KEY } from './outlets.ts';
 
 const ORDERS = { method: 'POST', path: '/number_orders' };
 const JOBS = { method: 'POST', path: '^/(phone_numbers/jobs|messaging_numbers_bulk_updates)' };
@@ -67,16 +68,25 @@ const FAULTS: readonly { weight: number; value: (notes: Notes) => Fault }[] = [
 ];
 
 export function armFault(notes: Notes): void {
-  const fault = notes.choice.weighted(FAULTS)?.(notes);
-  if (fault === undefined) return;
+  const plain = notes.choice.weighted(FAULTS)?.(notes);
+  if (plain === undefined) return;
+  const fault = echoing(notes, plain);
   const times = notes.choice.weighted([
     { weight: 6, value: 1 },
     { weight: 2, value: 2 },
     { weight: 1, value: 6 },
   ]);
   notes.world.simulator.faults({ faults: [{ ...fault, ...(times !== undefined && { times }) }] });
-  count(notes, `fault:${fault.kind}`);
-  tell(notes, `fault ${JSON.stringify({ ...fault, times })}`);
+  count(notes, `fault:${fault.kind}${fault.detail === undefined ? '' : ' that echoes the key'}`);
+  tell(notes, `fault ${JSON.stringify({ ...fault, times }).replaceAll(API_KEY, '(the key)')}`);
+}
+
+/** Some errors repeat what was sent to them, the key among it. */
+function echoing(notes: Notes, fault: Fault): Fault {
+  const isError = fault.kind === 'error_before' || fault.kind === 'error_after' || fault.kind === 'conflict';
+  return isError && notes.choice.chance(0.4)
+    ? { ...fault, detail: `refused: Authorization: Bearer ${API_KEY}, key=${API_KEY}` }
+    : fault;
 }
 
 /** Lags within the settling window, and sometimes far beyond it: then no evidence can be right. */

@@ -1,5 +1,7 @@
 import { type Notes, Violation } from './notes.ts';
+import { API_KEY } from './outlets.ts';
 import { type Snapshot, takeSnapshot } from './snapshot.ts';
+import { TABLES } from './world.ts';
 
 /** What must be true when everything has ended. */
 export async function checkEnd(notes: Notes): Promise<void> {
@@ -82,4 +84,16 @@ export async function checkReconciled(notes: Notes): Promise<void> {
   }
   const wrong = numbers.find((n) => n.surplus && held.has(n.phone_number) && n.state === 'owned');
   if (wrong !== undefined) throw new Violation('I5', 'a number that was asked for is called a surplus', wrong);
+  await checkSecrets(notes);
+}
+
+/** I11: the key is in no row of any table, and in no word of the trace, which holds the texts of all errors. */
+async function checkSecrets(notes: Notes): Promise<void> {
+  const parts = [...TABLES, 'account'].map(
+    (table) => `(select '${table}' as place, t::text as row from ${table} t where strpos(t::text, '${API_KEY}') > 0 limit 1)`,
+  );
+  const leaks = await notes.world.look.unsafe(parts.join(' union all '));
+  if (leaks.length > 0) throw new Violation('I11', 'the key of the account is in the database', leaks);
+  for (const line of notes.steps) notes.world.outlets.look('error', line);
+  notes.world.outlets.check();
 }

@@ -20,6 +20,7 @@ export async function checkAll(notes: Notes): Promise<Snapshot> {
   checkSums(snapshot);
   checkReleases(notes, snapshot, ledger);
   checkRuns(snapshot);
+  notes.world.outlets.check();
   notes.horizon = snapshot.horizon;
   notes.lastEvent = snapshot.events.at(-1)?.id ?? notes.lastEvent;
   return snapshot;

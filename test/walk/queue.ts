@@ -16,18 +16,20 @@ export class WalkQueue implements JobQueue {
   readonly #jobs = new Map<string, WalkJob>();
   readonly #now: () => number;
   readonly #slots: number;
+  readonly #onJob: (what: AnyEnqueue) => void;
   #count = 0;
-  mostHeld = 0;
 
-  constructor(now: () => number, slots: number) {
+  constructor(now: () => number, slots: number, onJob: (what: AnyEnqueue) => void) {
     this.#now = now;
     this.#slots = slots;
+    this.#onJob = onJob;
   }
 
   async add(jobs: AnyEnqueue[]): Promise<void> {
     // The order in which rows of the same due time are found is the database's own; ids rise in the order of their making.
     for (const what of jobs.toSorted((a, b) => (a.id < b.id ? -1 : 1))) {
       if (this.#jobs.has(what.id)) continue;
+      this.#onJob(what);
       this.#count += 1;
       this.#jobs.set(what.id, { n: this.#count, what, dueAt: this.#now() + (what.delayMs ?? 0), state: 'waiting', attempts: 0 });
     }
@@ -71,7 +73,6 @@ export class WalkQueue implements JobQueue {
 
   start(job: WalkJob): void {
     job.state = 'running';
-    this.mostHeld = Math.max(this.mostHeld, this.#occupied());
   }
 
   hold(job: WalkJob, delayMs: number): void {

@@ -1,6 +1,5 @@
 import { ProvisioningError } from '../../src/domain/errors.ts';
 import type { Outcome } from '../../src/domain/outcome.ts';
-import { silentLog } from '../../src/observability/log.ts';
 import type { JobContext } from '../../src/processors/context.ts';
 import { createHandlers } from '../../src/processors/handlers.ts';
 import { CATALOGUE, type JobName } from '../../src/queues/catalogue.ts';
@@ -60,7 +59,7 @@ export async function runTogether(notes: Notes, jobs: WalkJob[]): Promise<void> 
 async function outcomeOf(plan: RunPlan, notes: Notes, job: WalkJob): Promise<{ outcome: Outcome } | { error: unknown }> {
   const { what } = job;
   const ctx: JobContext = {
-    log: silentLog,
+    log: notes.world.deps.log.child({ job: what.name, jobId: what.id, ...what.payload }),
     signal: new AbortController().signal,
     attempt: job.attempts + 1,
     lastAttempt: job.attempts + 1 >= CATALOGUE[what.name].attempts,
@@ -72,8 +71,11 @@ async function outcomeOf(plan: RunPlan, notes: Notes, job: WalkJob): Promise<{ o
     return { outcome: await handler(what.payload, ctx) };
   } catch (error) {
     // Errors with these dispositions cost no attempt in `run-job`.
-    if (!(error instanceof ProvisioningError) || (error.disposition !== 'retry' && error.disposition !== 'account'))
+    if (!(error instanceof ProvisioningError) || (error.disposition !== 'retry' && error.disposition !== 'account')) {
+      ctx.log.error({ err: error, attempt: ctx.attempt }, 'the job ended with an error');
       return { error };
+    }
+    ctx.log.info({ err: error }, 'put off');
     return { outcome: { kind: 'snooze', delayMs: error.retryAfterMs ?? 3_000, reason: error.code } };
   }
 }

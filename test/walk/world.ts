@@ -2,12 +2,12 @@ import postgres from 'postgres';
 import { openDb } from '../../src/db/client.ts';
 import { migrateDatabase } from '../../src/db/migrate.ts';
 import { DEFAULT_TIMINGS } from '../../src/domain/timings.ts';
-import { silentLog } from '../../src/observability/log.ts';
 import type { WorkDeps } from '../../src/reconcile/deps.ts';
 import { type Simulator, startSimulator } from '../../src/simulator/index.ts';
 import { DEFAULT_DEADLINES, gatewayOn } from '../../src/telnyx/client.ts';
 import type { RateLimiter } from '../../src/telnyx/rate-limit.ts';
 import { createTransport } from '../../src/telnyx/transport.ts';
+import { API_KEY, Outlets } from './outlets.ts';
 import { WalkQueue } from './queue.ts';
 
 const START = Date.parse('2026-03-02T08:00:00Z');
@@ -15,8 +15,8 @@ const START = Date.parse('2026-03-02T08:00:00Z');
 const SLOTS = 3;
 const JOB_CAP = 4;
 
-/** Children before parents. Deleting few rows is much faster than truncating many tables. */
-const TABLES = [
+/** All tables that a history writes to. Children before parents. Deleting few rows is much faster than truncating many tables. */
+export const TABLES = [
   'claims',
   'items',
   'chunks',
@@ -37,6 +37,8 @@ export interface World {
   simulator: Simulator;
   /** The queue of the present history. */
   queue: WalkQueue;
+  /** What the history lets out besides calls and rows. */
+  outlets: Outlets;
   /** Looks at the database for the checks, apart from the pool that the work uses. */
   look: postgres.Sql;
   /** What was for sale at the start. */
@@ -52,7 +54,9 @@ export async function openWorld(databaseUrl: string): Promise<World> {
   let now = START;
   let resets = 0;
   const clock = { now: () => new Date(now) };
+  const outlets = new Outlets();
   const simulator = await startSimulator({
+    apiKey: API_KEY,
     numbers: 400,
     owned: 60,
     now: () => now,
@@ -69,7 +73,7 @@ export async function openWorld(databaseUrl: string): Promise<World> {
   };
   const telnyx = gatewayOn(
     createTransport({
-      apiKey: 'KEY_SIM',
+      apiKey: API_KEY,
       baseURL: simulator.url,
       limiter,
       deadlines: DEFAULT_DEADLINES,
@@ -79,12 +83,17 @@ export async function openWorld(databaseUrl: string): Promise<World> {
   );
   const db = openDb(databaseUrl, { maxConnections: 8 });
   const look = postgres(databaseUrl, { max: 1, onnotice: () => undefined });
-  const newQueue = () => new WalkQueue(() => now, SLOTS);
+  const newQueue = () =>
+    new WalkQueue(
+      () => now,
+      SLOTS,
+      (job) => outlets.look('queue', JSON.stringify(job)),
+    );
   const deps: WorkDeps = {
     db,
     queue: newQueue(),
     clock,
-    log: silentLog,
+    log: outlets.log,
     limits: { orderSize: 3, batchSize: 4, maxNumberCost: '5.00', approvalAbove: null },
     telnyx,
     timings: DEFAULT_TIMINGS,
@@ -94,6 +103,7 @@ export async function openWorld(databaseUrl: string): Promise<World> {
     deps,
     simulator,
     queue: newQueue(),
+    outlets,
     look,
     onSale: await onSaleAt(simulator.controlUrl),
     now: () => now,
@@ -103,6 +113,7 @@ export async function openWorld(databaseUrl: string): Promise<World> {
     reset: async () => {
       now = START;
       simulator.reset();
+      outlets.reset();
       world.queue = newQueue();
       deps.queue = world.queue;
       await look.unsafe(TABLES.map((table) => `delete from ${table}`).join('; '));

@@ -1,0 +1,46 @@
+import { createLog, type Log } from '../../src/observability/log.ts';
+import { Violation } from './notes.ts';
+
+/** The key of the account in a walk: a text that no mask of the log knows by its shape, and that is nowhere by chance. */
+export const API_KEY = 'walkedAccount9f3Kq71vZ';
+
+const MOST_KEPT = 3;
+
+/**
+ * All that leaves the product besides calls and rows: log lines, queue jobs, texts of errors. Each is looked through as it comes,
+ * and only what is wrong is kept.
+ */
+export class Outlets {
+  /** The log of the product at its most talkative. It is not given the key as a secret: it must not get it in the first place. */
+  readonly log: Log;
+  #leaks: string[] = [];
+  #failures: string[] = [];
+
+  constructor() {
+    this.log = createLog({ level: 'debug', format: 'json', destination: { write: (line) => this.#hear(line) } });
+  }
+
+  reset(): void {
+    this.#leaks = [];
+    this.#failures = [];
+  }
+
+  /** I11: the key must not be in this text. */
+  look(where: string, text: string): void {
+    if (text.includes(API_KEY) && this.#leaks.length < MOST_KEPT) this.#leaks.push(`${where}: ${text}`);
+  }
+
+  check(): void {
+    if (this.#leaks.length > 0) throw new Violation('I11', 'the key of the account was let out', this.#leaks);
+    if (this.#failures.length > 0)
+      throw new Violation('no handler throws', 'the sweep failed with an unknown error', this.#failures);
+  }
+
+  #hear(line: string): void {
+    this.look('log', line);
+    // The sweep catches what its parts throw, so that only its log tells of it.
+    const isFailedPart = line.includes('"level":"error"') && line.includes('"part":');
+    if (isFailedPart && !line.includes('"type":"ProvisioningError"') && this.#failures.length < MOST_KEPT)
+      this.#failures.push(line);
+  }
+}
