@@ -81,6 +81,8 @@ export function armFault(notes: Notes): void {
   tell(notes, `fault ${JSON.stringify({ ...fault, times }).replaceAll(API_KEY, '(the key)')}`);
 }
 
+const LONG_LAG_MS = 1_200_000;
+
 /** Some errors repeat what was sent to them, the key among it. */
 function echoing(notes: Notes, fault: Fault): Fault {
   const isError = fault.kind === 'error_before' || fault.kind === 'error_after' || fault.kind === 'conflict';
@@ -89,16 +91,24 @@ function echoing(notes: Notes, fault: Fault): Fault {
     : fault;
 }
 
-/** Lags within the settling window, and sometimes far beyond it: then no evidence can be right. */
+/**
+ * Lags within the settling window; sometimes one of the list of numbers far beyond it, which ownership must make up for; and
+ * sometimes one of orders and ownership, with which no evidence can be right.
+ */
 export function changeLag(notes: Notes): void {
   const { choice } = notes;
-  const isLong = choice.chance(0.25);
   const span = (most: number) => choice.int(0, most) * 1_000;
-  const fault: Fault = isLong
-    ? { kind: 'lag', orders: span(900), ownership: span(choice.one([20, 600])), inventory: span(60), forMs: 1_200_000 }
-    : { kind: 'lag', orders: span(90), ownership: span(90), inventory: span(100), deletions: span(60), forMs: 3_600_000 };
-  notes.longLag ||= isLong;
+  const kind = choice.one(['short', 'short', 'short', 'list', 'list', 'long'] as const);
+  const lags = {
+    short: () => ({ orders: span(90), ownership: span(90), inventory: span(100), deletions: span(60), forMs: 3_600_000 }),
+    list: () => ({ orders: span(90), ownership: span(90), inventory: span(3_000), deletions: span(60), forMs: 3_600_000 }),
+    long: () => ({ orders: span(900), ownership: span(choice.one([20, 600])), inventory: span(60), forMs: LONG_LAG_MS }),
+  };
+  const fault: Fault = { kind: 'lag', ...lags[kind]() };
+  const now = notes.world.now();
+  if (kind === 'long') notes.longLags.push({ from: now, until: now + LONG_LAG_MS });
   notes.world.simulator.faults({ faults: [fault] });
+  count(notes, `lag:${kind}`);
   tell(notes, `lag ${JSON.stringify(fault)}`);
 }
 
@@ -112,6 +122,7 @@ export function brokenAccount(notes: Notes): void {
 export function clearFaults(notes: Notes): void {
   notes.world.simulator.faults({ clear: true });
   notes.world.simulator.closeForeignJobs();
+  for (const lag of notes.longLags) lag.until = Math.min(lag.until, notes.world.now());
   tell(notes, 'faults off');
 }
 

@@ -1,6 +1,7 @@
+import { laggedNumbers } from './lags.ts';
 import { type Notes, Violation } from './notes.ts';
 import { API_KEY } from './outlets.ts';
-import { type Snapshot, takeSnapshot } from './snapshot.ts';
+import { type ItemRow, type Snapshot, takeSnapshot } from './snapshot.ts';
 import { TABLES } from './world.ts';
 
 /** What must be true when everything has ended. */
@@ -24,18 +25,18 @@ function checkSold(notes: Notes, s: Snapshot): void {
 
 /** What Telnyx released through us is reported as released; what is reported as released is not ours. */
 function checkReleased(notes: Notes, s: Snapshot): void {
+  const ledger = notes.world.simulator.ledger();
+  const lagged = laggedNumbers(notes, ledger);
   const deletes = new Set(s.requests.filter((r) => r.kind === 'delete').map((r) => r.id));
-  const items = s.items.filter((i) => deletes.has(i.request_id));
-  const done = new Set(
-    items.filter((i) => i.status === 'succeeded' || i.reason_code === 'already_gone').map((i) => i.phone_number),
-  );
-  const released = notes.world.simulator.ledger().released.map((r) => r.phone_number);
+  const items = s.items.filter((i) => deletes.has(i.request_id) && !lagged.has(i.phone_number ?? ''));
+  const isGone = (i: ItemRow): boolean => i.status === 'succeeded' || i.reason_code === 'already_gone';
+  const done = new Set(items.filter(isGone).map((i) => i.phone_number));
+  const released = ledger.released.map((r) => r.phone_number).filter((n) => !lagged.has(n));
   const hidden = released.filter((n) => !done.has(n) && !notes.excused.has(n));
-  if (hidden.length > 0 && !notes.longLag)
-    throw new Violation('I8', 'a number was released and its request does not say so', { hidden, items });
+  if (hidden.length > 0) throw new Violation('I8', 'a number was released and its request does not say so', { hidden, items });
   const owned = new Set(notes.world.simulator.ownedNumbers().filter((n) => !notes.portedOut.has(n)));
-  const kept = items.filter((i) => i.status === 'succeeded' && owned.has(i.phone_number ?? ''));
-  if (kept.length > 0 && !notes.longLag) throw new Violation('I8', 'a number is reported as released although it is ours', kept);
+  const kept = items.filter((i) => isGone(i) && owned.has(i.phone_number ?? ''));
+  if (kept.length > 0) throw new Violation('I8', 'a number is reported as gone although it is ours', kept);
 }
 
 /** What an update calls changed was changed at Telnyx. */

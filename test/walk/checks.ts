@@ -1,5 +1,6 @@
 import { CHUNK_MOVES } from '../../src/domain/chunk.ts';
 import type { Ledger } from '../../src/simulator/index.ts';
+import { laggedNumbers } from './lags.ts';
 import { count, type Notes, Violation } from './notes.ts';
 import { type ChunkRow, type ItemRow, type RequestRow, type Snapshot, takeSnapshot } from './snapshot.ts';
 
@@ -13,9 +14,10 @@ const BIRTHS: ReadonlySet<string> = new Set(['planned', 'next_step', 'split']);
 export async function checkAll(notes: Notes): Promise<Snapshot> {
   const snapshot = await takeSnapshot(notes.world, notes.lastEvent, notes.horizon);
   const ledger = notes.world.simulator.ledger();
+  const lagged = laggedNumbers(notes, ledger);
   checkMoves(notes, snapshot);
-  checkInventoryEvents(notes, snapshot);
-  checkOrders(notes, snapshot, ledger);
+  checkInventoryEvents(notes, snapshot, lagged);
+  checkOrders(notes, snapshot, ledger, lagged);
   checkClaims(snapshot);
   checkSums(snapshot);
   checkReleases(notes, snapshot, ledger);
@@ -36,7 +38,7 @@ function checkMoves(notes: Notes, s: Snapshot): void {
     if (!isBirth && !isMove) throw new Violation('chunk moves', 'an event tells of a move that is not in the table', e);
     if (isMove) count(notes, `move:${e.from_state} ${e.cause}`);
     last.set(e.subject_id, e.to_state);
-    if (e.cause === 'give_up' || e.cause === 'declare_not_sent' || e.cause === 'adopt') {
+    if (e.cause === 'give_up' || e.cause === 'declare_not_sent') {
       for (const n of s.chunks.find((c) => c.id === e.subject_id)?.numbers ?? []) notes.excused.add(n);
     }
   }
@@ -48,12 +50,12 @@ function checkMoves(notes: Notes, s: Snapshot): void {
 }
 
 /** I10: an inventory row never changes without an event. */
-function checkInventoryEvents(notes: Notes, s: Snapshot): void {
+function checkInventoryEvents(notes: Notes, s: Snapshot, lagged: ReadonlySet<string>): void {
   const told = new Map<string, string | null>();
   for (const e of s.events) {
     if (e.subject !== 'number' || e.to_state === null || !INVENTORY_STATES.has(e.to_state)) continue;
     told.set(e.subject_id, e.to_state);
-    if (e.to_state === 'missing') checkMissing(notes, e.subject_id, e);
+    if (e.to_state === 'missing') checkMissing(notes, e.subject_id, e, lagged);
   }
   const isFirst = notes.inventory.size === 0;
   for (const row of s.written) {
@@ -72,15 +74,15 @@ function checkInventoryEvents(notes: Notes, s: Snapshot): void {
 }
 
 /** I9: what is called missing is not in the account. */
-function checkMissing(notes: Notes, number: string, event: unknown): void {
-  if (notes.longLag || notes.portedOut.has(number)) return;
+function checkMissing(notes: Notes, number: string, event: unknown, lagged: ReadonlySet<string>): void {
+  if (lagged.has(number) || notes.portedOut.has(number)) return;
   if (notes.world.simulator.ownedNumbers().includes(number)) {
     throw new Violation('I9', `${number} was called missing although the account has it`, event);
   }
 }
 
 /** I1 and I5: every order is a chunk of ours, nothing is bought twice, nothing beyond what was asked and allowed. */
-function checkOrders(notes: Notes, s: Snapshot, ledger: Ledger): void {
+function checkOrders(notes: Notes, s: Snapshot, ledger: Ledger, lagged: ReadonlySet<string>): void {
   const byReference = new Map(s.chunks.map((c) => [c.customer_reference, c]));
   for (const order of ledger.orders) {
     const chunk = byReference.get(order.customer_reference ?? '');
@@ -95,7 +97,7 @@ function checkOrders(notes: Notes, s: Snapshot, ledger: Ledger): void {
   if (ledger.retries > 0) throw new Violation('I2', 'the SDK repeated a call', ledger.calls);
   for (const request of s.requests) {
     if (request.kind !== 'buy') continue;
-    checkSpending(notes, request, s, ledger, byReference);
+    checkSpending(notes, request, s, ledger, byReference, lagged);
   }
 }
 
@@ -105,6 +107,7 @@ function checkSpending(
   s: Snapshot,
   ledger: Ledger,
   byReference: ReadonlyMap<string, ChunkRow>,
+  lagged: ReadonlySet<string>,
 ): void {
   const items = s.items.filter((i) => i.request_id === request.id);
   const held = items.filter(
@@ -112,7 +115,7 @@ function checkSpending(
   );
   const all = ledger.bought.filter((b) => byReference.get(b.customer_reference ?? '')?.request_id === request.id);
   // A surplus after a person's word or after evidence that could not be complete is allowed, and must be recorded in the end.
-  const bought = notes.longLag ? [] : all.filter((b) => !notes.excused.has(b.phone_number));
+  const bought = all.filter((b) => !notes.excused.has(b.phone_number) && !lagged.has(b.phone_number));
   if (bought.length > request.asked) {
     throw new Violation('I5', `${bought.length} numbers were bought for ${request.id}, which asked for ${request.asked}`, {
       bought,

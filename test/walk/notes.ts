@@ -29,9 +29,9 @@ export interface Notes {
   /** Bought by people: a line that failed and a number that is ours look like a delivery. */
   portalBought: Set<string>;
   webhooks: { id: string; orderId: string }[];
-  /** Lags were longer than the settling window: then evidence may be wrong, and a surplus is allowed. */
-  longLag: boolean;
-  /** Numbers of chunks that were given up, or judged by a person, and of calls that arrived after everything had said no. */
+  /** When lags were longer than the settling window, in ms: what looks then said of a number may be wrong. */
+  longLags: { from: number; until: number }[];
+  /** Numbers of chunks that a person gave up or called not sent, and of calls that arrived after everything had said no. */
   excused: Set<string>;
   /** Claims (event ids) of which a call has left: each is good for one. */
   spentClaims: Set<number>;
@@ -57,7 +57,7 @@ export function newNotes(world: World, choice: Choice): Notes {
     portedOut: new Set(),
     portalBought: new Set(),
     webhooks: [],
-    longLag: false,
+    longLags: [],
     excused: new Set(),
     spentClaims: new Set(),
     lastEvent: 0,

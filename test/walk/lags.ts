@@ -1,0 +1,21 @@
+import type { Ledger } from '../../src/simulator/index.ts';
+import type { Notes } from './notes.ts';
+
+/** What was done this long before a long lag began can still be hidden by it. */
+const LONGEST_LAG_MS = 900_000;
+
+/**
+ * Numbers that were ordered or delivered while a lag hid such things for longer than the settling window. Looks that said "not
+ * there" of them were wrong, and no program could know: only these numbers are excused from what rests on such looks.
+ */
+export function laggedNumbers(notes: Notes, ledger: Ledger): ReadonlySet<string> {
+  const wasHidden = (at: string): boolean => {
+    const ms = Date.parse(at);
+    return notes.longLags.some(({ from, until }) => ms >= from - LONGEST_LAG_MS && ms <= until);
+  };
+  if (notes.longLags.length === 0) return new Set();
+  return new Set([
+    ...ledger.orders.filter((o) => wasHidden(o.at)).flatMap((o) => o.numbers),
+    ...ledger.bought.filter((b) => wasHidden(b.at)).map((b) => b.phone_number),
+  ]);
+}
