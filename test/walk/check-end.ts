@@ -1,12 +1,14 @@
+import { isDeepStrictEqual } from 'node:util';
+import { Known } from './known.ts';
 import { laggedNumbers } from './lags.ts';
 import { type Notes, Violation } from './notes.ts';
 import { API_KEY } from './outlets.ts';
-import { type ItemRow, type Snapshot, takeSnapshot } from './snapshot.ts';
+import { type ItemRow, NOTHING_SEEN, type Rows, takeSnapshot } from './snapshot.ts';
 import { TABLES } from './world.ts';
 
 /** What must be true when everything has ended. */
 export async function checkEnd(notes: Notes): Promise<void> {
-  const s = await takeSnapshot(notes.world, notes.lastEvent);
+  const s = notes.known.rows();
   const open = s.requests.filter((r) => !r.ended);
   if (open.length > 0) throw new Violation('I6', 'a request has not ended', open);
   if (s.claims.length > 0) throw new Violation('I4', 'claims are left although everything has ended', s.claims);
@@ -16,7 +18,7 @@ export async function checkEnd(notes: Notes): Promise<void> {
 }
 
 /** Every number that a buy calls bought was sold to us. */
-function checkSold(notes: Notes, s: Snapshot): void {
+function checkSold(notes: Notes, s: Rows): void {
   const bought = new Set([...notes.world.simulator.ledger().bought.map((b) => b.phone_number), ...notes.portalBought]);
   const buys = new Set(s.requests.filter((r) => r.kind === 'buy').map((r) => r.id));
   const wrong = s.items.find((i) => buys.has(i.request_id) && i.status === 'succeeded' && !bought.has(i.phone_number ?? ''));
@@ -24,7 +26,7 @@ function checkSold(notes: Notes, s: Snapshot): void {
 }
 
 /** What Telnyx released through us is reported as released; what is reported as released is not ours. */
-function checkReleased(notes: Notes, s: Snapshot): void {
+function checkReleased(notes: Notes, s: Rows): void {
   const ledger = notes.world.simulator.ledger();
   const lagged = laggedNumbers(notes, ledger);
   const deletes = new Set(s.requests.filter((r) => r.kind === 'delete').map((r) => r.id));
@@ -40,7 +42,7 @@ function checkReleased(notes: Notes, s: Snapshot): void {
 }
 
 /** What an update calls changed was changed at Telnyx. */
-function checkUpdated(notes: Notes, s: Snapshot): void {
+function checkUpdated(notes: Notes, s: Rows): void {
   const changed = new Set(
     notes.world.simulator.ledger().changed.flatMap((c) => {
       const id = c.fields['connection_id'];
@@ -48,7 +50,8 @@ function checkUpdated(notes: Notes, s: Snapshot): void {
     }),
   );
   for (const request of s.requests) {
-    const wanted = request.kind === 'update' ? request.steps[0]?.settings?.connection_id : undefined;
+    const [first] = request.steps;
+    const wanted = request.kind === 'update' && first?.kind === 'update' ? first.settings.connection_id : undefined;
     if (wanted === undefined) continue;
     const items = s.items.filter((i) => i.request_id === request.id && i.status === 'succeeded');
     // A portal that had set the same value by chance is as good.
@@ -59,8 +62,9 @@ function checkUpdated(notes: Notes, s: Snapshot): void {
 
 /** After a last reconciliation: the inventory is the account, and every purchase is somebody's. */
 export async function checkReconciled(notes: Notes): Promise<void> {
-  const s = await takeSnapshot(notes.world, notes.lastEvent);
-  const numbers = [...notes.inventory.values()];
+  await checkLooks(notes);
+  const s = notes.known.rows();
+  const { numbers } = s;
   if (s.runs.every((r) => r.status !== 'completed')) throw new Violation('I9', 'no reconciliation could be completed', s.runs);
   const account = notes.world.simulator.ownedNumbers().filter((n) => !notes.portedOut.has(n));
   const ours = new Set(numbers.filter((n) => n.state === 'owned').map((n) => n.phone_number));
@@ -87,6 +91,19 @@ export async function checkReconciled(notes: Notes): Promise<void> {
   if (wrong !== undefined) throw new Violation('I5', 'a number that was asked for is called a surplus', wrong);
   await checkSecrets(notes);
 }
+
+/** The looks after each step bring only what was written since: together they must be the database as it is. */
+async function checkLooks(notes: Notes): Promise<void> {
+  const full = new Known();
+  full.take(await takeSnapshot(notes.world, NOTHING_SEEN));
+  const sorted = (known: Known): Record<string, string[]> =>
+    Object.fromEntries(Object.entries(known.rows()).map(([table, rows]) => [table, [rows ?? []].flat().map(textOf).sort()]));
+  const [really, seen] = [sorted(full), sorted(notes.known)];
+  const table = Object.keys(really).find((name) => !isDeepStrictEqual(really[name], seen[name]));
+  if (table !== undefined) throw new Violation('no error', `the walk does not know ${table} as they are`, { really, seen });
+}
+
+const textOf = (row: unknown): string => JSON.stringify(row);
 
 /** I11: the key is in no row of any table, and in no word of the trace, which holds the texts of all errors. */
 async function checkSecrets(notes: Notes): Promise<void> {

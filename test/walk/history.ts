@@ -6,15 +6,12 @@ import { checkAll } from './checks.ts';
 import { type Notes, newNotes, tell, Violation } from './notes.ts';
 import { Choice } from './random.ts';
 import { runJob } from './run.ts';
-import { takeSnapshot } from './snapshot.ts';
 import type { World } from './world.ts';
 
 /** Rounds of the quiet end; a history that needs more hangs. */
 const MOST_ROUNDS = 600;
 /** In the quiet end time passes in such strides: waits are long and polls many. */
 const STRIDE_MS = 20_000;
-/** Rounds between two checks of everything in the quiet end. */
-const CHECK_EVERY = 4;
 
 export interface Failure {
   seed: number;
@@ -87,17 +84,16 @@ async function quietEnd(notes: Notes): Promise<number> {
 async function drain(notes: Notes): Promise<number> {
   const { choice, world } = notes;
   clearFaults(notes);
+  await checkAll(notes);
   for (let round = 1; round <= MOST_ROUNDS; round += 1) {
     notes.step += 1;
     const job = choice.maybe(world.queue.due());
     if (job !== undefined) await runJob(notes, job, { kind: 'none' });
-    else if (await isQuiet(notes)) {
-      await checkAll(notes);
-      return round;
-    } else await nudge(notes);
-    if (round % CHECK_EVERY === 0) await checkAll(notes);
+    else if (isQuiet(notes)) return round;
+    else await nudge(notes);
+    await checkAll(notes);
   }
-  const { requests, chunks, items, runs } = await takeSnapshot(world, notes.lastEvent);
+  const { requests, chunks, items, runs } = notes.known.rows();
   const open = requests.filter((r) => !r.ended);
   throw new Violation('I6', 'a request, a chunk or a run hangs', {
     open,
@@ -110,20 +106,18 @@ async function drain(notes: Notes): Promise<number> {
 
 /** Nothing is due: time passes, the sweep runs, a person looks. */
 async function nudge(notes: Notes): Promise<void> {
-  const { world } = notes;
+  const { world, known } = notes;
   decidePaperwork(notes);
-  if (await resolve(notes)) return;
+  const isAsked = [...known.chunks.values()].some((c) => c.state === 'needs_attention');
+  if (isAsked && (await resolve(notes))) return;
   const due = world.queue.nextDue();
   world.advance(Math.max(STRIDE_MS, due === null ? 0 : due - world.now()));
   await reopenGate(notes);
   await sweep(notes);
 }
 
-async function isQuiet(notes: Notes): Promise<boolean> {
-  const { world } = notes;
-  if (world.queue.live().length > 0) return false;
-  const [row] = await world.look<{ open: number }[]>`
-    select (select count(*) from requests where finished_at is null)::int
-      + (select count(*) from reconciliation_runs where status in ('queued', 'running'))::int as open`;
-  return row?.open === 0;
+/** As the look after the last round has shown it. */
+function isQuiet({ world, known }: Notes): boolean {
+  const isOpen = [...known.requests.values()].some((r) => !r.ended);
+  return !isOpen && world.queue.live().length === 0 && known.runs.every((r) => r.status !== 'queued' && r.status !== 'running');
 }

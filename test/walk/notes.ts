@@ -1,5 +1,5 @@
+import { Known } from './known.ts';
 import type { Choice } from './random.ts';
-import type { NumberRow } from './snapshot.ts';
 import type { World } from './world.ts';
 
 /** A call that was lost on its way and will reach Telnyx later. */
@@ -35,10 +35,7 @@ export interface Notes {
   excused: Set<string>;
   /** Claims (event ids) of which a call has left: each is good for one. */
   spentClaims: Set<number>;
-  lastEvent: number;
-  /** Transactions from here on may not have been seen. */
-  horizon: string;
-  inventory: Map<string, NumberRow>;
+  known: Known;
   nesting: number;
 }
 
@@ -60,9 +57,7 @@ export function newNotes(world: World, choice: Choice): Notes {
     longLags: [],
     excused: new Set(),
     spentClaims: new Set(),
-    lastEvent: 0,
-    horizon: '0',
-    inventory: new Map(),
+    known: new Known(),
     nesting: 0,
   };
 }

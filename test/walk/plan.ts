@@ -30,7 +30,7 @@ export function planRun(notes: Notes, what: AnyEnqueue, label: string, trouble: 
   const caller: Caller = {
     chunkId: what.name === 'order.run' || what.name === 'batch.run' ? what.payload.chunkId : null,
     step: notes.step,
-    lastEvent: notes.lastEvent,
+    lastEvent: notes.known.lastEvent,
   };
   const orBreak = async (act: () => Promise<void>): Promise<void> => {
     try {

@@ -1,3 +1,4 @@
+import type { Step } from '../../src/domain/step.ts';
 import type { World } from './world.ts';
 
 export interface ChunkRow {
@@ -35,7 +36,7 @@ export interface RequestRow {
   max_upfront: string | null;
   max_monthly: string | null;
   ended: boolean;
-  steps: { kind: string; settings?: { connection_id?: string } }[];
+  steps: Step[];
 }
 
 export interface NumberRow {
@@ -44,6 +45,11 @@ export interface NumberRow {
   surplus: boolean;
   bought_by: string | null;
   connection_id: string | null;
+  messaging_profile_id: string | null;
+  customer_reference: string | null;
+  tags: string[];
+  deletion_lock_enabled: boolean | null;
+  emergency_enabled: boolean | null;
   hash: string;
 }
 
@@ -61,50 +67,67 @@ export interface RunRow {
   id: string;
   status: string;
   missing: number;
-  counted: number | null;
 }
 
-/** All rows of a history, which is small: one statement, so that they fit together. */
-export interface Snapshot {
+/** The rows of a history. */
+export interface Rows {
   chunks: ChunkRow[];
   items: ItemRow[];
   requests: RequestRow[];
+  numbers: NumberRow[];
   claims: { phone_number: string; request_id: string }[];
-  /** Only rows written since the horizon of the snapshot before; `numbers` of the notes has them all. */
-  written: NumberRow[];
-  horizon: string;
-  /** Only those after the last one that was seen. */
-  events: EventRow[];
   runs: RunRow[];
-  gate: boolean;
+  /** Why the account gate is closed; `null` while it is open. */
+  closed: string | null;
 }
 
-export async function takeSnapshot(world: World, afterEvent: number, horizon = '0'): Promise<Snapshot> {
-  const [row] = await world.look<{ all: Snapshot }[]>`
+/** What was written since an earlier look; claims, runs and the gate always in full. */
+export interface Changes extends Rows {
+  /** Only those after the last one that was seen. */
+  events: EventRow[];
+  /** Transactions from here on may not have been seen. */
+  horizon: string;
+}
+
+/** How far a look has seen. */
+export interface Seen {
+  lastEvent: number;
+  horizon: string;
+}
+
+export const NOTHING_SEEN: Seen = { lastEvent: 0, horizon: '0' };
+
+/** One statement, so that its parts fit together. A row is told by the transaction that wrote it; none but claims is deleted. */
+export async function takeSnapshot(world: World, since: Seen): Promise<Changes> {
+  const [row] = await world.look<{ all: Changes }[]>`
+    with since as (select ${since.horizon}::bigint as horizon)
     select json_build_object(
       'chunks', (select coalesce(json_agg(json_build_object('id', id, 'request_id', request_id, 'line_id', line_id, 'kind', kind, 'state', state,
         'numbers', numbers, 'customer_reference', customer_reference, 'telnyx_id', telnyx_id, 'waiting', waiting, 'evidence', evidence)
-        order by created_at, id), '[]') from chunks),
+        order by created_at, id), '[]') from chunks t where t.xmin::text::bigint >= horizon),
       'items', (select coalesce(json_agg(json_build_object('id', id, 'request_id', request_id, 'chunk_id', chunk_id,
         'phone_number', phone_number, 'status', status, 'reason_code', reason_code, 'upfront', upfront_cost::text,
-        'monthly', monthly_cost::text, 'bought', bought_at is not null, 'searched', searched_at is not null) order by id), '[]') from items),
+        'monthly', monthly_cost::text, 'bought', bought_at is not null, 'searched', searched_at is not null) order by id), '[]')
+        from items t where t.xmin::text::bigint >= horizon),
       'requests', (select coalesce(json_agg(json_build_object('id', id, 'seq', seq, 'kind', kind, 'status', status, 'asked', asked,
         'max_upfront', max_upfront_cost::text, 'max_monthly', max_monthly_cost::text, 'ended', finished_at is not null, 'steps', steps)
-        order by seq), '[]') from requests),
+        order by seq), '[]') from requests t where t.xmin::text::bigint >= horizon),
       'claims', (select coalesce(json_agg(json_build_object('phone_number', phone_number, 'request_id', request_id)
         order by phone_number), '[]') from claims),
-      'written', (select coalesce(json_agg(json_build_object('phone_number', phone_number, 'state', state, 'surplus', surplus,
-        'bought_by', bought_by, 'connection_id', connection_id,
-        'hash', md5((to_jsonb(p) - array['updated_at', 'last_seen_at', 'created_at'])::text)) order by phone_number), '[]')
-        from phone_numbers p where xmin::text::bigint >= ${horizon}::bigint),
-      'horizon', pg_snapshot_xmin(pg_current_snapshot())::text,
+      'numbers', (select coalesce(json_agg(json_build_object('phone_number', phone_number, 'state', state, 'surplus', surplus,
+        'bought_by', bought_by, 'connection_id', connection_id, 'messaging_profile_id', messaging_profile_id,
+        'customer_reference', customer_reference, 'tags', tags, 'deletion_lock_enabled', deletion_lock_enabled,
+        'emergency_enabled', emergency_enabled,
+        'hash', md5((to_jsonb(t) - array['updated_at', 'last_seen_at', 'created_at'])::text)) order by phone_number), '[]')
+        from phone_numbers t where t.xmin::text::bigint >= horizon),
+      'runs', (select coalesce(json_agg(json_build_object('id', id, 'status', status, 'missing',
+        (select count(*) from drift d where d.run_id = r.id and d.kind = 'missing')) order by id), '[]') from reconciliation_runs r),
+      'closed', (select coalesce(reason_code, 'unknown') from account where not gate_open),
       'events', (select coalesce(json_agg(json_build_object('id', id, 'subject', subject, 'subject_id', subject_id,
         'from_state', from_state, 'to_state', to_state, 'cause', cause, 'run_id', run_id) order by id), '[]')
-        from events where id > ${afterEvent}),
-      'runs', (select coalesce(json_agg(json_build_object('id', id, 'status', status, 'counted', (counts->>'missing')::int, 'missing',
-        (select count(*) from drift d where d.run_id = r.id and d.kind = 'missing'))), '[]') from reconciliation_runs r),
-      'gate', (select gate_open from account)
-    ) as all`;
+        from events where id > ${since.lastEvent}),
+      'horizon', pg_snapshot_xmin(pg_current_snapshot())::text
+    ) as all from since`;
   if (row === undefined) throw new Error('the snapshot is empty');
   return row.all;
 }
