@@ -126,41 +126,75 @@ export function clearFaults(notes: Notes): void {
   tell(notes, 'faults off');
 }
 
-/** People in the portal, strangers on the market. */
+type PortalAct = readonly [name: string, act: (notes: Notes, numbers: string[]) => void];
+
+const PORTAL: readonly { weight: number; value: PortalAct }[] = [
+  { weight: 1, value: ['release', ({ world }, numbers) => world.simulator.releaseInPortal(numbers)] },
+  {
+    weight: 1,
+    value: [
+      'port out',
+      (notes, numbers) => {
+        notes.world.simulator.portOut(numbers);
+        for (const n of numbers) notes.portedOut.add(n);
+      },
+    ],
+  },
+  { weight: 2, value: ['lock', ({ world, choice }, numbers) => world.simulator.lock(numbers, choice.chance(0.7))] },
+  { weight: 2, value: ['protect', ({ world }, numbers) => world.simulator.setTags(numbers, ['protected'])] },
+  {
+    weight: 1,
+    value: [
+      'tags',
+      ({ world, choice }, numbers) => world.simulator.setTags(numbers, choice.some(['solar', 'legacy', 'fresh'], 2)),
+    ],
+  },
+  {
+    weight: 2,
+    value: [
+      'emergency',
+      ({ world, choice }, numbers) => world.simulator.setEmergency(numbers, choice.one(['active', 'disabled', 'provisioning'])),
+    ],
+  },
+  {
+    weight: 1,
+    value: ['connection', ({ world }, numbers) => world.simulator.setOwnedField(numbers, 'connection_id', '1293384261075731500')],
+  },
+  {
+    weight: 1,
+    value: [
+      'buy',
+      (notes) => {
+        for (const n of notes.world.simulator.buyInPortal(2)) notes.portalBought.add(n);
+      },
+    ],
+  },
+  { weight: 1, value: ['foreign jobs', ({ world, choice }) => world.simulator.openForeignJobs(choice.int(1, 4))] },
+  { weight: 0.5, value: ['no foreign jobs', ({ world }) => world.simulator.closeForeignJobs()] },
+];
+
+/** People in the portal, strangers on the market. They prefer numbers that a request works on, or ours would never meet them. */
 export function portalAct(notes: Notes): void {
   const { choice, world } = notes;
-  const { simulator } = world;
-  const owned = simulator.ownedNumbers().filter((n) => !notes.portedOut.has(n));
-  const numbers = choice.some(owned, choice.int(1, 3));
+  const owned = world.simulator.ownedNumbers().filter((n) => !notes.portedOut.has(n));
+  const named = new Set([...notes.known.items.values()].map((i) => i.phone_number));
+  const met = owned.filter((n) => named.has(n));
+  const numbers = choice.some(met.length > 0 && choice.chance(0.6) ? met : owned, choice.int(1, 3));
+  const chosen = choice.weighted(PORTAL);
+  if (chosen === undefined) return;
+  const [name, act] = chosen;
   for (const n of numbers) notes.touched.set(n, notes.step);
-  const acts: Record<string, () => void> = {
-    release: () => simulator.releaseInPortal(numbers),
-    'port out': () => {
-      simulator.portOut(numbers);
-      for (const n of numbers) notes.portedOut.add(n);
-    },
-    lock: () => simulator.lock(numbers, choice.chance(0.7)),
-    protect: () => simulator.setTags(numbers, ['protected']),
-    tags: () => simulator.setTags(numbers, choice.some(['solar', 'legacy', 'fresh'], 2)),
-    emergency: () => simulator.setEmergency(numbers, choice.one(['active', 'disabled', 'provisioning'])),
-    connection: () => simulator.setOwnedField(numbers, 'connection_id', '1293384261075731500'),
-    buy: () => {
-      for (const n of simulator.buyInPortal(2)) notes.portalBought.add(n);
-    },
-    'foreign jobs': () => simulator.openForeignJobs(choice.int(1, 4)),
-    'no foreign jobs': () => simulator.closeForeignJobs(),
-  };
-  const name = choice.maybe(Object.keys(acts));
-  if (name === undefined) return;
-  acts[name]?.();
+  act(notes, numbers);
+  for (const n of numbers) notes.setByPeople.set(`${n} ${name}`, notes.step);
   count(notes, `portal:${name}`);
   tell(notes, `portal: ${name} ${numbers.join(' ')}`);
 }
 
 /** What an authority says about orders that wait for paperwork. */
-export function decidePaperwork(notes: Notes): void {
+export function decidePaperwork(notes: Notes, waitedMs = 0): void {
   const { choice, world } = notes;
-  const pending = world.simulator.ledger().orders.filter((o) => o.status === 'pending');
+  const by = world.now() - waitedMs;
+  const pending = world.simulator.ledger().orders.filter((o) => o.status === 'pending' && Date.parse(o.at) <= by);
   const order = choice.maybe(pending);
   if (order === undefined) return;
   const decision = choice.one(['approve', 'decline', 'cancel'] as const);

@@ -12,6 +12,7 @@ export function checkBuys(notes: Notes, s: Rows, ledger: Ledger, lagged: Readonl
   // A surplus after a person's word, or after evidence that could not be right, is allowed, and must be recorded in the end.
   const isExcused = (n: string): boolean => notes.excused.has(n) || lagged.has(n);
   const counted = ledger.bought.filter((b) => !isExcused(b.phone_number));
+  const soldAs = new Map(ledger.bought.map((b) => [b.phone_number, b.customer_reference]));
   const really = new Set([...ledger.bought.map((b) => b.phone_number), ...notes.portalBought]);
   for (const request of s.requests) {
     if (request.kind !== 'buy') continue;
@@ -25,6 +26,9 @@ export function checkBuys(notes: Notes, s: Rows, ledger: Ledger, lagged: Readonl
     checkBudget(request, items, bought);
     const invented = items.find((i) => i.bought && !really.has(i.phone_number ?? ''));
     if (invented !== undefined) throw new Violation('I5', 'an item calls a number bought that Telnyx never sold to us', invented);
+    const owner = (n: string | null) => byReference.get(soldAs.get(n ?? '') ?? '')?.request_id ?? request.id;
+    const others = items.find((i) => i.bought && owner(i.phone_number) !== request.id && !isExcused(i.phone_number ?? ''));
+    if (others !== undefined) throw new Violation('I5', 'an item calls a number bought that another request bought', others);
     const twice = duplicates(items.filter((i) => i.bought).map((i) => i.phone_number ?? ''));
     if (twice.length > 0) throw new Violation('I5', 'two items of one request hold the same bought number', twice);
   }

@@ -124,6 +124,7 @@ async function guardRelease(notes: Notes, intent: Intent, caller: Caller): Promi
   const includeEmergency = intent.step.kind === 'delete' && intent.step.include_emergency;
   const seen = await readBack(notes);
   for (const n of intent.numbers) {
+    notes.releaseSent.set(n, caller.step);
     const now = seen.get(n);
     // What changed behind our back while this very run was on its way could not be seen by it.
     if (now === undefined || (notes.touched.get(n) ?? -1) >= caller.step) continue;

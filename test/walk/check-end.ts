@@ -3,7 +3,7 @@ import { Known } from './known.ts';
 import { laggedNumbers } from './lags.ts';
 import { type Notes, Violation } from './notes.ts';
 import { API_KEY } from './outlets.ts';
-import { type ItemRow, NOTHING_SEEN, type Rows, takeSnapshot } from './snapshot.ts';
+import { type ItemRow, NOTHING_SEEN, type NumberRow, type RequestRow, type Rows, takeSnapshot } from './snapshot.ts';
 import { TABLES } from './world.ts';
 
 /** What must be true when everything has ended. */
@@ -41,55 +41,112 @@ function checkReleased(notes: Notes, s: Rows): void {
   if (kept.length > 0) throw new Violation('I8', 'a number is reported as gone although it is ours', kept);
 }
 
-/** What an update calls changed was changed at Telnyx. */
+/** What people do in the portal, by the field that it sets. */
+const ACTS_OF: Readonly<Record<string, readonly string[]>> = {
+  connection_id: ['connection'],
+  deletion_lock_enabled: ['lock'],
+  emergency_enabled: ['emergency'],
+  tags: ['tags', 'protect'],
+};
+
+/** What an update (or the tags of a buy) calls changed was changed at Telnyx, or had been so before. */
 function checkUpdated(notes: Notes, s: Rows): void {
-  const changed = new Set(
-    notes.world.simulator.ledger().changed.flatMap((c) => {
-      const id = c.fields['connection_id'];
-      return typeof id === 'string' ? [`${c.phone_number} ${id}`] : [];
-    }),
-  );
+  const changed = new Set<string>();
+  for (const c of notes.world.simulator.ledger().changed)
+    for (const [field, value] of Object.entries(c.fields)) changed.add(keyOf(c.phone_number, field, value));
+  for (const b of attachedByOrders(s)) changed.add(b);
   for (const request of s.requests) {
-    const [first] = request.steps;
-    const wanted = request.kind === 'update' && first?.kind === 'update' ? first.settings.connection_id : undefined;
-    if (wanted === undefined) continue;
-    const items = s.items.filter((i) => i.request_id === request.id && i.status === 'succeeded');
-    // A portal that had set the same value by chance is as good.
-    const wrong = items.filter((i) => !changed.has(`${i.phone_number} ${wanted}`) && !notes.touched.has(i.phone_number ?? ''));
-    if (wrong.length > 0) throw new Violation('I7', 'an update is reported as done and was not', wrong);
+    if (request.kind === 'delete') continue;
+    const done = s.items.filter((i) => i.request_id === request.id && i.status === 'succeeded');
+    for (const [field, value] of wantedOf(request)) {
+      const wrong = done.filter((i) => {
+        const n = i.phone_number ?? '';
+        const before: unknown = notes.initial.get(n)?.[field as keyof NumberRow];
+        const byPeople = ACTS_OF[field]?.some((act) => notes.setByPeople.has(`${n} ${act}`)) === true;
+        return !byPeople && !changed.has(keyOf(n, field, value)) && keyOf(n, field, before) !== keyOf(n, field, value);
+      });
+      if (wrong.length > 0) throw new Violation('I7', `an update of ${field} is reported as done and was not`, { wrong, value });
+    }
   }
 }
 
-/** After a last reconciliation: the inventory is the account, and every purchase is somebody's. */
+/** Orders attach a connection without a change of its own. */
+function attachedByOrders(s: Rows): string[] {
+  return s.items.flatMap((item) => {
+    const [step] = s.requests.find((r) => r.id === item.request_id && r.kind === 'buy')?.steps ?? [];
+    const connection = step?.kind === 'order' ? step.settings.connection_id : undefined;
+    return connection === undefined || !item.bought ? [] : [keyOf(item.phone_number ?? '', 'connection_id', connection)];
+  });
+}
+
+/** The values that a request sets outright; tags that are merged depend on what was there. */
+function wantedOf(request: RequestRow): [string, unknown][] {
+  return request.steps.flatMap((step): [string, unknown][] => {
+    if (step.kind === 'update') return Object.entries(step.settings);
+    if (step.kind === 'messaging') return [['messaging_profile_id', step.messaging_profile_id]];
+    return step.kind === 'emergency' ? [['emergency_enabled', step.emergency_enabled]] : [];
+  });
+}
+
+function keyOf(number: string, field: string, value: unknown): string {
+  return `${number} ${field} ${JSON.stringify(Array.isArray(value) ? value.map(String).sort() : (value ?? null))}`;
+}
+
+/** After a last reconciliation: the inventory is the account, every purchase is somebody's, and the key is nowhere. */
 export async function checkReconciled(notes: Notes): Promise<void> {
   await checkLooks(notes);
   const s = notes.known.rows();
-  const { numbers } = s;
   if (s.runs.every((r) => r.status !== 'completed')) throw new Violation('I9', 'no reconciliation could be completed', s.runs);
-  const account = notes.world.simulator.ownedNumbers().filter((n) => !notes.portedOut.has(n));
-  const ours = new Set(numbers.filter((n) => n.state === 'owned').map((n) => n.phone_number));
-  const lost = account.filter((n) => !ours.has(n));
-  const extra = [...ours].filter((n) => !account.includes(n));
-  if (lost.length > 0 || extra.length > 0) {
-    throw new Violation('ledger = database', 'inventory and account differ after a reconciliation', {
-      lost,
-      extra,
-      rows: numbers.filter((n) => extra.includes(n.phone_number) || lost.includes(n.phone_number)),
-    });
-  }
-  const rows = new Map(numbers.map((n) => [n.phone_number, n]));
+  const account = new Set(notes.world.simulator.ownedNumbers().filter((n) => !notes.portedOut.has(n)));
+  const owned = s.numbers.filter((n) => n.state === 'owned');
+  const ours = new Set(owned.map((n) => n.phone_number));
+  const lost = [...account].filter((n) => !ours.has(n));
+  const extra = owned.filter((n) => !account.has(n.phone_number));
+  if (lost.length > 0 || extra.length > 0)
+    throw new Violation('ledger = database', 'inventory and account differ after a reconciliation', { lost, extra });
+  checkPurchases(notes, s, account);
+  await checkFields(notes, owned);
+  await checkSecrets(notes);
+}
+
+/** Every purchase is an item that was asked for, or a recorded surplus, and never both. */
+function checkPurchases(notes: Notes, s: Rows, account: ReadonlySet<string>): void {
+  const rows = notes.known.numbers;
+  const ledger = notes.world.simulator.ledger();
+  const lagged = laggedNumbers(notes, ledger);
   const held = new Set(s.items.filter((i) => i.bought).map((i) => i.phone_number));
-  for (const b of notes.world.simulator.ledger().bought) {
+  for (const b of ledger.bought) {
     if (held.has(b.phone_number)) continue;
+    if (!notes.excused.has(b.phone_number) && !lagged.has(b.phone_number))
+      throw new Violation('I5', 'a surplus was bought although the evidence within the settling window was right', b);
     const row = rows.get(b.phone_number);
     // A surplus that somebody took away again before any run saw it leaves no row.
-    if (row === undefined && !account.includes(b.phone_number)) continue;
+    if (row === undefined && !account.has(b.phone_number)) continue;
     if (row === undefined || !row.surplus)
       throw new Violation('I5', 'a purchase is neither an item nor recorded as surplus', { b, row });
   }
-  const wrong = numbers.find((n) => n.surplus && held.has(n.phone_number) && n.state === 'owned');
+  const wrong = s.numbers.find((n) => n.surplus && held.has(n.phone_number) && n.state === 'owned');
   if (wrong !== undefined) throw new Violation('I5', 'a number that was asked for is called a surplus', wrong);
-  await checkSecrets(notes);
+}
+
+/** Not only which numbers are ours, also what is set on them. */
+async function checkFields(notes: Notes, owned: NumberRow[]): Promise<void> {
+  const page = await notes.world.deps.telnyx.listNumbers({ pageNumber: 1, pageSize: 250 });
+  const shown = new Map(page.numbers.map((n) => [n.phoneNumber, n]));
+  for (const row of owned) {
+    const there = shown.get(row.phone_number);
+    if (there === undefined) throw new Violation('ledger = database', 'the account does not show a number of ours', row);
+    const pairs = [
+      [row.connection_id, there.connectionId],
+      [row.messaging_profile_id, there.messagingProfileId ?? null],
+      [row.customer_reference, there.customerReference],
+      [row.deletion_lock_enabled, there.deletionLockEnabled],
+      [row.emergency_enabled, there.emergencyEnabled],
+      [row.tags.toSorted(), there.tags.toSorted()],
+    ];
+    if (pairs.some(([ours, theirs]) => !isDeepStrictEqual(ours, theirs)))
+      throw new Violation('ledger = database', 'a number is set otherwise than the inventory says', { row, there });
+  }
 }
 
 /** The looks after each step bring only what was written since: together they must be the database as it is. */

@@ -20,7 +20,7 @@ export async function checkAll(notes: Notes): Promise<void> {
   checkBuys(notes, rows, ledger, lagged);
   checkClaims(rows);
   checkSums(rows);
-  checkReleases(rows, ledger);
+  checkReleases(notes, rows, ledger);
   checkRuns(rows);
   world.outlets.check();
 }
@@ -98,12 +98,20 @@ function checkCarried(chunks: ChunkRow[], openItems: ItemRow[]): void {
   }
 }
 
-/** I8, after the fact: what Telnyx released through us was named by a delete request. */
-function checkReleases(s: Rows, ledger: Ledger): void {
-  const deletes = new Set(s.requests.filter((r) => r.kind === 'delete').map((r) => r.id));
-  const named = new Set(s.items.filter((i) => deletes.has(i.request_id)).map((i) => i.phone_number));
-  const wrong = ledger.released.filter((r) => r.was_locked || !named.has(r.phone_number));
-  if (wrong.length > 0) throw new Violation('I8', 'a number was released that no delete request names', wrong);
+/** I8, after the fact: what Telnyx released through us was named by a delete request, which knew of its emergency services. */
+function checkReleases(notes: Notes, s: Rows, ledger: Ledger): void {
+  const deletes = new Map(s.requests.flatMap((r) => (r.kind === 'delete' ? [[r.id, r] as const] : [])));
+  for (const released of ledger.released) {
+    const number = released.phone_number;
+    const named = s.items.flatMap((i) => (i.phone_number === number ? (deletes.get(i.request_id) ?? []) : []));
+    if (released.was_locked || named.length === 0)
+      throw new Violation('I8', 'a number was released that no delete request names', released);
+    const mayGo = named.some((r) => r.steps.some((step) => step.kind === 'delete' && step.include_emergency));
+    // People may have switched it on when the release had been looked at already.
+    const setSince = (notes.setByPeople.get(`${number} emergency`) ?? -1) >= (notes.releaseSent.get(number) ?? 0);
+    if (released.was_emergency && !mayGo && !setSince)
+      throw new Violation('I8', 'a number with emergency services was released, and no request had asked for that', released);
+  }
 }
 
 /** I9: a run that did not see everything declares nothing missing. */

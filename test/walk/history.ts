@@ -12,6 +12,8 @@ import type { World } from './world.ts';
 const MOST_ROUNDS = 600;
 /** In the quiet end time passes in such strides: waits are long and polls many. */
 const STRIDE_MS = 20_000;
+/** In the quiet end an authority decides only about orders that do not end by themselves. */
+const AUTHORITY_MS = 600_000;
 
 export interface Failure {
   seed: number;
@@ -39,6 +41,7 @@ export async function runHistory(world: World, seed: number, steps: number): Pro
   let rounds = 0;
   try {
     await checkAll(notes);
+    notes.initial = new Map(notes.known.numbers);
     await submit(notes, 'buy');
     await submit(notes);
     for (notes.step = 1; notes.step <= steps; notes.step += 1) {
@@ -107,12 +110,13 @@ async function drain(notes: Notes): Promise<number> {
 /** Nothing is due: time passes, the sweep runs, a person looks. */
 async function nudge(notes: Notes): Promise<void> {
   const { world, known } = notes;
-  decidePaperwork(notes);
+  decidePaperwork(notes, AUTHORITY_MS);
   const isAsked = [...known.chunks.values()].some((c) => c.state === 'needs_attention');
   if (isAsked && (await resolve(notes))) return;
   const due = world.queue.nextDue();
   world.advance(Math.max(STRIDE_MS, due === null ? 0 : due - world.now()));
-  await reopenGate(notes);
+  // A lack of funds must heal by itself.
+  if (known.closed !== null && known.closed !== 'insufficient_funds') await reopenGate(notes);
   await sweep(notes);
 }
 

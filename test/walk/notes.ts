@@ -1,5 +1,6 @@
 import { Known } from './known.ts';
 import type { Choice } from './random.ts';
+import type { NumberRow } from './snapshot.ts';
 import type { World } from './world.ts';
 
 /** A call that was lost on its way and will reach Telnyx later. */
@@ -25,6 +26,10 @@ export interface Notes {
   requests: string[];
   /** Step in which somebody last changed a number behind our back. */
   touched: Map<string, number>;
+  /** `number field` that people set in the portal, with the last step in which they did. */
+  setByPeople: Map<string, number>;
+  /** Step in which the run began that sent the release of a number. */
+  releaseSent: Map<string, number>;
   portedOut: Set<string>;
   /** Bought by people: a line that failed and a number that is ours look like a delivery. */
   portalBought: Set<string>;
@@ -36,6 +41,8 @@ export interface Notes {
   /** Claims (event ids) of which a call has left: each is good for one. */
   spentClaims: Set<number>;
   known: Known;
+  /** The inventory at the start. */
+  initial: Map<string, NumberRow>;
   nesting: number;
 }
 
@@ -51,6 +58,8 @@ export function newNotes(world: World, choice: Choice): Notes {
     cancelled: new Map(),
     requests: [],
     touched: new Map(),
+    setByPeople: new Map(),
+    releaseSent: new Map(),
     portedOut: new Set(),
     portalBought: new Set(),
     webhooks: [],
@@ -58,6 +67,7 @@ export function newNotes(world: World, choice: Choice): Notes {
     excused: new Set(),
     spentClaims: new Set(),
     known: new Known(),
+    initial: new Map(),
     nesting: 0,
   };
 }
