@@ -1,5 +1,5 @@
 import { randomUUID } from 'node:crypto';
-import { openGate } from '../../src/db/account.ts';
+import { closeGate, openGate } from '../../src/db/account.ts';
 import { ProvisioningError } from '../../src/domain/errors.ts';
 import { acceptWebhook } from '../../src/producers/accept-webhook.ts';
 import { cancelRequest } from '../../src/producers/cancel.ts';
@@ -17,7 +17,7 @@ const MOST_REQUESTS = 5;
 export async function submit(notes: Notes, first?: 'buy'): Promise<void> {
   if (notes.requests.length >= MOST_REQUESTS) return;
   const { choice } = notes;
-  const kind = first ?? choice.one(['buy', 'buy', 'buy', 'list', 'update', 'update', 'delete', 'delete'] as const);
+  const kind = first ?? choice.one(['buy', 'buy', 'list', 'update', 'update', 'delete', 'delete'] as const);
   const body =
     kind === 'buy'
       ? buyBody(notes)
@@ -116,7 +116,7 @@ async function deleteBody(notes: Notes): Promise<object> {
 }
 
 export async function cancel(notes: Notes): Promise<void> {
-  const id = notes.choice.maybe(notes.requests);
+  const id = notes.asleep !== null && notes.choice.chance(0.7) ? notes.asleep : notes.choice.maybe(notes.requests);
   if (id === undefined) return;
   await cancelRequest(notes.world.deps, id, 'walk');
   const [row] = await notes.world.look<{ last: number; cancelled: boolean }[]>`
@@ -147,6 +147,15 @@ export async function reopenGate(notes: Notes): Promise<void> {
   const opened = await openGate(notes.world.deps.db.sql, { actor: 'walk', at: notes.world.deps.clock.now() });
   if (opened) count(notes, 'gate reopened');
   tell(notes, `gate: ${opened ? 'reopened' : 'was open'}`);
+}
+
+/** Another worker was told that there is no credit. */
+export async function shutGate(notes: Notes): Promise<void> {
+  const { clock, db, timings } = notes.world.deps;
+  const at = clock.now();
+  const probeAt = new Date(at.getTime() + timings.fundsProbeMs);
+  const shut = await closeGate(db.sql, { code: 'insufficient_funds', reason: 'another worker was refused', at, probeAt });
+  tell(notes, `gate: ${shut ? 'closed' : 'was closed'}`);
 }
 
 /** A verified event: new, doubled, of an order that is not ours, or of none. */

@@ -1,5 +1,5 @@
 import { sweepOnce } from '../../src/reconcile/sweep.ts';
-import { cancel, reconcile, reopenGate, resolve, retry, submit, webhook } from './acts-people.ts';
+import { cancel, reconcile, reopenGate, resolve, retry, shutGate, submit, webhook } from './acts-people.ts';
 import { armFault, brokenAccount, changeLag, clearFaults, decidePaperwork, lateArrival, portalAct } from './acts-world.ts';
 import { count, type Notes, tell } from './notes.ts';
 import type { WalkJob } from './queue.ts';
@@ -45,15 +45,22 @@ const SIMPLE: readonly Entry[] = [
   { name: 'gate reopened', weight: 1.2, act: reopenGate },
   { name: 'queue flushed', weight: 1, act: flush },
   { name: 'restart', weight: 0.7, act: restart },
-  { name: 'submit', weight: 4, act: submit },
+  { name: 'submit', weight: 5, act: submit },
   { name: 'cancel', weight: 1.2, act: cancel },
   { name: 'retry', weight: 0.5, act: retry },
   { name: 'reconcile', weight: 1, act: reconcile },
   { name: 'webhook', weight: 2, act: webhook },
-  { name: 'portal', weight: 2, act: portalAct },
+  { name: 'portal', weight: 3, act: portalAct },
   { name: 'paperwork', weight: 1, act: decidePaperwork },
   { name: 'resolve', weight: 1.5, act: async (notes) => void (await resolve(notes)) },
   { name: 'late arrival', weight: 3, act: (notes) => lateArrival(notes) },
+];
+
+/** What a sleeping worker must not overlook when it wakes up is frequent while it sleeps. */
+const MEANWHILE: readonly Entry[] = [
+  ...SIMPLE,
+  { name: 'cancel', weight: 5, act: cancel },
+  { name: 'gate closed', weight: 4, act: shutGate },
 ];
 
 const ALL: readonly Entry[] = [
@@ -102,12 +109,14 @@ async function interleave(notes: Notes): Promise<void> {
   const act = async (): Promise<void> => {
     // Its lock ran out meanwhile: the queue gives the same job to somebody else.
     if (choice.chance(0.4)) world.queue.snooze(job, 0);
+    notes.asleep = 'requestId' in job.what.payload ? job.what.payload.requestId : null;
     for (let n = choice.int(1, 3); n > 0; n -= 1) {
-      const entry = choice.weighted(SIMPLE.map((value) => ({ weight: value.weight, value })));
-      if (entry === undefined) return;
+      const entry = choice.weighted(MEANWHILE.map((value) => ({ weight: value.weight, value })));
+      if (entry === undefined) break;
       count(notes, `meanwhile:${entry.name}`);
       await entry.act(notes);
     }
+    notes.asleep = null;
   };
   await runJob(notes, job, { kind: 'meanwhile', boundary: choice.int(1, 14), act });
 }

@@ -24,6 +24,8 @@ export interface Notes {
   /** Id of the last event when a request was cancelled. */
   cancelled: Map<string, number>;
   requests: string[];
+  /** The request whose worker sleeps while others act. */
+  asleep: string | null;
   /** Step in which somebody last changed a number behind our back. */
   touched: Map<string, number>;
   /** `number field` that people set in the portal, with the last step in which they did. */
@@ -57,6 +59,7 @@ export function newNotes(world: World, choice: Choice): Notes {
     holdBack: false,
     cancelled: new Map(),
     requests: [],
+    asleep: null,
     touched: new Map(),
     setByPeople: new Map(),
     releaseSent: new Map(),
