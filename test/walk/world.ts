@@ -15,6 +15,9 @@ const START = Date.parse('2026-03-02T08:00:00Z');
 const SLOTS = 3;
 const JOB_CAP = 4;
 
+/** At most: a worker that stopped in the middle of a cursor, and another with a transaction or cursor and a statement in it. */
+const CONNECTIONS = 4;
+
 /** All tables that a history writes to. Children before parents. Deleting few rows is much faster than truncating many tables. */
 export const TABLES = [
   'claims',
@@ -58,7 +61,7 @@ export async function openWorld(databaseUrl: string): Promise<World> {
   const simulator = await startSimulator({
     apiKey: API_KEY,
     numbers: 400,
-    owned: 60,
+    owned: 40,
     now: () => now,
     jobSlots: JOB_CAP,
     jobPerNumberMs: 200,
@@ -81,7 +84,7 @@ export async function openWorld(databaseUrl: string): Promise<World> {
     }),
     limiter,
   );
-  const db = openDb(databaseUrl, { maxConnections: 8 });
+  const db = openDb(databaseUrl, { maxConnections: CONNECTIONS });
   const look = postgres(databaseUrl, { max: 1, onnotice: () => undefined });
   const newQueue = () =>
     new WalkQueue(
@@ -122,12 +125,13 @@ export async function openWorld(databaseUrl: string): Promise<World> {
       await look`
         update account set gate_open = true, reason_code = null, reason = null, closed_at = null, probe_at = null, balance = null,
           available_credit = null, balance_at = null, limits = null`;
-      await fillInventory(world);
+      await look`insert into phone_numbers select * from walk_start`;
     },
     close: async () => {
       await Promise.all([simulator.stop(), telnyx.close(), db.close(), look.end({ timeout: 5 })]);
     },
   };
+  await noteStart(world);
   return world;
 }
 
@@ -137,8 +141,8 @@ async function onSaleAt(controlUrl: string): Promise<string[]> {
   return Array.isArray(list) ? list.map(String) : [];
 }
 
-/** The inventory that a first reconciliation would write, without its events: the state before the history. */
-async function fillInventory({ deps, look }: World): Promise<void> {
+/** Keeps the inventory that a first reconciliation would write, without its events: the state before each history. */
+async function noteStart({ deps, look }: World): Promise<void> {
   const page = await deps.telnyx.listNumbers({ pageNumber: 1, pageSize: 250 });
   const at = new Date(START - 86_400_000);
   const rows = page.numbers.map((n) => ({
@@ -164,5 +168,6 @@ async function fillInventory({ deps, look }: World): Promise<void> {
     created_at: at,
     updated_at: at,
   }));
-  await look`insert into phone_numbers ${look(rows)}`;
+  await look`create table walk_start (like phone_numbers including defaults)`;
+  await look`insert into walk_start ${look(rows)}`;
 }
