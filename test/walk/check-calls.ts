@@ -151,7 +151,7 @@ async function readBack(notes: Notes): Promise<Map<string, Seen>> {
       return new Map(
         page.numbers.map((n) => [
           n.phoneNumber,
-          { tags: n.tags, locked: n.deletionLockEnabled === true, emergency: n.emergencyStatus },
+          { tags: n.tags ?? [], locked: n.deletionLockEnabled === true, emergency: n.emergencyStatus },
         ]),
       );
     } catch {

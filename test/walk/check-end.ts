@@ -142,7 +142,7 @@ async function checkFields(notes: Notes, owned: NumberRow[]): Promise<void> {
       [row.customer_reference, there.customerReference],
       [row.deletion_lock_enabled, there.deletionLockEnabled],
       [row.emergency_enabled, there.emergencyEnabled],
-      [row.tags.toSorted(), there.tags.toSorted()],
+      [row.tags.toSorted(), there.tags?.toSorted()],
     ];
     if (pairs.some(([ours, theirs]) => !isDeepStrictEqual(ours, theirs)))
       throw new Violation('ledger = database', 'a number is set otherwise than the inventory says', { row, there });

@@ -74,7 +74,10 @@ function watchedTelnyx(telnyx: TelnyxGateway, plan: RunPlan, around: Around): Te
           await plan.beforeCall(key, args);
           const late = plan.lateCall(key, args);
           if (late === null) return send();
-          late(send);
+          // It has left, so it looks at nothing any more when it arrives; before it leaves it does.
+          for (const arg of args) if (typeof arg === 'function') await Reflect.apply(arg, undefined, []);
+          const sent = args.filter((arg) => typeof arg !== 'function');
+          late(() => Reflect.apply(method, target, sent) as Promise<unknown>);
           throw new ProvisioningError('unknown_outcome', 'ambiguous', `${key}: no answer came (the walk holds the call back)`);
         });
     },
