@@ -203,6 +203,9 @@ export function decidePaperwork(notes: Notes, waitedMs = 0): void {
   tell(notes, `paperwork of ${order.customer_reference}: ${decision}`);
 }
 
+/** Lags that are no long ones stay below this. */
+const LONGEST_SHORT_LAG_MS = 100_000;
+
 /** A call that was lost on its way arrives. Its reply goes nowhere. */
 export async function lateArrival(notes: Notes, all = false): Promise<void> {
   const calls = all ? notes.late.splice(0) : notes.late.splice(Math.floor(notes.choice.unit() * notes.late.length), 1);
@@ -210,6 +213,8 @@ export async function lateArrival(notes: Notes, all = false): Promise<void> {
     const [chunk] = await notes.world.look<{ state: string }[]>`select state from chunks where id = ${call.chunkId}`;
     // Everything had said no, and the chunk is over: what arrives now is a surplus that nobody could foresee.
     if (chunk?.state === 'settled' || chunk?.state === 'cancelled') for (const n of call.numbers) notes.excused.add(n);
+    if (notes.world.now() - call.leftAt + LONGEST_SHORT_LAG_MS >= notes.world.deps.timings.settleMs)
+      for (const n of call.numbers) notes.tooLate.add(n);
     const came = await call.send().then(
       () => 'taken',
       (error: unknown) => String(error).slice(0, 90),

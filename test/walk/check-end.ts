@@ -117,7 +117,8 @@ function checkPurchases(notes: Notes, s: Rows, account: ReadonlySet<string>): vo
   const held = new Set(s.items.filter((i) => i.bought).map((i) => i.phone_number));
   for (const b of ledger.bought) {
     if (held.has(b.phone_number)) continue;
-    if (!notes.excused.has(b.phone_number) && !lagged.has(b.phone_number))
+    const isExcused = [notes.excused, notes.tooLate, lagged].some((numbers) => numbers.has(b.phone_number));
+    if (!isExcused)
       throw new Violation('I5', 'a surplus was bought although the evidence within the settling window was right', b);
     const row = rows.get(b.phone_number);
     // A surplus that somebody took away again before any run saw it leaves no row.

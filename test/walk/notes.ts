@@ -8,6 +8,8 @@ export interface LateCall {
   name: string;
   chunkId: string | null;
   numbers: string[];
+  /** When it left, on the walk's clock. */
+  leftAt: number;
   send: () => Promise<unknown>;
 }
 
@@ -40,6 +42,8 @@ export interface Notes {
   longLags: { from: number; until: number }[];
   /** Numbers of chunks that a person gave up or called not sent, and of calls that arrived after everything had said no. */
   excused: Set<string>;
+  /** Numbers of calls that arrived, or showed, later after they had left than the settling window: no look could see them in time. */
+  tooLate: Set<string>;
   /** Claims (event ids) of which a call has left: each is good for one. */
   spentClaims: Set<number>;
   known: Known;
@@ -68,6 +72,7 @@ export function newNotes(world: World, choice: Choice): Notes {
     webhooks: [],
     longLags: [],
     excused: new Set(),
+    tooLate: new Set(),
     spentClaims: new Set(),
     known: new Known(),
     initial: new Map(),

@@ -73,7 +73,7 @@ export function planRun(notes: Notes, what: AnyEnqueue, label: string, trouble: 
       return (send) => {
         count(notes, `held back:${name}`);
         const numbers = Array.isArray(args[0]) ? args[0].map(String) : [];
-        notes.late.push({ name, chunkId: caller.chunkId, numbers, send });
+        notes.late.push({ name, chunkId: caller.chunkId, numbers, leftAt: notes.world.now(), send });
         tell(notes, `${name} is lost on its way and will arrive later`);
       };
     },
