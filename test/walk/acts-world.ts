@@ -82,6 +82,7 @@ export function armFault(notes: Notes): void {
 }
 
 const LONG_LAG_MS = 1_200_000;
+const HOUR_MS = 3_600_000;
 
 /** Some errors repeat what was sent to them, the key among it. */
 function echoing(notes: Notes, fault: Fault): Fault {
@@ -95,13 +96,19 @@ function echoing(notes: Notes, fault: Fault): Fault {
  * Lags within the settling window; sometimes one of the list of numbers far beyond it, which ownership must make up for; and
  * sometimes one of orders and ownership, with which no evidence can be right.
  */
-export function changeLag(notes: Notes): void {
+export function changeLag(notes: Notes, chosen?: 'list'): void {
   const { choice } = notes;
   const span = (most: number) => choice.int(0, most) * 1_000;
-  const kind = choice.one(['short', 'short', 'short', 'list', 'list', 'long'] as const);
+  const kind = chosen ?? choice.one(['short', 'short', 'short', 'list', 'list', 'long'] as const);
   const lags = {
     short: () => ({ orders: span(90), ownership: span(90), inventory: span(100), deletions: span(60), forMs: 3_600_000 }),
-    list: () => ({ orders: span(90), ownership: span(90), inventory: span(3_000), deletions: span(60), forMs: 3_600_000 }),
+    list: () => ({
+      orders: span(90),
+      ownership: span(90),
+      inventory: HOUR_MS / 2 + span(28_000),
+      deletions: span(60),
+      forMs: 10 * HOUR_MS,
+    }),
     long: () => ({ orders: span(900), ownership: span(choice.one([20, 600])), inventory: span(60), forMs: LONG_LAG_MS }),
   };
   const fault: Fault = { kind: 'lag', ...lags[kind]() };

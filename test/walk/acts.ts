@@ -48,7 +48,7 @@ const SIMPLE: readonly Entry[] = [
   { name: 'submit', weight: 5, act: submit },
   { name: 'cancel', weight: 1.2, act: cancel },
   { name: 'retry', weight: 0.5, act: retry },
-  { name: 'reconcile', weight: 1, act: reconcile },
+  { name: 'reconcile', weight: 1.5, act: reconcileLagging },
   { name: 'webhook', weight: 2, act: webhook },
   { name: 'portal', weight: 3, act: portalAct },
   { name: 'paperwork', weight: 1, act: decidePaperwork },
@@ -69,7 +69,7 @@ const ALL: readonly Entry[] = [
   { name: 'run, others meanwhile', weight: 10, act: interleave },
   { name: 'call held back', weight: 4, act: holdBack },
   { name: 'same job twice at once', weight: 1.2, act: twice },
-  { name: 'two jobs at once', weight: 1.2, act: pair },
+  { name: 'two jobs at once', weight: 2.5, act: pair },
 ];
 
 /** One random step of a walk; returns its name. */
@@ -135,9 +135,22 @@ async function twice(notes: Notes): Promise<void> {
 }
 
 async function pair(notes: Notes): Promise<void> {
-  const jobs = notes.choice.some(notes.world.queue.due(), 2);
+  const { choice, world } = notes;
+  const due = world.queue.due();
+  const job = choice.maybe(due);
+  if (job === undefined) return advance(notes);
+  // Jobs of one kind have more to fight about.
+  const others = due.filter((other) => other !== job);
+  const alike = others.filter((other) => other.what.name === job.what.name);
+  const other = choice.maybe(alike.length > 0 && choice.chance(0.7) ? alike : others);
   tell(notes, 'two jobs at once:');
-  await runTogether(notes, jobs);
+  await runTogether(notes, other === undefined ? [job] : [job, other]);
+}
+
+/** Where a list lags far behind, a reconciliation is worth the most. */
+async function reconcileLagging(notes: Notes): Promise<void> {
+  if (notes.choice.chance(0.3)) changeLag(notes, 'list');
+  await reconcile(notes);
 }
 
 function flush(notes: Notes): void {
