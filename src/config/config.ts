@@ -1,11 +1,12 @@
 import type { z } from 'zod';
 import { type ErrorDetail, ProvisioningError } from '../domain/errors.ts';
-import type { ApiKey, RateFamily, RedisTarget } from './fields.ts';
+import type { RateFamily } from '../domain/rate-families.ts';
+import type { ApiKey, RedisTarget } from './fields.ts';
 import { nearest } from './nearest.ts';
 import type { Secret } from './secret.ts';
 import { VARIABLES, type Variable, type VariableName } from './variables.ts';
 
-export type { ApiKey, ApiRole, RateFamily, RedisNode, RedisTarget } from './fields.ts';
+export type { ApiKey, ApiRole, RedisNode, RedisTarget } from './fields.ts';
 export { type Secret, secret } from './secret.ts';
 
 /** Everything that can be configured. Deep-frozen; secrets show as `[redacted]` wherever it is printed. */

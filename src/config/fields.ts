@@ -1,5 +1,6 @@
 import { z } from 'zod';
 import { parseMoney } from '../domain/money.ts';
+import { DEFAULT_RATES, RATE_FAMILIES, type RateFamily } from '../domain/rate-families.ts';
 import { type Secret, secret } from './secret.ts';
 
 /** Who an API key speaks for, and what it may do. */
@@ -10,19 +11,6 @@ export interface ApiKey {
 }
 export const API_ROLES = ['admin', 'operator', 'viewer'] as const;
 export type ApiRole = (typeof API_ROLES)[number];
-
-/** The endpoint families of Telnyx that are paced on their own. */
-export const RATE_FAMILIES = ['search', 'orders', 'jobs', 'reads', 'messaging', 'ownership', 'reservations'] as const;
-export type RateFamily = (typeof RATE_FAMILIES)[number];
-export const DEFAULT_RATES: Record<RateFamily, number> = {
-  search: 2,
-  orders: 2,
-  jobs: 5,
-  reads: 10,
-  messaging: 2,
-  ownership: 5,
-  reservations: 1,
-};
 
 export interface RedisNode {
   host: string;

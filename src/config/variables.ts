@@ -1,4 +1,5 @@
 import type { z } from 'zod';
+import { DEFAULT_RATES, RATE_FAMILIES } from '../domain/rate-families.ts';
 import * as field from './fields.ts';
 
 export interface Variable {
@@ -8,7 +9,7 @@ export interface Variable {
   meaning: string;
 }
 
-const RATES_TEXT = field.RATE_FAMILIES.map((family) => `${family}=${field.DEFAULT_RATES[family]}`).join(',');
+const RATES_TEXT = RATE_FAMILIES.map((family) => `${family}=${DEFAULT_RATES[family]}`).join(',');
 
 /** Every variable that is read. `docs/configuration.md` and `.env.example` are generated from this table. */
 export const VARIABLES = {

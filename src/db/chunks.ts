@@ -4,6 +4,7 @@ import type { Step } from '../domain/step.ts';
 import type { Evidence } from '../domain/submission.ts';
 import type { SqlOrTx } from './client.ts';
 import { customerReferenceOf, newChunkId } from './ids.ts';
+import { byId } from './pages.ts';
 import type { chunks } from './schema/index.ts';
 
 export type Chunk = typeof chunks.$inferSelect;
@@ -146,17 +147,14 @@ export async function openChunkOfOrder(sql: SqlOrTx, orderId: string): Promise<C
  * Open chunks whose next run was due before `dueBefore`, by id, page by page: all of them, or those that wait in a long queue
  * would hide one that the queue has lost. A person's chunks are not work.
  */
-export async function* overdueChunks(sql: SqlOrTx, dueBefore: Date, page: number): AsyncGenerator<Chunk> {
-  for (let last = ''; ; ) {
-    const rows = await sql<Chunk[]>`
+export function overdueChunks(sql: SqlOrTx, dueBefore: Date, page: number): AsyncGenerator<Chunk> {
+  return byId(
+    page,
+    (behind, limit) => sql<Chunk[]>`
       select * from chunks
-      where next_run_at < ${dueBefore} and state in ('planned', 'submitting', 'submitted', 'ambiguous') and id > ${last}
-      order by id limit ${page}`;
-    yield* rows;
-    const end = rows.at(-1);
-    if (end === undefined || rows.length < page) return;
-    last = end.id;
-  }
+      where next_run_at < ${dueBefore} and state in ('planned', 'submitting', 'submitted', 'ambiguous') and id > ${behind}
+      order by id limit ${limit}`,
+  );
 }
 
 /** Submissions whose lease ran out: their outcome is unknown. */

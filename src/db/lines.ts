@@ -4,6 +4,7 @@ import type { SqlOrTx } from './client.ts';
 import { type Because, insertNumberEvents } from './events.ts';
 import { newLineId } from './ids.ts';
 import { releaseClaims, takeClaims } from './items.ts';
+import { byId } from './pages.ts';
 import type { lines } from './schema/index.ts';
 
 export type Line = typeof lines.$inferSelect;
@@ -77,17 +78,14 @@ export async function reopenLine(sql: SqlOrTx, id: string, at: Date): Promise<Li
 }
 
 /** Open lines that were due before `dueBefore`, all of them, page by page; what awaits approval is not due. */
-export async function* overdueLines(sql: SqlOrTx, dueBefore: Date, page: number): AsyncGenerator<Line> {
-  for (let last = ''; ; ) {
-    const rows = await sql<Line[]>`
+export function overdueLines(sql: SqlOrTx, dueBefore: Date, page: number): AsyncGenerator<Line> {
+  return byId(
+    page,
+    (behind, limit) => sql<Line[]>`
       select l.* from lines l join requests r on r.id = l.request_id
-      where l.state = 'open' and l.next_run_at < ${dueBefore} and r.status <> 'awaiting_approval' and l.id > ${last}
-      order by l.id limit ${page}`;
-    yield* rows;
-    const end = rows.at(-1);
-    if (end === undefined || rows.length < page) return;
-    last = end.id;
-  }
+      where l.state = 'open' and l.next_run_at < ${dueBefore} and r.status <> 'awaiting_approval' and l.id > ${behind}
+      order by l.id limit ${limit}`,
+  );
 }
 
 /** How many slots of the line wait for a number. */

@@ -10,7 +10,7 @@ import type { JobContext } from './context.ts';
 import { followBatch } from './follow-batch.ts';
 import { prepareBatch } from './prepare-batch.ts';
 import { resolveBatch } from './resolve-batch.ts';
-import { settleChunk } from './settle.ts';
+import { settleChunk, settleHalved } from './settle.ts';
 import { cancelledBeforeSending, movedByOthers } from './submission.ts';
 import { submitBatch } from './submit-batch.ts';
 
@@ -62,13 +62,10 @@ async function holdingOn(deps: WorkDeps, step: () => Promise<Outcome>): Promise<
 /** Fewer numbers are read sooner: the same batch again would be read too slowly again, for ever. */
 async function halve(deps: WorkDeps, chunk: Chunk, numbers: string[]): Promise<Outcome> {
   if (numbers.length < 2) return snooze(deps.timings.backoffMs, 'read too long ago');
-  const middle = Math.ceil(numbers.length / 2);
-  const again = [numbers.slice(0, middle), numbers.slice(middle)].map((half) => ({ numbers: half, attempt: chunk.attempt }));
-  const settled = await settleChunk(deps, chunk, {
+  const settled = await settleHalved(deps, chunk, {
     cause: 'split',
-    succeeded: [],
-    ended: [],
-    again,
+    numbers,
+    attempt: chunk.attempt,
     detail: { read_too_long_ago: true },
   });
   return settled ? skipped('halved, because it was read too long ago') : movedByOthers;

@@ -107,6 +107,21 @@ async function freeSlots(tx: Tx, chunk: Chunk, s: Settlement, at: Date, jobs: An
 }
 
 /**
+ * Sends numbers of a chunk out again as two: to find those that are refused, or because so many are too much at once. The two
+ * inherit `attempt` where it is given.
+ */
+export async function settleHalved(
+  deps: WorkDeps,
+  chunk: Chunk,
+  how: Pick<Settlement, 'cause' | 'detail'> & { numbers?: string[]; attempt?: number },
+): Promise<boolean> {
+  const { numbers = chunk.numbers, attempt = 0, ...move } = how;
+  const middle = Math.ceil(numbers.length / 2);
+  const again = [numbers.slice(0, middle), numbers.slice(middle)].map((half) => ({ numbers: half, attempt }));
+  return settleChunk(deps, chunk, { ...move, succeeded: [], ended: [], again });
+}
+
+/**
  * What becomes of numbers of a buy that are proven not ours: those of a search free their slots, and the line looks for others;
  * those that the user listed cannot be replaced and fail with the reason.
  */

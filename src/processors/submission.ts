@@ -132,6 +132,13 @@ export async function tryLater(deps: WorkDeps, chunk: Chunk, failure: Provisioni
   return moved === null ? movedByOthers : snooze(delayMs, failure.code);
 }
 
+/** What a call that was sent threw. Anything but a failure that the gateway has judged is ambiguous: the call may have left. */
+export function failureOfSending(thrown: unknown, what: 'order' | 'batch'): ProvisioningError {
+  if (thrown instanceof ProvisioningError) return thrown;
+  const text = `the ${what} call ended unexpectedly: ${String(thrown)}`;
+  return new ProvisioningError('unknown_outcome', 'ambiguous', text, { cause: thrown });
+}
+
 /** Nobody knows whether the call took effect: it will be looked up, never repeated on a guess. */
 export async function noteReplyLost(
   deps: WorkDeps,

@@ -6,8 +6,17 @@ import type { Step } from '../domain/step.ts';
 import type { WorkDeps } from '../reconcile/deps.ts';
 import type { LastLook } from '../telnyx/gateway.ts';
 import type { Send } from './prepared.ts';
-import { settleChunk } from './settle.ts';
-import { claimSubmission, failAll, lastLook, movedByOthers, noteAccepted, noteReplyLost, tryLater } from './submission.ts';
+import { settleHalved } from './settle.ts';
+import {
+  claimSubmission,
+  failAll,
+  failureOfSending,
+  lastLook,
+  movedByOthers,
+  noteAccepted,
+  noteReplyLost,
+  tryLater,
+} from './submission.ts';
 
 /** After this many refusals for foreign numbers that ownership does not show, the batch is halved to find the one. */
 const PATIENCE_WITH_STRANGERS = 3;
@@ -40,12 +49,7 @@ async function call(deps: WorkDeps, numbers: string[], step: Step, look: LastLoo
 }
 
 async function batchRefused(deps: WorkDeps, chunk: Chunk, error: unknown): Promise<Outcome> {
-  const failure =
-    error instanceof ProvisioningError
-      ? error
-      : new ProvisioningError('unknown_outcome', 'ambiguous', `the batch call ended unexpectedly: ${String(error)}`, {
-          cause: error,
-        });
+  const failure = failureOfSending(error, 'batch');
   if (failure.disposition === 'ambiguous') {
     await noteReplyLost(deps, chunk, failure);
     return hold(deps.timings.lookMinMs, 'reply lost');
@@ -71,13 +75,6 @@ async function foreignNumber(deps: WorkDeps, chunk: Chunk, failure: Provisioning
 }
 
 async function halve(deps: WorkDeps, chunk: Chunk, failure: ProvisioningError): Promise<Outcome> {
-  const middle = Math.ceil(chunk.numbers.length / 2);
-  const settled = await settleChunk(deps, chunk, {
-    cause: 'refused_split',
-    succeeded: [],
-    ended: [],
-    again: [{ numbers: chunk.numbers.slice(0, middle) }, { numbers: chunk.numbers.slice(middle) }],
-    detail: { code: failure.code },
-  });
+  const settled = await settleHalved(deps, chunk, { cause: 'refused_split', detail: { code: failure.code } });
   return settled ? skipped('halved') : movedByOthers;
 }

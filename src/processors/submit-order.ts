@@ -4,11 +4,12 @@ import { type Outcome, skipped, snooze } from '../domain/outcome.ts';
 import { whySpendingStopped } from '../reconcile/account-gate.ts';
 import type { WorkDeps } from '../reconcile/deps.ts';
 import { refreshSearch } from './refresh-search.ts';
-import { lossOf, settleChunk } from './settle.ts';
+import { lossOf, settleChunk, settleHalved } from './settle.ts';
 import {
   cancelledBeforeSending,
   claimSubmission,
   failAll,
+  failureOfSending,
   lastLook,
   movedByOthers,
   noteAccepted,
@@ -46,12 +47,7 @@ export async function submitOrder(deps: WorkDeps, chunk: Chunk): Promise<Outcome
 
 /** What a failed order call means, by its disposition. Anything unknown is ambiguous: the call may have left. */
 async function orderRefused(deps: WorkDeps, chunk: Chunk, error: unknown): Promise<Outcome> {
-  const failure =
-    error instanceof ProvisioningError
-      ? error
-      : new ProvisioningError('unknown_outcome', 'ambiguous', `the order call ended unexpectedly: ${String(error)}`, {
-          cause: error,
-        });
+  const failure = failureOfSending(error, 'order');
   if (failure.disposition === 'ambiguous') {
     await noteReplyLost(deps, chunk, failure);
     return snooze(deps.timings.lookMinMs, 'reply lost');
@@ -98,14 +94,7 @@ export async function halveOrder(
   cause: 'refused_split' | 'surely_gone',
   code: string,
 ): Promise<Outcome> {
-  const middle = Math.ceil(chunk.numbers.length / 2);
-  const settled = await settleChunk(deps, chunk, {
-    cause,
-    succeeded: [],
-    ended: [],
-    again: [{ numbers: chunk.numbers.slice(0, middle) }, { numbers: chunk.numbers.slice(middle) }],
-    detail: { code },
-  });
+  const settled = await settleHalved(deps, chunk, { cause, detail: { code } });
   return settled ? skipped(`split: ${code}`) : movedByOthers;
 }
 

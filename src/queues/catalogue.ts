@@ -40,7 +40,6 @@ export const CATALOGUE = {
 
 export type JobName = keyof typeof CATALOGUE;
 export type PayloadOf<N extends JobName> = z.infer<(typeof CATALOGUE)[N]['payload']>;
-export const JOB_NAMES = Object.keys(CATALOGUE) as JobName[];
 
 /** Finished jobs stay for the dashboard, bounded by age (seconds) and count per queue. */
 export const RETENTION = {

@@ -82,17 +82,18 @@ export function numberId(sequence: number): string {
   return (1_500_000_000_000_000_000n + BigInt(sequence) * 7_919_000_003n).toString();
 }
 
-function seededOwned(entry: WeightedArea, e164: string, sequence: number, at: number, random: Random): OwnedNumber {
+/** A number as it comes into an account: nothing attached, nothing set, shown at once. */
+export function plainOwned(sequence: number, { e164, area }: Pick<PoolNumber, 'e164' | 'area'>, at: number): OwnedNumber {
   return {
     id: numberId(sequence),
     e164,
-    area: entry.area,
+    area,
     status: 'active',
-    tags: pick(random, TAG_SETS),
-    connectionId: random() < 0.8 ? pick(random, SIMULATED_ACCOUNT.connectionIds) : null,
-    billingGroupId: random() < 0.3 ? SIMULATED_ACCOUNT.billingGroupIds[0] : null,
+    tags: [],
+    connectionId: null,
+    billingGroupId: null,
     customerReference: null,
-    messagingProfileId: random() < 0.6 ? pick(random, SIMULATED_ACCOUNT.messagingProfileIds) : null,
+    messagingProfileId: null,
     messagingProduct: null,
     externalPin: null,
     hdVoice: false,
@@ -105,6 +106,16 @@ function seededOwned(entry: WeightedArea, e164: string, sequence: number, at: nu
     updatedAt: at,
     appearedAt: 0,
     deletedAt: undefined,
+  };
+}
+
+function seededOwned(entry: WeightedArea, e164: string, sequence: number, at: number, random: Random): OwnedNumber {
+  return {
+    ...plainOwned(sequence, { e164, area: entry.area }, at),
+    tags: pick(random, TAG_SETS),
+    connectionId: random() < 0.8 ? pick(random, SIMULATED_ACCOUNT.connectionIds) : null,
+    billingGroupId: random() < 0.3 ? SIMULATED_ACCOUNT.billingGroupIds[0] : null,
+    messagingProfileId: random() < 0.6 ? pick(random, SIMULATED_ACCOUNT.messagingProfileIds) : null,
   };
 }
 

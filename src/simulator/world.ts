@@ -1,7 +1,7 @@
 import { FaultSet } from './faults.ts';
 import { Inventory } from './inventory.ts';
 import { Book } from './ledger.ts';
-import { numberId, seedWorld } from './seed.ts';
+import { plainOwned, seedWorld } from './seed.ts';
 import type { BulkMessaging, E164, Job, Order, OwnedNumber, PoolNumber, Reservation, Settings } from './types.ts';
 import { cents } from './wire.ts';
 
@@ -79,30 +79,7 @@ export function createWorld(settings: Settings): World {
 
 /** Puts a number of the pool into the account. `visible` skips the lags: for what the portal did. */
 export function acquire(world: World, number: PoolNumber, at: number, extra: Partial<OwnedNumber>, visible = false): OwnedNumber {
-  const owned: OwnedNumber = {
-    id: numberId(world.sequence),
-    e164: number.e164,
-    area: number.area,
-    status: 'active',
-    tags: [],
-    connectionId: null,
-    billingGroupId: null,
-    customerReference: null,
-    messagingProfileId: null,
-    messagingProduct: null,
-    externalPin: null,
-    hdVoice: false,
-    locked: false,
-    emergency: 'disabled',
-    emergencySettlesAt: 0,
-    emergencyAddressId: null,
-    voice: undefined,
-    createdAt: at,
-    updatedAt: at,
-    appearedAt: visible ? 0 : at,
-    deletedAt: undefined,
-    ...extra,
-  };
+  const owned: OwnedNumber = { ...plainOwned(world.sequence, number, at), appearedAt: visible ? 0 : at, ...extra };
   world.sequence += 1;
   world.taken.add(number.e164);
   world.owned.set(owned.e164, owned);

@@ -1,6 +1,7 @@
 import { setTimeout as sleep } from 'node:timers/promises';
 import type { Redis } from 'ioredis';
 import { ProvisioningError } from '../domain/errors.ts';
+import { DEFAULT_RATES, RATE_FAMILIES, type RateFamily } from '../domain/rate-families.ts';
 import { limiterUnavailable } from './failures.ts';
 import type { FamilyLimit } from './gateway.ts';
 import { createLane, type Lane } from './lane.ts';
@@ -8,21 +9,6 @@ import { halved, type PaceRange, raised, recovered } from './pace.ts';
 import { localPaceStore, type PaceStore, redisPaceStore } from './pace-store.ts';
 import { createPacer, type Pacer, pacerConnection, within } from './pacer.ts';
 import { type HeaderSource, readRateHeaders, retryAfterMs } from './rate-headers.ts';
-
-/** Endpoints that Telnyx is assumed to limit together. */
-export const FAMILIES = ['search', 'orders', 'jobs', 'reads', 'messaging', 'ownership', 'reservations'] as const;
-export type Family = (typeof FAMILIES)[number];
-
-/** Requests a second to start with, per family. Telnyx publishes no figures and asks to adapt, so these are low. */
-export const DEFAULT_RATES: Readonly<Record<Family, number>> = {
-  search: 2,
-  orders: 2,
-  jobs: 5,
-  reads: 10,
-  messaging: 2,
-  ownership: 5,
-  reservations: 1,
-};
 
 /** What the limiter says of its own troubles; a pino logger fits. */
 export interface LimiterLog {
@@ -48,9 +34,9 @@ export interface RateLimiter {
    * Runs `call` when its family may send. Rejects, before anything is sent, with `limiter_unavailable` when Redis is away and
    * with `rate_limited` when the family is paused or its queue is longer than a caller should wait; both are `retry`.
    */
-  run<T>(family: Family, call: () => Promise<T>): Promise<T>;
+  run<T>(family: RateFamily, call: () => Promise<T>): Promise<T>;
   /** Tells the limiter what Telnyx answered: a 429 pauses and slows the family for every process, headers with room raise its rate. */
-  observe(family: Family, status: number, headers: HeaderSource): void;
+  observe(family: RateFamily, status: number, headers: HeaderSource): void;
   limits(): FamilyLimit[];
   close(): Promise<void>;
 }
@@ -70,7 +56,7 @@ const RAISE_EVERY_MS = 1_000;
 const STALE_MS = 20;
 
 interface FamilyState {
-  readonly family: Family;
+  readonly family: RateFamily;
   readonly start: number;
   readonly pacer: Pacer;
   announced: string | null;
@@ -98,7 +84,7 @@ export function createRateLimiter(options: RateLimiterOptions = {}): RateLimiter
   const store = redis === null ? localPaceStore() : redisPaceStore(redis, prefix);
   const closing = new AbortController();
 
-  const newState = (family: Family): FamilyState => {
+  const newState = (family: RateFamily): FamilyState => {
     const start = options.rates?.[family] ?? DEFAULT_RATES[family];
     const clientTimeoutMs = options.clientTimeoutMs ?? DEFAULT_CLIENT_TIMEOUT_MS;
     const pacer = createPacer({ id: `${prefix}-${family}`, connection, patienceMs: maxWaitMs * 2, clientTimeoutMs, onError });
@@ -114,8 +100,8 @@ export function createRateLimiter(options: RateLimiterOptions = {}): RateLimiter
       raisedAt: 0,
     };
   };
-  const lanes = new Map<Family, { state: FamilyState; lane: Lane }>();
-  for (const family of FAMILIES) {
+  const lanes = new Map<RateFamily, { state: FamilyState; lane: Lane }>();
+  for (const family of RATE_FAMILIES) {
     const state = newState(family);
     const nextSlot = (): Promise<void> => waitForSlot(state, store, maxWaitMs, closing.signal);
     const tooLong = (): Error => paused(family, Math.max(1_000, state.pausedUntil - Date.now()), 'the queue for it is too long');
@@ -125,7 +111,7 @@ export function createRateLimiter(options: RateLimiterOptions = {}): RateLimiter
     });
   }
 
-  const of = (family: Family): { state: FamilyState; lane: Lane } => {
+  const of = (family: RateFamily): { state: FamilyState; lane: Lane } => {
     const found = lanes.get(family);
     if (found === undefined) throw new Error(`no lane for ${family}`);
     return found;
@@ -214,7 +200,7 @@ function range(state: FamilyState): PaceRange {
   return { start: state.start, announced: state.announcedPerSecond };
 }
 
-function paused(family: Family, ms: number, why: string): ProvisioningError {
+function paused(family: RateFamily, ms: number, why: string): ProvisioningError {
   const retryIn = Math.ceil(ms);
   return new ProvisioningError('rate_limited', 'retry', `no call was made to ${family}: ${why}`, { retryAfterMs: retryIn });
 }

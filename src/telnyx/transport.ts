@@ -1,13 +1,14 @@
 import Telnyx from 'telnyx';
 import type { z } from 'zod';
 import { ProvisioningError } from '../domain/errors.ts';
+import type { RateFamily } from '../domain/rate-families.ts';
 import { type Phase, statusOf, toFailure, unreadableAnswer } from './failures.ts';
 import type { LastLook } from './gateway.ts';
-import type { Family, RateLimiter } from './rate-limit.ts';
+import type { RateLimiter } from './rate-limit.ts';
 
 /** What one call is, for pacing, for its deadline and for reading its failure. */
 export interface CallSpec {
-  family: Family;
+  family: RateFamily;
   /** Stable name for metrics and texts, such as `orders.create`. */
   operation: string;
   phase: Phase;
@@ -20,7 +21,7 @@ export interface CallSpec {
 
 /** One finished call. `status` is `null` when no answer came, `code` is `ok` or the code of the failure. */
 export interface CallInfo {
-  family: Family;
+  family: RateFamily;
   operation: string;
   status: number | null;
   code: string;
@@ -28,7 +29,7 @@ export interface CallInfo {
 }
 
 /** Total time a call may take once the limiter let it go, body included, in milliseconds. */
-export type Deadlines = Record<Family, number>;
+export type Deadlines = Record<RateFamily, number>;
 
 /** Options of an SDK call. Given per call too, so that no default of the SDK can bring retries back. */
 interface SdkOptions {

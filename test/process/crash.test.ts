@@ -1,23 +1,14 @@
-import { afterAll, describe, expect, it } from 'vitest';
+import { describe, expect, it } from 'vitest';
 import type { Child } from '../support/child-process.ts';
 import { endOf } from '../support/child-process.ts';
-import { openStage, type Stage, type StageOptions } from '../support/process-stage.ts';
+import { type Stage, useStages } from '../support/process-stage.ts';
 import { hasRedis } from '../support/redis.ts';
 import { until } from '../support/until.ts';
 
 /** Generous: a bound, not a wait. */
 const SOON = { withinMs: 60_000 };
 
-const stages: Stage[] = [];
-afterAll(async () => {
-  for (const stage of stages) await stage.end();
-});
-
-async function stageWith(options: StageOptions = {}): Promise<Stage> {
-  const stage = await openStage(options);
-  stages.push(stage);
-  return stage;
-}
+const stageWith = useStages();
 
 const boughtAtLeast = (stage: Stage, n: number): Promise<boolean> =>
   until(`${n} numbers are bought`, () => stage.simulator.ledger().bought.length >= n, SOON);

@@ -1,19 +1,10 @@
-import { afterAll, describe, expect, it } from 'vitest';
+import { describe, expect, it } from 'vitest';
 import { endOf, run } from '../support/child-process.ts';
-import { openStage, type Stage, type StageOptions } from '../support/process-stage.ts';
+import { useStages } from '../support/process-stage.ts';
 import { hasRedis } from '../support/redis.ts';
 import { until } from '../support/until.ts';
 
-const stages: Stage[] = [];
-afterAll(async () => {
-  for (const stage of stages) await stage.end();
-});
-
-async function stageWith(options: StageOptions = {}): Promise<Stage> {
-  const stage = await openStage(options);
-  stages.push(stage);
-  return stage;
-}
+const stageWith = useStages();
 
 describe('what cannot work is refused at the start, with a word on what to do', { timeout: 240_000 }, () => {
   it('no database, one that is away, a wrong login', async () => {

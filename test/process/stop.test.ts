@@ -1,19 +1,10 @@
-import { afterAll, describe, expect, it } from 'vitest';
+import { describe, expect, it } from 'vitest';
 import { endOf } from '../support/child-process.ts';
-import { openStage, type Stage, type StageOptions } from '../support/process-stage.ts';
+import { useStages } from '../support/process-stage.ts';
 import { hasRedis } from '../support/redis.ts';
 import { until } from '../support/until.ts';
 
-const stages: Stage[] = [];
-afterAll(async () => {
-  for (const stage of stages) await stage.end();
-});
-
-async function stageWith(options: StageOptions = {}): Promise<Stage> {
-  const stage = await openStage(options);
-  stages.push(stage);
-  return stage;
-}
+const stageWith = useStages();
 
 describe.skipIf(!hasRedis())('a worker that is told to stop', { timeout: 240_000 }, () => {
   it('SIGTERM drains: it exits 0 in time, gives its jobs back, and the requests go on in the other worker', async () => {

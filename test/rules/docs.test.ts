@@ -3,8 +3,7 @@ import { join } from 'node:path';
 import { describe, expect, it } from 'vitest';
 import { loadConfig } from '../../src/config/config.ts';
 import { configurationPage, describeConfig, envExample } from '../../src/config/describe.ts';
-import { DEFAULT_RATES, RATE_FAMILIES } from '../../src/config/fields.ts';
-import { FAMILIES, DEFAULT_RATES as GATEWAY_RATES } from '../../src/telnyx/rate-limit.ts';
+import { createRateLimiter } from '../../src/telnyx/rate-limit.ts';
 import { ROOT } from '../support/sources.ts';
 
 const page = (path: string): string => readFileSync(join(ROOT, path), 'utf8');
@@ -24,7 +23,9 @@ describe('generated pages', () => {
   });
 });
 
-it('the configuration and the gateway name the same families and rates', () => {
-  expect([...RATE_FAMILIES]).toEqual([...FAMILIES]);
-  expect(DEFAULT_RATES).toEqual(GATEWAY_RATES);
+it('the configuration and the gateway name the same families and rates', async () => {
+  const limiter = createRateLimiter();
+  const rates = Object.fromEntries(limiter.limits().map(({ family, perSecond }) => [family, perSecond]));
+  await limiter.close();
+  expect(rates).toEqual(loadConfig({}).telnyx.ratesPerSecond);
 });

@@ -1,4 +1,5 @@
 import postgres from 'postgres';
+import { afterAll } from 'vitest';
 import { SIMULATED_ACCOUNT, type Simulator, type SimulatorOptions, startSimulator } from '../../src/simulator/index.ts';
 import { disagreements, type Expected } from './agreement.ts';
 import { type Child, type Ended, endOf, run, type StartOptions, start } from './child-process.ts';
@@ -147,4 +148,17 @@ export async function openStage(options: StageOptions = {}): Promise<Stage> {
     if (code !== 0) throw new Error(`migrate ended with ${code}: ${stderr}`);
   }
   return stage;
+}
+
+/** Opens stages for the tests of a file, and ends them all after it. */
+export function useStages(): (options?: StageOptions) => Promise<Stage> {
+  const stages: Stage[] = [];
+  afterAll(async () => {
+    for (const stage of stages) await stage.end();
+  });
+  return async (options = {}) => {
+    const stage = await openStage(options);
+    stages.push(stage);
+    return stage;
+  };
 }
