@@ -5,8 +5,13 @@ import type { WorkDeps } from '../reconcile/deps.ts';
 import { createTelnyxGateway } from '../telnyx/client.ts';
 import type { Foundation } from './foundation.ts';
 
+export interface Work extends WorkDeps {
+  /** No call leaves any more and no pause lasts; resolves when the calls under way have ended. Safe to call twice. */
+  stop(): Promise<void>;
+}
+
 /** Adds what work on Telnyx needs: the gateway with its limiter, shared over Redis when there is one. */
-export function openWork(f: Foundation, timings: Partial<Timings> = {}): WorkDeps {
+export function openWork(f: Foundation, timings: Partial<Timings> = {}): Work {
   const { config, backend, log, metrics } = f;
   const telnyx = createTelnyxGateway({
     apiKey: requireTelnyxKey(config).reveal(),
@@ -20,10 +25,15 @@ export function openWork(f: Foundation, timings: Partial<Timings> = {}): WorkDep
       metrics.telnyxCallSeconds.observe({ family }, ms / 1_000);
     },
   });
+  const stopping = new AbortController();
   return {
     ...f.deps,
     telnyx,
     timings: { ...DEFAULT_TIMINGS, settleMs: config.limits.settleMs, fundsProbeMs: config.limits.fundsProbeMs, ...timings },
-    pause: (ms) => sleep(ms),
+    pause: (ms) => sleep(ms, undefined, { signal: stopping.signal }).catch(() => undefined),
+    stop: async () => {
+      stopping.abort();
+      await telnyx.close();
+    },
   };
 }

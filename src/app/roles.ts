@@ -106,7 +106,7 @@ function workerServices(f: Foundation, options: RoleOptions, started: (workers: 
       stop: async () => release?.(),
       stopWithinMs: 5_000,
     },
-    { name: 'limiter', stop: () => work.telnyx.close(), stopWithinMs: 10_000 },
+    { name: 'calls', stop: work.stop, stopWithinMs: 10_000 },
     {
       name: 'workers',
       start: async () => {
@@ -120,7 +120,10 @@ function workerServices(f: Foundation, options: RoleOptions, started: (workers: 
         started(workers);
       },
       stop: async () => {
-        if ((await workers?.close({ deadlineMs: DRAIN_MS })) === false) throw new Error('jobs were left to be taken over');
+        // First no new jobs; then no new calls, so that each job ends with the call that it waits for.
+        const drained = workers?.close({ deadlineMs: DRAIN_MS });
+        await Promise.all([drained, work.stop()]);
+        if ((await drained) === false) throw new Error(`jobs were left to be taken over: ${workers?.running().join(', ')}`);
       },
       stopWithinMs: DRAIN_MS + 5_000,
     },

@@ -44,8 +44,10 @@ async function sendPlanned(deps: WorkDeps, chunk: Chunk): Promise<Outcome> {
   const prepared = await prepareBatch(deps, chunk);
   // A worker that slept so long would release or change numbers on what it read before.
   const isStale = deps.clock.now().getTime() - startedAt.getTime() > deps.timings.leaseMs;
-  if (prepared.kind === 'ready' && isStale) return halve(deps, prepared.chunk, prepared.send.numbers);
-  return prepared.kind === 'ready' ? submitBatch(deps, prepared.chunk, prepared.send) : prepared.outcome;
+  if (prepared.kind === 'stop') return prepared.outcome;
+  if (prepared.kind === 'too_slow') return halve(deps, prepared.chunk, prepared.numbers);
+  if (isStale) return halve(deps, prepared.chunk, prepared.send.numbers);
+  return submitBatch(deps, prepared.chunk, prepared.send);
 }
 
 /** A read that fails while something is open at Telnyx must not give the slot away: it is tried again in place. */

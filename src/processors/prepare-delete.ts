@@ -6,7 +6,7 @@ import { type GuardVerdict, guardDelete } from '../domain/delete-guard.ts';
 import { liftedNote } from '../domain/lifted.ts';
 import type { Obstacle, Step } from '../domain/step.ts';
 import type { WorkDeps } from '../reconcile/deps.ts';
-import { readNumbers } from '../reconcile/read-numbers.ts';
+import { readNumbersSoon } from '../reconcile/read-numbers.ts';
 import type { AccountNumber } from '../telnyx/gateway.ts';
 import { waitForReady } from './prepare-looks.ts';
 import { nothingToSend, type Prepared } from './prepared.ts';
@@ -26,7 +26,8 @@ const STILL_DISABLING = keep('emergency_not_disabled', 'emergency services of th
  * read, or stays half disabled, is waited for over a window and then kept.
  */
 export async function prepareDelete(deps: WorkDeps, chunk: Chunk, numbers: string[], step: DeleteStep): Promise<Prepared> {
-  const seen = await readNumbers(deps, numbers);
+  const seen = await readNumbersSoon(deps, numbers);
+  if (seen === null) return { kind: 'too_slow', chunk, numbers };
   const inventory = await getNumbers(deps.db.sql, numbers);
   const request = await getRequest(deps.db.sql, chunk.requestId);
   const asked = request?.createdAt ?? chunk.createdAt;

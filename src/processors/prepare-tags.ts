@@ -4,7 +4,7 @@ import { getNumbers, noteSettings } from '../db/numbers.ts';
 import type { Step } from '../domain/step.ts';
 import { mergeTags, sameTags } from '../domain/tags.ts';
 import type { WorkDeps } from '../reconcile/deps.ts';
-import { isOurs, readNumbers } from '../reconcile/read-numbers.ts';
+import { isOurs, readNumbersSoon } from '../reconcile/read-numbers.ts';
 import { waitForReady } from './prepare-looks.ts';
 import { nothingToSend, type Prepared } from './prepared.ts';
 
@@ -21,9 +21,10 @@ export async function prepareTags(
 ): Promise<Prepared> {
   const change = step.tags;
   if (change === undefined) return { kind: 'ready', chunk, send: { numbers, step } };
+  const listed = await readNumbersSoon(deps, numbers);
+  if (listed === null) return { kind: 'too_slow', chunk, numbers };
   const seen = new Map<string, string[]>();
-  for (const [number, shown] of await readNumbers(deps, numbers))
-    if (isOurs(shown) && shown.tags !== undefined) seen.set(number, shown.tags);
+  for (const [number, shown] of listed) if (isOurs(shown) && shown.tags !== undefined) seen.set(number, shown.tags);
   // Not in the list although ownership shows it, or without its tags: writing tags unread would wipe those that are there.
   const unread = numbers.filter((n) => !seen.has(n));
   const inventory = await getNumbers(deps.db.sql, unread);

@@ -11,7 +11,11 @@ export interface Send {
   step: Step;
 }
 
-export type Prepared = { kind: 'ready'; chunk: Chunk; send: Send } | { kind: 'stop'; outcome: Outcome };
+/** `too_slow`: so many numbers cannot be read soon enough to act on what was read. */
+export type Prepared =
+  | { kind: 'ready'; chunk: Chunk; send: Send }
+  | { kind: 'stop'; outcome: Outcome }
+  | { kind: 'too_slow'; chunk: Chunk; numbers: string[] };
 
 /** Settles a chunk of which nothing, or nothing as it stands, is sent. */
 export async function nothingToSend(deps: WorkDeps, chunk: Chunk, settlement: Settlement): Promise<Outcome> {

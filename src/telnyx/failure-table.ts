@@ -30,6 +30,7 @@ export type FailureCode =
   | 'not_sent'
   | 'unknown_outcome'
   | 'limiter_unavailable'
+  | 'stopping'
   | 'refused_by_telnyx';
 
 /** What the caller knows of the call that failed. */

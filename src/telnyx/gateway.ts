@@ -192,5 +192,6 @@ export interface TelnyxGateway {
   listNumbers(query: NumbersQuery): Promise<NumbersPage>;
   balance(): Promise<Balance>;
   limits(): FamilyLimit[];
+  /** No call leaves any more: each is refused with `stopping` (`retry`). Resolves when those under way have ended. */
   close(): Promise<void>;
 }

@@ -15,8 +15,8 @@ export interface LaneOptions {
 export interface Lane {
   /** Runs `call` when it is its turn; first come, first served. */
   run<T>(call: () => Promise<T>): Promise<T>;
-  /** Sends everybody away who still waits, and whoever comes later. */
-  close(reason: Error): void;
+  /** Sends everybody away who still waits, and whoever comes later; resolves when the calls under way have ended. */
+  close(reason: Error): Promise<void>;
 }
 
 interface Waiter {
@@ -33,6 +33,7 @@ export function createLane(options: LaneOptions): Lane {
   let inFlight = 0;
   let asking = false;
   let closed: Error | null = null;
+  let idle: () => void = () => undefined;
 
   const sendAllAway = (reason: unknown): void => {
     for (const waiter of waiting.splice(0)) waiter.sendAway(reason);
@@ -87,12 +88,18 @@ export function createLane(options: LaneOptions): Lane {
         return await call();
       } finally {
         inFlight -= 1;
+        if (inFlight === 0) idle();
         void pump();
       }
     },
     close: (reason) => {
+      const ended = new Promise<void>((resolve) => {
+        idle = resolve;
+      });
+      if (inFlight === 0) idle();
       closed = reason;
       sendAllAway(reason);
+      return ended;
     },
   };
 }

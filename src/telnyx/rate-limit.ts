@@ -38,6 +38,7 @@ export interface RateLimiter {
   /** Tells the limiter what Telnyx answered: a 429 pauses and slows the family for every process, headers with room raise its rate. */
   observe(family: RateFamily, status: number, headers: HeaderSource): void;
   limits(): FamilyLimit[];
+  /** From now on every call is refused with `stopping` (`retry`); resolves when those under way have ended. */
   close(): Promise<void>;
 }
 
@@ -83,6 +84,7 @@ export function createRateLimiter(options: RateLimiterOptions = {}): RateLimiter
   const connection = redis === null ? null : pacerConnection(redis, onError);
   const store = redis === null ? localPaceStore() : redisPaceStore(redis, prefix);
   const closing = new AbortController();
+  let closed: Promise<void> | undefined;
 
   const newState = (family: RateFamily): FamilyState => {
     const start = options.rates?.[family] ?? DEFAULT_RATES[family];
@@ -128,8 +130,9 @@ export function createRateLimiter(options: RateLimiterOptions = {}): RateLimiter
     limits: () => [...lanes.values()].map(({ state }) => shown(state)),
     close: async () => {
       closing.abort();
-      for (const { lane } of lanes.values()) lane.close(limiterUnavailable('it is closing'));
-      connection?.close();
+      const reason = new ProvisioningError('stopping', 'retry', 'no call was made: the process is stopping');
+      closed ??= Promise.all([...lanes.values()].map(({ lane }) => lane.close(reason))).then(() => connection?.close());
+      await closed;
     },
   };
 }

@@ -1,6 +1,6 @@
 import { afterEach, describe, expect, it } from 'vitest';
 import { countByPrefix } from '../../src/db/numbers.ts';
-import { readNumbers } from '../../src/reconcile/read-numbers.ts';
+import { readNumbers, readNumbersSoon } from '../../src/reconcile/read-numbers.ts';
 import type { AccountNumber, NumbersQuery, TelnyxGateway } from '../../src/telnyx/gateway.ts';
 import { useHarness } from '../support/harness.ts';
 import { timed } from '../support/until.ts';
@@ -33,7 +33,46 @@ describe('reading the full objects of some numbers', () => {
     const asked = showing();
     const all = h().sim.ownedNumbers();
     expect((await readNumbers(h().deps, all)).size).toBe(620);
-    expect(asked.map((q) => q.pageNumber)).toEqual([1, 2, 2, 2, 3]);
+    expect(asked.map((q) => q.pageNumber).toSorted()).toEqual([1, 2, 2, 2, 3]);
+  });
+
+  it('a few pages are asked for at once, and never more', async () => {
+    const real = h().deps.telnyx.listNumbers;
+    listNumbers = real;
+    let [underWay, most] = [0, 0];
+    h().deps.telnyx.listNumbers = async (query) => {
+      underWay += 1;
+      most = Math.max(most, underWay);
+      return real(query).finally(() => (underWay -= 1));
+    };
+    // Of many numbers, a few that are far from each other: each has a page of its own.
+    await h().db.sql`
+      insert into phone_numbers (phone_number, telnyx_id, state, created_at, updated_at)
+      select '+1500' || (1000000 + n), 'many ' || n, 'owned', now(), now() from generate_series(1, 5000) as n`;
+    const scattered = h()
+      .sim.ownedNumbers()
+      .toSorted()
+      .filter((_, i) => i % 100 === 0);
+    expect((await readNumbers(h().deps, scattered)).size).toBe(scattered.length);
+    expect([most, underWay]).toEqual([4, 0]);
+  });
+
+  it('what cannot be read within a lease is not begun, and what takes longer is given up', async () => {
+    const asked = showing();
+    const all = h().sim.ownedNumbers();
+    const slow = { ...h().deps, timings: { ...h().deps.timings, leaseMs: 2_000 } };
+    const limits = (perSecond: number) => () => [{ family: 'reads' as const, perSecond, announced: null, pausedUntil: null }];
+    slow.telnyx = { ...h().deps.telnyx, limits: limits(1) };
+    expect(await readNumbersSoon(slow, all)).toBeNull();
+    expect(asked).toEqual([]);
+    expect((await readNumbersSoon(slow, all.slice(0, 1)))?.size).toBe(1);
+    // Each page takes a second of the clock.
+    const before = asked.length;
+    const times = Array.from({ length: 10 }, (_, i) => new Date(Date.now() + i * 1_000));
+    slow.clock = { now: () => times.shift() ?? new Date() };
+    slow.telnyx = { ...h().deps.telnyx, limits: limits(1_000) };
+    expect(await readNumbersSoon(slow, all)).toBeNull();
+    expect(asked.length - before).toBeLessThan(3);
   });
 
   it('a page that never comes is given up after a few tries', async () => {

@@ -670,7 +670,7 @@ describe('pacing', () => {
   it('a closed gateway refuses without sending', async () => {
     const { gateway, hits } = await telnyx(json(200, { data: [] }));
     await gateway.close();
-    expect(await failure(gateway.search(US))).toMatchObject({ code: 'limiter_unavailable', disposition: 'retry' });
+    expect(await failure(gateway.search(US))).toMatchObject({ code: 'stopping', disposition: 'retry' });
     expect(hits).toEqual([]);
   });
 

@@ -1,10 +1,13 @@
 import { describe, expect, it } from 'vitest';
 import { endOf } from '../support/child-process.ts';
-import { useStages } from '../support/process-stage.ts';
+import { type Stage, useStages } from '../support/process-stage.ts';
 import { hasRedis } from '../support/redis.ts';
 import { until } from '../support/until.ts';
 
 const stageWith = useStages();
+
+const listCalls = ({ simulator }: Stage): number =>
+  Object.values(simulator.ledger().calls.by_endpoint['GET /phone_numbers'] ?? {}).reduce((sum, n) => sum + n, 0);
 
 describe.skipIf(!hasRedis())('a worker that is told to stop', { timeout: 240_000 }, () => {
   it('SIGTERM drains: it exits 0 in time, gives its jobs back, and the requests go on in the other worker', async () => {
@@ -31,6 +34,31 @@ describe.skipIf(!hasRedis())('a worker that is told to stop', { timeout: 240_000
     expect((await endOf(update, 90_000)).code).toBe(0);
     expect(staying.running).toBe(true);
     expect(stage.simulator.ledger().jobs).toHaveLength(6);
+    expect(await stage.disagreements({ wholeInventory: true })).toEqual([]);
+  });
+
+  it('SIGTERM in the middle of reads that never end: no further call leaves, and it exits 0 in time', async () => {
+    const stage = await stageWith();
+    const leaving = await stage.worker();
+    expect((await stage.run(['reconcile'])).code).toBe(2);
+    // Each of these is given up after its deadline of 20 s, and made again, five times over.
+    stage.simulator.faults({ faults: [{ kind: 'stall', effect: false, match: { method: 'GET', path: '^/phone_numbers$' } }] });
+    const numbers = stage.simulator.ownedNumbers().slice(0, 30);
+    const release = stage.start(
+      ['delete', '--numbers', '-', '--expect', '30', '--yes', '--wait', '--timeout', '160s', '--json'],
+      {},
+      { stdin: numbers.join('\n') },
+    );
+    const before = listCalls(stage);
+    await until('the first read hangs', () => listCalls(stage) > before, { withinMs: 60_000 });
+    leaving.send('SIGTERM');
+    expect(await endOf(leaving, 45_000)).toMatchObject({ code: 0, signal: null });
+    // Those that were under way, and no other.
+    expect(listCalls(stage) - before).toBeLessThanOrEqual(4);
+    stage.simulator.faults({ clear: true });
+    await stage.worker();
+    expect((await endOf(release, 90_000)).code).toBe(0);
+    expect(stage.simulator.ledger().released).toHaveLength(30);
     expect(await stage.disagreements({ wholeInventory: true })).toEqual([]);
   });
 

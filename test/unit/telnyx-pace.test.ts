@@ -134,6 +134,25 @@ describe('a lane', () => {
     await expect(lane.run(async () => 3)).resolves.toBe(3);
   });
 
+  it('closing sends those away who wait, lets the call under way end, and only then is closed', async () => {
+    const lane = createLane({ maxInFlight: 1, maxWaitMs: 1_000, nextSlot: () => Promise.resolve(), tooLong });
+    let answer: (text: string) => void = () => undefined;
+    const underWay = lane.run(() => new Promise<string>((resolve) => (answer = resolve)));
+    await vi.advanceTimersByTimeAsync(0);
+    const call = vi.fn(() => Promise.resolve());
+    const waiting = expect(lane.run(call)).rejects.toThrow('stopping');
+    let isClosed = false;
+    const closed = lane.close(new Error('stopping')).then(() => (isClosed = true));
+    await waiting;
+    await expect(lane.run(call)).rejects.toThrow('stopping');
+    await vi.advanceTimersByTimeAsync(60_000);
+    expect(isClosed).toBe(false);
+    answer('taken');
+    await expect(underWay).resolves.toBe('taken');
+    await closed;
+    expect(call).not.toHaveBeenCalled();
+  });
+
   it('a failing call gives its place back', async () => {
     const lane = createLane({ maxInFlight: 1, maxWaitMs: 1_000, nextSlot: () => Promise.resolve(), tooLong });
     await expect(lane.run(() => Promise.reject(new Error('no')))).rejects.toThrow('no');
