@@ -34,7 +34,7 @@ function checkReleased(notes: Notes, s: Rows): void {
   const isGone = (i: ItemRow): boolean => i.status === 'succeeded' || i.reason_code === 'already_gone';
   const done = new Set(items.filter(isGone).map((i) => i.phone_number));
   const released = ledger.released.map((r) => r.phone_number).filter((n) => !lagged.has(n));
-  const hidden = released.filter((n) => !done.has(n) && !notes.excused.has(n));
+  const hidden = released.filter((n) => !done.has(n) && !notes.excused.has(n) && !notes.tooLate.has(n));
   if (hidden.length > 0) throw new Violation('I8', 'a number was released and its request does not say so', { hidden, items });
   const owned = new Set(notes.world.simulator.ownedNumbers().filter((n) => !notes.portedOut.has(n)));
   const kept = items.filter((i) => isGone(i) && owned.has(i.phone_number ?? ''));
@@ -49,6 +49,9 @@ const ACTS_OF: Readonly<Record<string, readonly string[]>> = {
   tags: ['tags', 'protect'],
 };
 
+/** What a number is like that was bought meanwhile. */
+const FRESH: Partial<NumberRow> = { tags: [], deletion_lock_enabled: false, emergency_enabled: false };
+
 /** What an update (or the tags of a buy) calls changed was changed at Telnyx, or had been so before. */
 function checkUpdated(notes: Notes, s: Rows): void {
   const changed = new Set<string>();
@@ -61,7 +64,7 @@ function checkUpdated(notes: Notes, s: Rows): void {
     for (const [field, value] of wantedOf(request)) {
       const wrong = done.filter((i) => {
         const n = i.phone_number ?? '';
-        const before: unknown = notes.initial.get(n)?.[field as keyof NumberRow];
+        const before: unknown = (notes.initial.get(n) ?? FRESH)[field as keyof NumberRow];
         const byPeople = ACTS_OF[field]?.some((act) => notes.setByPeople.has(`${n} ${act}`)) === true;
         return !byPeople && !changed.has(keyOf(n, field, value)) && keyOf(n, field, before) !== keyOf(n, field, value);
       });

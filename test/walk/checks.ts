@@ -107,9 +107,10 @@ function checkReleases(notes: Notes, s: Rows, ledger: Ledger): void {
     if (released.was_locked || named.length === 0)
       throw new Violation('I8', 'a number was released that no delete request names', released);
     const mayGo = named.some((r) => r.steps.some((step) => step.kind === 'delete' && step.include_emergency));
-    // People may have switched it on when the release had been looked at already.
+    // It may have been switched on when the release had been looked at already, or was held to be lost.
     const setSince = (notes.setByPeople.get(`${number} emergency`) ?? -1) >= (notes.releaseSent.get(number) ?? 0);
-    if (released.was_emergency && !mayGo && !setSince)
+    const isLate = notes.excused.has(number) || notes.tooLate.has(number);
+    if (released.was_emergency && !mayGo && !setSince && !isLate)
       throw new Violation('I8', 'a number with emergency services was released, and no request had asked for that', released);
   }
 }
