@@ -12,6 +12,8 @@ import { until } from '../support/until.ts';
 /** Another seed by GUARDS_SEED; the one in use is in the names of the tests. */
 const SEED = Number(process.env['GUARDS_SEED'] ?? '20261123');
 const CASES = 1_000;
+/** So many more are held by an open buy. */
+const BOUGHT = 80;
 
 interface Flags {
   includeLocked: boolean;
@@ -148,6 +150,30 @@ describe('I8 releases of numbers in random states', () => {
     },
   );
 
+  const bought = new Set<string>();
+  /** Numbers of a buy that is still open, because their tags are being set, in random states too. */
+  const dealBought = async (): Promise<string> => {
+    h().faults({ kind: 'job_hang', ms: 5_000, times: 4, match: { path: '/phone_numbers/jobs/update_phone_numbers' } });
+    const lines = ['312', '646', '773', '872'].map((ndc) => ({ national_destination_code: ndc, quantity: BOUGHT / 4 }));
+    const buy = await h().submit({ kind: 'buy', lines, assign: { tags: ['new'] } });
+    await until('they are bought, and the buy is still open', async () =>
+      (await h().items(buy)).every((item) => item.boughtAt !== null),
+    );
+    const numbers = (await h().items(buy)).flatMap((item) => item.phoneNumber ?? []);
+    for (const n of numbers) bought.add(n);
+    const random = seededRandom(SEED + 1);
+    const more = numbers.map((number, i): Dealt => ({ ...deal(random, number, i), protectedAt: 'nowhere', gone: 'no' }));
+    dealt.push(...more);
+    h().sim.lock(more.filter((d) => d.locked).map((d) => d.number));
+    for (const status of EMERGENCY) {
+      const those = more.filter((d) => d.emergency === status).map((d) => d.number);
+      if (status !== 'disabled') h().sim.setEmergency(those, status);
+    }
+    const moving = more.filter((d) => d.moving).map((d) => d.number);
+    h().sim.setOwnedField(moving, 'status', 'port-out-pending');
+    return buy;
+  };
+
   const releasing = (numbers: string[], flags: Flags, expected = numbers.length) => ({
     kind: 'delete',
     phone_numbers: numbers,
@@ -178,6 +204,7 @@ describe('I8 releases of numbers in random states', () => {
     }
     expect([h().sim.ledger().calls.total, await h().db.sql`select id from requests`]).toEqual([before, []]);
 
+    const buy = await dealBought();
     const ids = await Promise.all(
       FLAGS.map((flags) =>
         h().submit(
@@ -204,6 +231,12 @@ describe('I8 releases of numbers in random states', () => {
       await expectAgreement(h(), id);
     }
     expect(released().sort()).toEqual(those(mayGo).sort());
+    const end = Date.parse((await h().view(buy)).finished_at ?? '');
+    const early = h()
+      .sim.ledger()
+      .released.filter((r) => bought.has(r.phone_number) && Date.parse(r.at) < end);
+    expect(early, 'released while the buy that holds it was open').toEqual([]);
+    expect(released().filter((n) => bought.has(n)).length).toBeGreaterThan(BOUGHT / 8);
     expect(
       h()
         .sim.ledger()
@@ -272,6 +305,54 @@ describe('I5 two buys that race for the same numbers while others buy them away'
   });
 
   it('the inventory is what the account owns after all of these', async () => {
+    await expectInventory(h());
+  });
+});
+
+describe('I5 two buys with a budget each, some of whose orders are delivered after they were given up', () => {
+  const h = useHarness(() => ({ limits: { orderSize: 5 }, timings: { settleMs: 250, lookMinMs: 30, lookMaxMs: 60 } }));
+  const ordering = { method: 'POST' as const, path: '/number_orders' };
+
+  it('never more than asked, never above the cap; what comes late is a surplus, reported and kept', async () => {
+    const lost: Fault[] = [
+      { kind: 'accept_then_drop', probability: 0.4, times: 4, match: ordering },
+      { kind: 'sold_to_other', count: 2, mode: 'line', probability: 0.3, times: 4 },
+      // For so long nothing shows that an order was taken, and the settling window is over much earlier.
+      { kind: 'lag', orders: 3_000, ownership: 3_000, inventory: 3_000 },
+    ];
+    h().sim.faults({ clear: true, seed: SEED, faults: lost });
+    const caps = ['22.00', '30.00'];
+    const ids = await Promise.all(
+      caps.map((max_upfront_cost) =>
+        h().submit({ kind: 'buy', lines: [{ national_destination_code: '312', quantity: 30 }], max_upfront_cost }),
+      ),
+    );
+    const views = await Promise.all(ids.map((id) => h().ended(id, { withinMs: 40_000 })));
+    h().faults();
+    const { drift } = await h().reconcile();
+    for (const [i, view] of views.entries()) {
+      const got = (await h().items(view.id)).filter((item) => item.boughtAt !== null);
+      const paid = h()
+        .sim.ledger()
+        .bought.filter((b) => got.some((item) => item.phoneNumber === b.phone_number));
+      expect(paid).toHaveLength(got.length);
+      expect(got.length).toBe(view.counts.succeeded);
+      expect(got.length).toBeLessThanOrEqual(30);
+      const upfront = paid.reduce((sum, b) => sum + (parseMoney(b.upfront) ?? 0n), 0n);
+      expect(formatMoney(upfront)).toBe(view.cost.upfront);
+      expect(upfront).toBeLessThanOrEqual(parseMoney(caps[i] ?? '') ?? 0n);
+    }
+    const items = (await Promise.all(ids.map((id) => h().items(id)))).flat();
+    const asked = new Set(items.flatMap((item) => (item.boughtAt === null ? [] : (item.phoneNumber ?? []))));
+    const late = h()
+      .sim.ledger()
+      .bought.map((b) => b.phone_number)
+      .filter((n) => !asked.has(n));
+    expect(late.length, 'some came late').toBeGreaterThan(0);
+    const surplus = drift.filter((d) => d.kind === 'surplus');
+    expect(surplus.map((d) => d.phoneNumber).toSorted()).toEqual(late.toSorted());
+    expect(surplus.every((d) => ids.includes(d.requestId ?? ''))).toBe(true);
+    expect(h().sim.ledger().released).toEqual([]);
     await expectInventory(h());
   });
 });
