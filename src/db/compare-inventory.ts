@@ -22,7 +22,7 @@ const FIELDS = [
 /** The sightings of a run, once a number (the last page that showed it wins), without those that are not ours. */
 const seen = (sql: SqlOrTx, runId: string) => sql`
   select distinct on (phone_number) * from sightings
-  where run_id = ${runId} and status <> all(${NOT_OURS}::text[]) order by phone_number, ctid desc`;
+  where run_id = ${runId} and status <> all(${NOT_OURS}::text[]) order by phone_number, seq desc`;
 
 /** An open chunk works on the number: it is in motion and is not judged by this run. */
 const inMotion = (sql: SqlOrTx, number: ReturnType<SqlOrTx>) =>
@@ -129,11 +129,11 @@ export async function noteMissing(tx: Tx, runId: string, numbers: string[], beca
 
 /**
  * Takes over what differs, field by field, and notes each difference. Fields that our inventory never knew (null before the
- * first sighting) are filled without being called drift; a messaging profile or tags that were not shown are not compared.
+ * first sighting) are filled without being called drift; a messaging profile, tags or a type that were not shown are not compared.
  */
 export async function takeOverChanges(tx: Tx, runId: string, startedAt: Date, because: Because): Promise<void> {
   await tx`create temp table compared on commit drop as
-    select s.*, p.last_seen_at is null as first_sight
+    select s.*, coalesce(s.phone_number_type, p.phone_number_type) as known_type, p.last_seen_at is null as first_sight
     from (${seen(tx, runId)}) s join phone_numbers p using (phone_number)
     where p.state = 'owned' and p.updated_at < ${startedAt} and not ${inMotion(tx, tx`p.phone_number`)}`;
   await tx`create index on compared (phone_number)`;
@@ -145,7 +145,7 @@ export async function takeOverChanges(tx: Tx, runId: string, startedAt: Date, be
       (p.connection_id, p.billing_group_id, p.customer_reference, p.deletion_lock_enabled, p.emergency_enabled, p.emergency_status,
         p.emergency_address_id, p.status, p.telnyx_id, p.phone_number_type, p.country_code, p.external_pin, p.hd_voice_enabled)
       is distinct from (s.connection_id, s.billing_group_id, s.customer_reference, s.deletion_lock_enabled, s.emergency_enabled,
-        s.emergency_status, s.emergency_address_id, s.status, s.telnyx_id, s.phone_number_type, s.country_code, s.external_pin, s.hd_voice_enabled)
+        s.emergency_status, s.emergency_address_id, s.status, s.telnyx_id, s.known_type, s.country_code, s.external_pin, s.hd_voice_enabled)
       or (${tagsDiffer(tx)})
       or (s.messaging_shown and p.messaging_profile_id is distinct from s.messaging_profile_id))
     order by p.phone_number for update of p`;
@@ -170,7 +170,7 @@ export async function takeOverChanges(tx: Tx, runId: string, startedAt: Date, be
       update phone_numbers p set connection_id = s.connection_id, billing_group_id = s.billing_group_id,
         customer_reference = s.customer_reference, deletion_lock_enabled = s.deletion_lock_enabled,
         emergency_enabled = s.emergency_enabled, emergency_status = s.emergency_status, emergency_address_id = s.emergency_address_id,
-        status = s.status, telnyx_id = s.telnyx_id, phone_number_type = s.phone_number_type, country_code = s.country_code,
+        status = s.status, telnyx_id = s.telnyx_id, phone_number_type = s.known_type, country_code = s.country_code,
         external_pin = s.external_pin, hd_voice_enabled = s.hd_voice_enabled, tags = coalesce(s.tags, p.tags),
         messaging_profile_id = case when s.messaging_shown then s.messaging_profile_id else p.messaging_profile_id end,
         updated_at = ${because.at}

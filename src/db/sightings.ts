@@ -3,7 +3,7 @@ import { pipeline } from 'node:stream/promises';
 import type { SqlOrTx, Tx } from './client.ts';
 import type { sightings } from './schema/index.ts';
 
-export type Sighting = typeof sightings.$inferSelect;
+export type Sighting = Omit<typeof sightings.$inferSelect, 'seq'>;
 
 const COLUMNS = [
   'run_id',

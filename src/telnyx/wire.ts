@@ -151,6 +151,15 @@ export const ownershipAnswer = z
   .object({ data: z.object({ found: z.array(z.object({ id, number_val_e164: z.string() })) }) })
   .transform(({ data }) => new Map<E164, string>(data.found.map((f) => [f.number_val_e164, f.id])));
 
+/**
+ * Old type names appear right after a purchase: one is another spelling, and `longcode` is no type but everything that is neither
+ * toll-free nor a short code.
+ */
+function typeOf(type: string | null | undefined): string | null {
+  if (type === 'longcode') return null;
+  return type === 'tollfree' ? 'toll_free' : orNull(type);
+}
+
 /** Telnyx writes this where a lookup failed on its side; it is no value. */
 const UNAVAILABLE = 'UNAVAILABLE';
 
@@ -180,7 +189,7 @@ export const accountNumberRow = z
       telnyxId: raw.id,
       phoneNumber: raw.phone_number,
       status: (raw.status ?? '').replaceAll('_', '-'),
-      phoneNumberType: orNull(raw.phone_number_type),
+      phoneNumberType: typeOf(raw.phone_number_type),
       countryCode: orNull(raw.country_iso_alpha2),
       connectionId: orNull(raw.connection_id),
       messagingProfileId: profile === undefined || profile === UNAVAILABLE ? undefined : orNull(profile),

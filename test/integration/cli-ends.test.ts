@@ -58,6 +58,9 @@ describe('numbers that were just bought', () => {
     expect(await found('phone_number_type=local')).toBe(2);
     expect(await found('phone_number_type=toll_free')).toBe(1);
     expect(await found('country_code=CA')).toBe(0);
+    // Telnyx calls them by old names for a while: what the inventory knows better stays.
+    await run(['reconcile']);
+    expect([await found('phone_number_type=local'), await found('phone_number_type=toll_free')]).toEqual([2, 1]);
     const update = await run(['update', '--where', 'country_code=US', '--where', 'tag=fresh', '--set', 'add_tags=us', ...WAIT]);
     expect({ exit: update.exit, ...update.json() }).toMatchObject({ exit: 0, counts: { asked: 4, succeeded: 4 } });
   });

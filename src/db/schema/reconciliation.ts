@@ -40,6 +40,8 @@ export const drift = pgTable(
 export const sightings = pgTable(
   'sightings',
   {
+    /** The order of the walk: of a number that several pages show, the last one counts. */
+    seq: bigserial('seq', { mode: 'number' }),
     runId: text('run_id').notNull(),
     phoneNumber: text('phone_number').notNull(),
     telnyxId: text('telnyx_id').notNull(),
