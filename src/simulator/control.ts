@@ -1,8 +1,9 @@
 import type { FaultScript } from './fault-kinds.ts';
+import { actInPortal } from './portal-request.ts';
 import { onSale } from './search.ts';
 import { settle } from './settle.ts';
-import type { EmergencyStatus, OwnedField, Simulator } from './types.ts';
-import { type Body, bool, isRecord, strings, text } from './wire.ts';
+import type { Simulator } from './types.ts';
+import { type Body, isRecord, text } from './wire.ts';
 import type { World } from './world.ts';
 
 export interface ControlReply {
@@ -11,66 +12,8 @@ export interface ControlReply {
   body: string;
 }
 
-const EMERGENCY: readonly string[] = ['active', 'deprovisioning', 'disabled', 'provisioning', 'provisioning-failed'];
-
 function json(value: unknown, status = 200): ControlReply {
   return { status, type: 'application/json', body: JSON.stringify(value) };
-}
-
-function count(body: Body): number {
-  const value = body['count'];
-  return typeof value === 'number' ? value : 1;
-}
-
-function numbers(body: Body): string[] {
-  const list = strings(body, 'phone_numbers');
-  if (!list) throw new Error('phone_numbers must be a list');
-  return list;
-}
-
-function emergencyStatus(body: Body): EmergencyStatus {
-  const status = text(body, 'status') ?? 'active';
-  if (!EMERGENCY.includes(status)) throw new Error(`unknown emergency status: ${status}`);
-  return status as EmergencyStatus;
-}
-
-function fieldValue(body: Body): string | boolean | null {
-  const value = body['value'];
-  return typeof value === 'string' || typeof value === 'boolean' ? value : null;
-}
-
-/** POST /_sim/portal: the state helpers over HTTP. */
-function act(simulator: Simulator, body: Body): unknown {
-  const action = text(body, 'action');
-  const orderId = text(body, 'order_id') ?? '';
-  switch (action) {
-    case 'release':
-      return simulator.releaseInPortal(numbers(body));
-    case 'port_out':
-      return simulator.portOut(numbers(body));
-    case 'buy':
-      return { phone_numbers: simulator.buyInPortal(count(body)) };
-    case 'lock':
-      return simulator.lock(numbers(body), bool(body, 'locked') ?? true);
-    case 'set_emergency':
-      return simulator.setEmergency(numbers(body), emergencyStatus(body));
-    case 'set_tags':
-      return simulator.setTags(numbers(body), strings(body, 'tags') ?? []);
-    case 'set_field':
-      return simulator.setOwnedField(numbers(body), (text(body, 'field') ?? '') as OwnedField, fieldValue(body));
-    case 'open_foreign_jobs':
-      return simulator.openForeignJobs(count(body));
-    case 'close_foreign_jobs':
-      return simulator.closeForeignJobs();
-    case 'approve_order':
-      return simulator.decideOrder(orderId, 'approve');
-    case 'decline_order':
-      return simulator.decideOrder(orderId, 'decline');
-    case 'cancel_order':
-      return simulator.decideOrder(orderId, 'cancel');
-    default:
-      throw new Error(`unknown action: ${String(action)}`);
-  }
 }
 
 function listNumbers(world: World, params: URLSearchParams): ControlReply {
@@ -116,7 +59,7 @@ export function control(
       simulator.setWebhooks(text(body, 'url'));
       return json({ ok: true });
     case 'POST /_sim/portal':
-      return json(act(simulator, body) ?? { ok: true });
+      return json(actInPortal(simulator, parsed) ?? { ok: true });
     default:
       return json({ error: 'no such control' }, 404);
   }

@@ -2,6 +2,7 @@ import { z } from 'zod';
 import { type FaultKey, KEYS_OF, OWNED_FIELDS } from './fault-keys.ts';
 import { FAULT_KINDS, type Fault, type FaultKind, type FaultScript, isAct, RESOURCES } from './fault-kinds.ts';
 import { nearest } from './nearest.ts';
+import { EMERGENCY_STATUSES } from './types.ts';
 import { E164, isRecord } from './wire.ts';
 
 export interface ScriptProblem {
@@ -73,7 +74,7 @@ const FIELDS: { readonly [K in FaultKey]-?: z.ZodType<NonNullable<Fault[K]> | (K
   numbers: z.array(z.string().regex(E164, 'not a number such as +13125550100')).min(1),
   tags: z.array(z.string()),
   locked: z.boolean(),
-  emergency: z.enum(['active', 'deprovisioning', 'disabled', 'provisioning', 'provisioning-failed']),
+  emergency: z.enum(EMERGENCY_STATUSES),
   order_id: text,
   customer_reference: text,
 };

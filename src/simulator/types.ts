@@ -88,7 +88,8 @@ export interface Simulator extends Portal {
 }
 
 export type NumberType = 'local' | 'toll_free';
-export type EmergencyStatus = 'active' | 'deprovisioning' | 'disabled' | 'provisioning' | 'provisioning-failed';
+export const EMERGENCY_STATUSES = ['active', 'deprovisioning', 'disabled', 'provisioning', 'provisioning-failed'] as const;
+export type EmergencyStatus = (typeof EMERGENCY_STATUSES)[number];
 export type NumberStatus = 'active' | 'deleted' | 'ported-out' | 'port-out-pending';
 export type OwnedField =
   | 'connection_id'

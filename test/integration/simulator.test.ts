@@ -256,6 +256,10 @@ describe('the account', () => {
     expect((await post('/_sim/portal', { action: 'release', phone_numbers: before.slice(0, 2) })).status).toBe(200);
     expect((await post('/_sim/portal', { action: 'buy', count: 3 })).status).toBe(200);
     expect((await post('/_sim/faults', { faults: [{ kind: 'nonsense' }] })).status).toBe(400);
+    const misspelt = await post('/_sim/portal', { action: 'lock', phone_numbers: before.slice(0, 2), lock: false });
+    expect([misspelt.status, await misspelt.text()]).toEqual([400, expect.stringContaining('lock')]);
+    const strange = { action: 'set_field', phone_numbers: before.slice(0, 2), field: 'colour', value: 'red' };
+    expect((await post('/_sim/portal', strange)).status).toBe(400);
     await client.balance.retrieve();
     const summary: unknown = await (await fetch(`${simulator.controlUrl}/_sim/ledger?summary=true`)).json();
     expect(summary).toMatchObject({
