@@ -74,7 +74,8 @@ export function startLoad(at: Installation, size: Size): Load {
       const owned = size.update + size.delete * deletesOf(size);
       const found = await reconcile(launcher, at.sql, ADOPTS_WITHIN_MS);
       if (!found.some((line) => line.startsWith(`${owned} adopted`))) throw new Error(`not taken over: ${found.join(', ')}`);
-      const numbers = await at.simulator.owned();
+      // Those of an area lie together, as in a campaign that ends.
+      const numbers = (await at.simulator.owned()).toSorted();
       spare.push(...numbers.slice(size.update));
       const targets = numbers.slice(0, size.update);
       let buys = 0;

@@ -11,7 +11,7 @@ import { type Load, startLoad } from './load.ts';
 import { FULL, type Size, SMALL } from './plan.ts';
 import { followRecoveries } from './recovery.ts';
 import { movesOf, reportText, SENT_AGAIN } from './report.ts';
-import { allRounds } from './rounds.ts';
+import { allRounds, leastMinutes } from './rounds.ts';
 import { LOST_REPLIES } from './strike.ts';
 import { untilAllEnded, wrongs } from './verdict.ts';
 
@@ -55,6 +55,10 @@ async function main(): Promise<number> {
   const seed = flags.seed === undefined ? Date.now() % 1_000_000 : Number(flags.seed);
   if (![size.minutes, size.kills, seed].every((n) => Number.isFinite(n) && n >= 0)) {
     say('--seed, --minutes and --kills are numbers');
+    return 2;
+  }
+  if (size.minutes < leastMinutes(size)) {
+    say(`so many faults need ${leastMinutes(size).toFixed(1)} minutes at least`);
     return 2;
   }
   say(`again with: ${commandOf(seed)}`);

@@ -77,7 +77,7 @@ export const FULL: Size = {
     'simulator away, connections refused': 60_000,
     'simulator away, connections reset': 60_000,
   },
-  minutes: 24,
+  minutes: 28,
   quietMs: 40_000,
   settleSeconds: 10,
   orderSize: 100,

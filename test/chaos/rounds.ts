@@ -1,7 +1,7 @@
 import { setTimeout as sleep } from 'node:timers/promises';
 import { asError } from '../../src/domain/errors.ts';
 import { until } from '../support/until.ts';
-import { type FaultName, isKill, KILLS, planOf, type Size, type Step } from './plan.ts';
+import { type FaultName, isKill, KILLS, OTHERS, planOf, type Size, type Step } from './plan.ts';
 import { isBack, type Recovery } from './recovery.ts';
 import { type Scene, strike } from './strike.ts';
 
@@ -69,6 +69,14 @@ export async function allRounds(
   // For those that found nobody to kill.
   while (crew.kills() < size.kills && Date.now() < deadline) await nextKill({ fault: KILLS[0], forMs: 0, withKill: false }, 0);
   return { struck, problems };
+}
+
+/** Minutes that a run takes at least: what its faults last, and a pause for each kill. */
+export function leastMinutes(size: Size): number {
+  const worse = OTHERS.flatMap((fault) =>
+    Array.from({ length: size.times[fault] ?? 0 }, (): Step => ({ fault, forMs: size.forMs[fault] ?? 0, withKill: false })),
+  );
+  return (lengthOf(worse, size) + size.kills * PAUSE_MS.least * 2) / 60_000;
 }
 
 /** How long so many faults that are no kills will take. */
