@@ -1,10 +1,11 @@
 import { linesOfRequest } from '../db/lines.ts';
 import { getRequest, type Request } from '../db/requests.ts';
+import type { UpdateSet } from '../domain/bodies.ts';
 import { ProvisioningError, refused } from '../domain/errors.ts';
 import { hasEnded } from '../domain/request.ts';
 import type { ProducerDeps } from './deps.ts';
 import type { NumberRow } from './numbers-in.ts';
-import { type SubmitOptions, type Submitted, submitRequest } from './submit.ts';
+import { type SubmitOptions, type Submitted, submitKnown, submitRequest } from './submit.ts';
 
 /**
  * Files a new request for what an ended one failed to do. Ends are never changed: the old request keeps its result, the new
@@ -24,10 +25,16 @@ export async function retryRequest(deps: ProducerDeps, id: string): Promise<Subm
     );
   const numbers = failed.flatMap((f) => f.phoneNumber ?? []);
   const options = { filedBy: id, idempotencyKey: `retry-${id}` };
-  if (request.kind !== 'buy') {
-    const { phone_numbers: _count, where: _where, ...body } = request.body;
-    const again = request.kind === 'delete' ? { ...body, expected_count: numbers.length } : body;
-    return submitRequest(deps, again, { ...options, numbers: listed(numbers) });
+  const { phone_numbers: _count, where: _where, ...body } = request.body;
+  if (request.kind === 'delete')
+    return submitRequest(deps, { ...body, expected_count: numbers.length }, { ...options, numbers: listed(numbers) });
+  // Sound because the row holds what was checked when it was taken on. The values of a repair are those of Telnyx, not a user's.
+  if (request.kind === 'update') {
+    return submitKnown(
+      deps,
+      { ...body, kind: 'update', set: body['set'] as UpdateSet },
+      { ...options, numbers: listed(numbers) },
+    );
   }
   return submitRequest(deps, ...(await buyAgain(deps, request, failed, options)));
 }

@@ -2,6 +2,7 @@ import { describe, expect, it } from 'vitest';
 import { newRunId } from '../../src/db/ids.ts';
 import { getRun, insertRun, leaseRun } from '../../src/db/runs.ts';
 import { reportRun } from '../../src/producers/look.ts';
+import { retryRequest } from '../../src/producers/retry.ts';
 import { reconcileInventory } from '../../src/reconcile/inventory.ts';
 import { SIMULATED_ACCOUNT } from '../../src/simulator/index.ts';
 import { expectAgreement, expectInventory } from '../support/expect-agreement.ts';
@@ -57,6 +58,22 @@ describe('I7 the repairs of a reconciliation', () => {
     expect((await seen(connected))?.connectionId).toBe(connectionId);
     expect((await h().reconcile()).drift).toEqual([]);
     await expectInventory(h());
+  });
+
+  it('a repair that failed is retried with the very tags that Telnyx gave us', async () => {
+    const [tagged = ''] = numbers(2, 1);
+    const tags = ['Sales Team', 'a,b'];
+    h().sim.setTags([tagged], tags);
+    await h().reconcile();
+    h().sim.setTags([tagged], ['vandal']);
+    h().faults({ kind: 'job_partial', count: 1, times: 1 });
+    const { run } = await h().reconcile({ repair: true });
+    const [repair] = await filedBy(run.id);
+    expect(await h().ended(repair?.id ?? '')).toMatchObject({ status: 'failed', counts: { failed: 1 } });
+    const { request } = await retryRequest(h().deps, repair?.id ?? '');
+    expect(await h().ended(request.id)).toMatchObject({ status: 'succeeded' });
+    expect((await seen(tagged))?.tags?.sort()).toEqual([...tags].sort());
+    await expectAgreement(h(), request.id);
   });
 
   it('a set of values that cannot be filed is told with the run, and stops no other', async () => {
