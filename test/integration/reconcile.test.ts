@@ -470,6 +470,20 @@ describe('a reconciliation run and its workers', () => {
     expect(uncovered).toEqual([]);
   });
 
+  it('I6 a run that was put back again and again for a day is given up; before that it is put back', async () => {
+    const stopped = AbortSignal.abort();
+    const runId = await storedRun();
+    expect(await h().handlers['reconcile.run']({ runId }, ctxOf(stopped))).toMatchObject({ kind: 'snooze', reason: 'stopping' });
+    const startedAgo = (text: string) =>
+      h().db.sql`update reconciliation_runs set started_at = now() - ${text}::interval where id = ${runId}`;
+    await startedAgo('23 hours');
+    expect(await h().handlers['reconcile.run']({ runId }, ctxOf(stopped))).toMatchObject({ kind: 'snooze', reason: 'stopping' });
+    expect((await runOf(runId)).status).toBe('running');
+    await startedAgo('25 hours');
+    await expect(h().handlers['reconcile.run']({ runId }, ctxOf(stopped))).rejects.toMatchObject({ code: 'stopping' });
+    expect(await runOf(runId)).toMatchObject({ status: 'failed', error: expect.stringContaining('the process stops') });
+  });
+
   it('a nightly run is not started while another one is under way', async () => {
     const runId = await storedRun();
     await h().db
