@@ -111,6 +111,8 @@ export async function listen(parts: ServerParts, host: string, port: number, see
   });
   // A stalled request must stay stalled for as long as the client bears it.
   server.requestTimeout = 0;
+  // With the 5 s of Node.js a busy machine sends requests into connections that are being closed: a fault that nobody asked for.
+  server.keepAliveTimeout = 600_000;
   await new Promise<void>((resolve, reject) => {
     server.once('error', reject);
     server.listen(port, host, resolve);
