@@ -72,12 +72,11 @@ async function readPages(deps: WorkDeps, numbers: E164[], plan: Plan, look: () =
       if (wanted.has(n.phoneNumber) && (isOurs(n) || !found.has(n.phoneNumber))) found.set(n.phoneNumber, n);
     }
   };
-  let next: PageOf[] = plan.prefixes.map((prefix) => ({ prefix, pageNumber: 1 }));
-  const last = new Map<string, number>();
-  while (next.length > 0 && !isDone()) {
+  for (let before = new Map<string, number>(); !isDone(); ) {
+    const next = [...totals].flatMap(([prefix, total]) => pagesBetween(prefix, before.get(prefix) ?? 0, total));
+    if (next.length === 0) break;
+    before = new Map(totals);
     await fewAtOnce(next, read, isDone);
-    for (const { prefix, pageNumber } of next) last.set(prefix, Math.max(last.get(prefix) ?? 0, pageNumber));
-    next = [...totals].flatMap(([prefix, total]) => pagesBetween(prefix, last.get(prefix) ?? 0, total));
   }
   return found;
 }

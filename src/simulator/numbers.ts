@@ -41,8 +41,7 @@ function digitTest(query: Query): Test | undefined {
 
 /** The tests that a query asks for and no others, so that an unfiltered walk over a large inventory stays quick. */
 function filterTests(query: Query): Test[] {
-  const byDigits = digitTest(query);
-  const tests: Test[] = byDigits ? [byDigits] : [];
+  const tests: Test[] = [];
   const given = (key: string, make: (value: string) => Test): void => {
     const value = query.one(`filter[${key}]`);
     if (value !== undefined) tests.push(make(value));
@@ -62,8 +61,7 @@ function filterTests(query: Query): Test[] {
     const wanted = query.one(key);
     if (wanted !== undefined) tests.push((number) => number[field] === (wanted === 'null' ? null : wanted));
   }
-  const byName = nameTest(query, 'filter[voice.connection_name]');
-  if (byName) tests.push(byName);
+  for (const test of [digitTest(query), nameTest(query, 'filter[voice.connection_name]')]) if (test) tests.push(test);
   return tests;
 }
 
@@ -75,13 +73,11 @@ export function inventoryTest(world: World, query: Query): Test | undefined {
   const tests = filterTests(query);
   const lag = world.faults.lag('inventory', world.settings.lags);
   if (tests.length === 0 && status === undefined && world.inventory.settledBy(world.now() - lag)) return undefined;
-  const [first = () => true, ...others] = tests;
-  // In a large account most rows fail the first test: whether a row is to be seen is asked of the rest only.
+  // In a large account most rows fail these tests: whether a row is to be seen is asked of the rest only.
   return (number) =>
-    first(number) &&
+    tests.every((test) => test(number)) &&
     (visible(number) || (status === 'deleted' && number.deletedAt !== undefined)) &&
-    (status === undefined || number.status === status) &&
-    others.every((test) => test(number));
+    (status === undefined || number.status === status);
 }
 
 function list<T>(context: Context, view: (number: OwnedNumber) => T): Reply {

@@ -123,9 +123,14 @@ export interface Round {
   worse: Step | null;
 }
 
+/** The faults of a run that are no kills, each as often as it is to strike. */
+export function othersOf(size: Size): OtherName[] {
+  return OTHERS.flatMap((fault) => Array.from({ length: size.times[fault] ?? 0 }, () => fault));
+}
+
 /** Releases of a whole run: one before the kills of a round, one before what is worse. */
 export function deletesOf(size: Size): number {
-  return 1 + 2 * OTHERS.reduce((sum, fault) => sum + (size.times[fault] ?? 0), 0);
+  return 1 + 2 * othersOf(size).length;
 }
 
 /**
@@ -134,7 +139,7 @@ export function deletesOf(size: Size): number {
  */
 export function planOf(seed: number, size: Size): { rounds: Round[]; random: Random } {
   const random = seededRandom(seed);
-  const others = OTHERS.flatMap((fault) => Array.from({ length: size.times[fault] ?? 0 }, () => fault));
+  const others = othersOf(size);
   shuffle(others, random);
   let kills = size.kills;
   const worse = others.map((fault): Step => {

@@ -1,7 +1,7 @@
 import { setTimeout as sleep } from 'node:timers/promises';
 import { asError } from '../../src/domain/errors.ts';
 import { until } from '../support/until.ts';
-import { type FaultName, isKill, KILLS, OTHERS, planOf, type Size, type Step } from './plan.ts';
+import { type FaultName, isKill, KILLS, othersOf, planOf, type Size, type Step } from './plan.ts';
 import { isBack, type Recovery } from './recovery.ts';
 import { type Scene, strike } from './strike.ts';
 
@@ -73,9 +73,7 @@ export async function allRounds(
 
 /** Minutes that a run takes at least: what its faults last, and a pause for each kill. */
 export function leastMinutes(size: Size): number {
-  const worse = OTHERS.flatMap((fault) =>
-    Array.from({ length: size.times[fault] ?? 0 }, (): Step => ({ fault, forMs: size.forMs[fault] ?? 0, withKill: false })),
-  );
+  const worse = othersOf(size).map((fault): Step => ({ fault, forMs: size.forMs[fault] ?? 0, withKill: false }));
   return (lengthOf(worse, size) + size.kills * PAUSE_MS.least * 2) / 60_000;
 }
 

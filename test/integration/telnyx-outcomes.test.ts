@@ -1,7 +1,8 @@
 import type { ServerResponse } from 'node:http';
 import { describe, expect, it, vi } from 'vitest';
+import { freePort } from '../../src/app/embedded-server.ts';
 import { createTelnyxGateway } from '../../src/telnyx/client.ts';
-import { type Answer, closedPort, failure, json, KEY, order, refusal, telnyx } from '../support/telnyx-server.ts';
+import { type Answer, failure, json, KEY, order, refusal, telnyx } from '../support/telnyx-server.ts';
 
 describe('an order whose outcome is not known', () => {
   const cut: Answer = (res) => {
@@ -54,7 +55,7 @@ describe('an order whose outcome is not known', () => {
   });
 
   it('a refused connection means that nothing was sent', async () => {
-    const { gateway } = await telnyx(json(200, {}), { baseURL: `http://127.0.0.1:${await closedPort()}/v2` });
+    const { gateway } = await telnyx(json(200, {}), { baseURL: `http://127.0.0.1:${await freePort()}/v2` });
     const error = await failure(order(gateway));
     expect([error.code, error.disposition]).toEqual(['not_sent', 'retry']);
   });

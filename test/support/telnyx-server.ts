@@ -41,14 +41,6 @@ function listen(server: Server): Promise<number> {
   });
 }
 
-/** A port on which nobody listens. */
-export async function closedPort(): Promise<number> {
-  const server = createServer();
-  const port = await listen(server);
-  await new Promise((resolve) => server.close(resolve));
-  return port;
-}
-
 /** The gateway on a server of its own that answers with `answer`; both are closed after the test. */
 export async function telnyx(
   answer: Answer,

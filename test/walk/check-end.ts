@@ -1,7 +1,7 @@
 import { isDeepStrictEqual } from 'node:util';
 import { Known } from './known.ts';
 import { laggedNumbers } from './lags.ts';
-import { type Notes, Violation } from './notes.ts';
+import { cameTooLate, type Notes, Violation } from './notes.ts';
 import { API_KEY } from './outlets.ts';
 import { type ItemRow, NOTHING_SEEN, type NumberRow, type RequestRow, type Rows, takeSnapshot } from './snapshot.ts';
 import { TABLES } from './world.ts';
@@ -34,7 +34,7 @@ function checkReleased(notes: Notes, s: Rows): void {
   const isGone = (i: ItemRow): boolean => i.status === 'succeeded' || i.reason_code === 'already_gone';
   const done = new Set(items.filter(isGone).map((i) => i.phone_number));
   const released = ledger.released.map((r) => r.phone_number).filter((n) => !lagged.has(n));
-  const hidden = released.filter((n) => !done.has(n) && !notes.excused.has(n) && !notes.tooLate.has(n));
+  const hidden = released.filter((n) => !done.has(n) && !cameTooLate(notes, n));
   if (hidden.length > 0) throw new Violation('I8', 'a number was released and its request does not say so', { hidden, items });
   const owned = new Set(notes.world.simulator.ownedNumbers().filter((n) => !notes.portedOut.has(n)));
   const kept = items.filter((i) => isGone(i) && owned.has(i.phone_number ?? ''));
@@ -120,8 +120,7 @@ function checkPurchases(notes: Notes, s: Rows, account: ReadonlySet<string>): vo
   const held = new Set(s.items.filter((i) => i.bought).map((i) => i.phone_number));
   for (const b of ledger.bought) {
     if (held.has(b.phone_number)) continue;
-    const isExcused = [notes.excused, notes.tooLate, lagged].some((numbers) => numbers.has(b.phone_number));
-    if (!isExcused)
+    if (!cameTooLate(notes, b.phone_number) && !lagged.has(b.phone_number))
       throw new Violation('I5', 'a surplus was bought although the evidence within the settling window was right', b);
     const row = rows.get(b.phone_number);
     // A surplus that somebody took away again before any run saw it leaves no row.

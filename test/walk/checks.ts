@@ -2,7 +2,7 @@ import type { Ledger } from '../../src/simulator/index.ts';
 import { checkBuys, duplicates } from './check-buys.ts';
 import { checkChanges, OPEN_ITEM } from './check-changes.ts';
 import { laggedNumbers } from './lags.ts';
-import { type Notes, Violation } from './notes.ts';
+import { cameTooLate, type Notes, Violation } from './notes.ts';
 import { type ChunkRow, type ItemRow, type RequestRow, type Rows, takeSnapshot } from './snapshot.ts';
 
 const FINAL_CHUNK: ReadonlySet<string> = new Set(['settled', 'cancelled']);
@@ -109,8 +109,7 @@ function checkReleases(notes: Notes, s: Rows, ledger: Ledger): void {
     const mayGo = named.some((r) => r.steps.some((step) => step.kind === 'delete' && step.include_emergency));
     // It may have been switched on when the release had been looked at already, or was held to be lost.
     const setSince = (notes.setByPeople.get(`${number} emergency`) ?? -1) >= (notes.releaseSent.get(number) ?? 0);
-    const isLate = notes.excused.has(number) || notes.tooLate.has(number);
-    if (released.was_emergency && !mayGo && !setSince && !isLate)
+    if (released.was_emergency && !mayGo && !setSince && !cameTooLate(notes, number))
       throw new Violation('I8', 'a number with emergency services was released, and no request had asked for that', released);
   }
 }

@@ -52,6 +52,9 @@ export interface Notes {
   nesting: number;
 }
 
+/** No look could see in time what became of a call for this number. */
+export const cameTooLate = (notes: Notes, number: string): boolean => notes.excused.has(number) || notes.tooLate.has(number);
+
 export function newNotes(world: World, choice: Choice): Notes {
   return {
     choice,
