@@ -155,7 +155,7 @@ async function stopHost(child: ChildProcess, ended: Promise<void>): Promise<void
 }
 
 async function answers(url: string): Promise<boolean> {
-  const client = postgres(url, { max: 1, connect_timeout: 3, onnotice: () => undefined });
+  const client = postgres(url, { max: 1, fetch_types: false, connect_timeout: 3, onnotice: () => undefined });
   try {
     await client`select 1`;
     return true;

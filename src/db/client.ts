@@ -1,6 +1,8 @@
 import { connect, type Socket } from 'node:net';
+import { makePgArray } from 'drizzle-orm/pg-core';
 import { drizzle, type PostgresJsDatabase } from 'drizzle-orm/postgres-js';
 import postgres from 'postgres';
+import { parse as parseArray } from 'postgres-array';
 import * as schema from './schema/index.ts';
 
 export type Sql = postgres.Sql;
@@ -31,6 +33,7 @@ export function openDb(url: string, options: DbOptions = {}): Db {
     idle_timeout: 60,
     backoff: (retries: number) => Math.min(2, 0.1 * 2 ** retries),
     connection: { application_name: 'provisioner' },
+    ...KNOWN_TYPES,
     ...eagerSockets(),
   };
   const sql = postgres(url, {
@@ -47,6 +50,26 @@ export function openDb(url: string, options: DbOptions = {}): Db {
     },
   };
 }
+
+/** `text[]`, the only array type of the schema. */
+const TEXT_ARRAY = 1009;
+
+/**
+ * postgres.js would ask every new connection for the array types, and nobody holds the promise of that query: a connection that
+ * is cut meanwhile ends the process as an unhandled rejection (porsager/postgres 1192, 1223). So the one type that is used is
+ * told to it.
+ */
+const KNOWN_TYPES = {
+  fetch_types: false,
+  types: {
+    textArray: {
+      to: TEXT_ARRAY,
+      from: [TEXT_ARRAY],
+      serialize: (values: unknown) => (Array.isArray(values) ? makePgArray(values) : values),
+      parse: (text: string) => parseArray(text),
+    },
+  },
+};
 
 /** What postgres.js 3.4.9 gives to its `socket` option, which its typings leave out. */
 interface SocketTarget {

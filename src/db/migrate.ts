@@ -15,7 +15,7 @@ const MIGRATION_LOCK = 7_105_020_001;
  * were seen to fail), hence the advisory lock on one reserved connection.
  */
 export async function migrateDatabase(url: string): Promise<void> {
-  const client = postgres(url, { max: 1, onnotice: () => undefined, connect_timeout: 10 });
+  const client = postgres(url, { max: 1, fetch_types: false, onnotice: () => undefined, connect_timeout: 10 });
   try {
     await client`select pg_advisory_lock(${MIGRATION_LOCK})`;
     await migrate(drizzle(client), { migrationsFolder: MIGRATIONS });
