@@ -61,7 +61,7 @@ export async function lookForStandstill(sql: Sql, overdueBefore: Date): Promise<
         where state in ('planned', 'submitting', 'submitted', 'ambiguous') and next_run_at < ${overdueBefore}
       ) or exists (
         select 1 from lines l join requests r on r.id = l.request_id
-        where l.state = 'open' and l.next_run_at < ${overdueBefore} and r.status <> 'awaiting_approval'
+        where l.next_run_at < ${overdueBefore} and r.status <> 'awaiting_approval'
       ) as overdue,
       greatest(
         (select at from events order by id desc limit 1),

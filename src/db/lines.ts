@@ -15,8 +15,8 @@ export async function insertLine(
 ): Promise<string> {
   const id = newLineId();
   await sql`
-    insert into lines (id, request_id, position, quantity, criteria, state, next_run_at, created_at, updated_at)
-    values (${id}, ${l.requestId}, ${l.position}, ${l.quantity}, ${JSON.stringify(l.criteria)}::text::jsonb, 'open',
+    insert into lines (id, request_id, position, quantity, criteria, next_run_at, created_at, updated_at)
+    values (${id}, ${l.requestId}, ${l.position}, ${l.quantity}, ${JSON.stringify(l.criteria)}::text::jsonb,
       ${l.open ? l.at : null}, ${l.at}, ${l.at})`;
   return id;
 }
@@ -34,7 +34,7 @@ export async function linesOfRequest(sql: SqlOrTx, requestId: string): Promise<L
 export async function leaseLine(sql: SqlOrTx, id: string, now: Date, until: Date): Promise<Line | null> {
   const [row] = await sql<Line[]>`
     update lines set lease_until = ${until}, next_run_at = ${until}, updated_at = ${now}
-    where id = ${id} and state = 'open' and (lease_until is null or lease_until < ${now})
+    where id = ${id} and (lease_until is null or lease_until < ${now})
     returning *`;
   return row ?? null;
 }
@@ -72,18 +72,18 @@ export async function releaseLine(
 /** Makes the line search again under a new job id: slots became free, or the queue lost its job. */
 export async function reopenLine(sql: SqlOrTx, id: string, at: Date): Promise<Line | null> {
   const [row] = await sql<Line[]>`
-    update lines set state = 'open', next_run_at = ${at}, requeues = requeues + 1, updated_at = ${at}
+    update lines set next_run_at = ${at}, requeues = requeues + 1, updated_at = ${at}
     where id = ${id} returning *`;
   return row ?? null;
 }
 
-/** Open lines that were due before `dueBefore`, all of them, page by page; what awaits approval is not due. */
+/** Lines that were due before `dueBefore`, all of them, page by page; what awaits approval is not due. */
 export function overdueLines(sql: SqlOrTx, dueBefore: Date, page: number): AsyncGenerator<Line> {
   return byId(
     page,
     (behind, limit) => sql<Line[]>`
       select l.* from lines l join requests r on r.id = l.request_id
-      where l.state = 'open' and l.next_run_at < ${dueBefore} and r.status <> 'awaiting_approval' and l.id > ${behind}
+      where l.next_run_at < ${dueBefore} and r.status <> 'awaiting_approval' and l.id > ${behind}
       order by l.id limit ${limit}`,
   );
 }

@@ -65,7 +65,7 @@ export async function refreshRequest(sql: SqlOrTx, id: string, at: Date): Promis
   const open = await countChunks(sql, id);
   const [searching] = await sql<{ n: number }[]>`
     select count(*)::int as n from lines l
-    where l.request_id = ${id} and l.state = 'open'
+    where l.request_id = ${id}
       and exists (select 1 from items i where i.line_id = l.id and i.status = 'pending' and i.chunk_id is null)`;
   const status = requestStatus({
     counts,

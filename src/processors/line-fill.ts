@@ -59,7 +59,7 @@ async function keepLine(deps: WorkDeps, held: HeldLine): Promise<void> {
 async function whileTaken(deps: WorkDeps, lineId: string, now: Date): Promise<Outcome> {
   const line = await getLine(deps.db.sql, lineId);
   const leftMs = (line?.leaseUntil?.getTime() ?? 0) - now.getTime();
-  if (line?.state !== 'open' || leftMs < 0) return skipped('nothing to fill');
+  if (leftMs < 0) return skipped('nothing to fill');
   return snooze(leftMs + 1, 'somebody else fills this line');
 }
 

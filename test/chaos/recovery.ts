@@ -156,7 +156,7 @@ async function lookForProgress(sql: postgres.Sql, r: Recovery, held: string[]): 
     select 1 from chunks
     where state in ('planned', 'submitting', 'submitted', 'ambiguous') and next_run_at < ${before} and id <> all(${held}::text[])
     union all
-    select 1 from lines where state = 'open' and next_run_at < ${before} and id <> all(${held}::text[]) limit 1`;
+    select 1 from lines where next_run_at < ${before} and id <> all(${held}::text[]) limit 1`;
   if (overdue.length === 0) r.clearAt = new Date();
 }
 

@@ -15,7 +15,6 @@ export const lines = pgTable(
     position: integer('position').notNull(),
     quantity: integer('quantity').notNull(),
     criteria: jsonb('criteria').$type<LineCriteria>().notNull(),
-    state: text('state').$type<'open' | 'done'>().notNull(),
     /** Rung of the fallback ladder and position in the digit patterns of the search. */
     rung: integer('rung').notNull().default(0),
     cursor: integer('cursor').notNull().default(0),
@@ -28,7 +27,7 @@ export const lines = pgTable(
     createdAt: moment('created_at').notNull(),
     updatedAt: moment('updated_at').notNull(),
   },
-  (t) => [index('lines_request').on(t.requestId), index('lines_due').on(t.nextRunAt).where(sql`${t.state} = 'open'`)],
+  (t) => [index('lines_request').on(t.requestId), index('lines_due').on(t.nextRunAt).where(sql`${t.nextRunAt} is not null`)],
 );
 
 /** Numbers that a line claimed and lost to somebody else: not tried again for this line. */
