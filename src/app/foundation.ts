@@ -30,6 +30,8 @@ export interface Foundation {
 export interface FoundationOptions {
   /** Redis keys of this installation; two on one Redis need names of their own. */
   namespace?: string;
+  /** See `DbOptions`. */
+  idleInTransactionMs?: number;
 }
 
 /** Opens database and queue. Errors name the setting to change; whatever was opened before one is closed again. */
@@ -40,7 +42,11 @@ export async function openFoundation(config: Config, log: Log, options: Foundati
   };
   try {
     const url = await databaseUrl(config, closers);
-    const db = openDb(url, { maxConnections: 20, onNotice: (text) => log.debug({ reason: text }, 'postgres notice') });
+    const db = openDb(url, {
+      maxConnections: 20,
+      onNotice: (text) => log.debug({ reason: text }, 'postgres notice'),
+      ...(options.idleInTransactionMs !== undefined && { idleInTransactionMs: options.idleInTransactionMs }),
+    });
     closers.push(db.close);
     await assertUsable(db.sql);
     const backend = openBackend(config, url, log, options);

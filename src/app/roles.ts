@@ -22,6 +22,12 @@ export type Role = 'worker' | 'serve' | 'up';
 /** A drain may take this long: a call to Telnyx in flight is allowed to end. */
 const DRAIN_MS = 50_000;
 
+/**
+ * A worker that is silent for so long in the middle of a transaction is frozen or gone: its locks end, as its leases do. Other
+ * processes have no such limit, for they store requests while they read their numbers from somebody's pipe.
+ */
+const SILENT_WORKER_MS = 60_000;
+
 export interface Running {
   foundation: Foundation;
   lifecycle: Lifecycle;
@@ -37,7 +43,8 @@ export interface RoleOptions extends FoundationOptions {
 
 /** Builds the services of a role; nothing runs until `lifecycle.start()`. */
 export async function buildRole(role: Role, config: Config, log: RootLog, options: RoleOptions = {}): Promise<Running> {
-  const foundation = await openFoundation(config, log, options);
+  const silent = role === 'serve' ? {} : { idleInTransactionMs: SILENT_WORKER_MS };
+  const foundation = await openFoundation(config, log, { ...silent, ...options });
   const services: Service[] = [{ name: 'database and queue', stop: foundation.close, stopWithinMs: 20_000 }];
   let url: string | null = null;
   let workers: Workers | null = null;

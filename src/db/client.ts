@@ -23,6 +23,11 @@ export interface DbOptions {
   /** Connections of the plain client; Drizzle gets a small pool of its own. */
   maxConnections?: number;
   onNotice?: (text: string) => void;
+  /**
+   * Postgres ends a transaction that says nothing for this long (milliseconds). Without it a process that is frozen, or cut off
+   * with its machine, keeps its locks for ever, and whatever waits for them hangs.
+   */
+  idleInTransactionMs?: number;
 }
 
 /** Opens lazily connecting pools on `url` (`postgres://…`). Never throws for a database that is away: the first query does. */
@@ -32,7 +37,10 @@ export function openDb(url: string, options: DbOptions = {}): Db {
     connect_timeout: 10,
     idle_timeout: 60,
     backoff: (retries: number) => Math.min(2, 0.1 * 2 ** retries),
-    connection: { application_name: 'provisioner' },
+    connection: {
+      application_name: 'provisioner',
+      ...(options.idleInTransactionMs !== undefined && { idle_in_transaction_session_timeout: options.idleInTransactionMs }),
+    },
     ...KNOWN_TYPES,
     ...eagerSockets(),
   };

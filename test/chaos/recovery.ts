@@ -118,7 +118,7 @@ async function rowsOf(sql: postgres.Sql, ids: string[]): Promise<Row[]> {
   return sql<Row[]>`
     select id, state, generation, updated_at as "updatedAt" from chunks where id = any(${ids}::text[])
     union all
-    select id, case when state = 'open' and next_run_at is not null then 'line' else 'settled' end, 0, updated_at
+    select id, case when next_run_at is not null then 'line' else 'settled' end, 0, updated_at
     from lines where id = any(${ids}::text[])`;
 }
 

@@ -46,10 +46,13 @@ const STRIKES: Record<OtherName, Strike> = {
     const worker = await crew.any(random());
     const from = new Date();
     worker.child.send('SIGSTOP');
-    const recovery = recoveries.follow(await recoveries.openOf(await crew.jobs(worker)), from, false);
-    await during(forMs);
-    worker.child.send('SIGCONT');
-    return recovery;
+    try {
+      const recovery = recoveries.follow(await recoveries.openOf(await crew.jobs(worker)), from, false);
+      await during(forMs);
+      return recovery;
+    } finally {
+      worker.child.send('SIGCONT');
+    }
   },
   'Redis FLUSHALL': (scene) => outage(scene, () => scene.at.redis.flush()),
   'Redis away, then back empty': (scene, forMs, during) =>

@@ -3,9 +3,12 @@ import { type AddressInfo, connect, createServer, type Server } from 'node:net';
 import { afterAll, beforeEach, expect, it } from 'vitest';
 import { openDb } from '../../src/db/client.ts';
 import { fileDatabase } from '../support/postgres.ts';
-import { until } from '../support/until.ts';
+import { door, until } from '../support/until.ts';
 
 const database = await fileDatabase({ beforeEach, afterAll });
+
+/** Any number. */
+const LOCK = 4_711;
 
 /** ReadyForQuery of a connection that is idle: from here on a client asks what it wants. */
 const READY = Buffer.from([0x5a, 0, 0, 0, 5, 0x49]);
@@ -64,6 +67,29 @@ it('a connection that is cut as it opens fails the query that it was opened for,
     process.off('unhandledRejection', note);
     await db.close();
     server.close();
+  }
+});
+
+it('a process that falls silent in the middle of a sweep or a settlement keeps its locks for a while only', async () => {
+  const [silent, other] = [openDb(database.url, { idleInTransactionMs: 300 }), openDb(database.url)];
+  try {
+    const locked = door();
+    const ended = silent.sql.begin(async (tx) => {
+      await tx`select pg_advisory_xact_lock(${LOCK})`;
+      locked.open();
+      // As if frozen: whatever it waits for never comes.
+      await new Promise(() => undefined);
+    });
+    const lost = expect(ended).rejects.toThrow();
+    await locked.opened;
+    const take = () => other.sql<{ got: boolean }[]>`select pg_try_advisory_lock(${LOCK}) as got`;
+    expect(await take()).toEqual([{ got: false }]);
+    await until('the lock is free again', async () => (await take())[0]?.got);
+    await lost;
+    expect(await silent.sql`select 1 as n`.catch(() => silent.sql`select 1 as n`)).toEqual([{ n: 1 }]);
+  } finally {
+    await silent.close();
+    await other.close();
   }
 });
 

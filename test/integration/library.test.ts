@@ -64,6 +64,11 @@ describe('the library, with a worker in another place', () => {
     await expect(library.buy({ lines: [] })).rejects.toMatchObject({ code: 'validation_failed' });
   });
 
+  it('a worker that falls silent in a transaction loses it after a minute', async () => {
+    const [row] = await worker.foundation.db.sql`show idle_in_transaction_session_timeout`;
+    expect(row).toEqual({ idleInTransactionSessionTimeout: '1min' });
+  });
+
   it('I5 a buy above the approval limit of the environment waits, and buys nothing', async () => {
     const before = simulator.ledger().bought.length;
     const careful = open({ PROVISIONER_APPROVAL_ABOVE: '1.00' });
