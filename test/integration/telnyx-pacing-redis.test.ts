@@ -1,10 +1,10 @@
 import { type ChildProcess, spawn, spawnSync } from 'node:child_process';
 import { once } from 'node:events';
-import { createServer } from 'node:net';
 import { setTimeout as sleep } from 'node:timers/promises';
 import { fileURLToPath } from 'node:url';
 import { Redis } from 'ioredis';
 import { afterAll, afterEach, beforeAll, describe, expect, it, vi } from 'vitest';
+import { freePort } from '../../src/app/embedded-server.ts';
 import { ProvisioningError } from '../../src/domain/errors.ts';
 import { createRateLimiter, type RateLimiter, type RateLimiterOptions } from '../../src/telnyx/rate-limit.ts';
 
@@ -14,14 +14,6 @@ if (!installed) process.stderr.write('\n!!! redis-server is not on PATH: the sha
 const LIMITER = fileURLToPath(new URL('../../src/telnyx/rate-limit.ts', import.meta.url));
 let port = 0;
 let server: ChildProcess | null = null;
-
-async function freePort(): Promise<number> {
-  const probe = createServer().listen(0, '127.0.0.1');
-  await once(probe, 'listening');
-  const address = probe.address();
-  probe.close();
-  return typeof address === 'object' && address !== null ? address.port : 0;
-}
 
 async function startRedis(): Promise<void> {
   server = spawn('redis-server', ['--port', String(port), '--bind', '127.0.0.1', '--save', '', '--appendonly', 'no'], {
