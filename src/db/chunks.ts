@@ -104,6 +104,8 @@ export interface NewChunk {
   notBefore?: Date;
   /** Attempts inherited from the chunk whose rest this one carries. */
   attempt?: number;
+  /** What is known of earlier calls for these numbers. */
+  evidence?: Evidence;
   /** Numbers keep being in flight when the chunk carries on a request's earlier step. */
   cause: 'planned' | 'next_step' | 'split';
 }
@@ -114,10 +116,10 @@ export async function insertChunk(sql: SqlOrTx, c: NewChunk): Promise<Chunk> {
   const [row] = await sql<Chunk[]>`
     with made as (
       insert into chunks (id, request_id, line_id, position, kind, state, numbers, step, next_steps, customer_reference,
-        attempt, next_run_at, created_at, updated_at)
+        attempt, evidence, next_run_at, created_at, updated_at)
       values (${id}, ${c.requestId}, ${c.lineId}, ${c.position}, ${c.step.kind}, 'planned', ${c.numbers}::text[],
         ${JSON.stringify(c.step)}::text::jsonb, ${JSON.stringify(c.nextSteps)}::text::jsonb, ${customerReferenceOf(id)},
-        ${c.attempt ?? 0}, ${c.notBefore ?? c.at}, ${c.at}, ${c.at})
+        ${c.attempt ?? 0}, ${c.evidence === undefined ? null : JSON.stringify(c.evidence)}::text::jsonb, ${c.notBefore ?? c.at}, ${c.at}, ${c.at})
       returning *
     ), noted as (
       insert into events (at, subject, subject_id, to_state, cause, request_id, chunk_id)
@@ -141,6 +143,27 @@ export async function openChunkOfOrder(sql: SqlOrTx, orderId: string): Promise<C
   const [row] = await sql<Chunk[]>`
     select * from chunks where telnyx_id = ${orderId} and kind = 'order' and state = 'submitted'`;
   return row ?? null;
+}
+
+/** Whether Telnyx has accepted an order of the request with these very settings: then the settings are not at fault. */
+export async function wasAccepted(sql: SqlOrTx, requestId: string, step: Step): Promise<boolean> {
+  const rows = await sql`
+    select 1 from chunks
+    where request_id = ${requestId} and kind = 'order' and telnyx_id is not null and step = ${JSON.stringify(step)}::text::jsonb limit 1`;
+  return rows.length > 0;
+}
+
+/** Whether another part of a halved order may still be accepted: it is open, and was not refused yet. */
+export async function hasUndecidedPart(
+  sql: SqlOrTx,
+  halved: { requestId: string; id: string },
+  except: string,
+): Promise<boolean> {
+  const rows = await sql`
+    select 1 from chunks
+    where request_id = ${halved.requestId} and id <> ${except} and state in ('planned', 'submitting', 'submitted', 'ambiguous')
+      and evidence -> 'bisect' ->> 'of' = ${halved.id} and evidence -> 'bisect' ->> 'refused' is null limit 1`;
+  return rows.length > 0;
 }
 
 /**

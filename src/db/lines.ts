@@ -205,21 +205,58 @@ export async function assignChunk(sql: SqlOrTx, lineId: string, chunkId: string,
     throw new ProvisioningError('items_moved', 'bug', `${numbers.length - count} numbers of chunk ${chunkId} have no open item`);
 }
 
-/**
- * Empties the slots of numbers that are proven not ours and gone, so that the line can look for others. The loss is kept, so
- * that the line does not try them again, and goes into the history of each number.
- */
-export async function loseNumbers(
+/** Numbers that a line lost, and until when their price counts against the budget of the request (`null`: not at all). */
+export interface Loss {
+  numbers: string[];
+  heldUntil: Date | null;
+}
+
+/** Keeps a loss, so that the line does not try these numbers again. Call it before their items lose number and price. */
+export async function noteLosses(
   sql: SqlOrTx,
-  chunk: { id: string; requestId: string; lineId: string },
+  chunk: { id: string; lineId: string },
+  loss: Loss,
+  because: Pick<Because, 'cause' | 'at'>,
+): Promise<void> {
+  await sql`
+    insert into line_losses (line_id, phone_number, reason, at, upfront_cost, monthly_cost, held_until)
+    select ${chunk.lineId}, n, ${because.cause}, ${because.at}, i.upfront_cost, i.monthly_cost, ${loss.heldUntil}
+    from unnest(${loss.numbers}::text[]) as n left join items i on i.chunk_id = ${chunk.id} and i.phone_number = n
+    on conflict do nothing`;
+}
+
+/** What lost numbers still count against the budget of a request at `at`, and until when the first of them does. */
+export interface HeldCost {
+  upfront: string;
+  monthly: string;
+  until: Date | null;
+}
+
+export async function heldCost(sql: SqlOrTx, requestId: string, at: Date): Promise<HeldCost> {
+  const [row] = await sql<HeldCost[]>`
+    select coalesce(sum(x.upfront_cost), 0)::text as upfront, coalesce(sum(x.monthly_cost), 0)::text as monthly, min(x.held_until) as until
+    from line_losses x join lines l on l.id = x.line_id
+    where l.request_id = ${requestId} and x.held_until > ${at}`;
+  return row ?? { upfront: '0', monthly: '0', until: null };
+}
+
+/** How many numbers of a line were lost for a reason. */
+export async function countLosses(sql: SqlOrTx, lineId: string, reason: string): Promise<number> {
+  const [row] = await sql<{ n: number }[]>`
+    select count(*)::int as n from line_losses where line_id = ${lineId} and reason = ${reason}`;
+  return row?.n ?? 0;
+}
+
+/**
+ * Empties the slots of numbers that are proven not ours and gone, so that the line can look for others. The loss goes into the
+ * history of each number.
+ */
+export async function emptyLostSlots(
+  sql: SqlOrTx,
+  chunk: { id: string; requestId: string },
   numbers: string[],
   because: Because,
 ): Promise<void> {
-  if (numbers.length === 0) return;
-  await sql`
-    insert into line_losses (line_id, phone_number, reason, at)
-    select ${chunk.lineId}, n, ${because.cause}, ${because.at} from unnest(${numbers}::text[]) as n
-    on conflict do nothing`;
   await sql`
     update items set phone_number = null, chunk_id = null, status = 'pending', upfront_cost = null, monthly_cost = null,
       currency = null, searched_at = null, updated_at = ${because.at}

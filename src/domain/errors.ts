@@ -18,6 +18,8 @@ export interface ErrorExtras {
   details?: ErrorDetail[];
   /** Earliest moment, in milliseconds from now, at which a retry makes sense. */
   retryAfterMs?: number;
+  /** The phone numbers that the refusal names as its cause; only numbers that the call carried. */
+  numbers?: string[];
 }
 
 /** The one error type of the product: a stable code, a text fit for people, and what may be done about it. */
@@ -26,6 +28,7 @@ export class ProvisioningError extends Error {
   readonly disposition: Disposition;
   readonly details: ErrorDetail[];
   readonly retryAfterMs: number | undefined;
+  readonly numbers: string[];
 
   constructor(code: string, disposition: Disposition, message: string, extras: ErrorExtras = {}) {
     super(message, extras.cause === undefined ? undefined : { cause: extras.cause });
@@ -34,6 +37,7 @@ export class ProvisioningError extends Error {
     this.disposition = disposition;
     this.details = extras.details ?? [];
     this.retryAfterMs = extras.retryAfterMs;
+    this.numbers = extras.numbers ?? [];
   }
 }
 

@@ -1,7 +1,7 @@
 import { type Chunk, insertChunk } from '../db/chunks.ts';
 import type { SqlOrTx, Tx } from '../db/client.ts';
 import { committedCost } from '../db/items.ts';
-import { assignChunk, fillSlots, type Line, lockLeased, priceListed } from '../db/lines.ts';
+import { assignChunk, fillSlots, heldCost, type Line, lockLeased, priceListed } from '../db/lines.ts';
 import { getRequest, lockRequest, noteTrouble, type Request, refreshRequest } from '../db/requests.ts';
 import { formatMoney, parseMoney } from '../domain/money.ts';
 import { inSlices } from '../domain/phone-number.ts';
@@ -15,25 +15,29 @@ export interface Claimed {
   numbers: string[];
   /** Why nothing more may be claimed, or `null`. */
   budgetReached: string | null;
+  /** The budget is reached only because refused numbers still count against it: until then. */
+  heldUntil: Date | null;
 }
+
+const NOTHING: Claimed = { numbers: [], budgetReached: null, heldUntil: null };
 
 /**
  * Claims offers for a line within the request's budget, in one transaction that locks the request: the numbers held never cost
  * more than the budget, whatever runs beside. Offers of a search fill slots and are cut into chunks at once.
  */
 export async function claimOffers(deps: WorkDeps, line: Line, offers: Offer[], mode: 'search' | 'list'): Promise<Claimed> {
-  if (offers.length === 0) return { numbers: [], budgetReached: null };
+  if (offers.length === 0) return NOTHING;
   const at = deps.clock.now();
   const { claimed, chunks } = await deps.db.sql.begin(async (tx) => {
     const request = await lockRequest(tx, line.requestId);
     // An ended request holds no claims any more, and must not get new ones from a round that outlived its lease.
     const mayClaim = request !== null && request.cancelRequestedAt === null && request.finishedAt === null;
-    if (!mayClaim || !(await lockLeased(tx, line))) return { claimed: { numbers: [], budgetReached: null }, chunks: [] };
-    const { fitting, budgetReached } = await withinBudget(tx, request, offers);
+    if (!mayClaim || !(await lockLeased(tx, line))) return { claimed: NOTHING, chunks: [] };
+    const { fitting, budgetReached, heldUntil } = await withinBudget(tx, request, offers, at);
     const numbers = mode === 'search' ? await fillSlots(tx, line, fitting, at) : await priceListed(tx, line, fitting, at);
     const made = mode === 'search' ? await cutOrders(tx, deps, request, line, numbers, at) : [];
     await refreshRequest(tx, request.id, at);
-    return { claimed: { numbers, budgetReached }, chunks: made };
+    return { claimed: { numbers, budgetReached, heldUntil }, chunks: made };
   });
   await enqueue(
     deps,
@@ -47,7 +51,7 @@ export async function waitForFunds(deps: WorkDeps, line: Line, offers: Offer[]):
   const request = await getRequest(deps.db.sql, line.requestId);
   if (request === null) return null;
   // What the budget leaves out is not bought, so the account need not pay for it.
-  const { fitting } = await withinBudget(deps.db.sql, request, offers);
+  const { fitting } = await withinBudget(deps.db.sql, request, offers, deps.clock.now());
   const costs = fitting.flatMap((o) => [o.upfrontCost, o.monthlyCost]).map((c) => parseMoney(c) ?? 0n);
   const planned = costs.reduce((sum, c) => sum + c, 0n);
   const short = planned === 0n ? null : await balanceShortfall(deps, planned);
@@ -57,32 +61,43 @@ export async function waitForFunds(deps: WorkDeps, line: Line, offers: Offer[]):
   return { kind: 'again', delayMs: deps.timings.fundsProbeMs, reason: 'insufficient_funds' };
 }
 
+interface Affordable {
+  fitting: Offer[];
+  budgetReached: string | null;
+  heldUntil: Date | null;
+}
+
 /**
  * The offers, in their order, that the request can still pay for. All money of a request is of one currency: budgets are plain
- * amounts, so an offer in another one is left out.
+ * amounts, so an offer in another one is left out. Numbers that were refused a moment ago still count: a call that was doubled on
+ * its way may deliver them.
  */
-async function withinBudget(
-  sql: SqlOrTx,
-  request: Request,
-  offers: Offer[],
-): Promise<{ fitting: Offer[]; budgetReached: string | null }> {
+async function withinBudget(sql: SqlOrTx, request: Request, offers: Offer[], at: Date): Promise<Affordable> {
   const spent = await committedCost(sql, request.id);
+  const held = await heldCost(sql, request.id, at);
   const currency = spent.currency ?? offers[0]?.currency;
+  const sum = (...texts: string[]) => texts.reduce((total, text) => total + (parseMoney(text) ?? 0n), 0n);
   const limits = [
-    { name: 'upfront', max: request.maxUpfrontCost, used: parseMoney(spent.upfront) ?? 0n, of: (o: Offer) => o.upfrontCost },
-    { name: 'monthly', max: request.maxMonthlyCost, used: parseMoney(spent.monthly) ?? 0n, of: (o: Offer) => o.monthlyCost },
+    { name: 'upfront', max: request.maxUpfrontCost, used: sum(spent.upfront, held.upfront), of: (o: Offer) => o.upfrontCost },
+    { name: 'monthly', max: request.maxMonthlyCost, used: sum(spent.monthly, held.monthly), of: (o: Offer) => o.monthlyCost },
   ];
   const fitting: Offer[] = [];
   for (const offer of offers.filter((o) => o.currency === currency)) {
     const over = limits.find((l) => l.max !== null && l.used + (parseMoney(l.of(offer)) ?? 0n) > (parseMoney(l.max) ?? 0n));
     if (over !== undefined) {
       const text = `the ${over.name} budget of ${formatMoney(parseMoney(over.max ?? '0') ?? 0n)} is reached`;
-      return { fitting, budgetReached: text };
+      return { fitting, budgetReached: text, heldUntil: held.until };
     }
     for (const l of limits) l.used += parseMoney(l.of(offer)) ?? 0n;
     fitting.push(offer);
   }
-  return { fitting, budgetReached: null };
+  return { fitting, budgetReached: null, heldUntil: null };
+}
+
+/** A line whose budget is only held by refused numbers looks again when the first of them counts no more. */
+export function waitForHeld(deps: WorkDeps, heldUntil: Date): Round {
+  const delayMs = Math.max(0, heldUntil.getTime() - deps.clock.now().getTime()) + 1;
+  return { kind: 'again', delayMs, reason: 'numbers that were just refused still count against the budget' };
 }
 
 /** Cuts claimed numbers of a line into planned order chunks. */

@@ -5,7 +5,7 @@ import type { ListLine } from '../domain/request.ts';
 import { chunkJob, enqueue } from '../producers/enqueue.ts';
 import type { WorkDeps } from '../reconcile/deps.ts';
 import { searchListed } from '../reconcile/search-listed.ts';
-import { claimOffers, cutOrders, waitForFunds } from './claim-offers.ts';
+import { claimOffers, cutOrders, waitForFunds, waitForHeld } from './claim-offers.ts';
 import type { HeldLine, Round } from './round.ts';
 
 /** How many listed numbers one round searches. */
@@ -54,6 +54,8 @@ async function searchSome(deps: WorkDeps, held: HeldLine, criteria: ListLine, nu
   if (wait !== null) return wait;
   const claimed = await claimOffers(deps, line, [...offers.values()], 'list');
   const got = new Set(claimed.numbers);
+  // What only refused numbers keep from the budget is tried again when those count no more.
+  const waits = (n: string): boolean => claimed.heldUntil !== null && offers.has(n) && !unusable.has(n);
   const why = (n: string): [string, string] => {
     const held = unusable.get(n);
     if (held === 'ours') return ['already_ours', 'the account has this number already'];
@@ -63,7 +65,7 @@ async function searchSome(deps: WorkDeps, held: HeldLine, criteria: ListLine, nu
     return ['number_unavailable', `Telnyx does not offer this number at up to ${criteria.max_number_cost}`];
   };
   const groups = new Map<string, { reason: string; numbers: string[] }>();
-  for (const n of numbers.filter((x) => !got.has(x))) {
+  for (const n of numbers.filter((x) => !got.has(x) && !waits(x))) {
     const [code, reason] = why(n);
     const group = groups.get(code) ?? { reason, numbers: [] };
     group.numbers.push(n);
@@ -75,5 +77,6 @@ async function searchSome(deps: WorkDeps, held: HeldLine, criteria: ListLine, nu
     if (!(await lockLeased(tx, line))) return;
     for (const [code, group] of groups) await failUnclaimed(tx, line, { code, ...group, at: deps.clock.now() });
   });
+  if (claimed.heldUntil !== null) return waitForHeld(deps, claimed.heldUntil);
   return { kind: 'again', delayMs: 0, reason: 'more to search or to order' };
 }

@@ -5,7 +5,7 @@ import type { SearchCriteriaLine } from '../domain/request.ts';
 import type { WorkDeps } from '../reconcile/deps.ts';
 import { MOST_OFFERS } from '../reconcile/search-listed.ts';
 import type { Offer, SearchCriteria } from '../telnyx/gateway.ts';
-import { claimOffers, waitForFunds } from './claim-offers.ts';
+import { claimOffers, waitForFunds, waitForHeld } from './claim-offers.ts';
 import type { Round } from './round.ts';
 
 /** Fewer rows than this are not worth a call. */
@@ -26,6 +26,7 @@ export async function fillFromSearch(deps: WorkDeps, line: Line, criteria: Searc
   const wait = await waitForFunds(deps, line, wanted);
   if (wait !== null) return wait;
   const claimed = await claimOffers(deps, line, wanted, 'search');
+  if (claimed.budgetReached !== null && claimed.heldUntil !== null) return waitForHeld(deps, claimed.heldUntil);
   if (claimed.budgetReached !== null) return { kind: 'exhausted', code: 'budget_reached', reason: claimed.budgetReached };
   if (claimed.numbers.length >= slots) return { kind: 'filled' };
   return afterAnswer(line, position, { more: result.more, gotSome: claimed.numbers.length > 0 });

@@ -132,7 +132,7 @@ async function judgeOrder(deps: WorkDeps, chunk: Chunk, order: Order): Promise<O
   const finalSince = new Date(looks[0]?.at ?? now);
   const windows = (now.getTime() - finalSince.getTime()) / deps.timings.settleMs;
   const patience = {
-    resent: mayTakeEffectLate(chunk.evidence),
+    resent: mayTakeEffectLate(chunk.evidence, now),
     looks: looks.length,
     windowOver: windows >= 1,
     linesOver: windows >= OPEN_LINE_WINDOWS,

@@ -25,11 +25,10 @@ export async function refreshSearch(deps: WorkDeps, chunk: Chunk): Promise<Outco
   if (!isStale(deps, chunk, items)) return null;
   const offers = await offersFor(deps, chunk);
   // An order that was sent before may still take effect: its numbers go out unchanged, so that the two collide.
-  if (mayTakeEffectLate(chunk.evidence)) return null;
-  const good = items.filter((item) => isNoDearer(item, offers.get(item.phoneNumber ?? '')));
   const at = deps.clock.now();
-  const priced = good.flatMap((item) => offers.get(item.phoneNumber ?? '') ?? []);
-  if (good.length === items.length) {
+  if (mayTakeEffectLate(chunk.evidence, at)) return null;
+  const priced = noDearer(items, offers);
+  if (priced.length === items.length) {
     await reprice(deps.db.sql, chunk.id, priced, at);
     return null;
   }
@@ -56,6 +55,18 @@ function isStale(deps: WorkDeps, chunk: Chunk, items: Item[]): boolean {
   return deps.clock.now().getTime() - oldest > SEARCH_GOOD_FOR_MS;
 }
 
+/** The offers of an order's numbers that can be bought today at no more than the price at which they were claimed. */
+export async function stillOffered(deps: WorkDeps, chunk: Chunk): Promise<Offer[]> {
+  const items = await openItemsOfChunk(deps.db.sql, chunk.id);
+  return noDearer(items, await offersFor(deps, chunk));
+}
+
+const noDearer = (items: Item[], offers: ReadonlyMap<string, Offer>): Offer[] =>
+  items.flatMap((item) => {
+    const offer = offers.get(item.phoneNumber ?? '');
+    return offer !== undefined && isNoDearer(item, offer) ? [offer] : [];
+  });
+
 /** A search that is refused for good offers nothing: the line's own search then says why. */
 async function offersFor(deps: WorkDeps, chunk: Chunk): Promise<Map<string, Offer>> {
   try {
@@ -67,8 +78,8 @@ async function offersFor(deps: WorkDeps, chunk: Chunk): Promise<Map<string, Offe
   }
 }
 
-function isNoDearer(item: Item, offer: Offer | undefined): boolean {
-  if (offer === undefined || offer.currency !== item.currency) return false;
+function isNoDearer(item: Item, offer: Offer): boolean {
+  if (offer.currency !== item.currency) return false;
   const fits = (now: string, claimed: string | null) => {
     const [price, most] = [parseMoney(now), parseMoney(claimed ?? '')];
     return price !== null && most !== null && price <= most;

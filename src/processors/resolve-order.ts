@@ -9,15 +9,15 @@ import { ownedByRequest } from './owned-by-request.ts';
 import { adopt, park, sendAgain } from './resolution.ts';
 import { settleOrder } from './settle-order.ts';
 import { movedByOthers } from './submission.ts';
-import { halveOrder, loseSingle } from './submit-order.ts';
+import { takeApart } from './take-apart.ts';
 
 /** Looks that are refused for good are made for this many settling windows before a person is asked. */
 const REFUSED_WINDOWS = 5;
 
-/** Refusals after which the numbers, once the window is over without a trace, are given up instead of sent again. */
-const GONE: ReadonlySet<string> = new Set(['numbers_gone', 'already_reserved', 'search_expired']);
-
-/** Finds out what became of an order whose reply was lost: by its reference and by ownership, over the settling window. */
+/**
+ * Finds out what became of an order whose outcome is unknown: by its reference and by ownership, over the settling window. One
+ * look is enough where Telnyx has clearly refused the only call that carried these numbers.
+ */
 export async function resolveOrder(deps: WorkDeps, chunk: Chunk): Promise<Outcome> {
   const look = await lookAround(deps, chunk);
   if (look instanceof ProvisioningError) return afterFailedLook(deps, chunk, look);
@@ -41,15 +41,19 @@ export async function resolveOrder(deps: WorkDeps, chunk: Chunk): Promise<Outcom
       });
       return settled ? skipped('all numbers are ours although no order was found') : movedByOthers;
     }
+    case 'refused': {
+      const parts = await takeApart(deps, chunk, evidence, { owned, windowOver: decision.windowOver });
+      // Nothing of the order is on sale: our own call may have taken it all, and only the whole window proves the contrary.
+      if (parts === 'unproven')
+        return wait(deps, chunk, deps.timings.lookMinMs, { evidence: { ...evidence, wholeWindow: true } });
+      return parts;
+    }
     case 'not_sent':
-      return GONE.has(evidence.because) ? giveUpNumbers(deps, chunk, evidence.because) : sendAgain(deps, chunk, evidence);
+      return sendAgain(deps, chunk, evidence);
     case 'contradiction':
       return park(deps, chunk, { ...evidence, ownedNumbers: [...owned.keys()], conclusion: decision.why });
   }
 }
-
-const giveUpNumbers = (deps: WorkDeps, chunk: Chunk, code: string): Promise<Outcome> =>
-  chunk.numbers.length === 1 ? loseSingle(deps, chunk, code) : halveOrder(deps, chunk, 'surely_gone', code);
 
 /** One look at both sources. A look that failed proves nothing and is not counted. */
 async function lookAround(

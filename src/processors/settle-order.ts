@@ -1,13 +1,13 @@
 import type { Chunk } from '../db/chunks.ts';
 import type { Tx } from '../db/client.ts';
-import { type ItemEnd, markBought } from '../db/items.ts';
+import { type ItemEnd, markBought, reprice } from '../db/items.ts';
 import { getLine } from '../db/lines.ts';
 import { enterBought } from '../db/numbers.ts';
 import { getRequest } from '../db/requests.ts';
 import type { ChunkCause } from '../domain/chunk.ts';
 import { countryOfNumber } from '../producers/validate.ts';
 import type { WorkDeps } from '../reconcile/deps.ts';
-import { lossOf, type Settlement, settleChunk } from './settle.ts';
+import { type Again, lossOf, type Settlement, settleChunk } from './settle.ts';
 
 export interface OrderResult {
   cause: ChunkCause;
@@ -15,6 +15,12 @@ export interface OrderResult {
   /** Proven not ours and gone. */
   lost: string[];
   orderStatus: string;
+  /** Numbers that are neither, and go out again in new orders. */
+  again?: Again[];
+  /** Prices of a fresh search for numbers that go out again. */
+  priced?: Parameters<typeof reprice>[2];
+  /** Until then the price of what is lost counts against the budget. */
+  heldUntil?: Date;
   /** True when the order fell over paperwork that was never approved: others of the same kind would too. */
   unmet?: boolean;
 }
@@ -34,8 +40,16 @@ export async function settleOrder(deps: WorkDeps, chunk: Chunk, result: OrderRes
     cause: result.cause,
     succeeded,
     ...(await whatBecomesOfLost(deps, chunk, result)),
-    detail: { bought: result.bought.length, lost: result.lost.length, order_status: result.orderStatus },
+    ...(result.again !== undefined && { again: result.again }),
+    detail: {
+      bought: result.bought.length,
+      lost: result.lost.length,
+      order_status: result.orderStatus,
+      ...(result.again !== undefined && { again: result.again.map((part) => part.numbers.length) }),
+    },
     inventory: async (tx: Tx) => {
+      // Before the items are handed on: the new orders must not find their search old again.
+      if (result.priced !== undefined) await reprice(tx, chunk.id, result.priced, at);
       await markBought(tx, chunk.id, succeeded, at);
       await enterBought(
         tx,
@@ -70,5 +84,7 @@ async function whatBecomesOfLost(deps: WorkDeps, chunk: Chunk, result: OrderResu
   if (request?.cancelRequestedAt != null) return end('cancelled', 'cancelled', 'the order was cancelled at Telnyx');
   if (result.unmet === true)
     return end('failed', 'requirements_not_met', `the order ended as ${result.orderStatus} while its requirements were not met`);
-  return lossOf(deps, chunk, result.lost, { code: 'number_unavailable', reason: 'Telnyx could not deliver this number' });
+  const reason = 'Telnyx no longer has this number: it was sold to somebody else or withdrawn';
+  const { heldUntil } = result;
+  return lossOf(deps, chunk, result.lost, { code: 'number_unavailable', reason }, heldUntil === undefined ? {} : { heldUntil });
 }

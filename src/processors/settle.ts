@@ -1,11 +1,12 @@
 import { type Chunk, type ChunkPatch, insertChunk, moveChunk } from '../db/chunks.ts';
 import type { Tx } from '../db/client.ts';
 import { endItems, handOver, type ItemEnd } from '../db/items.ts';
-import { getLine, loseNumbers, reopenLine } from '../db/lines.ts';
+import { emptyLostSlots, getLine, noteLosses, reopenLine } from '../db/lines.ts';
 import { lockRequest, refreshRequest } from '../db/requests.ts';
 import type { ChunkCause } from '../domain/chunk.ts';
 import { inSlices } from '../domain/phone-number.ts';
 import type { Step } from '../domain/step.ts';
+import { type Evidence, inherited, type Lineage } from '../domain/submission.ts';
 import { chunkJob, enqueue, lineJob } from '../producers/enqueue.ts';
 import type { AnyEnqueue } from '../queues/port.ts';
 import type { WorkDeps } from '../reconcile/deps.ts';
@@ -16,14 +17,33 @@ export interface Settlement {
   /** Numbers that got what this step is for; they end, or go on to the request's next step. */
   succeeded: { phoneNumber: string; telnyxId?: string }[];
   ended: ItemEnd[];
-  /** Numbers of a buy that are proven not ours and gone: their slots become free. */
-  lost?: { numbers: string[]; cause: string };
-  /** Numbers that go out again in new chunks, in the given groups; `step` when it differs from the chunk's. */
-  again?: { numbers: string[]; step?: Step; nextSteps?: Step[]; attempt?: number }[];
+  /** Numbers of a buy that are proven not ours and gone. */
+  lost?: Lost;
+  /** Numbers that go out again in new chunks, in the given groups. */
+  again?: Again[];
   patch?: ChunkPatch;
   detail?: Record<string, unknown>;
   /** Inventory changes of this settlement, in the same transaction. */
   inventory?: (tx: Tx) => Promise<void>;
+}
+
+export interface Lost {
+  numbers: string[];
+  cause: string;
+  /** Their slots become free, and the line looks for others. Else they must be among those that end. */
+  replace: boolean;
+  /** Until then their price counts against the budget: a call that was doubled on its way may still deliver them. */
+  heldUntil?: Date;
+}
+
+/** One new chunk that carries numbers on. What is left out is as it was in the old one. */
+export interface Again {
+  numbers: string[];
+  step?: Step;
+  nextSteps?: Step[];
+  attempt?: number;
+  /** Orders: what is known of earlier calls, beside what every part of an order inherits. */
+  lineage?: Lineage;
 }
 
 /**
@@ -54,7 +74,13 @@ export async function settleChunk(deps: WorkDeps, chunk: Chunk, s: Settlement): 
 }
 
 async function carryOn(tx: Tx, deps: WorkDeps, chunk: Chunk, s: Settlement, at: Date, jobs: AnyEnqueue[]): Promise<void> {
-  const next = async (numbers: string[], step: Step, nextSteps: Step[], attempt: number, cause: 'next_step' | 'split') => {
+  const next = async (
+    numbers: string[],
+    step: Step,
+    nextSteps: Step[],
+    cause: 'next_step' | 'split',
+    more: { attempt?: number | undefined; evidence?: Evidence } = {},
+  ) => {
     const made = await insertChunk(tx, {
       requestId: chunk.requestId,
       lineId: chunk.lineId,
@@ -63,14 +89,19 @@ async function carryOn(tx: Tx, deps: WorkDeps, chunk: Chunk, s: Settlement, at: 
       step,
       nextSteps,
       at,
-      attempt,
       cause,
+      attempt: more.attempt ?? 0,
+      ...(more.evidence !== undefined && { evidence: more.evidence }),
     });
     await handOver(tx, chunk.id, made.id, numbers, at);
     jobs.push(chunkJob(made));
   };
   for (const group of s.again ?? []) {
-    await next(group.numbers, group.step ?? chunk.step, group.nextSteps ?? chunk.nextSteps, group.attempt ?? 0, 'split');
+    const evidence = chunk.kind === 'order' ? evidenceOfPart(deps, chunk, group, at) : undefined;
+    await next(group.numbers, group.step ?? chunk.step, group.nextSteps ?? chunk.nextSteps, 'split', {
+      attempt: group.attempt,
+      ...(evidence !== undefined && { evidence }),
+    });
   }
   const [step, ...rest] = chunk.nextSteps;
   if (step === undefined) {
@@ -87,21 +118,25 @@ async function carryOn(tx: Tx, deps: WorkDeps, chunk: Chunk, s: Settlement, at: 
       slice.map((n) => n.phoneNumber),
       step,
       rest,
-      0,
       'next_step',
     );
   }
 }
 
+/** What a part of an order knows of the calls before its own; nothing when there was none that matters. */
+function evidenceOfPart(deps: WorkDeps, chunk: Chunk, part: Again, at: Date): Evidence | undefined {
+  const lineage = { ...inherited(chunk.evidence, at, deps.timings), ...part.lineage };
+  return Object.keys(lineage).length === 0 ? undefined : { because: 'cut_from_order', looks: [], ...lineage };
+}
+
 async function freeSlots(tx: Tx, chunk: Chunk, s: Settlement, at: Date, jobs: AnyEnqueue[]): Promise<void> {
   if (s.lost === undefined || s.lost.numbers.length === 0 || chunk.lineId === null) return;
   const { lineId } = chunk;
-  await loseNumbers(tx, { id: chunk.id, requestId: chunk.requestId, lineId }, s.lost.numbers, {
-    cause: s.lost.cause,
-    at,
-    requestId: chunk.requestId,
-    chunkId: chunk.id,
-  });
+  const { numbers, cause, replace, heldUntil = null } = s.lost;
+  const because = { cause, at, requestId: chunk.requestId, chunkId: chunk.id };
+  await noteLosses(tx, { id: chunk.id, lineId }, { numbers, heldUntil }, because);
+  if (!replace) return;
+  await emptyLostSlots(tx, chunk, numbers, because);
   const line = await reopenLine(tx, lineId, at);
   if (line !== null) jobs.push(lineJob(line));
 }
@@ -113,12 +148,17 @@ async function freeSlots(tx: Tx, chunk: Chunk, s: Settlement, at: Date, jobs: An
 export async function settleHalved(
   deps: WorkDeps,
   chunk: Chunk,
-  how: Pick<Settlement, 'cause' | 'detail'> & { numbers?: string[]; attempt?: number },
+  how: Pick<Settlement, 'cause' | 'detail'> & { numbers?: string[]; attempt?: number; lineage?: Lineage },
 ): Promise<boolean> {
-  const { numbers = chunk.numbers, attempt = 0, ...move } = how;
-  const middle = Math.ceil(numbers.length / 2);
-  const again = [numbers.slice(0, middle), numbers.slice(middle)].map((half) => ({ numbers: half, attempt }));
+  const { numbers = chunk.numbers, attempt = 0, lineage = {}, ...move } = how;
+  const again = halves(numbers).map((half) => ({ numbers: half, attempt, lineage }));
   return settleChunk(deps, chunk, { ...move, succeeded: [], ended: [], again });
+}
+
+/** Two lists of nearly equal length. */
+export function halves(numbers: string[]): [string[], string[]] {
+  const middle = Math.ceil(numbers.length / 2);
+  return [numbers.slice(0, middle), numbers.slice(middle)];
 }
 
 /**
@@ -130,9 +170,12 @@ export async function lossOf(
   chunk: Chunk,
   numbers: string[],
   why: { code: string; reason: string },
-): Promise<Pick<Settlement, 'ended' | 'lost'>> {
+  how: { cause?: string; heldUntil?: Date } = {},
+): Promise<{ ended: ItemEnd[]; lost: Lost }> {
   const line = chunk.lineId === null ? null : await getLine(deps.db.sql, chunk.lineId);
-  if (line !== null && line.criteria.kind === 'search') return { ended: [], lost: { numbers, cause: 'taken_by_others' } };
+  const replace = line !== null && line.criteria.kind === 'search';
+  const lost: Lost = { numbers, cause: how.cause ?? 'taken_by_others', replace };
+  if (how.heldUntil !== undefined) lost.heldUntil = how.heldUntil;
   const failed = (phoneNumber: string): ItemEnd => ({ phoneNumber, status: 'failed', reasonCode: why.code, reason: why.reason });
-  return { ended: numbers.map(failed), lost: { numbers: [], cause: 'taken_by_others' } };
+  return { ended: replace ? [] : numbers.map(failed), lost };
 }

@@ -8,7 +8,7 @@ import { after } from '../domain/clock.ts';
 import { ProvisioningError } from '../domain/errors.ts';
 import { type Outcome, skipped, snooze } from '../domain/outcome.ts';
 import type { Step } from '../domain/step.ts';
-import { carriedOver } from '../domain/submission.ts';
+import { carriedOver, type Lineage } from '../domain/submission.ts';
 import { closedByFailure } from '../reconcile/account-gate.ts';
 import type { WorkDeps } from '../reconcile/deps.ts';
 import type { LastLook } from '../telnyx/gateway.ts';
@@ -107,7 +107,12 @@ export async function noteAccepted(deps: WorkDeps, chunk: Chunk, telnyxId: strin
 }
 
 /** The call surely had no effect and may go out again: back to planned with the same numbers. */
-export async function tryLater(deps: WorkDeps, chunk: Chunk, failure: ProvisioningError, countAttempt = false): Promise<Outcome> {
+export async function tryLater(
+  deps: WorkDeps,
+  chunk: Chunk,
+  failure: ProvisioningError,
+  how: { countAttempt?: boolean; lineage?: Lineage } = {},
+): Promise<Outcome> {
   const at = deps.clock.now();
   const delayMs = failure.retryAfterMs ?? deps.timings.backoffMs;
   await closedByFailure(deps, failure);
@@ -118,7 +123,10 @@ export async function tryLater(deps: WorkDeps, chunk: Chunk, failure: Provisioni
       at,
       detail: { code: failure.code },
       patch: {
-        attempt: countAttempt ? chunk.attempt : chunk.attempt - 1,
+        attempt: how.countAttempt === true ? chunk.attempt : chunk.attempt - 1,
+        ...(how.lineage !== undefined && {
+          evidence: { because: failure.code, looks: [], ...carriedOver(chunk.evidence), ...how.lineage },
+        }),
         leaseToken: null,
         leaseUntil: null,
         nextRunAt: after(at, delayMs),
@@ -164,6 +172,7 @@ export async function noteReplyLost(
         because: failure.code,
         looks: [],
         ...carriedOver(chunk.evidence),
+        ...(failure.numbers.length > 0 && { named: failure.numbers }),
       },
       errorCode: failure.code,
       error: failure.message,

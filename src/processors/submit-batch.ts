@@ -69,7 +69,9 @@ function failForGood(deps: WorkDeps, chunk: Chunk, { code, disposition, message,
 /** A number went away between the ownership look and the call: look again, at last halve until the one is found. */
 async function foreignNumber(deps: WorkDeps, chunk: Chunk, failure: ProvisioningError): Promise<Outcome> {
   if (chunk.attempt < PATIENCE_WITH_STRANGERS) {
-    return tryLater(deps, chunk, new ProvisioningError(failure.code, 'retry', failure.message), true);
+    return tryLater(deps, chunk, new ProvisioningError(failure.code, 'retry', failure.message), {
+      countAttempt: true,
+    });
   }
   return chunk.numbers.length > 1 ? halve(deps, chunk, failure) : failForGood(deps, chunk, failure);
 }

@@ -9,6 +9,8 @@ export type FailureCode =
   | 'being_processed'
   | 'blocked_for_now'
   | 'numbers_gone'
+  | 'numbers_unrecognized'
+  | 'conflict'
   | 'search_expired'
   | 'already_reserved'
   | 'reservation_limit'
@@ -41,6 +43,8 @@ export interface CallContext {
   operation: string;
   /** How many numbers the call carried; 0 when it carried none. */
   numbers: number;
+  /** The numbers of an order: only these are believed when a refusal names numbers. */
+  ordered?: readonly string[];
   /** The call creates a batch job: only then do the job cap and the ownership rule exist. */
   job: boolean;
   /** Takes the secrets out of a text. */
@@ -88,6 +92,9 @@ const onNumbers = (e: TelnyxError, ctx: CallContext): boolean =>
   e.pointer === '/phone_numbers' || (e.pointer === '/numbers' && ctx.operation === 'messaging.update');
 const speaksOfSize = (e: TelnyxError): boolean => /\b1[ ,.]?000\b|maximum|too many|at most/i.test(`${e.title} ${e.detail}`);
 const speaksOfOwning = (e: TelnyxError): boolean => /\bown/i.test(`${e.title} ${e.detail}`);
+
+const speaksOfUnrecognized = (e: TelnyxError): boolean =>
+  /recogni[sz]e the number|first search for/i.test(`${e.title} ${e.detail}`);
 
 /** A size complaint. Telnyx documents the limit of jobs (1,000) but no other, so elsewhere several numbers are enough. */
 function tooMany(e: TelnyxError, ctx: CallContext): boolean {
@@ -144,6 +151,15 @@ export const FAILURE_ROWS: readonly FailureRow[] = [
   { code: 'being_processed', ...both('retry'), status: refusal, codes: codes('10036'), text: 'the resource is being processed' },
   { code: 'blocked_for_now', ...both('retry'), status: refusal, codes: codes('40157'), text: 'blocked for the moment' },
   { code: 'numbers_gone', ...both('rejected'), status: refusal, codes: codes('85001'), text: 'numbers are no longer available' },
+  {
+    // 10027 is otherwise a general refusal, so the detail decides (reported from live accounts since 2024, with HTTP 422).
+    code: 'numbers_unrecognized',
+    ...both('rejected'),
+    status: refusal,
+    codes: codes('10027'),
+    when: (e, ctx) => ctx.operation === 'orders.create' && speaksOfUnrecognized(e),
+    text: 'numbers are gone, masked, or did not come up in a recent search',
+  },
   {
     code: 'search_expired',
     ...both('rejected'),
@@ -234,7 +250,7 @@ export const FAILURE_ROWS: readonly FailureRow[] = [
   { code: 'not_found', ...both('rejected'), status: is(404), text: 'not found' },
   { code: 'timeout', ...unsure, status: is(408), text: 'Telnyx gave up waiting' },
   // People who ordered a number that the account had just bought were answered 409: it may mean "you have it already".
-  { code: 'unknown_outcome', ...unsure, status: is(409), text: 'a conflict that may come from this very call' },
+  { code: 'conflict', ...unsure, status: is(409), text: 'a conflict that may come from this very call' },
   { code: 'server_error', ...unsure, status: (s) => s >= 500, waits: true, text: 'Telnyx had an internal problem' },
   // Whatever stands between us and Telnyx may have said it, after Telnyx took the call: only a reason that is read is a refusal.
   { code: 'unknown_outcome', ...unsure, status: refusal, unread: true, text: 'a refusal whose reason could not be read' },

@@ -63,8 +63,18 @@ export function toFailure(thrown: unknown, ctx: CallContext): ProvisioningError 
     row?.code ?? 'unknown_outcome',
     row === undefined ? unknownDisposition(ctx.phase) : row[ctx.phase],
     `${ctx.operation}: ${row?.text ?? 'Telnyx answered in a way that does not say what happened'} (HTTP ${status}; ${summary})`,
-    { details, ...(wait === undefined ? {} : { retryAfterMs: wait }) },
+    { details, numbers: namedNumbers(errors, ctx), ...(wait === undefined ? {} : { retryAfterMs: wait }) },
   );
+}
+
+/**
+ * The numbers of the order that the refusal names as its cause, in whatever form Telnyx lists them. Other numbers in the text are
+ * not believed.
+ */
+function namedNumbers(errors: TelnyxError[], ctx: CallContext): string[] {
+  if (ctx.ordered === undefined) return [];
+  const said = new Set(errors.flatMap((e) => `${e.title} ${e.detail}`.match(/\d{8,15}/g) ?? []));
+  return ctx.ordered.filter((n) => said.has(n.slice(1)));
 }
 
 /** An answer that arrived, claims success and cannot be understood: broken JSON, HTML, or no `data`. */

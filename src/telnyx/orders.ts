@@ -39,7 +39,7 @@ export async function createOrder(
   const { connection_id, messaging_profile_id, billing_group_id, requirement_group_id } = settings;
   const group = requirement_group_id === undefined ? {} : { requirement_group_id };
   return await transport.call(
-    { family: 'orders', operation: 'orders.create', phase: 'write', numbers: asked.length, lastLook },
+    { family: 'orders', operation: 'orders.create', phase: 'write', numbers: asked.length, ordered: asked, lastLook },
     (client, options) =>
       client.numberOrders.create(
         {

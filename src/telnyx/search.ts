@@ -5,7 +5,7 @@ import { parseMoney } from '../domain/money.ts';
 import { isE164, nanpAreaCode } from '../domain/phone-number.ts';
 import type { Offer, SearchCriteria, SearchResult } from './gateway.ts';
 import type { Transport } from './transport.ts';
-import { type OfferRow, offerRow, searchAnswer } from './wire.ts';
+import { maskedRow, type OfferRow, offerRow, searchAnswer } from './wire.ts';
 
 type SearchFilter = NonNullable<NonNullable<Parameters<Telnyx['availablePhoneNumbers']['list']>[0]>['filter']>;
 
@@ -24,6 +24,7 @@ export async function search(transport: Transport, criteria: SearchCriteria): Pr
       (client, options) => client.availablePhoneNumbers.list({ filter }, options),
       searchAnswer,
     );
+    if (rows.length > 0 && rows.every(isMasked)) throw masked();
     const offers = new Map(rows.flatMap((raw) => toOffer(raw, criteria)).map((offer) => [offer.phoneNumber, offer]));
     return { offers: [...offers.values()], seen: rows.length, more: mayHideOthers(rows.length, total, criteria.limit) };
   } catch (error) {
@@ -31,6 +32,19 @@ export async function search(transport: Transport, criteria: SearchCriteria): Pr
     throw error;
   }
 }
+
+/** Accounts that are not verified see numbers such as `+16183xxxxxx`, which cannot be ordered (seen on live accounts in 2026). */
+function isMasked(raw: unknown): boolean {
+  const parsed = maskedRow.safeParse(raw);
+  return parsed.success && /^\+?\d*[x*]+\d*$/i.test(parsed.data.phone_number);
+}
+
+const masked = (): ProvisioningError =>
+  new ProvisioningError(
+    'numbers_masked',
+    'rejected',
+    'this Telnyx account does not show numbers (its verification level does not permit it); verify the account in the Telnyx portal',
+  );
 
 /**
  * Fewer rows than asked are normal and prove nothing; only a small or empty answer is the whole of what there is. A total above

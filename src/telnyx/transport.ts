@@ -14,6 +14,8 @@ export interface CallSpec {
   phase: Phase;
   /** How many numbers the call carries. */
   numbers?: number;
+  /** The numbers of an order, to read a refusal that names some of them. */
+  ordered?: readonly string[];
   /** Creates a batch job. */
   job?: boolean;
   lastLook?: LastLook | undefined;
@@ -120,8 +122,9 @@ export function createTransport(options: TransportOptions): Transport {
           report('ok');
           return parsed;
         } catch (thrown) {
-          const { phase, numbers = 0, job = false } = spec;
-          const failure = toFailure(thrown, { phase, operation, numbers, job, scrub, now: new Date() });
+          const { phase, numbers = 0, job = false, ordered } = spec;
+          const named = ordered === undefined ? {} : { ordered };
+          const failure = toFailure(thrown, { phase, operation, numbers, job, scrub, now: new Date(), ...named });
           report(failure.code);
           throw failure;
         }

@@ -149,7 +149,7 @@ const ROWS: Row[] = [
   ['the same pointer elsewhere', 422, { code: '10015', pointer: '/numbers' }, 'invalid_request', 'rejected', 'rejected'],
   ['40157', 422, { code: '40157' }, 'blocked_for_now', 'retry', 'retry', messaging],
   ['40157 behind a 500', 500, { code: '40157' }, 'server_error', 'retry', 'ambiguous', messaging],
-  ...[400, 409, 418, 422].map(
+  ...[400, 418, 422].map(
     (status): Row => [`${status} whose body cannot be read`, status, null, 'unknown_outcome', 'retry', 'ambiguous'],
   ),
   ['20100', 400, { code: '20100' }, 'insufficient_funds', 'account', 'account'],
@@ -175,7 +175,8 @@ const ROWS: Row[] = [
   ['503', 503, { code: '10037' }, 'server_error', 'retry', 'ambiguous'],
   ['408', 408, null, 'timeout', 'retry', 'ambiguous'],
   ['10008', 504, { code: '10008' }, 'timeout', 'retry', 'ambiguous'],
-  ['409 without a code', 409, null, 'unknown_outcome', 'retry', 'ambiguous'],
+  ['409 whose body cannot be read', 409, null, 'conflict', 'retry', 'ambiguous'],
+  ['409 without a code', 409, { code: '' }, 'conflict', 'retry', 'ambiguous'],
   ['a redirect', 307, null, 'unknown_outcome', 'retry', 'ambiguous'],
   ['10035', 403, { code: '10035' }, 'refused_by_telnyx', 'rejected', 'rejected'],
   ['another 4xx', 418, { code: '99999' }, 'refused_by_telnyx', 'rejected', 'rejected'],

@@ -1,7 +1,7 @@
 import { sql } from 'drizzle-orm';
 import { index, integer, jsonb, pgTable, primaryKey, text } from 'drizzle-orm/pg-core';
 import type { LineCriteria } from '../../domain/request.ts';
-import { moment } from './columns.ts';
+import { moment, money } from './columns.ts';
 import { requests } from './requests.ts';
 
 /** One criterion of a buy (200 in area code 312), or its explicit list. */
@@ -30,7 +30,10 @@ export const lines = pgTable(
   (t) => [index('lines_request').on(t.requestId), index('lines_due').on(t.nextRunAt).where(sql`${t.nextRunAt} is not null`)],
 );
 
-/** Numbers that a line claimed and lost to somebody else: not tried again for this line. */
+/**
+ * Numbers that a line claimed and lost to somebody else: not tried again for this line. Their price counts against the budget
+ * until `heldUntil`, because a call that was doubled on its way may still deliver them.
+ */
 export const lineLosses = pgTable(
   'line_losses',
   {
@@ -40,6 +43,9 @@ export const lineLosses = pgTable(
     phoneNumber: text('phone_number').notNull(),
     reason: text('reason').notNull(),
     at: moment('at').notNull(),
+    upfrontCost: money('upfront_cost'),
+    monthlyCost: money('monthly_cost'),
+    heldUntil: moment('held_until'),
   },
   (t) => [primaryKey({ columns: [t.lineId, t.phoneNumber] })],
 );
