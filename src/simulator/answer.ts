@@ -1,5 +1,5 @@
 import { strikeBefore } from './acts.ts';
-import type { Reply } from './context.ts';
+import { codeOf, type Reply } from './context.ts';
 import type { Fault, Target } from './faults.ts';
 import type { RateLimits, RateState } from './rates.ts';
 import { findRoute } from './routes.ts';
@@ -73,8 +73,12 @@ function refusalReply(error: unknown): Reply {
 }
 
 function faultRefusal(fault: Fault, status: number, code: string): Refusal {
-  const error = { code: fault.code ?? code, title: 'Simulated error' };
-  return new Refusal(fault.status ?? status, fault.detail === undefined ? error : { ...error, detail: fault.detail });
+  return new Refusal(fault.status ?? status, {
+    ...codeOf(fault, code),
+    title: fault.title ?? 'Simulated error',
+    ...(fault.detail === undefined ? {} : { detail: fault.detail }),
+    ...(fault.pointer === undefined ? {} : { source: { pointer: fault.pointer } }),
+  });
 }
 
 function withoutId(body: unknown): unknown {

@@ -28,6 +28,11 @@ export function struckBy(context: Context, kind: FaultKind, fits?: (fault: Fault
   return context.world.faults.take(kind, context.target, fits);
 }
 
+/** The code that a fault answers with: its own, none at all if it says `none`, else the usual one. */
+export function codeOf(fault: Fault | undefined, usual: string): { code?: string } {
+  return fault?.code === 'none' ? {} : { code: fault?.code ?? usual };
+}
+
 /**
  * A page of a list, with the faults that lists can have.
  * `read` gets an offset and a size, so that large lists are never copied.
@@ -39,7 +44,7 @@ export function paged<T>(
   const page = pageOf(context.query);
   const failing = struckBy(context, 'page_fails', (fault) => (fault.page ?? 2) === page.number);
   if (failing) {
-    throw new Refusal(failing.status ?? 500, { code: failing.code ?? '10007', title: 'Unexpected error' });
+    throw new Refusal(failing.status ?? 500, { ...codeOf(failing, '10007'), title: 'Unexpected error' });
   }
   const shift = page.number > 1 ? struckBy(context, 'shifting_pages') : undefined;
   const moved = shift ? (shift.by ?? 1) * (page.number - 1) : 0;

@@ -1,3 +1,4 @@
+import type { Behaviour } from './behaviour.ts';
 import type { FaultScript } from './fault-kinds.ts';
 import { actInPortal } from './portal-request.ts';
 import { onSale } from './search.ts';
@@ -52,6 +53,12 @@ export function control(
       // Whatever it is: the simulator checks it to the last key.
       simulator.faults(parsed as FaultScript);
       return json({ ok: true });
+    case 'GET /_sim/settings':
+      return json(simulator.behaviour());
+    case 'POST /_sim/settings':
+      // Whatever it is: the simulator checks it to the last key.
+      simulator.behave(parsed as Partial<Behaviour>);
+      return json(simulator.behaviour());
     case 'POST /_sim/reset':
       simulator.reset();
       return json({ ok: true });

@@ -6,7 +6,8 @@ export type FaultKey = Exclude<keyof Fault, 'kind'>;
 const TIMING = ['times', 'after', 'probability', 'afterMs', 'forMs'] as const;
 const BY_REQUEST = [...TIMING, 'match'] as const;
 const ACT = [...BY_REQUEST, 'everyMs'] as const;
-const ERROR = [...BY_REQUEST, 'status', 'code', 'detail'] as const;
+const ERROR = [...BY_REQUEST, 'status', 'code', 'title', 'detail', 'pointer'] as const;
+const SALE = ['mode', 'shape', 'named'] as const;
 const SHARE = [...BY_REQUEST, 'fraction', 'count'] as const;
 const ON_NUMBERS = [...ACT, 'numbers', 'fraction', 'count'] as const;
 const DECISION = [...ACT, 'ms', 'count', 'order_id', 'customer_reference'] as const;
@@ -30,7 +31,7 @@ export const KEYS_OF: Readonly<Record<FaultKind, readonly FaultKey[]>> = {
   order_cancelled: [...BY_REQUEST, 'return_to_pool'],
   order_partial: [...SHARE, 'return_to_pool', 'order_status'],
   paperwork: [...BY_REQUEST, 'ms'],
-  sold_to_other: [...SHARE, 'mode'],
+  sold_to_other: [...SHARE, ...SALE],
   job_failed: [...SHARE, 'effect', 'list_leftovers'],
   job_expired: [...SHARE, 'effect', 'list_leftovers'],
   job_hang: [...BY_REQUEST, 'ms'],

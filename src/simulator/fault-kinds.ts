@@ -1,3 +1,4 @@
+import type { Behaviour, RefusalShape } from './behaviour.ts';
 import type { E164, EmergencyStatus, Family } from './types.ts';
 
 /** Faults of the connection and the reply; looked for on every API request. */
@@ -118,10 +119,13 @@ export interface Fault {
    * paperwork: until its deadline. paperwork_approve and the like: how long an order has waited at least.
    */
   ms?: number;
-  /** error_before, error_after, html, page_fails, insufficient_funds, account_inactive. */
+  /** Kinds that answer with an error, and html. The code `none` leaves it out. */
   status?: number;
   code?: string;
+  title?: string;
   detail?: string;
+  /** `source.pointer` of the error: `/billing_group_id`. */
+  pointer?: string;
   /** stall: whether the request still takes effect. job_lost_entry and leftovers: whether they were processed. */
   effect?: boolean;
   /** How much is hit; `count` wins. */
@@ -129,6 +133,9 @@ export interface Fault {
   count?: number;
   /** sold_to_other: refuse the whole order or fail the lines. */
   mode?: 'order' | 'line';
+  /** sold_to_other: the refusal of the whole order, and whether the text of `85001` names the numbers. */
+  shape?: RefusalShape;
+  named?: boolean;
   /** order_partial, order_failure, order_cancelled: failed numbers are on sale again. */
   return_to_pool?: boolean;
   /** order_partial: what the order itself says at the end. */
@@ -165,6 +172,8 @@ export interface FaultScript {
   seed?: number;
   /** Removes what was set before. */
   clear?: boolean;
+  /** Changes how the service answers, until the simulator is reset. */
+  settings?: Partial<Behaviour>;
   faults?: Fault[];
 }
 

@@ -1,4 +1,5 @@
 import { z } from 'zod';
+import { BEHAVIOUR_KEYS, BEHAVIOUR_SCHEMA, type Behaviour, REFUSAL_SHAPES } from './behaviour.ts';
 import { type FaultKey, KEYS_OF, OWNED_FIELDS } from './fault-keys.ts';
 import { FAULT_KINDS, type Fault, type FaultKind, type FaultScript, isAct, RESOURCES } from './fault-kinds.ts';
 import { nearest } from './nearest.ts';
@@ -52,11 +53,15 @@ const FIELDS: { readonly [K in FaultKey]-?: z.ZodType<NonNullable<Fault[K]> | (K
   ms,
   status: httpStatus,
   code: text,
+  title: text,
   detail: z.string(),
+  pointer: z.string().regex(/^\//, 'begins with /'),
   effect: z.boolean(),
   fraction: z.number().min(0).max(1),
   count,
   mode: z.enum(['order', 'line']),
+  shape: z.enum(REFUSAL_SHAPES),
+  named: z.boolean(),
   return_to_pool: z.boolean(),
   order_status: z.enum(['success', 'failure']),
   list_leftovers: z.boolean(),
@@ -82,6 +87,7 @@ const FIELDS: { readonly [K in FaultKey]-?: z.ZodType<NonNullable<Fault[K]> | (K
 const SCRIPT = z.strictObject({
   seed: z.int().optional(),
   clear: z.boolean().optional(),
+  settings: BEHAVIOUR_SCHEMA.optional(),
   faults: z.array(z.unknown()).optional(),
 });
 
@@ -153,6 +159,10 @@ function contradictions(fault: Fault): { key: string; message: string }[] {
     if (!test) found.push({ key: 'field', ...suggest('', 'no such field', fault.field ?? '', Object.keys(OWNED_FIELDS)) });
     else if (!test(fault.value)) found.push({ key: 'value', message: `cannot be ${JSON.stringify(fault.value)}` });
   }
+  if (fault.mode === 'line' && (fault.shape ?? fault.named) !== undefined)
+    found.push({ key: 'mode', message: 'lines that fail have no refusal: shape and named need the mode order' });
+  if (fault.named !== undefined && fault.shape !== undefined && fault.shape !== '85001')
+    found.push({ key: 'named', message: `has no meaning for ${fault.shape}: only the text of 85001 can leave the numbers out` });
   if (!isAct(kind)) return found;
   const byRequest = fault.match !== undefined || fault.after !== undefined;
   if (byRequest && fault.everyMs !== undefined)
@@ -181,6 +191,14 @@ function faultProblems(value: unknown, base: string, isKnown: (e164: string) => 
   ];
 }
 
+/** Settings that somebody wrote, checked to the last key. */
+export function parseSettings(settings: unknown): Partial<Behaviour> {
+  const problems = problemsOf(BEHAVIOUR_SCHEMA, settings, '', () => BEHAVIOUR_KEYS);
+  if (problems.length > 0) throw new ScriptError(problems);
+  // Every key has passed its check.
+  return settings as Partial<Behaviour>;
+}
+
 /**
  * A script that somebody wrote, checked to the last key: what is misspelt would otherwise strike everything, for ever.
  * A list stands for its faults. `isKnown` says which numbers there are.
@@ -190,7 +208,7 @@ export function parseScript(script: unknown, isKnown: (e164: string) => boolean)
   if (!isRecord(whole)) throw new ScriptError([{ path: '', message: 'a script is an object, or a list of faults' }]);
   const faults: unknown[] = Array.isArray(whole['faults']) ? whole['faults'] : [];
   const problems = [
-    ...problemsOf(SCRIPT, whole, '', () => ['seed', 'clear', 'faults']),
+    ...problemsOf(SCRIPT, whole, '', (at) => (at[0] === 'settings' ? BEHAVIOUR_KEYS : ['seed', 'clear', 'settings', 'faults'])),
     ...faults.flatMap((fault, index) => faultProblems(fault, `faults[${index}]`, isKnown)),
   ];
   if (problems.length > 0) throw new ScriptError(problems);

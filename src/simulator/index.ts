@@ -1,5 +1,6 @@
+import { behaviourOf } from './behaviour.ts';
 import { control } from './control.ts';
-import { parseScript } from './fault-schema.ts';
+import { parseScript, parseSettings } from './fault-schema.ts';
 import { portalOf } from './portal.ts';
 import { RateLimits } from './rates.ts';
 import { close, listen } from './server.ts';
@@ -8,6 +9,7 @@ import type { Settings, Simulator, SimulatorOptions } from './types.ts';
 import { startWebhooks } from './webhooks.ts';
 import { createWorld } from './world.ts';
 
+export { type Behaviour, FIELD_SHAPE, OLD_SHAPE, type RefusalShape } from './behaviour.ts';
 export type { Fault, FaultKind, FaultScript, FaultState } from './fault-kinds.ts';
 export { ScriptError } from './fault-schema.ts';
 export type { Bought, Changed, Ledger, LedgerSummary, Released } from './ledger.ts';
@@ -44,7 +46,7 @@ function settingsOf(options: SimulatorOptions): Settings {
     balance: options.balance ?? '100000.00',
     recentSearchMs: options.recentSearchMs ?? 86_400_000,
     partialFailure: options.partialFailure ?? 0,
-    unavailable: options.unavailable ?? 'order',
+    behaviour: behaviourOf(options),
   };
 }
 
@@ -88,10 +90,16 @@ export async function startSimulator(options: SimulatorOptions = {}): Promise<Si
     },
     faults: (script) => {
       const isKnown = (e164: string): boolean => world.poolByNumber.has(e164) || world.inventory.byNumber(e164) !== undefined;
-      world.faults.apply(parseScript(script, isKnown));
+      const parsed = parseScript(script, isKnown);
+      world.behaviour = { ...world.behaviour, ...parsed.settings };
+      world.faults.apply(parsed);
       // Acts that are due at once are done at once.
       settle(world);
     },
+    behave: (changes) => {
+      world.behaviour = { ...world.behaviour, ...parseSettings(changes) };
+    },
+    behaviour: () => world.behaviour,
     faultStates: () => world.faults.states(),
     reset: () => {
       world = createWorld(settings);

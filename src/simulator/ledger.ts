@@ -45,6 +45,8 @@ export interface Ledger {
   charged: { upfront: string; monthly: string; currency: string; lines: number };
   orders: { id: string; customer_reference: string | null; status: string; numbers: E164[]; at: string }[];
   jobs: { id: string; type: string; status: string; count: number; at: string }[];
+  /** What faults sold to somebody else just before it was ordered. */
+  sold_to_others: E164[];
   /** What was done behind the API's back; not part of the lists above. */
   portal: { action: string; phone_numbers: E164[]; at: string }[];
   /** Every delivery of an event and what it was answered; `null` when there was no answer. */
@@ -72,6 +74,7 @@ interface Purchase {
 /** Writes down every effect as it happens; kept in plain numbers until somebody reads it. */
 export class Book {
   readonly #bought = new Map<E164, Purchase>();
+  readonly #soldToOthers: E164[] = [];
   readonly #attempts = new Map<E164, number>();
   readonly #released: (Omit<Released, 'at'> & { at: number })[] = [];
   readonly #changed: {
@@ -98,6 +101,10 @@ export class Book {
 
   duplicateAttempt(number: E164): void {
     this.#attempts.set(number, (this.#attempts.get(number) ?? 0) + 1);
+  }
+
+  soldToOthers(number: E164): void {
+    this.#soldToOthers.push(number);
   }
 
   release(entry: Omit<Released, 'at'> & { at: number }): void {
@@ -188,6 +195,7 @@ export class Book {
           count: job.numbers.length,
           at: iso(job.createdAt),
         })),
+      sold_to_others: [...this.#soldToOthers],
       portal: this.#portal.map((entry) => ({ ...entry, at: iso(entry.at) })),
       webhooks: this.#webhooks.map((entry) => ({ ...entry, at: iso(entry.at) })),
       ...this.#totals(ownedCount),
@@ -202,6 +210,7 @@ export class Book {
       changed: this.#changed.length,
       orders: orders.length,
       jobs: jobs.filter((job) => !job.foreign).length,
+      sold_to_others: this.#soldToOthers.length,
       portal: this.#portal.length,
       webhooks: this.#webhooks.length,
       ...this.#totals(ownedCount),

@@ -1,11 +1,12 @@
 import { randomUUID } from 'node:crypto';
 import type Telnyx from 'telnyx';
 import { assertBillingGroup, assertConnection, assertProfile } from './account.ts';
-import { type Context, ok, pagedArray, type Reply, struckBy } from './context.ts';
+import { assertAvailable } from './availability.ts';
+import { type Context, codeOf, ok, pagedArray, type Reply, struckBy } from './context.ts';
 import { orderRow, orderView } from './order-views.ts';
 import { share } from './random.ts';
 import type { E164, Order, OrderLine, PoolNumber } from './types.ts';
-import { E164 as E164_FORM, invalid, isRecord, notFound, Refusal, text } from './wire.ts';
+import { E164 as E164_FORM, invalid, isRecord, MASKED, notFound, Refusal, text } from './wire.ts';
 
 const MAX_ORDER = 1000;
 const DEADLINE_MS = 14 * 86_400_000;
@@ -22,66 +23,17 @@ function askedNumbers(context: Context): Asked[] {
   const asked = new Map<E164, Asked>();
   for (const entry of raw as unknown[]) {
     const e164 = isRecord(entry) ? text(entry, 'phone_number') : undefined;
-    if (e164 === undefined || !E164_FORM.test(e164)) throw invalid('/phone_numbers', 'must be in +E.164 format', '10016');
+    if (e164 === undefined || !(E164_FORM.test(e164) || MASKED.test(e164)))
+      throw invalid('/phone_numbers', 'must be in +E.164 format', '10016');
     asked.set(e164, { e164, requirementGroup: isRecord(entry) && typeof entry['requirement_group_id'] === 'string' });
   }
   return [...asked.values()];
 }
 
-function gone(numbers: readonly E164[]): Refusal {
-  const detail = `The following numbers are no longer available: ${numbers.join(', ')}`;
-  return new Refusal(409, {
-    code: '85001',
-    title: 'Number no longer available',
-    detail,
-    source: { pointer: '/phone_numbers' },
-  });
-}
-
-/** Numbers that cannot be had. Refuses the order for them, or names the lines that will fail. */
-function unavailable(context: Context, asked: readonly Asked[]): Set<E164> {
-  const { world } = context;
-  const missing = new Set<E164>();
-  for (const { e164 } of asked) {
-    if (world.owned.has(e164) || world.inOrder.has(e164)) world.book.duplicateAttempt(e164);
-    if (world.owned.has(e164) || world.taken.has(e164)) missing.add(e164);
-  }
-  const free = asked.filter(({ e164 }) => !missing.has(e164));
-  const sold = struckBy(context, 'sold_to_other');
-  if (sold) {
-    const hit = share(free.length, {
-      count: sold.count,
-      fraction: sold.fraction ?? (sold.count === undefined ? 1 : undefined),
-    });
-    free.forEach(({ e164 }, index) => {
-      if (!hit.has(index)) return;
-      world.taken.add(e164);
-      missing.add(e164);
-    });
-  }
-  const mode = sold?.mode ?? world.settings.unavailable;
-  if (missing.size > 0 && mode === 'order') throw gone([...missing]);
-  return missing;
-}
-
-/** A number has to have come up in a recent search of this account. */
-function assertSearched(context: Context, asked: readonly Asked[], missing: ReadonlySet<E164>): void {
-  const { world } = context;
-  const since = world.now() - world.settings.recentSearchMs;
-  const unknown = asked.filter(({ e164 }) => {
-    if (missing.has(e164)) return false;
-    const seen = world.searchedAt.get(e164);
-    return seen === undefined || seen < since || !world.poolByNumber.has(e164);
-  });
-  if (unknown.length === 0) return;
-  const list = unknown.map(({ e164 }) => e164).join(', ');
-  throw invalid('/phone_numbers', `Numbers must be found in a recent search before they are ordered: ${list}`, '85000');
-}
-
 function assertAccount(context: Context, numbers: readonly PoolNumber[]): void {
   const { world } = context;
   const inactive = struckBy(context, 'account_inactive');
-  if (inactive) throw new Refusal(inactive.status ?? 403, { code: inactive.code ?? '20012', title: 'Account inactive' });
+  if (inactive) throw new Refusal(inactive.status ?? 403, { ...codeOf(inactive, '20012'), title: 'Account inactive' });
   const broke = struckBy(context, 'insufficient_funds');
   let open = 0;
   for (const order of world.openOrders) {
@@ -89,7 +41,7 @@ function assertAccount(context: Context, numbers: readonly PoolNumber[]): void {
   }
   const price = numbers.reduce((sum, number) => sum + number.upfront + number.monthly, 0);
   if (broke || price > world.balance - open) {
-    throw new Refusal(broke?.status ?? 402, { code: broke?.code ?? '20100', title: 'Insufficient Funds' });
+    throw new Refusal(broke?.status ?? 402, { ...codeOf(broke, '20100'), title: 'Insufficient Funds' });
   }
 }
 
@@ -153,8 +105,10 @@ export function createOrder(context: Context): Reply {
   assertConnection(text(body, 'connection_id'));
   assertProfile(text(body, 'messaging_profile_id'));
   assertBillingGroup(text(body, 'billing_group_id'));
-  const missing = unavailable(context, asked);
-  assertSearched(context, asked, missing);
+  const missing = assertAvailable(
+    context,
+    asked.map(({ e164 }) => e164),
+  );
   assertAccount(
     context,
     asked.flatMap(({ e164 }) => (missing.has(e164) ? [] : (world.poolByNumber.get(e164) ?? []))),

@@ -1,3 +1,4 @@
+import type { Behaviour } from './behaviour.ts';
 import type { FaultScript, FaultState } from './fault-kinds.ts';
 import type { Ledger } from './ledger.ts';
 
@@ -17,7 +18,8 @@ export interface Lags {
   deletions: number;
 }
 
-export interface SimulatorOptions {
+/** How the service answers (`Behaviour`) is as in the field unless an option says otherwise. */
+export interface SimulatorOptions extends Partial<Behaviour> {
   /** 0 takes any free port. */
   port?: number;
   host?: '127.0.0.1';
@@ -43,13 +45,13 @@ export interface SimulatorOptions {
   recentSearchMs?: number;
   /** Probability that a number of a job fails. */
   partialFailure?: number;
-  /** What an unavailable number does to its order: refuse it whole, or fail only its line. */
-  unavailable?: 'order' | 'line';
 }
 
-export type Settings = Required<Omit<SimulatorOptions, 'webhookUrl' | 'visibilityLagMs' | 'rates'>> & {
+export type Settings = Required<Omit<SimulatorOptions, 'webhookUrl' | 'visibilityLagMs' | 'rates' | keyof Behaviour>> & {
   lags: Lags;
   rates: Record<Family, number>;
+  /** At the start, and after a reset. */
+  behaviour: Behaviour;
 };
 
 /** What an operator or somebody else can do behind the API's back. */
@@ -78,9 +80,12 @@ export interface Simulator extends Portal {
   ledger(): Ledger;
   /** Sets faults; throws a `ScriptError` that names every mistake. */
   faults(script: FaultScript): void;
+  /** Changes how the service answers; throws a `ScriptError` that names every mistake. */
+  behave(changes: Partial<Behaviour>): void;
+  behaviour(): Behaviour;
   /** What is set, and how often it has struck. */
   faultStates(): FaultState[];
-  /** Back to the seeded start; clears ledger and faults. */
+  /** Back to the seeded start and its settings; clears ledger and faults. */
   reset(): void;
   setWebhooks(url: string | undefined): void;
   ownedNumbers(): E164[];

@@ -1,7 +1,8 @@
 /** Reading requests and shaping refusals: the parts of the protocol every endpoint shares. */
 
 export interface ErrorBody {
-  code: string;
+  /** Some refusals of the real service have none. */
+  code?: string;
   title: string;
   detail?: string;
   source?: { pointer?: string; parameter?: string };
@@ -13,7 +14,7 @@ export class Refusal extends Error {
   readonly errors: ErrorBody[];
 
   constructor(status: number, error: ErrorBody) {
-    super(`${status} ${error.code} ${error.title}`);
+    super(`${status} ${error.code ?? ''} ${error.title}`);
     this.status = status;
     this.errors = [error];
   }
@@ -97,6 +98,8 @@ export function strings(body: Body, key: string): string[] | undefined {
 }
 
 export const E164 = /^\+[1-9]\d{6,14}$/;
+/** As an account sees a number that it may not have: `+16183xxxxxx`. */
+export const MASKED = /^\+[1-9]\d*x+$/;
 export const UUID = /^[0-9a-f]{8}-[0-9a-f]{4}-[0-9a-f]{4}-[0-9a-f]{4}-[0-9a-f]{12}$/i;
 
 /** Integer cents to the decimal strings the API uses. */

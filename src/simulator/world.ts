@@ -1,3 +1,4 @@
+import type { Behaviour } from './behaviour.ts';
 import { FaultSet } from './faults.ts';
 import { Inventory } from './inventory.ts';
 import { Book } from './ledger.ts';
@@ -8,6 +9,7 @@ import { cents } from './wire.ts';
 /** Everything the stand-in knows. One mutable value, so that a reset is a new one. */
 export interface World {
   readonly settings: Settings;
+  behaviour: Behaviour;
   readonly now: () => number;
   readonly faults: FaultSet;
   readonly book: Book;
@@ -50,6 +52,7 @@ export function createWorld(settings: Settings): World {
   }
   return {
     settings,
+    behaviour: settings.behaviour,
     now: settings.now,
     faults: new FaultSet(settings.seed, settings.now),
     book: new Book(),

@@ -1,7 +1,7 @@
 import { createServer, type Server } from 'node:http';
 import Telnyx from 'telnyx';
 import { vi } from 'vitest';
-import { type Simulator, startSimulator } from '../../src/simulator/index.ts';
+import { type Simulator, type SimulatorOptions, startSimulator } from '../../src/simulator/index.ts';
 
 /** A simulator on a clock of the test, and a client that never repeats a call. */
 export class Bench {
@@ -16,9 +16,9 @@ export class Bench {
     this.client = new Telnyx({ apiKey: 'KEY_SIM', baseURL: sim.url, maxRetries: 0 });
   }
 
-  static async open(): Promise<Bench> {
+  static async open(options: SimulatorOptions = {}): Promise<Bench> {
     const clock = { now: Date.parse('2026-10-01T00:00:00Z') };
-    return new Bench(await startSimulator({ numbers: 2000, owned: 40, now: () => clock.now }), clock);
+    return new Bench(await startSimulator({ numbers: 2000, owned: 40, now: () => clock.now, ...options }), clock);
   }
 
   async close(): Promise<void> {
@@ -36,8 +36,8 @@ export class Bench {
     return this.sim.ownedNumbers();
   }
 
-  async found(limit: number): Promise<string[]> {
-    const filter = { country_code: 'US', phone_number_type: 'local' as const, national_destination_code: '312', limit };
+  async found(limit: number, ndc = '312'): Promise<string[]> {
+    const filter = { country_code: 'US', phone_number_type: 'local' as const, national_destination_code: ndc, limit };
     return ((await this.client.availablePhoneNumbers.list({ filter })).data ?? []).flatMap((row) => row.phone_number ?? []);
   }
 

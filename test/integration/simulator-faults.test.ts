@@ -132,7 +132,7 @@ describe('orders', () => {
   });
 
   it('sold_to_other refuses the whole order unless told otherwise', async () => {
-    expect(await orderUnder({ kind: 'sold_to_other', count: 1 })).toMatchObject({ status: 409 });
+    expect(await orderUnder({ kind: 'sold_to_other', count: 1 })).toMatchObject({ status: 422 });
     expect(simulator.ledger().orders).toEqual([]);
     expect(await found(4)).toHaveLength(4);
   });

@@ -3,7 +3,7 @@ import { join } from 'node:path';
 import Telnyx from 'telnyx';
 import { afterEach, beforeEach, describe, expect, it } from 'vitest';
 import { FAULT_KINDS } from '../../src/simulator/fault-kinds.ts';
-import { type Fault, ScriptError, type Simulator, startSimulator } from '../../src/simulator/index.ts';
+import { type Fault, FIELD_SHAPE, ScriptError, type Simulator, startSimulator } from '../../src/simulator/index.ts';
 import { ROOT } from '../support/sources.ts';
 
 let clock = Date.parse('2026-10-01T00:00:00Z');
@@ -33,6 +33,7 @@ describe('a fault is checked to its last key', () => {
     [{ kind: 'portal-release', count: 1 }, 'kind', 'portal_release'],
     [{ kind: 'rate_limited', match: { family: 'order' } }, 'match.family', 'orders'],
     [{ kind: 'rate_limited', reset: 'second' }, 'reset', 'seconds'],
+    [{ kind: 'sold_to_other', shape: '1027' }, 'shape', '10027'],
     [{ kind: 'unknown_enum', resource: 'number_orders' }, 'resource', 'number_order'],
     [{ kind: 'portal_set', field: 'conection_id', value: '1' }, 'field', 'connection_id'],
     [{ kind: 'paperwork_approve', customerReference: 'x' }, 'customerReference', 'customer_reference'],
@@ -62,6 +63,9 @@ describe('a fault is checked to its last key', () => {
     [{ kind: 'portal_release', numbers: [] }, 'numbers'],
     [{ kind: 'portal_tags', count: 1 }, 'tags'],
     [{ kind: 'portal_set', count: 1, field: 'hd_voice_enabled', value: 'yes' }, 'value'],
+    [{ kind: 'sold_to_other', mode: 'line', shape: '85001' }, 'mode'],
+    [{ kind: 'sold_to_other', shape: 'conflict', named: true }, 'named'],
+    [{ kind: 'error_before', pointer: 'billing_group_id' }, 'pointer'],
     [{ kind: 'portal_lock', count: 1, times: 2 }, 'times'],
     [{ kind: 'portal_lock', count: 1, everyMs: 5, after: 1 }, 'everyMs'],
     [{}, 'kind'],
@@ -107,6 +111,11 @@ describe('a fault is checked to its last key', () => {
   it('docs/reference.md names every kind', () => {
     const page = readFileSync(join(ROOT, 'docs/reference.md'), 'utf8');
     expect(FAULT_KINDS.filter((kind) => !page.includes(`\`${kind}\``))).toEqual([]);
+  });
+
+  it('docs/reference.md names every setting', () => {
+    const page = readFileSync(join(ROOT, 'docs/reference.md'), 'utf8');
+    expect(Object.keys(FIELD_SHAPE).filter((setting) => !page.includes(`| \`${setting}\` |`))).toEqual([]);
   });
 });
 

@@ -1,6 +1,6 @@
 import Telnyx from 'telnyx';
 import { afterEach, beforeEach, describe, expect, it } from 'vitest';
-import { SIMULATED_ACCOUNT, SIMULATED_BAD_IDS, type Simulator, startSimulator } from '../../src/simulator/index.ts';
+import { OLD_SHAPE, SIMULATED_ACCOUNT, SIMULATED_BAD_IDS, type Simulator, startSimulator } from '../../src/simulator/index.ts';
 
 let clock = Date.parse('2026-10-01T00:00:00Z');
 let simulator: Simulator;
@@ -154,6 +154,7 @@ describe('orders', () => {
   });
 
   it('answers a repeated order with 409 and 85001 and charges nothing twice', async () => {
+    simulator.behave(OLD_SHAPE);
     const numbers = await find('773', 2);
     await order(numbers);
     await expect(order(numbers)).rejects.toMatchObject(refused(409, '85001'));
@@ -164,10 +165,10 @@ describe('orders', () => {
   });
 
   it('wants a recent search, valid ids and enough money', async () => {
-    await expect(order(['+13125550100'])).rejects.toMatchObject(refused(422, '85000'));
+    await expect(order(['+13125550100'])).rejects.toMatchObject(refused(422, '10027', '/'));
     const numbers = await find('872', 1);
     clock += 86_400_001;
-    await expect(order(numbers)).rejects.toMatchObject(refused(422, '85000'));
+    await expect(order(numbers)).rejects.toMatchObject(refused(422, '10027', '/'));
     const phone_numbers = (await find('872', 1)).map((phone_number) => ({ phone_number }));
     await expect(
       client.numberOrders.create({ phone_numbers, connection_id: SIMULATED_BAD_IDS.connectionId }),

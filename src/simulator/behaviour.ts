@@ -1,0 +1,48 @@
+import { z } from 'zod';
+
+/** How an order is refused whose numbers cannot be had. `conflict` is a 409 without any code. */
+export const REFUSAL_SHAPES = ['10027', '85001', 'conflict', 'conflict_10012'] as const;
+export type RefusalShape = (typeof REFUSAL_SHAPES)[number];
+
+/** How the service answers where accounts, or what is known of it, differ. Everything here can be changed while it runs. */
+export interface Behaviour {
+  /** What an unavailable number does to its order: refuse it whole, or fail only its line. */
+  unavailable: 'order' | 'line';
+  /** The shape of that refusal. */
+  refusal: RefusalShape;
+  /** Whether the text of `85001` names the numbers. */
+  refusalNames: boolean;
+  /** How numbers are refused that no recent search showed; `as_refusal`: as `10027` if `refusal` is that, else as `85000`. */
+  unsearched: 'as_refusal' | '10027' | '85000';
+}
+
+/** The shape that live accounts show. */
+export const FIELD_SHAPE: Readonly<Behaviour> = {
+  unavailable: 'order',
+  refusal: '10027',
+  refusalNames: false,
+  unsearched: 'as_refusal',
+};
+
+/** The shape that older descriptions give; nobody has shown it from a live account. */
+export const OLD_SHAPE: Readonly<Partial<Behaviour>> = { refusal: '85001', refusalNames: true, unsearched: '85000' };
+
+/** Every setting with what it takes; the types hold it to the interface. */
+const FIELDS: { readonly [K in keyof Behaviour]: z.ZodType<Behaviour[K]> } = {
+  unavailable: z.enum(['order', 'line']),
+  refusal: z.enum(REFUSAL_SHAPES),
+  refusalNames: z.boolean(),
+  unsearched: z.enum(['as_refusal', '10027', '85000']),
+};
+
+export const BEHAVIOUR_KEYS = Object.keys(FIELDS);
+
+export const BEHAVIOUR_SCHEMA = z.strictObject(
+  Object.fromEntries(Object.entries(FIELDS).map(([key, field]) => [key, field.optional()] as const)),
+);
+
+/** The settings among the options of a simulator; what is left out is as in the field. */
+export function behaviourOf(options: Partial<Behaviour>): Behaviour {
+  const given = Object.entries(options).filter(([key, value]) => BEHAVIOUR_KEYS.includes(key) && value !== undefined);
+  return { ...FIELD_SHAPE, ...Object.fromEntries(given) };
+}
