@@ -32,6 +32,7 @@ export const KEYS_OF: Readonly<Record<FaultKind, readonly FaultKey[]>> = {
   order_partial: [...SHARE, 'return_to_pool', 'order_status'],
   paperwork: [...BY_REQUEST, 'ms'],
   sold_to_other: [...SHARE, ...SALE],
+  sell_between: [...BY_REQUEST, ...SALE, 'fraction', 'stale'],
   job_failed: [...SHARE, 'effect', 'list_leftovers'],
   job_expired: [...SHARE, 'effect', 'list_leftovers'],
   job_hang: [...BY_REQUEST, 'ms'],

@@ -1,7 +1,8 @@
 import { randomUUID } from 'node:crypto';
 import type Telnyx from 'telnyx';
+import { sellBetween } from './availability.ts';
 import { type Context, ok, pagedArray, type Reply } from './context.ts';
-import { onSale } from './search.ts';
+import { isFree } from './search.ts';
 import type { Reservation } from './types.ts';
 import { E164, invalid, iso, isRecord, notFound, text } from './wire.ts';
 import type { World } from './world.ts';
@@ -40,12 +41,13 @@ function view(reservation: Reservation): Telnyx.NumberReservation {
 function reserve(world: World, e164: string): string | undefined {
   const number = world.poolByNumber.get(e164);
   const held = world.reservedBy.get(e164);
-  if (!number?.reservable || !onSale(world, number)) return 'Number is not available for reservation';
+  if (!number?.reservable || !isFree(world, number)) return 'Number is not available for reservation';
   return held && held.expiresAt > world.now() ? 'Number is already reserved' : undefined;
 }
 
 /** POST /number_reservations: refuses single numbers, not the whole. */
-export function createReservation({ world, body }: Context): Reply {
+export function createReservation(context: Context): Reply {
+  const { world, body } = context;
   const raw: unknown[] = Array.isArray(body['phone_numbers']) ? body['phone_numbers'] : [];
   const asked = raw.map((entry) => (isRecord(entry) ? (text(entry, 'phone_number') ?? '') : ''));
   if (asked.length === 0 || asked.length > MAX_NUMBERS)
@@ -53,6 +55,10 @@ export function createReservation({ world, body }: Context): Reply {
   if (!asked.every((e164) => E164.test(e164))) throw invalid('/phone_numbers', 'must be in +E.164 format', '10016');
   const active = [...world.reservations.values()].filter((held) => held.expiresAt > world.now()).length;
   if (active >= MAX_ACTIVE) throw invalid('/base', 'Too many active reservations', '85007');
+  sellBetween(
+    context,
+    asked.filter((e164) => reserve(world, e164) === undefined),
+  );
   const now = world.now();
   const reservation: Reservation = {
     id: randomUUID(),

@@ -9,9 +9,14 @@ type Test = (number: PoolNumber) => boolean;
 
 const DEFAULT_LIMIT = 100;
 
-/** On sale right now: neither sold nor in an order. */
+/** What searches show as on sale: neither in an order nor known to be sold. */
 export function onSale(world: World, number: PoolNumber): boolean {
   return !world.taken.has(number.e164);
+}
+
+/** On sale and really to be had. */
+export function isFree(world: World, number: PoolNumber): boolean {
+  return onSale(world, number) && !world.ghosts.has(number.e164);
 }
 
 function heldByUs(world: World, number: PoolNumber): boolean {

@@ -75,6 +75,7 @@ const STRIKES: Readonly<Record<FaultKind, Strike>> = {
   order_partial: [{ count: 1 }, orderEnds('success', 3)],
   paperwork: [{}, orderEnds('pending', 0)],
   sold_to_other: [{ count: 1, mode: 'line' }, orderEnds('success', 3)],
+  sell_between: [{ fraction: 1 }, refused(422, 0)],
   insufficient_funds: [{}, refused(402, 0)],
   account_inactive: [{}, refused(403, 0)],
   job_failed: [{ count: 2 }, jobEnds('failed', 3, 3)],
