@@ -38,6 +38,7 @@ const SERVICE_KINDS = [
   'reference_prefix',
   'unknown_enum',
   'masked_numbers',
+  'account_unverified',
   'underscore_statuses',
   'shifting_pages',
   'total_off',

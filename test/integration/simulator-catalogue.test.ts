@@ -124,7 +124,8 @@ const STRIKES: Readonly<Record<FaultKind, Strike>> = {
     },
   ],
   unknown_enum: [{}, async () => expect((await number())?.status).toBe('not-seen-before')],
-  masked_numbers: [{}, async () => expect((await on.found(1))[0]).toMatch(/xxxx$/)],
+  masked_numbers: [{}, async () => expect((await on.found(1))[0]).toMatch(/x{6}$/)],
+  account_unverified: [{}, async () => expect(on.client.numberReservations.list()).rejects.toMatchObject({ status: 403 })],
   underscore_statuses: [
     {},
     async () => {
