@@ -14,6 +14,8 @@ export interface Behaviour {
   refusalNames: boolean;
   /** How numbers are refused that no recent search showed; `as_refusal`: as `10027` if `refusal` is that, else as `85000`. */
   unsearched: 'as_refusal' | '10027' | '85000';
+  /** New accounts are unverified: searches mask every number, and reservations and some filters are refused. */
+  level: 'verified' | 'unverified';
 }
 
 /** The shape that live accounts show. */
@@ -22,6 +24,7 @@ export const FIELD_SHAPE: Readonly<Behaviour> = {
   refusal: '10027',
   refusalNames: false,
   unsearched: 'as_refusal',
+  level: 'verified',
 };
 
 /** The shape that older descriptions give; nobody has shown it from a live account. */
@@ -33,6 +36,7 @@ const FIELDS: { readonly [K in keyof Behaviour]: z.ZodType<Behaviour[K]> } = {
   refusal: z.enum(REFUSAL_SHAPES),
   refusalNames: z.boolean(),
   unsearched: z.enum(['as_refusal', '10027', '85000']),
+  level: z.enum(['verified', 'unverified']),
 };
 
 export const BEHAVIOUR_KEYS = Object.keys(FIELDS);

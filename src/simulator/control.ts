@@ -1,7 +1,7 @@
 import type { Behaviour } from './behaviour.ts';
 import type { FaultScript } from './fault-kinds.ts';
 import { actInPortal } from './portal-request.ts';
-import { onSale } from './search.ts';
+import { isFree } from './search.ts';
 import { settle } from './settle.ts';
 import type { Simulator } from './types.ts';
 import { type Body, isRecord, text } from './wire.ts';
@@ -21,7 +21,7 @@ function listNumbers(world: World, params: URLSearchParams): ControlReply {
   settle(world);
   const tag = params.get('tag');
   const owned = [...world.owned.values()].filter((number) => tag === null || number.tags.includes(tag));
-  const all = params.get('owned') === 'false' ? world.pool.filter((number) => onSale(world, number)) : owned;
+  const all = params.get('owned') === 'false' ? world.pool.filter((number) => isFree(world, number)) : owned;
   const limit = Number(params.get('limit') ?? all.length);
   const list = all.slice(0, limit).map((number) => number.e164);
   if (params.get('format') !== 'csv') return json(list);

@@ -25,6 +25,7 @@ const SERVICE_KINDS = [
   'order_partial',
   'paperwork',
   'sold_to_other',
+  'sell_between',
   'job_failed',
   'job_expired',
   'job_hang',
@@ -37,6 +38,7 @@ const SERVICE_KINDS = [
   'reference_prefix',
   'unknown_enum',
   'masked_numbers',
+  'account_unverified',
   'underscore_statuses',
   'shifting_pages',
   'total_off',
@@ -131,11 +133,13 @@ export interface Fault {
   /** How much is hit; `count` wins. */
   fraction?: number;
   count?: number;
-  /** sold_to_other: refuse the whole order or fail the lines. */
+  /** sold_to_other, sell_between: refuse the whole order or fail the lines. */
   mode?: 'order' | 'line';
-  /** sold_to_other: the refusal of the whole order, and whether the text of `85001` names the numbers. */
+  /** sold_to_other, sell_between: the refusal of the whole order, and whether the text of `85001` names the numbers. */
   shape?: RefusalShape;
   named?: boolean;
+  /** sell_between: searches show the number all the same. */
+  stale?: boolean;
   /** order_partial, order_failure, order_cancelled: failed numbers are on sale again. */
   return_to_pool?: boolean;
   /** order_partial: what the order itself says at the end. */

@@ -62,6 +62,7 @@ const FIELDS: { readonly [K in FaultKey]-?: z.ZodType<NonNullable<Fault[K]> | (K
   mode: z.enum(['order', 'line']),
   shape: z.enum(REFUSAL_SHAPES),
   named: z.boolean(),
+  stale: z.boolean(),
   return_to_pool: z.boolean(),
   order_status: z.enum(['success', 'failure']),
   list_leftovers: z.boolean(),
@@ -153,6 +154,7 @@ function contradictions(fault: Fault): { key: string; message: string }[] {
   const { kind, ownership, orders, inventory, deletions } = fault;
   if (kind === 'lag' && [ownership, orders, inventory, deletions].every((lag) => lag === undefined))
     found.push({ key: 'kind', message: 'a lag needs ownership, orders, inventory or deletions' });
+  if (kind === 'sell_between' && fault.fraction === undefined) found.push({ key: 'fraction', message: 'missing' });
   if (kind === 'portal_tags' && !fault.tags) found.push({ key: 'tags', message: 'missing' });
   if (kind === 'portal_set') {
     const test = Object.entries(OWNED_FIELDS).find(([name]) => name === fault.field)?.[1];

@@ -60,6 +60,10 @@ export class FaultSet {
     for (const fault of script.faults ?? []) this.#armed.push(this.#arm(fault));
   }
 
+  get seed(): number {
+    return this.#seed;
+  }
+
   states(): FaultState[] {
     return this.#armed.map(({ fault, seen, struck }) => ({ fault, seen, struck }));
   }

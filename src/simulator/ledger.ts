@@ -45,7 +45,7 @@ export interface Ledger {
   charged: { upfront: string; monthly: string; currency: string; lines: number };
   orders: { id: string; customer_reference: string | null; status: string; numbers: E164[]; at: string }[];
   jobs: { id: string; type: string; status: string; count: number; at: string }[];
-  /** What faults sold to somebody else just before it was ordered. */
+  /** What faults sold to somebody else just before it was asked for. */
   sold_to_others: E164[];
   /** What was done behind the API's back; not part of the lists above. */
   portal: { action: string; phone_numbers: E164[]; at: string }[];

@@ -1,7 +1,7 @@
 import { OWNED_FIELDS } from './fault-keys.ts';
 import { closeForeign, openForeign } from './jobs.ts';
 import { decide } from './order-settle.ts';
-import { onSale } from './search.ts';
+import { isFree } from './search.ts';
 import type { E164, OwnedField, OwnedNumber, Portal } from './types.ts';
 import { acquire, dismiss, type World } from './world.ts';
 
@@ -40,7 +40,7 @@ export function portalActs(world: World, at: number): Portal {
     releaseInPortal: (numbers) => each('release', numbers, (number) => dismiss(world, number, at)),
     portOut: (numbers) => each('port_out', numbers, (number) => setField(number, 'status', 'ported-out')),
     buyInPortal: (count) => {
-      const chosen = world.pool.filter((number) => onSale(world, number) && number.monthly === 100).slice(0, count);
+      const chosen = world.pool.filter((number) => isFree(world, number) && number.monthly === 100).slice(0, count);
       for (const number of chosen) acquire(world, number, at, {}, true);
       const bought = chosen.map((number) => number.e164);
       world.book.portal('buy', bought, at);

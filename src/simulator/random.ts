@@ -28,6 +28,13 @@ export function share(total: number, part: { count?: number | undefined; fractio
   return hit;
 }
 
+/** Whether a text belongs to a share of all texts: the same for a seed, whatever else there is and whenever it is asked. */
+export function hitByHash(seed: number, text: string, fraction: number): boolean {
+  let hash = 0x811c9dc5;
+  for (let n = 0; n < text.length; n += 1) hash = Math.imul(hash ^ text.charCodeAt(n), 0x01000193);
+  return seededRandom(hash ^ Math.imul(seed, 0x9e3779b1))() < fraction;
+}
+
 /** Some of a list, each at most once. */
 export function choose<T>(random: Random, list: readonly T[], count: number): T[] {
   const rest = [...list];

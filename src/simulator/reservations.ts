@@ -1,7 +1,9 @@
 import { randomUUID } from 'node:crypto';
 import type Telnyx from 'telnyx';
+import { sellBetween } from './availability.ts';
 import { type Context, ok, pagedArray, type Reply } from './context.ts';
-import { onSale } from './search.ts';
+import { isUnverified, levelRefusal } from './level.ts';
+import { isFree } from './search.ts';
 import type { Reservation } from './types.ts';
 import { E164, invalid, iso, isRecord, notFound, text } from './wire.ts';
 import type { World } from './world.ts';
@@ -40,12 +42,18 @@ function view(reservation: Reservation): Telnyx.NumberReservation {
 function reserve(world: World, e164: string): string | undefined {
   const number = world.poolByNumber.get(e164);
   const held = world.reservedBy.get(e164);
-  if (!number?.reservable || !onSale(world, number)) return 'Number is not available for reservation';
+  if (!number?.reservable || !isFree(world, number)) return 'Number is not available for reservation';
   return held && held.expiresAt > world.now() ? 'Number is already reserved' : undefined;
 }
 
+function assertPermitted(context: Context): void {
+  if (isUnverified(context)) throw levelRefusal('10038', 'Reserving numbers');
+}
+
 /** POST /number_reservations: refuses single numbers, not the whole. */
-export function createReservation({ world, body }: Context): Reply {
+export function createReservation(context: Context): Reply {
+  const { world, body } = context;
+  assertPermitted(context);
   const raw: unknown[] = Array.isArray(body['phone_numbers']) ? body['phone_numbers'] : [];
   const asked = raw.map((entry) => (isRecord(entry) ? (text(entry, 'phone_number') ?? '') : ''));
   if (asked.length === 0 || asked.length > MAX_NUMBERS)
@@ -53,6 +61,10 @@ export function createReservation({ world, body }: Context): Reply {
   if (!asked.every((e164) => E164.test(e164))) throw invalid('/phone_numbers', 'must be in +E.164 format', '10016');
   const active = [...world.reservations.values()].filter((held) => held.expiresAt > world.now()).length;
   if (active >= MAX_ACTIVE) throw invalid('/base', 'Too many active reservations', '85007');
+  sellBetween(
+    context,
+    asked.filter((e164) => reserve(world, e164) === undefined),
+  );
   const now = world.now();
   const reservation: Reservation = {
     id: randomUUID(),
@@ -69,14 +81,18 @@ export function createReservation({ world, body }: Context): Reply {
 }
 
 /** GET /number_reservations/{id} */
-export function retrieveReservation({ world, id }: Context): Reply {
+export function retrieveReservation(context: Context): Reply {
+  const { world, id } = context;
+  assertPermitted(context);
   const reservation = world.reservations.get(id);
   if (!reservation) throw notFound();
   return ok({ data: view(reservation) } satisfies Telnyx.NumberReservationRetrieveResponse);
 }
 
 /** POST /number_reservations/{id}/actions/extend: all its numbers, a limited number of times. */
-export function extendReservation({ world, id }: Context): Reply {
+export function extendReservation(context: Context): Reply {
+  const { world, id } = context;
+  assertPermitted(context);
   const reservation = world.reservations.get(id);
   if (!reservation) throw notFound();
   if (reservation.extensions >= MAX_EXTENSIONS || reservation.expiresAt <= world.now()) {
@@ -91,6 +107,7 @@ export function extendReservation({ world, id }: Context): Reply {
 /** GET /number_reservations */
 export function listReservations(context: Context): Reply {
   const { world, query } = context;
+  assertPermitted(context);
   const reference = query.one('filter[customer_reference]');
   const status = query.one('filter[status]');
   const number = query.one('filter[phone_numbers.phone_number]');

@@ -1,5 +1,7 @@
 import type Telnyx from 'telnyx';
 import { type Context, ok, type Reply, struckBy } from './context.ts';
+import { isUnverified, levelRefusal } from './level.ts';
+import { hitByHash } from './random.ts';
 import type { PoolNumber } from './types.ts';
 import { money, type Query, Refusal } from './wire.ts';
 import type { World } from './world.ts';
@@ -9,9 +11,14 @@ type Test = (number: PoolNumber) => boolean;
 
 const DEFAULT_LIMIT = 100;
 
-/** On sale right now: neither sold nor in an order. */
+/** What searches show as on sale: neither in an order nor known to be sold. */
 export function onSale(world: World, number: PoolNumber): boolean {
   return !world.taken.has(number.e164);
+}
+
+/** On sale and really to be had. */
+export function isFree(world: World, number: PoolNumber): boolean {
+  return onSale(world, number) && !world.ghosts.has(number.e164);
 }
 
 function heldByUs(world: World, number: PoolNumber): boolean {
@@ -135,10 +142,32 @@ function regions(number: PoolNumber): NonNullable<Item['region_information']> {
   ];
 }
 
+/** `+16183xxxxxx` */
+function mask(e164: string): string {
+  return e164.slice(0, 6).padEnd(e164.length, 'x');
+}
+
+/** Which rows come masked: all of them for an account of low level. */
+function maskTest(context: Context): Test {
+  if (isUnverified(context)) return () => true;
+  const masked = struckBy(context, 'masked_numbers');
+  return (number) => masked !== undefined && hitByHash(context.world.faults.seed, number.e164, masked.fraction ?? 1);
+}
+
+/** Filters that an account of low level may not use. */
+function assertFilters(context: Context): void {
+  const features = context.query.list('filter[features]').length > 0;
+  const starts = context.query.one('filter[phone_number][starts_with]') !== undefined;
+  if (!(features || starts) || !isUnverified(context)) return;
+  throw features
+    ? levelRefusal('10039', 'The filter for features')
+    : levelRefusal('10038', 'The filter for the first digits of a number');
+}
+
 function item(number: PoolNumber, bestEffort: boolean, masked: boolean): Item {
   return {
     record_type: 'available_phone_number',
-    phone_number: masked ? `${number.e164.slice(0, -4)}xxxx` : number.e164,
+    phone_number: masked ? mask(number.e164) : number.e164,
     vanity_format: '',
     best_effort: bestEffort,
     quickship: number.quickship,
@@ -152,6 +181,7 @@ function item(number: PoolNumber, bestEffort: boolean, masked: boolean): Item {
 /** GET /available_phone_numbers */
 export function searchNumbers(context: Context): Reply {
   const { world } = context;
+  assertFilters(context);
   const { exact, near } = find(context);
   if (exact.length + near.length === 0) {
     throw new Refusal(400, {
@@ -160,9 +190,9 @@ export function searchNumbers(context: Context): Reply {
       detail: 'No numbers found for the given filters. Try best_effort.',
     });
   }
-  const masked = struckBy(context, 'masked_numbers');
-  for (const number of [...exact, ...near]) world.searchedAt.set(number.e164, world.now());
-  const data = [...exact.map((n) => item(n, false, !!masked)), ...near.map((n) => item(n, true, !!masked))];
+  const masked = maskTest(context);
+  for (const number of [...exact, ...near]) if (!masked(number)) world.searchedAt.set(number.e164, world.now());
+  const data = [...exact.map((n) => item(n, false, masked(n))), ...near.map((n) => item(n, true, masked(n)))];
   const meta = { total_results: data.length, best_effort_results: near.length };
   return ok({ data, meta, metadata: meta } satisfies Telnyx.AvailablePhoneNumberListResponse);
 }

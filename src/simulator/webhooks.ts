@@ -4,7 +4,7 @@ import { setTimeout as wait } from 'node:timers/promises';
 import type Telnyx from 'telnyx';
 import type { Delivered } from './ledger.ts';
 import { orderView } from './order-views.ts';
-import { onSale } from './search.ts';
+import { isFree } from './search.ts';
 import { settle } from './settle.ts';
 import type { Order } from './types.ts';
 import { iso } from './wire.ts';
@@ -52,7 +52,7 @@ function envelopeOf(order: Order, url: string): Envelope {
 
 /** The end of an order that this account never made, of a number that somebody else has. */
 function foreignEnvelope(world: World, order: Order, url: string): Envelope {
-  const number = world.pool.find((candidate) => onSale(world, candidate))?.e164 ?? '+12025550100';
+  const number = world.pool.find((candidate) => isFree(world, candidate))?.e164 ?? '+12025550100';
   const envelope = envelopeOf(order, url);
   const [line] = orderView(order).phone_numbers ?? [];
   const payload = { ...orderView(order), id: randomUUID(), customer_reference: 'somebody-else', phone_numbers_count: 1 };

@@ -18,6 +18,8 @@ export interface World {
   readonly poolByNdc: ReadonlyMap<string, readonly PoolNumber[]>;
   /** Bought, ordered or sold to somebody else. */
   readonly taken: Set<E164>;
+  /** Sold to somebody else, though searches still show them. */
+  readonly ghosts: Set<E164>;
   /** Numbers of orders still open, to tell a duplicate attempt from a stranger's purchase. */
   readonly inOrder: Set<E164>;
   readonly searchedAt: Map<E164, number>;
@@ -60,6 +62,7 @@ export function createWorld(settings: Settings): World {
     poolByNumber: new Map(seeded.pool.map((number) => [number.e164, number])),
     poolByNdc,
     taken: new Set(),
+    ghosts: new Set(),
     inOrder: new Set(),
     searchedAt: new Map(),
     owned: new Map(seeded.owned.map((number) => [number.e164, number])),

@@ -75,6 +75,7 @@ const STRIKES: Readonly<Record<FaultKind, Strike>> = {
   order_partial: [{ count: 1 }, orderEnds('success', 3)],
   paperwork: [{}, orderEnds('pending', 0)],
   sold_to_other: [{ count: 1, mode: 'line' }, orderEnds('success', 3)],
+  sell_between: [{ fraction: 1 }, refused(422, 0)],
   insufficient_funds: [{}, refused(402, 0)],
   account_inactive: [{}, refused(403, 0)],
   job_failed: [{ count: 2 }, jobEnds('failed', 3, 3)],
@@ -123,7 +124,8 @@ const STRIKES: Readonly<Record<FaultKind, Strike>> = {
     },
   ],
   unknown_enum: [{}, async () => expect((await number())?.status).toBe('not-seen-before')],
-  masked_numbers: [{}, async () => expect((await on.found(1))[0]).toMatch(/xxxx$/)],
+  masked_numbers: [{}, async () => expect((await on.found(1))[0]).toMatch(/x{6}$/)],
+  account_unverified: [{}, async () => expect(on.client.numberReservations.list()).rejects.toMatchObject({ status: 403 })],
   underscore_statuses: [
     {},
     async () => {

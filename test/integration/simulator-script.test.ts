@@ -65,6 +65,8 @@ describe('a fault is checked to its last key', () => {
     [{ kind: 'portal_set', count: 1, field: 'hd_voice_enabled', value: 'yes' }, 'value'],
     [{ kind: 'sold_to_other', mode: 'line', shape: '85001' }, 'mode'],
     [{ kind: 'sold_to_other', shape: 'conflict', named: true }, 'named'],
+    [{ kind: 'sell_between' }, 'fraction'],
+    [{ kind: 'sell_between', fraction: 0.1, count: 1 }, 'count'],
     [{ kind: 'error_before', pointer: 'billing_group_id' }, 'pointer'],
     [{ kind: 'portal_lock', count: 1, times: 2 }, 'times'],
     [{ kind: 'portal_lock', count: 1, everyMs: 5, after: 1 }, 'everyMs'],
