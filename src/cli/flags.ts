@@ -12,6 +12,10 @@ export interface BuyFlags {
   numbers?: string;
   country: string;
   feature: string[];
+  rateCenter?: string;
+  /** `--quickship`, `--no-quickship`, or neither. */
+  quickship?: boolean;
+  excludeHeld?: boolean;
   fallback: string;
   connectionId?: string;
   messagingProfileId?: string;
@@ -53,13 +57,16 @@ export function buyBody(flags: BuyFlags): RequestBody {
   const common = {
     country_code: flags.country,
     features: flags.feature.flatMap(commaList),
+    ...(flags.excludeHeld === true && { exclude_held_numbers: true }),
+    ...(flags.quickship !== undefined && { quickship: flags.quickship }),
     ...(fallback !== null && { fallback }),
   };
   const drafts = lineDrafts(flags, problems);
+  problems.push(...idleLineFlags(flags, drafts));
   const body = defined({
     kind: 'buy',
     label: flags.label,
-    lines: drafts.map(({ line }) => ({ ...common, ...line })),
+    lines: drafts.map(({ line }) => ({ ...common, ...(isTollFree(line) ? {} : inRateCenter(flags)), ...line })),
     assign: defined({
       connection_id: flags.connectionId,
       messaging_profile_id: flags.messagingProfileId,
@@ -156,6 +163,24 @@ function lineDrafts(flags: BuyFlags, problems: ErrorDetail[]): { flag: string; l
   return drafts;
 }
 
+const isTollFree = (line: LineDraft): boolean => line['phone_number_type'] === 'toll_free';
+
+/** Toll-free numbers have no area, so this goes to all other lines. */
+const inRateCenter = ({ rateCenter }: BuyFlags): LineDraft => (rateCenter === undefined ? {} : { rate_center: rateCenter });
+
+/** Flags of a search that no line carries: a list of numbers is bought as it is. */
+function idleLineFlags(flags: BuyFlags, drafts: readonly { line: LineDraft }[]): ErrorDetail[] {
+  const problems: ErrorDetail[] = [];
+  const searches = drafts.map(({ line }) => line);
+  if (flags.numbers === undefined && searches.length === 0) return problems;
+  if (flags.rateCenter !== undefined && searches.every(isTollFree))
+    problems.push({ path: '--rate-center', message: 'needs --ndc, --state or --city' });
+  if (flags.excludeHeld === true && searches.length === 0)
+    problems.push({ path: '--exclude-held', message: 'needs --ndc, --state, --city or --toll-free' });
+  if (flags.quickship === true && searches.length === 0) problems.push({ path: '--quickship', message: 'needs --toll-free' });
+  return problems;
+}
+
 /** `Chicago,IL`; the state is what follows the last comma. */
 function cityCriteria(key: string): LineDraft {
   const comma = key.lastIndexOf(',');
@@ -221,6 +246,7 @@ function flagOf(path: string, lineFlags: readonly string[]): string {
   const [, index, field] = /^lines\.(\d+)(?:\.([a-z_]+))?/.exec(path) ?? [];
   if (field === 'country_code') return '--country';
   if (field === 'features') return '--feature';
+  if (field === 'rate_center') return '--rate-center';
   if (field === 'fallback') return '--fallback';
   if (index !== undefined) return lineFlags[Number(index)] ?? path;
   if (path === 'set' || path.startsWith('set.')) return path.replace(/^set\.?/, '--set ').trim();

@@ -173,7 +173,8 @@ function buySummary(body: BuyBody, listed: number, deps: ProducerDeps): string {
 }
 
 function lineSummary(line: BuyLine): string {
-  const where = [line.locality, line.administrative_area, line.national_destination_code].filter((part) => part !== undefined);
+  const center = line.rate_center === undefined ? undefined : `rate center ${line.rate_center}`;
+  const where = [center, line.locality, line.administrative_area, line.national_destination_code].filter((p) => p !== undefined);
   const type = line.phone_number_type === 'toll_free' ? 'toll-free' : `${line.country_code} ${line.phone_number_type}`;
   const fallback = line.fallback;
   const rest =

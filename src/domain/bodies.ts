@@ -5,10 +5,13 @@ export interface BuyLine {
   national_destination_code?: string | undefined;
   administrative_area?: string | undefined;
   locality?: string | undefined;
+  rate_center?: string | undefined;
   features: string[];
   quantity: number;
   max_number_cost?: string | undefined;
   requirement_group_id?: string | undefined;
+  quickship?: boolean | undefined;
+  exclude_held_numbers?: boolean | undefined;
   fallback?: { national_destination_codes: string[]; best_effort: boolean } | undefined;
 }
 

@@ -26,12 +26,16 @@ export interface SearchCriteriaLine {
   national_destination_code?: string;
   administrative_area?: string;
   locality?: string;
+  rate_center?: string;
   features: string[];
   /** No single number dearer than this, upfront or monthly. */
   max_number_cost: string;
   fallback_ndcs: string[];
   best_effort: boolean;
   requirement_group_id?: string;
+  /** Only toll-free numbers that work right after the purchase. */
+  quickship?: boolean;
+  exclude_held_numbers?: boolean;
 }
 
 export interface ListLine {

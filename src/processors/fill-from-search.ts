@@ -66,7 +66,8 @@ const nextRung = (line: Line): Round => ({
 });
 
 function exhausted(criteria: SearchCriteriaLine, slots: number): Round {
-  const where = criteria.national_destination_code ?? criteria.locality ?? criteria.administrative_area ?? criteria.country_code;
+  const { national_destination_code: code, rate_center: center, locality, administrative_area: area, country_code } = criteria;
+  const where = code ?? center ?? locality ?? area ?? country_code;
   return {
     kind: 'exhausted',
     code: 'inventory_exhausted',
@@ -80,6 +81,8 @@ export function rungs(c: SearchCriteriaLine): Omit<SearchCriteria, 'limit'>[] {
     countryCode: c.country_code,
     phoneNumberType: c.phone_number_type,
     ...(c.features.length > 0 && { features: c.features }),
+    ...(c.quickship !== undefined && { quickship: c.quickship }),
+    ...(c.exclude_held_numbers !== undefined && { excludeHeld: c.exclude_held_numbers }),
     bestEffort: false,
   };
   const asAsked = {
@@ -87,6 +90,7 @@ export function rungs(c: SearchCriteriaLine): Omit<SearchCriteria, 'limit'>[] {
     ...(c.national_destination_code !== undefined && { nationalDestinationCode: c.national_destination_code }),
     ...(c.administrative_area !== undefined && { administrativeArea: c.administrative_area }),
     ...(c.locality !== undefined && { locality: c.locality }),
+    ...(c.rate_center !== undefined && { rateCenter: c.rate_center }),
   };
   return [
     asAsked,

@@ -45,12 +45,15 @@ async function messagingResult(deps: WorkDeps, chunk: Chunk, id: string): Promis
   return { succeeded: new Set(update.succeeded), failed: new Map(update.failed.map((n) => [n, refused])), status: 'done' };
 }
 
-/** `null` when Telnyx does not know the batch any more: finished ones are kept for a time that is not documented. */
+/**
+ * `null` when Telnyx does not know the batch any more (finished ones are kept for a time that is not documented), or when the key
+ * may not read it: then the numbers are read back instead, for the batch would hold its slot for ever.
+ */
 async function knownStill<T>(deps: WorkDeps, chunk: Chunk, read: () => Promise<T>): Promise<T | null> {
   try {
     return await read();
   } catch (error) {
-    const absent = error instanceof ProvisioningError && error.code === 'not_found';
+    const absent = error instanceof ProvisioningError && (error.code === 'not_found' || error.code === 'feature_not_permitted');
     const age = deps.clock.now().getTime() - (chunk.submittedAt ?? chunk.createdAt).getTime();
     if (absent && age > deps.timings.settleMs) return null;
     throw absent ? new ProvisioningError('job_not_visible', 'retry', 'the job does not show yet', { cause: error }) : error;

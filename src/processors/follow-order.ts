@@ -7,6 +7,7 @@ import { type Outcome, skipped, snooze } from '../domain/outcome.ts';
 import { backoff, mayTakeEffectLate } from '../domain/submission.ts';
 import { closedByFailure } from '../reconcile/account-gate.ts';
 import type { WorkDeps } from '../reconcile/deps.ts';
+import { logUnlessOff } from '../reconcile/feature-off.ts';
 import type { Order } from '../telnyx/gateway.ts';
 import { ownedByRequest } from './owned-by-request.ts';
 import { park } from './resolution.ts';
@@ -105,10 +106,7 @@ async function readPaperwork(
       text: `order ${order?.id} waits for paperwork: ${what}${until}`,
     };
   } catch (error) {
-    deps.log.warn(
-      { err: asError(error), chunkId: chunk.id, requestId: chunk.requestId },
-      'the paperwork of the order could not be read',
-    );
+    logUnlessOff(deps, error, { chunkId: chunk.id, requestId: chunk.requestId }, 'the paperwork of the order could not be read');
     return null;
   }
 }
@@ -117,10 +115,17 @@ async function readPaperwork(
 async function cancelIfWanted(deps: WorkDeps, chunk: Chunk, order: Order): Promise<void> {
   const request = await getRequest(deps.db.sql, chunk.requestId);
   if (request?.cancelRequestedAt == null) return;
+  const fields = { chunkId: chunk.id, requestId: chunk.requestId, orderId: order.id };
   try {
-    await deps.telnyx.cancelOrder(order);
+    const { done, total, why } = await deps.telnyx.cancelOrder(order);
+    if (why === null) return;
+    const text = `${done} of ${total} parts of order ${order.id} are cancelled; the others stay at Telnyx: ${why}`;
+    if (text !== request.error) deps.log.warn(fields, text);
+    await noteTrouble(deps.db.sql, chunk.requestId, 'cancel_incomplete', text);
   } catch (error) {
-    deps.log.warn({ err: asError(error), chunkId: chunk.id, requestId: chunk.requestId }, 'the order could not be cancelled yet');
+    deps.log.warn({ ...fields, err: asError(error) }, 'the order could not be cancelled yet');
+    if (!(error instanceof ProvisioningError) || error.disposition !== 'rejected') return;
+    await noteTrouble(deps.db.sql, chunk.requestId, 'cancel_incomplete', `order ${order.id} is not cancelled: ${error.message}`);
   }
 }
 

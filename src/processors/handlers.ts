@@ -1,6 +1,9 @@
+import { ProvisioningError } from '../domain/errors.ts';
+import type { Outcome } from '../domain/outcome.ts';
+import { closedByFailure } from '../reconcile/account-gate.ts';
 import type { WorkDeps } from '../reconcile/deps.ts';
 import { runBatch } from './batch-run.ts';
-import type { Handlers } from './context.ts';
+import type { Handlers, JobContext } from './context.ts';
 import { fillLine } from './line-fill.ts';
 import { runOrder } from './order-run.ts';
 import { prune } from './prune.ts';
@@ -10,12 +13,30 @@ import { applyWebhook } from './webhook-apply.ts';
 /** The table of contents of the product: every job of the catalogue with its handler. A missing one does not compile. */
 export function createHandlers(deps: WorkDeps): Handlers {
   return {
-    'line.fill': fillLine(deps),
-    'order.run': runOrder(deps),
-    'batch.run': runBatch(deps),
-    'reconcile.run': runReconciliation(deps),
+    'line.fill': closingGate(deps, fillLine(deps)),
+    'order.run': closingGate(deps, runOrder(deps)),
+    'batch.run': closingGate(deps, runBatch(deps)),
+    'reconcile.run': closingGate(deps, runReconciliation(deps)),
     'reconcile.nightly': startNightly(deps),
     'webhook.apply': applyWebhook(deps),
     'maintenance.prune': prune(deps),
+  };
+}
+
+/**
+ * Whichever call of a job says that the account is broken closes the gate. Without it a read before sending (ownership, a list,
+ * a search) would only put its own job off, and the others would go on.
+ */
+function closingGate<Payload>(
+  deps: WorkDeps,
+  handler: (payload: Payload, ctx: JobContext) => Promise<Outcome>,
+): (payload: Payload, ctx: JobContext) => Promise<Outcome> {
+  return async (payload, ctx) => {
+    try {
+      return await handler(payload, ctx);
+    } catch (error) {
+      if (error instanceof ProvisioningError) await closedByFailure(deps, error);
+      throw error;
+    }
   };
 }

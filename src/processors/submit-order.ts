@@ -3,6 +3,7 @@ import { ProvisioningError } from '../domain/errors.ts';
 import { type Outcome, snooze } from '../domain/outcome.ts';
 import { whySpendingStopped } from '../reconcile/account-gate.ts';
 import type { WorkDeps } from '../reconcile/deps.ts';
+import { logUnlessOff } from '../reconcile/feature-off.ts';
 import { waitsForOtherHalf } from './bisect-order.ts';
 import { refreshSearch } from './refresh-search.ts';
 import { orderRefused } from './refused-order.ts';
@@ -42,6 +43,6 @@ async function reserve(deps: WorkDeps, chunk: Chunk): Promise<void> {
   try {
     await deps.telnyx.reserve(chunk.numbers, chunk.customerReference);
   } catch (error) {
-    deps.log.warn({ err: error, chunkId: chunk.id, requestId: chunk.requestId }, 'not reserved, ordering without');
+    logUnlessOff(deps, error, { chunkId: chunk.id, requestId: chunk.requestId }, 'not reserved, ordering without');
   }
 }

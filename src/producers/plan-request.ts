@@ -57,6 +57,9 @@ export function lineCriteria(line: BuyLine, body: BuyBody, maxNumberCost: string
       national_destination_code: line.national_destination_code,
       administrative_area: line.administrative_area,
       locality: line.locality,
+      rate_center: line.rate_center,
+      quickship: line.quickship ?? worksLate(line),
+      exclude_held_numbers: line.exclude_held_numbers,
       requirement_group_id: line.requirement_group_id ?? body.requirement_group_id,
     }),
     features: line.features,
@@ -64,6 +67,11 @@ export function lineCriteria(line: BuyLine, body: BuyBody, maxNumberCost: string
     fallback_ndcs: line.fallback?.national_destination_codes ?? [],
     best_effort: line.fallback?.best_effort ?? false,
   };
+}
+
+/** Without quickship a toll-free number of the US may take two business days until it works; nobody should have to know that. */
+function worksLate(line: BuyLine): true | undefined {
+  return line.country_code === 'US' && line.phone_number_type === 'toll_free' ? true : undefined;
 }
 
 /**

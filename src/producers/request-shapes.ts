@@ -22,10 +22,14 @@ const line = z.strictObject({
   national_destination_code: areaCode.optional(),
   administrative_area: z.string().toUpperCase().optional(),
   locality: z.string().min(1).max(100).optional(),
+  rate_center: z.string().min(1).max(100).optional(),
   features: z.array(z.enum(FEATURES)).default([]),
   quantity: z.int().min(1, 'must be at least 1').max(MAX_LINE_QUANTITY, `must be at most ${MAX_LINE_QUANTITY}`),
   max_number_cost: money.optional(),
   requirement_group_id: uuid.optional(),
+  /** Toll-free numbers that work at once; on by default for those of the US. */
+  quickship: z.boolean().optional(),
+  exclude_held_numbers: z.boolean().optional(),
   fallback: z
     .strictObject({
       national_destination_codes: z.array(areaCode).default([]),

@@ -69,7 +69,17 @@ function lineProblems(l: Fields, path: string): ErrorDetail[] {
   if (typeof area === 'string' && ADMINISTRATIVE_AREAS[country]?.has(area.toUpperCase()) !== true) {
     problems.push({ path: `${path}.administrative_area`, message: `unknown state or province "${area}" for ${country}` });
   }
+  if (l['rate_center'] !== undefined) {
+    const message = rateCenterProblem(country, l['phone_number_type']);
+    if (message !== null) problems.push({ path: `${path}.rate_center`, message });
+  }
   return problems;
+}
+
+/** Telnyx ignores the filter where it does not apply, and would sell numbers of anywhere. */
+function rateCenterProblem(country: string, type: unknown): string | null {
+  if (country !== 'US' && country !== 'CA') return 'is known for numbers of the US and Canada only';
+  return type === 'toll_free' ? 'is an area, and toll-free numbers have none' : null;
 }
 
 function areaCodeProblem(code: string, type: unknown): string | null {

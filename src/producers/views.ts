@@ -27,7 +27,7 @@ const GATE_ADVICE: Readonly<Record<string, string>> = {
   bad_key: 'set TELNYX_API_KEY, restart the workers, then `provisioner account reopen`',
   insufficient_funds: 'add credit; it opens by itself, or `provisioner account reopen`',
   account_blocked: 'ask Telnyx support what blocks the account, then `provisioner account reopen`',
-  forbidden: 'ask Telnyx support for the permission, then `provisioner account reopen`',
+  forbidden: 'give the API key the permission, or ask Telnyx support for it, then `provisioner account reopen`',
 };
 
 /** What to do about a gate that is closed for this reason. */

@@ -1,13 +1,17 @@
 import { type Account, closeGate, getAccount, noteBalance, openGate, takeProbe, unpaidClaims } from '../db/account.ts';
 import { after } from '../domain/clock.ts';
-import { asError, ProvisioningError } from '../domain/errors.ts';
+import { ProvisioningError } from '../domain/errors.ts';
 import { formatMoney, type Micros, parseMoney } from '../domain/money.ts';
 import type { WorkDeps } from './deps.ts';
+import { logUnlessOff } from './feature-off.ts';
 
 /** Only a lack of funds may heal by itself, so only then a probe may open the gate. */
 const HEALS_BY_ITSELF: ReadonlySet<string> = new Set(['insufficient_funds']);
 
-/** True when the failure says that the account, not the number, is broken; the gate is closed then. */
+/**
+ * True when the failure says that the account, not the number, is broken; the gate is closed then. Which failures say so is decided
+ * in `telnyx/failure-table.ts`: a permission that only one feature lacks does not.
+ */
 export async function closedByFailure(deps: WorkDeps, failure: ProvisioningError): Promise<boolean> {
   if (failure.disposition !== 'account') return false;
   const at = deps.clock.now();
@@ -30,7 +34,7 @@ export async function whyCallsStopped(deps: WorkDeps): Promise<string | null> {
   return callable ? null : `the account gate is closed: ${account.reasonCode}`;
 }
 
-/** Asks Telnyx for the balance and keeps it. */
+/** Asks Telnyx for the balance and keeps it. Never moves the gate: who asks decides what a failure means. */
 export async function refreshBalance(deps: WorkDeps): Promise<Account> {
   const b = await deps.telnyx.balance();
   await noteBalance(deps.db.sql, { ...b, at: deps.clock.now() });
@@ -53,7 +57,7 @@ export async function balanceShortfall(deps: WorkDeps, planned: Micros): Promise
   } catch (error) {
     if (!(error instanceof ProvisioningError)) throw error;
     await closedByFailure(deps, error);
-    deps.log.warn({ err: error }, 'the balance could not be read before a buy');
+    logUnlessOff(deps, error, {}, 'the balance could not be read before a buy');
     return null;
   }
 }
@@ -69,7 +73,7 @@ export async function probeGate(deps: WorkDeps): Promise<'open' | 'closed' | 'no
     deps.log.info({}, 'account gate opened: there is credit again');
     return 'open';
   } catch (error) {
-    deps.log.warn({ err: asError(error) }, 'the account gate stays closed: the balance could not be read');
+    logUnlessOff(deps, error, {}, 'the account gate stays closed: the balance could not be read');
     return 'closed';
   }
 }

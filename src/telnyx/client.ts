@@ -2,9 +2,11 @@ import type { Redis } from 'ioredis';
 import type { TelnyxGateway } from './gateway.ts';
 import { deleteNumbers, getJob, getMessagingUpdate, listJobs, updateEmergency, updateMessaging, updateNumbers } from './jobs.ts';
 import { balance, listNumbers, verifyOwnership } from './numbers.ts';
-import { cancelOrder, createOrder, findOrders, getOrder, paperwork, reserve } from './orders.ts';
+import { createOrder, findOrders, getOrder, paperwork, reserve } from './orders.ts';
 import { createRateLimiter, type LimiterLog, type RateLimiter } from './rate-limit.ts';
 import { search } from './search.ts';
+import { searchLimits } from './search-limits.ts';
+import { cancelOrder } from './sub-orders.ts';
 import { type CallInfo, createTransport, type Deadlines, requireKey, type Transport } from './transport.ts';
 
 /** Longest a call may take once it was let go, body included, in milliseconds. All are below the lease of a claimed call. */
@@ -57,14 +59,16 @@ export function createTelnyxGateway(options: TelnyxGatewayOptions): TelnyxGatewa
     limiter,
     deadlines: { ...DEFAULT_DEADLINES, ...options.deadlines },
     onCall: onCall ?? (() => undefined),
+    log,
   });
   return gatewayOn(transport, limiter);
 }
 
 /** The product's interface on a transport; the random walk has one without pacing. */
 export function gatewayOn(transport: Transport, limiter: Pick<RateLimiter, 'limits' | 'close'>): TelnyxGateway {
+  const limits = searchLimits();
   return {
-    search: (criteria) => search(transport, criteria),
+    search: (criteria) => search(transport, criteria, limits),
     reserve: (numbers, reference) => reserve(transport, numbers, reference),
     createOrder: (...args) => createOrder(transport, ...args),
     findOrders: (reference) => findOrders(transport, reference),

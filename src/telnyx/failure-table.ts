@@ -61,7 +61,7 @@ export interface TelnyxError {
   pointer: string;
 }
 
-/** One line of the table. A row without `codes` looks at the status only. */
+/** One line of the table. A row with neither `codes` nor `when` looks at the status only. */
 export interface FailureRow {
   code: FailureCode;
   read: Disposition;
@@ -69,6 +69,8 @@ export interface FailureRow {
   status?: (status: number) => boolean;
   codes?: ReadonlySet<string>;
   when?: (error: TelnyxError, ctx: CallContext) => boolean;
+  /** Only for these calls. */
+  of?: (ctx: CallContext) => boolean;
   /** Only when the body names no error that can be read: cut off, stalled, not JSON. */
   unread?: true;
   /** The answer may say how long to wait. */
@@ -109,6 +111,41 @@ function notOwned(e: TelnyxError, ctx: CallContext): boolean {
   if (!ctx.job || !onNumbers(e, ctx)) return false;
   return speaksOfOwning(e) || !/e164|ids|at least 1|present/i.test(`${e.title} ${e.detail}`);
 }
+
+/** Calls without which no work is possible: a key that may not make one of these is of no use to anybody. */
+const ESSENTIAL: ReadonlySet<string> = new Set([
+  'search',
+  'orders.create',
+  'orders.find',
+  'orders.get',
+  'jobs.update',
+  'jobs.delete',
+  'jobs.emergency',
+  'jobs.get',
+  'jobs.list',
+  'numbers.verify_ownership',
+  'numbers.list',
+]);
+const essential = (ctx: CallContext): boolean => ESSENTIAL.has(ctx.operation);
+const beside = (ctx: CallContext): boolean => !essential(ctx);
+const namesField = (e: TelnyxError): boolean => !['', '/', '/base'].includes(e.pointer);
+
+/**
+ * What a 403 means is decided by what it points at, and else by the call: a field concerns this request, an essential call the
+ * key, every other call only what that call is for. So a balance that may not be read never stops the work.
+ */
+const NOT_PERMITTED = {
+  field: { code: 'forbidden', ...both('rejected'), status: is(403), text: 'no permission for what the named field refers to' },
+  key: { code: 'forbidden', ...both('account'), status: is(403), of: essential, text: 'the API key is not allowed to do this' },
+  feature: {
+    code: 'feature_not_permitted',
+    ...both('rejected'),
+    status: is(403),
+    of: beside,
+    text: 'the API key has no permission for this',
+  },
+} as const satisfies Record<string, FailureRow>;
+const permission = codes('10006', '10010');
 
 /**
  * Telnyx's refusals and what they mean, most telling first: code before status, because the status per code is mostly
@@ -219,8 +256,10 @@ export const FAILURE_ROWS: readonly FailureRow[] = [
     codes: codes('10038', '10039'),
     text: 'the account level does not permit this',
   },
+  { ...NOT_PERMITTED.field, codes: permission, when: namesField },
+  { ...NOT_PERMITTED.key, codes: permission },
+  { ...NOT_PERMITTED.feature, codes: permission },
   { code: 'forbidden', ...both('rejected'), status: refusal, codes: codes('10010'), text: 'no permission for the resource' },
-  { code: 'forbidden', ...both('rejected'), status: is(403), codes: codes('10006'), text: 'not authorized for the resource' },
   { code: 'not_found', ...both('rejected'), status: refusal, codes: codes('10005'), text: 'not found' },
   {
     code: 'duplicate',
@@ -246,7 +285,11 @@ export const FAILURE_ROWS: readonly FailureRow[] = [
   },
   { code: 'bad_key', ...both('account'), status: is(401), text: 'the API key is not accepted' },
   { code: 'insufficient_funds', ...both('account'), status: is(402), text: 'payment is required' },
-  { code: 'forbidden', ...both('account'), status: is(403), text: 'the account is not allowed to do this' },
+  { ...NOT_PERMITTED.field, when: namesField },
+  NOT_PERMITTED.key,
+  // Not read, it may be the word of a proxy: of a call that is not essential the last rows decide.
+  { code: 'unknown_outcome', ...unsure, status: is(403), unread: true, text: 'a refusal whose reason could not be read' },
+  NOT_PERMITTED.feature,
   { code: 'not_found', ...both('rejected'), status: is(404), text: 'not found' },
   { code: 'timeout', ...unsure, status: is(408), text: 'Telnyx gave up waiting' },
   // People who ordered a number that the account had just bought were answered 409: it may mean "you have it already".

@@ -104,8 +104,9 @@ function findRow(status: number, errors: TelnyxError[], ctx: CallContext): Failu
   return FAILURE_ROWS.find((row) => {
     if (row.status !== undefined && !row.status(status)) return false;
     if (row.unread === true && errors.length > 0) return false;
-    if (row.codes === undefined) return true;
-    return errors.some((e) => row.codes?.has(e.code) && (row.when === undefined || row.when(e, ctx)));
+    if (row.of !== undefined && !row.of(ctx)) return false;
+    if (row.codes === undefined && row.when === undefined) return true;
+    return errors.some((e) => row.codes?.has(e.code) !== false && row.when?.(e, ctx) !== false);
   });
 }
 

@@ -8,6 +8,8 @@ export interface SearchCriteria {
   nationalDestinationCode?: string;
   administrativeArea?: string;
   locality?: string;
+  /** US and Canada only. */
+  rateCenter?: string;
   features?: string[];
   /** Digit patterns without country code; without the area code too when `nationalDestinationCode` is set. */
   startsWith?: string;
@@ -16,6 +18,10 @@ export interface SearchCriteria {
   bestEffort: boolean;
   /** Only numbers that can be reserved. */
   reservable?: boolean;
+  /** Only numbers that work at once; for toll-free numbers of +1, which else may take two business days. */
+  quickship?: boolean;
+  /** Without numbers that are on hold or reserved for this account. */
+  excludeHeld?: boolean;
   limit: number;
 }
 
@@ -54,6 +60,15 @@ export interface Order {
   subOrderIds: string[];
   /** Empty when read from the list, which has no status per number. */
   lines: OrderLine[];
+}
+
+/** What came of cancelling an order. A sub order is done with when Telnyx cancelled it or it was no longer pending. */
+export interface Cancellation {
+  done: number;
+  /** As many sub orders as the order has, as far as Telnyx says it. */
+  total: number;
+  /** Why some are not done, in words; `null` when all are. */
+  why: string | null;
 }
 
 /** What an order waits for. Telnyx cancels it when the deadline passes. */
@@ -176,8 +191,8 @@ export interface TelnyxGateway {
   getOrder(id: string): Promise<Order>;
   /** What an order line with unmet requirements waits for. */
   paperwork(lineId: string): Promise<Paperwork>;
-  /** Cancels every pending sub order; the caller reads the order again to learn what came of it. */
-  cancelOrder(order: Order): Promise<void>;
+  /** Cancels every pending sub order that Telnyx shows; the caller reads the order again to learn what came of it. */
+  cancelOrder(order: Order): Promise<Cancellation>;
   /** Which of at most 1,000 numbers are ours and editable: E.164 to number id. */
   verifyOwnership(numbers: E164[]): Promise<Map<E164, string>>;
   updateNumbers(numbers: E164[], settings: NumberSettings, lastLook?: LastLook): Promise<Job>;

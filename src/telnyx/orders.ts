@@ -1,11 +1,10 @@
-import { ProvisioningError } from '../domain/errors.ts';
 import type { E164 } from '../domain/phone-number.ts';
 import type { OrderSettings } from '../domain/step.ts';
 import type { LastLook, Order, Paperwork, Reservation } from './gateway.ts';
 import { requireNumbers } from './limits.ts';
 import { MAX_PAGE_SIZE, walkPages } from './pages.ts';
 import type { Transport } from './transport.ts';
-import { anyAnswer, listAnswer, orderAnswer, orderRow, paperworkAnswer, reservationAnswer, subOrdersAnswer } from './wire.ts';
+import { listAnswer, orderAnswer, orderRow, paperworkAnswer, reservationAnswer } from './wire.ts';
 
 const FAILED_RESERVATION: ReadonlySet<string> = new Set(['failure', 'failed']);
 
@@ -88,32 +87,5 @@ export async function paperwork(transport: Transport, lineId: string): Promise<P
     { family: 'reads', operation: 'orders.paperwork', phase: 'read' },
     (client, options) => client.numberOrderPhoneNumbers.retrieve(lineId, options),
     paperworkAnswer,
-  );
-}
-
-/**
- * Cancels every sub order; the parent itself cannot be cancelled. A sub order that is no longer pending refuses, which is
- * passed over: the caller reads the order again to learn what came of it.
- */
-export async function cancelOrder(transport: Transport, order: Order): Promise<void> {
-  const ids = order.subOrderIds.length > 0 ? order.subOrderIds : await subOrderIds(transport, order.id);
-  for (const id of ids) {
-    try {
-      await transport.call(
-        { family: 'orders', operation: 'orders.cancel', phase: 'write' },
-        (client, options) => client.subNumberOrders.cancel(id, options),
-        anyAnswer,
-      );
-    } catch (error) {
-      if (!(error instanceof ProvisioningError) || error.disposition !== 'rejected') throw error;
-    }
-  }
-}
-
-async function subOrderIds(transport: Transport, orderId: string): Promise<string[]> {
-  return await transport.call(
-    { family: 'reads', operation: 'orders.sub_orders', phase: 'read' },
-    (client, options) => client.subNumberOrders.list({ filter: { order_request_id: orderId } }, options),
-    subOrdersAnswer,
   );
 }

@@ -35,18 +35,24 @@ export function readRateHeaders(headers: HeaderSource, now: Date): RateHeaders {
 }
 
 /**
- * How long to wait after a 429, in milliseconds, at most ten minutes: `x-ratelimit-reset` (seconds or epoch), else
- * `retry-after` (seconds or date); `undefined` when neither says anything readable.
+ * How long to wait after a 429, in milliseconds, at most ten minutes: the larger one of `x-ratelimit-reset` (seconds or epoch)
+ * and `retry-after` (seconds or date), which may differ. `undefined` when neither names a moment to come: a zero or a moment that
+ * has passed says nothing about an answer that was refused just now.
  */
 export function retryAfterMs(headers: HeaderSource, now: Date): number | undefined {
-  return secondsOrEpoch(headers.get('x-ratelimit-reset'), now) ?? retryAfter(headers.get('retry-after'), now) ?? undefined;
+  const reset = secondsOrEpoch(headers.get('x-ratelimit-reset'), now) ?? 0;
+  const ms = Math.max(reset, retryAfter(headers.get('retry-after'), now) ?? 0);
+  return ms > 0 ? ms : undefined;
 }
+
+/** An HTTP date begins with the day of the week. `Date.parse` would also make a date of `-5`. */
+const HTTP_DATE = /^(mon|tue|wed|thu|fri|sat|sun)/i;
 
 function retryAfter(text: string | null, now: Date): number | null {
   if (text === null) return null;
   const seconds = secondsOrEpoch(text, now);
   if (seconds !== null) return seconds;
-  const date = Date.parse(text);
+  const date = HTTP_DATE.test(text.trim()) ? Date.parse(text) : Number.NaN;
   return Number.isNaN(date) ? null : clamp(date - now.getTime());
 }
 

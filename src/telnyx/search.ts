@@ -1,9 +1,11 @@
 import { getCountryCallingCode, isSupportedCountry, parsePhoneNumberFromString } from 'libphonenumber-js/max';
 import type Telnyx from 'telnyx';
-import { ProvisioningError } from '../domain/errors.ts';
+import type { z } from 'zod';
+import { type ErrorDetail, ProvisioningError } from '../domain/errors.ts';
 import { parseMoney } from '../domain/money.ts';
 import { isE164, nanpAreaCode } from '../domain/phone-number.ts';
 import type { Offer, SearchCriteria, SearchResult } from './gateway.ts';
+import { type SearchLimits, SMALLEST_LIMIT } from './search-limits.ts';
 import type { Transport } from './transport.ts';
 import { maskedRow, type OfferRow, offerRow, searchAnswer } from './wire.ts';
 
@@ -14,21 +16,44 @@ const SMALLEST_CUT = 50;
 
 /**
  * Numbers that can be bought now. Telnyx ignores filters it does not know and answers with random numbers, so every row is checked
- * against the criteria; a row that does not fit, is masked or has no price is left out.
+ * against the criteria; a row that does not fit, is masked or has no price is left out. A refusal may cost a few calls more,
+ * to find out whether it means "none found" or the limit: at most one for each halving, and two.
+ * @throws ProvisioningError `invalid_request` (rejected) with the words of Telnyx when the search itself is not accepted.
  */
-export async function search(transport: Transport, criteria: SearchCriteria): Promise<SearchResult> {
-  const filter = toFilter(criteria);
+export async function search(transport: Transport, criteria: SearchCriteria, limits: SearchLimits): Promise<SearchResult> {
+  let limit = limits.fitting(criteria.limit);
+  let blamed = false;
+  for (;;) {
+    const answer = await ask(transport, toFilter(criteria, limit));
+    if (!(answer instanceof ProvisioningError)) {
+      limits.noteAccepted(limit);
+      const { rows, total } = answer;
+      if (rows.length > 0 && rows.every(isMasked)) throw masked();
+      const offers = new Map(rows.flatMap((raw) => toOffer(raw, criteria)).map((offer) => [offer.phoneNumber, offer]));
+      return { offers: [...offers.values()], seen: rows.length, more: mayHideOthers(rows.length, total, limit) };
+    }
+    if (saysNoneFound(answer)) return NONE;
+    blamed ||= limits.isSuspect(limit) && !namesLimit(answer) && (await worksWithFewRows(transport, criteria));
+    const smaller = blamed || namesLimit(answer) ? limits.halve(limit) : null;
+    if (smaller === null) return await noneOrBadSearch(transport, criteria, answer);
+    limit = smaller;
+  }
+}
+
+const NONE: SearchResult = { offers: [], seen: 0, more: false };
+
+type Answer = z.output<typeof searchAnswer>;
+
+/** One call. A refusal for good is a result here, because it may mean "none found"; every other failure is thrown. */
+async function ask(transport: Transport, filter: SearchFilter): Promise<Answer | ProvisioningError> {
   try {
-    const { rows, total } = await transport.call(
+    return await transport.call(
       { family: 'search', operation: 'search', phase: 'read' },
       (client, options) => client.availablePhoneNumbers.list({ filter }, options),
       searchAnswer,
     );
-    if (rows.length > 0 && rows.every(isMasked)) throw masked();
-    const offers = new Map(rows.flatMap((raw) => toOffer(raw, criteria)).map((offer) => [offer.phoneNumber, offer]));
-    return { offers: [...offers.values()], seen: rows.length, more: mayHideOthers(rows.length, total, criteria.limit) };
   } catch (error) {
-    if (saysNoneFound(error)) return { offers: [], seen: 0, more: false };
+    if (error instanceof ProvisioningError && REFUSALS.has(error.code)) return error;
     throw error;
   }
 }
@@ -46,6 +71,40 @@ const masked = (): ProvisioningError =>
     'this Telnyx account does not show numbers (its verification level does not permit it); verify the account in the Telnyx portal',
   );
 
+/** Codes of a refusal that is about the search, not about the key or the account. */
+const REFUSALS: ReadonlySet<string> = new Set(['invalid_request', 'refused_by_telnyx']);
+
+/** The refusal points at the limit, or speaks of it. */
+function namesLimit(refusal: ProvisioningError): boolean {
+  return refusal.details.some((d) => /\blimit\b/i.test(`${d.path} ${d.message}`));
+}
+
+/** The same search with few rows: when it is answered where the larger one was refused, the limit was the reason. */
+async function worksWithFewRows(transport: Transport, criteria: SearchCriteria): Promise<boolean> {
+  return !((await ask(transport, toFilter(criteria, SMALLEST_LIMIT))) instanceof ProvisioningError);
+}
+
+/**
+ * Code 10031 has been seen for an empty result, and is also what a bad filter gets. Words that say "none found" are believed; else
+ * the plainest search of the same country and type decides: where that one works, nothing fitting was found.
+ */
+async function noneOrBadSearch(transport: Transport, c: SearchCriteria, refusal: ProvisioningError): Promise<SearchResult> {
+  if (!refusal.details.some(isBadFilter)) throw refusal;
+  const plain = await ask(transport, { country_code: c.countryCode, ...asEnums({ ...c, features: [] }), limit: 1 });
+  if (plain instanceof ProvisioningError && !saysNoneFound(plain)) throw refusal;
+  return NONE;
+}
+
+const isBadFilter = (d: ErrorDetail): boolean => d.message.startsWith('10031');
+
+/** `No numbers found for the filter`, `no available phone numbers`, `Numbers not found`, `No results`. */
+const NONE_FOUND =
+  /\bno\b[\w ]*\bnumbers?\b[\w ]*\b(found|available|match)|\bno available\b[\w ]*\bnumbers?\b|\bnumbers?\b[\w ]*\bnot found\b|\b(no results|none) found\b|\bno results\b/i;
+
+function saysNoneFound(refusal: ProvisioningError): boolean {
+  return refusal.details.some((d) => isBadFilter(d) && NONE_FOUND.test(d.message));
+}
+
 /**
  * Fewer rows than asked are normal and prove nothing; only a small or empty answer is the whole of what there is. A total above
  * the rows says that there are more; one that equals them may have counted no more than the answer.
@@ -54,16 +113,7 @@ function mayHideOthers(seen: number, total: number | null, limit: number): boole
   return seen > 0 && (seen >= Math.min(limit, SMALLEST_CUT) || (total ?? 0) > seen);
 }
 
-/** On this endpoint an empty result has been seen as HTTP 400 with code 10031, which elsewhere means a bad filter. */
-function saysNoneFound(error: unknown): boolean {
-  return (
-    error instanceof ProvisioningError &&
-    error.code === 'invalid_request' &&
-    error.details.some((d) => d.message.startsWith('10031'))
-  );
-}
-
-function toFilter(c: SearchCriteria): SearchFilter {
+function toFilter(c: SearchCriteria, limit: number): SearchFilter {
   const digits = {
     ...(c.startsWith === undefined ? {} : { starts_with: c.startsWith }),
     ...(c.endsWith === undefined ? {} : { ends_with: c.endsWith }),
@@ -72,12 +122,16 @@ function toFilter(c: SearchCriteria): SearchFilter {
   return {
     country_code: c.countryCode,
     ...asEnums(c),
-    limit: c.limit,
+    limit,
     best_effort: c.bestEffort,
     ...(c.nationalDestinationCode === undefined ? {} : { national_destination_code: c.nationalDestinationCode }),
     ...(c.administrativeArea === undefined ? {} : { administrative_area: c.administrativeArea }),
     ...(c.locality === undefined ? {} : { locality: c.locality }),
+    ...(c.rateCenter === undefined ? {} : { rate_center: c.rateCenter }),
     ...(c.reservable === undefined ? {} : { reservable: c.reservable }),
+    // Only the wish is sent: whether `false` asks for all numbers or for the slow ones is not documented.
+    ...(c.quickship === true ? { quickship: true } : {}),
+    ...(c.excludeHeld === true ? { exclude_held_numbers: true } : {}),
     ...(Object.keys(digits).length === 0 ? {} : { phone_number: digits }),
   };
 }
@@ -109,7 +163,8 @@ function fits(row: OfferRow, c: SearchCriteria): boolean {
   if (!isE164(number) || !isPrice(row.cost_information.upfront_cost) || !isPrice(row.cost_information.monthly_cost)) return false;
   if (inNorthAmerica(c) && !/^\+1\d{10}$/.test(number)) return false;
   if (!inCountry(row, c) || !isOfType(number, c) || !hasFeatures(row, c.features ?? [])) return false;
-  // A near miss is what best effort asks for; only country, type, features and price still hold then.
+  if (!isQuickEnough(row, c)) return false;
+  // A near miss is what best effort asks for; only country, type, features, quickship and price still hold then.
   if (c.bestEffort) return true;
   return row.best_effort !== true && inAreaCode(number, c) && hasDigits(number, c) && inRegion(row, c);
 }
@@ -146,6 +201,11 @@ function hasFeatures(row: OfferRow, wanted: readonly string[]): boolean {
   return wanted.every((name) => has.has(name.toLowerCase()));
 }
 
+/** Quickship is for toll-free numbers; other rows may say anything. A row that does not say it cannot contradict. */
+function isQuickEnough(row: OfferRow, c: SearchCriteria): boolean {
+  return c.quickship !== true || c.phoneNumberType !== 'toll_free' || row.quickship !== false;
+}
+
 /** Exact for +1. Elsewhere the length of the country code is not known here, so the code must follow one to three digits. */
 function inAreaCode(number: string, { nationalDestinationCode: code }: SearchCriteria): boolean {
   if (code === undefined) return true;
@@ -163,7 +223,11 @@ function hasDigits(number: string, c: SearchCriteria): boolean {
 }
 
 function inRegion(row: OfferRow, c: SearchCriteria): boolean {
-  return matches(c.administrativeArea, named(row, 'state')) && matches(c.locality, named(row, 'location'));
+  return (
+    matches(c.administrativeArea, named(row, 'state')) &&
+    matches(c.locality, named(row, 'location')) &&
+    matches(c.rateCenter, named(row, 'rate_center'))
+  );
 }
 
 function named(row: OfferRow, type: string): string[] {

@@ -2,9 +2,11 @@ import Telnyx from 'telnyx';
 import type { z } from 'zod';
 import { ProvisioningError } from '../domain/errors.ts';
 import type { RateFamily } from '../domain/rate-families.ts';
+import { bracketLists } from './bracket-lists.ts';
 import { type Phase, statusOf, toFailure, unreadableAnswer } from './failures.ts';
+import { featureSwitch } from './feature-switch.ts';
 import type { LastLook } from './gateway.ts';
-import type { RateLimiter } from './rate-limit.ts';
+import type { LimiterLog, RateLimiter } from './rate-limit.ts';
 
 /** What one call is, for pacing, for its deadline and for reading its failure. */
 export interface CallSpec {
@@ -47,7 +49,8 @@ type Send = (client: Telnyx, options: SdkOptions) => { asResponse(): Promise<Res
 export interface Transport {
   /**
    * Waits for the family's turn, looks a last time whether the call may still leave, sends once, reads the body within the deadline and parses it.
-   * @throws ProvisioningError whose disposition says what is known of the outcome.
+   * @throws ProvisioningError whose disposition says what is known of the outcome; `feature_not_permitted` without any call while
+   * the feature is switched off.
    */
   call<T>(spec: CallSpec, send: Send, answer: z.ZodType<T>): Promise<T>;
 }
@@ -58,6 +61,8 @@ export interface TransportOptions {
   limiter: RateLimiter;
   deadlines: Deadlines;
   onCall: (info: CallInfo) => void;
+  /** Told once of each feature that the key may not use. */
+  log?: LimiterLog | undefined;
 }
 
 /**
@@ -65,8 +70,9 @@ export interface TransportOptions {
  * response headers; redirects are not followed, since a 307 would send an order twice.
  */
 export function createTransport(options: TransportOptions): Transport {
-  const { apiKey, baseURL, limiter, deadlines, onCall } = options;
+  const { apiKey, baseURL, limiter, deadlines, onCall, log } = options;
   const scrub = scrubber(apiKey);
+  const features = featureSwitch(log);
   const client = new Telnyx({
     apiKey,
     baseURL,
@@ -77,6 +83,7 @@ export function createTransport(options: TransportOptions): Transport {
     clientSecret: null,
     publicKey: null,
     fetchOptions: { redirect: 'manual' },
+    fetch: (address, init) => fetch(typeof address === 'string' ? bracketLists(address) : address, init),
   });
   // Per call as well: TELNYX_CUSTOM_HEADERS of the environment would otherwise win over the key.
   const headers = { Authorization: `Bearer ${apiKey}` };
@@ -104,8 +111,9 @@ export function createTransport(options: TransportOptions): Transport {
   };
 
   return {
-    call: (spec, request, answer) =>
-      limiter.run(spec.family, async () => {
+    call: async (spec, request, answer) => {
+      features.requireOn(spec.operation);
+      return await limiter.run(spec.family, async () => {
         await spec.lastLook?.();
         const startedAt = performance.now();
         const seen: Seen = { status: null };
@@ -126,9 +134,11 @@ export function createTransport(options: TransportOptions): Transport {
           const named = ordered === undefined ? {} : { ordered };
           const failure = toFailure(thrown, { phase, operation, numbers, job, scrub, now: new Date(), ...named });
           report(failure.code);
+          features.noteRefusal(spec.operation, failure);
           throw failure;
         }
-      }),
+      });
+    },
   };
 }
 

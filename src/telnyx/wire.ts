@@ -70,8 +70,14 @@ export const paperworkAnswer = z
 
 export const anyAnswer = z.unknown();
 
-/** A sub order row, of which only the id is needed. */
-export const subOrdersAnswer = z.object({ data: z.array(z.object({ id })) }).transform((a) => a.data.map((row) => row.id));
+/** A sub order as its list shows it: what it takes to cancel it. */
+export interface SubOrderRow {
+  id: string;
+  order_request_id?: string | null | undefined;
+  status?: string | null | undefined;
+}
+
+export const subOrderRow: z.ZodType<SubOrderRow> = z.object({ id, order_request_id: text, status: text });
 
 export const reservationAnswer = z
   .object({
@@ -242,6 +248,7 @@ export const searchAnswer = z
 export const offerRow = z.object({
   phone_number: z.string(),
   best_effort: flag,
+  quickship: flag,
   features: z.array(z.object({ name: text })).nullish(),
   region_information: z.array(z.object({ region_type: text, region_name: text })).nullish(),
   cost_information: z.object({ upfront_cost: z.string(), monthly_cost: z.string(), currency: z.string().min(1) }),

@@ -1,0 +1,12 @@
+import { asError, ProvisioningError } from '../domain/errors.ts';
+import type { LogFields } from '../observability/log.ts';
+import type { WorkDeps } from './deps.ts';
+
+/**
+ * Logs that something failed which the work goes on without. A feature that the account may not use is no news each time: the
+ * gateway has said so once.
+ */
+export function logUnlessOff(deps: Pick<WorkDeps, 'log'>, error: unknown, fields: LogFields, text: string): void {
+  const isOff = error instanceof ProvisioningError && error.code === 'feature_not_permitted';
+  deps.log[isOff ? 'debug' : 'warn']({ ...fields, err: asError(error) }, text);
+}

@@ -1,0 +1,21 @@
+/** Lists that Telnyx documents as one value a key (`filter[features][]=sms&filter[features][]=voice`). */
+const LISTS: ReadonlySet<string> = new Set(['filter[features]']);
+
+/**
+ * The same address with each documented list in bracket form. The SDK writes every array as one comma list; if Telnyx does not
+ * split it, the answer is empty and says nothing. All other parameters stay byte for byte as they are: a city may hold a comma.
+ */
+export function bracketLists(address: string): string {
+  const from = address.indexOf('?');
+  if (from < 0) return address;
+  const pairs = address.slice(from + 1).split('&');
+  return `${address.slice(0, from)}?${pairs.flatMap(bracketed).join('&')}`;
+}
+
+function bracketed(pair: string): string[] {
+  const equals = pair.indexOf('=');
+  const key = decodeURIComponent(pair.slice(0, Math.max(0, equals)));
+  if (!LISTS.has(key)) return [pair];
+  const values = decodeURIComponent(pair.slice(equals + 1)).split(',');
+  return values.map((value) => `${encodeURIComponent(`${key}[]`)}=${encodeURIComponent(value)}`);
+}
