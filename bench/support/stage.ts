@@ -30,6 +30,8 @@ export interface StageOptions {
   orderSize: number;
   simulator: SimulatorOptions;
   timings: Partial<Timings>;
+  /** `PROVISIONER_RATE_LIMITS`; without it nothing waits for the rate. */
+  rates?: string;
 }
 
 /** Simulator and worker in this process, on a real database and queue. */
@@ -52,7 +54,7 @@ export async function openStage(options: StageOptions): Promise<Stage> {
     TELNYX_BASE_URL: simulator.url,
     DATABASE_URL: options.databaseUrl,
     ...(options.redisUrl !== null && { REDIS_URL: options.redisUrl }),
-    PROVISIONER_RATE_LIMITS: NO_LIMIT,
+    PROVISIONER_RATE_LIMITS: options.rates ?? NO_LIMIT,
     PROVISIONER_ORDER_SIZE: String(options.orderSize),
     PROVISIONER_RECONCILE_CRON: 'off',
     LOG_LEVEL: 'error',

@@ -7,7 +7,7 @@ import { openStage, type Stage } from './demo/stage.ts';
 import { PLOT, type StepReport, tell } from './demo/story.ts';
 import { EXIT, failureOf } from './exit-codes.ts';
 import { type Io, processIo } from './io.ts';
-import { count, seconds, table, writeLine } from './output.ts';
+import { count, plural, seconds, table, writeLine } from './output.ts';
 
 const HELP = `npm run demo [-- --serve] [-- --redis]
 
@@ -63,7 +63,9 @@ async function play(io: Io, stage: Stage, signal: AbortSignal, begun: number): P
     problems.length === 0
       ? paint('green', `Asked = database = ledger, number by number. ${seconds(Date.now() - begun)} in all.`)
       : [paint('red', 'They do NOT agree:'), ...problems.map((problem) => `  ${problem}`)].join('\n');
-  await writeLine(io.stdout, `\n${proofTable(io, rows)}\n\n${stepTable(io, told.steps)}\n\n${verdict}`);
+  const sold = stage.simulator.ledger().sold_to_others.length;
+  const notes = `${plural(sold, 'number was', 'numbers were')} sold to others between search and order, and replaced.`;
+  await writeLine(io.stdout, `\n${proofTable(io, rows)}\n\n${stepTable(io, told.steps)}\n\n${notes}\n${verdict}`);
   return problems.length === 0;
 }
 

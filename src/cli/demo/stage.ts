@@ -27,6 +27,8 @@ export interface StageOptions {
 const LATENCY = { min: 15, max: 60 };
 const LAGS = { ownership: 800, orders: 500, inventory: 1_000, deletions: 0 };
 const KEY = 'KEY_SIM';
+/** Of the numbers that a search shows, so many are sold to others before they are ordered: Telnyx then refuses the whole order. */
+export const SOLD_TO_OTHERS = 0.03;
 export const OWNED_AT_START = 5_000;
 
 /** Starts Postgres, the simulator, Redis when asked for, and all roles of the product in this process. */
@@ -68,6 +70,7 @@ async function started(stops: (() => Promise<unknown>)[]): Promise<[EmbeddedPost
     visibilityLagMs: LAGS,
   });
   stops.push(() => simulator.stop());
+  simulator.faults({ faults: [{ kind: 'sell_between', fraction: SOLD_TO_OTHERS }] });
   const postgres = await startEmbeddedPostgres({ temporary: true });
   stops.push(() => postgres.stop());
   return [postgres, simulator];
