@@ -6,6 +6,9 @@ const ORDERS = { method: 'POST', path: '/number_orders' };
 const JOBS = { method: 'POST', path: '^/(phone_numbers/jobs|messaging_numbers_bulk_updates)' };
 const WRITES = [ORDERS, JOBS] as const;
 
+/** In which Telnyx refuses an order for numbers that cannot be had. */
+const SHAPES = ['10027', '10027', '85001', 'conflict', 'conflict_10012'] as const;
+
 /** Faults that strike a few times. Stalls are left out: deadlines run on the real clock. */
 const FAULTS: readonly { weight: number; value: (notes: Notes) => Fault }[] = [
   { weight: 6, value: ({ choice }) => ({ kind: 'accept_then_drop', match: choice.one(WRITES) }) },
@@ -31,7 +34,24 @@ const FAULTS: readonly { weight: number; value: (notes: Notes) => Fault }[] = [
       match: { method: 'GET', path: '^/phone_numbers/jobs/.+' },
     }),
   },
-  { weight: 5, value: ({ choice }) => ({ kind: 'sold_to_other', count: choice.int(1, 2), mode: choice.one(['order', 'line']) }) },
+  { weight: 2, value: ({ choice }) => ({ kind: 'sold_to_other', count: choice.int(1, 2), mode: 'line' }) },
+  {
+    weight: 6,
+    value: ({ choice }) => ({ kind: 'sold_to_other', count: choice.int(1, 2), mode: 'order', shape: choice.one(SHAPES) }),
+  },
+  {
+    weight: 3,
+    value: ({ choice }) => ({
+      kind: 'sell_between',
+      fraction: choice.one([0.1, 0.4]),
+      stale: choice.chance(0.3),
+      shape: choice.one(SHAPES),
+    }),
+  },
+  // The general refusal that shares its code with the one that names numbers, and a 409 that says nothing.
+  { weight: 2, value: () => ({ kind: 'error_before', match: ORDERS, status: 422, code: '10027', detail: 'not reachable here' }) },
+  { weight: 2, value: () => ({ kind: 'error_before', match: ORDERS, status: 409, code: 'none' }) },
+  { weight: 1, value: () => ({ kind: 'masked_numbers' }) },
   { weight: 2, value: ({ choice }) => ({ kind: 'order_failure', return_to_pool: choice.chance(0.5) }) },
   { weight: 1, value: () => ({ kind: 'order_cancelled' }) },
   {
@@ -226,6 +246,8 @@ export async function lateArrival(notes: Notes, all = false): Promise<void> {
       () => 'taken',
       (error: unknown) => String(error).slice(0, 90),
     );
+    if (came === 'taken' && call.name === 'doubled createOrder' && (chunk?.state === 'settled' || chunk?.state === 'cancelled'))
+      count(notes, 'surplus of a doubled order');
     count(notes, `late ${call.name}: ${came === 'taken' ? 'taken' : 'refused'}`);
     tell(notes, `late ${call.name} (chunk ${chunk?.state}): ${came}`);
   }

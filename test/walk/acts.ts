@@ -68,6 +68,7 @@ const ALL: readonly Entry[] = [
   { name: 'run and crash', weight: 10, act: crash },
   { name: 'run, others meanwhile', weight: 10, act: interleave },
   { name: 'call held back', weight: 4, act: holdBack },
+  { name: 'order doubled', weight: 1.5, act: doubleCall },
   { name: 'same job twice at once', weight: 1.2, act: twice },
   { name: 'two jobs at once', weight: 2.5, act: pair },
 ];
@@ -124,6 +125,12 @@ async function interleave(notes: Notes): Promise<void> {
 async function holdBack(notes: Notes): Promise<void> {
   notes.holdBack = true;
   tell(notes, 'the next mutating call will be lost on its way');
+  await run(notes);
+}
+
+async function doubleCall(notes: Notes): Promise<void> {
+  notes.doubleCall = true;
+  tell(notes, 'the next order will be doubled on its way');
   await run(notes);
 }
 

@@ -21,6 +21,8 @@ export interface RunPlan {
   beforeCall(name: keyof TelnyxGateway, args: readonly unknown[]): Promise<void>;
   /** When it returns a function, the call is lost on its way: the function takes what will be sent later. */
   lateCall(name: keyof TelnyxGateway, args: readonly unknown[]): ((send: () => Promise<unknown>) => void) | null;
+  /** When it returns a function, the call is doubled on its way: the function takes the copy, which will arrive later. */
+  doubledCall(name: keyof TelnyxGateway, args: readonly unknown[]): ((send: () => Promise<unknown>) => void) | null;
 }
 
 export const MUTATING: ReadonlySet<keyof TelnyxGateway> = new Set([
@@ -73,11 +75,15 @@ function watchedTelnyx(telnyx: TelnyxGateway, plan: RunPlan, around: Around): Te
           if (!MUTATING.has(key)) return send();
           await plan.beforeCall(key, args);
           const late = plan.lateCall(key, args);
-          if (late === null) return send();
           // It has left, so it looks at nothing any more when it arrives; before it leaves it does.
-          for (const arg of args) if (typeof arg === 'function') await Reflect.apply(arg, undefined, []);
           const sent = args.filter((arg) => typeof arg !== 'function');
-          late(() => Reflect.apply(method, target, sent) as Promise<unknown>);
+          const arrive = (): Promise<unknown> => Reflect.apply(method, target, sent) as Promise<unknown>;
+          if (late === null) {
+            plan.doubledCall(key, args)?.(arrive);
+            return send();
+          }
+          for (const arg of args) if (typeof arg === 'function') await Reflect.apply(arg, undefined, []);
+          late(arrive);
           throw new ProvisioningError('unknown_outcome', 'ambiguous', `${key}: no answer came (the walk holds the call back)`);
         });
     },

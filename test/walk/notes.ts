@@ -23,6 +23,8 @@ export interface Notes {
   late: LateCall[];
   /** Held back calls are on for the next mutating call. */
   holdBack: boolean;
+  /** The next order is doubled on its way. */
+  doubleCall: boolean;
   /** Id of the last event when a request was cancelled. */
   cancelled: Map<string, number>;
   requests: string[];
@@ -64,6 +66,7 @@ export function newNotes(world: World, choice: Choice): Notes {
     tally: new Map(),
     late: [],
     holdBack: false,
+    doubleCall: false,
     cancelled: new Map(),
     requests: [],
     asleep: null,

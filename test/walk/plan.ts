@@ -77,6 +77,16 @@ export function planRun(notes: Notes, what: AnyEnqueue, label: string, trouble: 
         tell(notes, `${name} is lost on its way and will arrive later`);
       };
     },
+    doubledCall: (name, args) => {
+      // Only orders: what looks can show of them in time is the one excuse that I5 names.
+      if (!notes.doubleCall || name !== 'createOrder') return null;
+      notes.doubleCall = false;
+      return (send) => {
+        const numbers = Array.isArray(args[0]) ? args[0].map(String) : [];
+        notes.late.push({ name: 'doubled createOrder', chunkId: caller.chunkId, numbers, leftAt: notes.world.now(), send });
+        tell(notes, `${name} is doubled on its way, and the copy will arrive later`);
+      };
+    },
   };
   return {
     plan,
