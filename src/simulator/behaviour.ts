@@ -16,6 +16,12 @@ export interface Behaviour {
   unsearched: 'as_refusal' | '10027' | '85000';
   /** New accounts are unverified: searches mask every number, and reservations and some filters are refused. */
   level: 'verified' | 'unverified';
+  /** Whether `filter[features]=sms,voice` is two features, or the name of one that no number has. */
+  featureCommas: 'whole' | 'split';
+  /** What a search answers that finds nothing: 400 with `10031`, or an empty list. */
+  noneFound: '10031' | 'empty';
+  /** How much longer a toll-free number takes that is not marked `quickship`. */
+  slowShipMs: number;
 }
 
 /** The shape that live accounts show. */
@@ -25,10 +31,22 @@ export const FIELD_SHAPE: Readonly<Behaviour> = {
   refusalNames: false,
   unsearched: 'as_refusal',
   level: 'verified',
+  featureCommas: 'whole',
+  noneFound: '10031',
+  // Up to two business days.
+  slowShipMs: 172_800_000,
 };
 
 /** The shape that older descriptions give; nobody has shown it from a live account. */
-export const OLD_SHAPE: Readonly<Partial<Behaviour>> = { refusal: '85001', refusalNames: true, unsearched: '85000' };
+export const OLD_SHAPE: Readonly<Partial<Behaviour>> = {
+  refusal: '85001',
+  refusalNames: true,
+  unsearched: '85000',
+  featureCommas: 'split',
+  slowShipMs: 0,
+};
+
+const ms = z.number().min(0);
 
 /** Every setting with what it takes; the types hold it to the interface. */
 const FIELDS: { readonly [K in keyof Behaviour]: z.ZodType<Behaviour[K]> } = {
@@ -37,6 +55,9 @@ const FIELDS: { readonly [K in keyof Behaviour]: z.ZodType<Behaviour[K]> } = {
   refusalNames: z.boolean(),
   unsearched: z.enum(['as_refusal', '10027', '85000']),
   level: z.enum(['verified', 'unverified']),
+  featureCommas: z.enum(['whole', 'split']),
+  noneFound: z.enum(['10031', 'empty']),
+  slowShipMs: ms,
 };
 
 export const BEHAVIOUR_KEYS = Object.keys(FIELDS);

@@ -46,6 +46,8 @@ export const KEYS_OF: Readonly<Record<FaultKind, readonly FaultKey[]>> = {
   unknown_enum: [...SHARE, 'resource', 'field', 'value'],
   masked_numbers: [...BY_REQUEST, 'fraction'],
   account_unverified: BY_REQUEST,
+  limit_refused: [...BY_REQUEST, 'most', 'status', 'code', 'detail'],
+  rows_capped: [...BY_REQUEST, 'most'],
   underscore_statuses: BY_REQUEST,
   shifting_pages: [...BY_REQUEST, 'by'],
   total_off: [...BY_REQUEST, 'by'],

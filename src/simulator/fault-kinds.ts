@@ -39,6 +39,8 @@ const SERVICE_KINDS = [
   'unknown_enum',
   'masked_numbers',
   'account_unverified',
+  'limit_refused',
+  'rows_capped',
   'underscore_statuses',
   'shifting_pages',
   'total_off',
@@ -151,6 +153,8 @@ export interface Fault {
   seconds?: number;
   /** page_fails: which page. */
   page?: number;
+  /** limit_refused, rows_capped: rows that a search may have at most. */
+  most?: number;
   /** shifting_pages: rows the list moves from one page to the next; total_off: what is added. */
   by?: number;
   /** unknown_enum: the `record_type` it strikes at any depth; left out, the resources that the reply is about. */

@@ -169,6 +169,8 @@ export interface OrderLine {
   /** Decided when the order is made: what becomes of the line. */
   readonly fate: 'success' | 'failure' | 'cancelled';
   readonly returnToPool: boolean;
+  /** When it ends if nothing holds it back; Infinity while only a person can end it. */
+  readonly readyAt: number;
   status: OrderStatus;
 }
 
@@ -182,7 +184,7 @@ export interface Order {
   readonly subOrderIds: string[];
   readonly createdAt: number;
   updatedAt: number;
-  /** When it settles; Infinity while only a person can settle it. */
+  /** When the next line is ready. */
   settlesAt: number;
   readonly deadline: number | undefined;
   status: OrderStatus;

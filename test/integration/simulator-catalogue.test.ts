@@ -126,6 +126,8 @@ const STRIKES: Readonly<Record<FaultKind, Strike>> = {
   unknown_enum: [{}, async () => expect((await number())?.status).toBe('not-seen-before')],
   masked_numbers: [{}, async () => expect((await on.found(1))[0]).toMatch(/x{6}$/)],
   account_unverified: [{}, async () => expect(on.client.numberReservations.list()).rejects.toMatchObject({ status: 403 })],
+  limit_refused: [{ most: 3 }, async () => expect(on.found(4)).rejects.toMatchObject({ status: 400 })],
+  rows_capped: [{ most: 3 }, async () => expect(await on.found(4)).toHaveLength(3)],
   underscore_statuses: [
     {},
     async () => {
