@@ -22,6 +22,8 @@ export interface Behaviour {
   noneFound: '10031' | 'empty';
   /** How much longer a toll-free number takes that is not marked `quickship`. */
   slowShipMs: number;
+  /** `number_order.complete`: as documented, without `id` and `status` of the order, or with them. */
+  webhookPayload: 'documented' | 'full';
 }
 
 /** The shape that live accounts show. */
@@ -35,6 +37,7 @@ export const FIELD_SHAPE: Readonly<Behaviour> = {
   noneFound: '10031',
   // Up to two business days.
   slowShipMs: 172_800_000,
+  webhookPayload: 'documented',
 };
 
 /** The shape that older descriptions give; nobody has shown it from a live account. */
@@ -44,6 +47,7 @@ export const OLD_SHAPE: Readonly<Partial<Behaviour>> = {
   unsearched: '85000',
   featureCommas: 'split',
   slowShipMs: 0,
+  webhookPayload: 'full',
 };
 
 const ms = z.number().min(0);
@@ -58,6 +62,7 @@ const FIELDS: { readonly [K in keyof Behaviour]: z.ZodType<Behaviour[K]> } = {
   featureCommas: z.enum(['whole', 'split']),
   noneFound: z.enum(['10031', 'empty']),
   slowShipMs: ms,
+  webhookPayload: z.enum(['documented', 'full']),
 };
 
 export const BEHAVIOUR_KEYS = Object.keys(FIELDS);

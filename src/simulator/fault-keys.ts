@@ -21,7 +21,7 @@ export const KEYS_OF: Readonly<Record<FaultKind, readonly FaultKey[]>> = {
   refuse_connection: BY_REQUEST,
   error_before: ERROR,
   error_after: ERROR,
-  rate_limited: [...BY_REQUEST, 'reset', 'seconds'],
+  rate_limited: [...BY_REQUEST, 'reset', 'seconds', 'retry_after'],
   conflict: ERROR,
   html: [...BY_REQUEST, 'status'],
   no_id: BY_REQUEST,

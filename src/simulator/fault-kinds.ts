@@ -151,6 +151,8 @@ export interface Fault {
   /** rate_limited: unit of x-ratelimit-reset, and the seconds until it. */
   reset?: 'seconds' | 'epoch' | 'none';
   seconds?: number;
+  /** rate_limited: what `retry-after` says, in seconds; left out, there is no such header. */
+  retry_after?: number;
   /** page_fails: which page. */
   page?: number;
   /** limit_refused, rows_capped: rows that a search may have at most. */

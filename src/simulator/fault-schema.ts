@@ -68,6 +68,7 @@ const FIELDS: { readonly [K in FaultKey]-?: z.ZodType<NonNullable<Fault[K]> | (K
   list_leftovers: z.boolean(),
   reset: z.enum(['seconds', 'epoch', 'none']),
   seconds: ms,
+  retry_after: ms,
   page: z.int().min(1),
   most: z.int().min(1),
   by: z.int(),

@@ -208,6 +208,19 @@ describe('every kind of fault strikes', () => {
 });
 
 describe('429', () => {
+  it.each([
+    [{ reset: 'seconds', seconds: 2, retry_after: 9 }, '9', '2'],
+    [{ reset: 'seconds', seconds: 9, retry_after: 2 }, '2', '9'],
+    [{ reset: 'epoch', seconds: 9, retry_after: 2 }, '2', String(Date.parse('2026-10-01T00:00:09Z') / 1000)],
+    [{ reset: 'none', retry_after: 5 }, '5', null],
+    [{ seconds: 5 }, null, '5'],
+  ] as const)('with two times that differ: %j', async (how, retryAfter, reset) => {
+    on.sim.faults({ faults: [{ kind: 'rate_limited', ...how }] });
+    const error: unknown = await on.client.balance.retrieve().catch((caught: unknown) => caught);
+    if (!(error instanceof Telnyx.RateLimitError)) throw new Error('no 429');
+    expect([error.headers.get('retry-after'), error.headers.get('x-ratelimit-reset')]).toEqual([retryAfter, reset]);
+  });
+
   it('a burst of three, and then it goes on', async () => {
     on.sim.faults({ faults: [{ kind: 'rate_limited', times: 3, reset: 'none' }] });
     const once = () =>
