@@ -24,6 +24,12 @@ export interface Behaviour {
   slowShipMs: number;
   /** `number_order.complete`: as documented, without `id` and `status` of the order, or with them. */
   webhookPayload: 'documented' | 'full';
+  /** How many update and delete jobs may be open at once. */
+  jobSlots: number;
+  /** How many emergency jobs may be open at once: they have a pool of their own. */
+  emergencyJobSlots: number;
+  /** How long emergency service takes to be provisioned, or to end. */
+  emergencyMs: number;
 }
 
 /** The shape that live accounts show. */
@@ -38,6 +44,9 @@ export const FIELD_SHAPE: Readonly<Behaviour> = {
   // Up to two business days.
   slowShipMs: 172_800_000,
   webhookPayload: 'documented',
+  jobSlots: 20,
+  emergencyJobSlots: 500,
+  emergencyMs: 1000,
 };
 
 /** The shape that older descriptions give; nobody has shown it from a live account. */
@@ -63,6 +72,9 @@ const FIELDS: { readonly [K in keyof Behaviour]: z.ZodType<Behaviour[K]> } = {
   noneFound: z.enum(['10031', 'empty']),
   slowShipMs: ms,
   webhookPayload: z.enum(['documented', 'full']),
+  jobSlots: z.int().min(0),
+  emergencyJobSlots: z.int().min(0),
+  emergencyMs: ms,
 };
 
 export const BEHAVIOUR_KEYS = Object.keys(FIELDS);

@@ -33,6 +33,9 @@ const SERVICE_KINDS = [
   'job_lost_entry',
   'job_partial',
   'foreign_jobs',
+  'emergency_stuck',
+  'emergency_failed',
+  'emergency_address_kept',
   'lag',
   'late_ids',
   'reference_prefix',
@@ -148,6 +151,8 @@ export interface Fault {
   order_status?: 'success' | 'failure';
   /** job_failed, job_expired: leftovers stay listed as pending. */
   list_leftovers?: boolean;
+  /** emergency_address_kept: whether the job lists the number, and then as done. */
+  listed?: boolean;
   /** rate_limited: unit of x-ratelimit-reset, and the seconds until it. */
   reset?: 'seconds' | 'epoch' | 'none';
   seconds?: number;

@@ -66,6 +66,7 @@ const FIELDS: { readonly [K in FaultKey]-?: z.ZodType<NonNullable<Fault[K]> | (K
   return_to_pool: z.boolean(),
   order_status: z.enum(['success', 'failure']),
   list_leftovers: z.boolean(),
+  listed: z.boolean(),
   reset: z.enum(['seconds', 'epoch', 'none']),
   seconds: ms,
   retry_after: ms,

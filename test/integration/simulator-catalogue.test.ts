@@ -45,6 +45,15 @@ const events = (kinds: string[]) => async () => {
   );
 };
 const number = async () => (await on.client.phoneNumbers.retrieve(on.owned()[0] ?? '')).data;
+const ADDRESS = '1315261609962112019';
+const emergency = (status: string, address: string | null) => async () => {
+  await on.client.phoneNumbers.actions.enableEmergency(on.owned()[0] ?? '', {
+    emergency_enabled: true,
+    emergency_address_id: ADDRESS,
+  });
+  on.pass(3_600_000);
+  expect(await number()).toMatchObject({ emergency_status: status, emergency_address_id: address });
+};
 const paperwork = (status: string) => async () => {
   on.sim.faults({ faults: [{ kind: 'paperwork', times: 1 }] });
   expect((await on.endOfOrder()).status).toBe(status);
@@ -85,6 +94,9 @@ const STRIKES: Readonly<Record<FaultKind, Strike>> = {
   job_lost_entry: [{ count: 1 }, jobEnds('completed', 4, 5)],
   job_partial: [{ count: 1 }, jobEnds('completed', 5, 4)],
   foreign_jobs: [{}, async () => expect(on.endOfJob()).rejects.toMatchObject({ status: 422 })],
+  emergency_stuck: [{}, emergency('provisioning', ADDRESS)],
+  emergency_failed: [{}, emergency('provisioning-failed', ADDRESS)],
+  emergency_address_kept: [{}, emergency('active', null)],
   messaging_partial: [
     { count: 1 },
     async () => {

@@ -119,7 +119,7 @@ describe('a fault is checked to its last key', () => {
 
   it('docs/reference.md names every setting', () => {
     const page = readFileSync(join(ROOT, 'docs/reference.md'), 'utf8');
-    expect(Object.keys(FIELD_SHAPE).filter((setting) => !page.includes(`| \`${setting}\` |`))).toEqual([]);
+    expect(Object.keys(FIELD_SHAPE).filter((setting) => !new RegExp(`^\\|[^|]*\`${setting}\``, 'm').test(page))).toEqual([]);
   });
 });
 
