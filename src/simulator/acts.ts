@@ -57,7 +57,7 @@ function workOf(world: World, { fault, at, random }: DueAct): (() => void) | und
     return pick && (() => onNumbers(portal, pick(), fault));
   }
   if (fault.kind === 'portal_buy') return () => void portal.buyInPortal(fault.count ?? 1);
-  if (fault.kind === 'portal_foreign_jobs') return () => portal.openForeignJobs(fault.count ?? world.settings.jobSlots);
+  if (fault.kind === 'portal_foreign_jobs') return () => portal.openForeignJobs(fault.count ?? world.behaviour.jobSlots);
   return () => portal.closeForeignJobs();
 }
 

@@ -61,9 +61,15 @@ function tooMany(): Refusal {
 /** The headers of a 429 burst, in the unit the fault asks for. */
 function burstHeaders(world: World, fault: Fault, state: RateState): Record<string, string> {
   const seconds = fault.seconds ?? 1;
-  if (fault.reset === 'none') return {};
+  const retryAfter: Record<string, string> = fault.retry_after === undefined ? {} : { 'retry-after': String(fault.retry_after) };
+  if (fault.reset === 'none') return retryAfter;
   const reset = fault.reset === 'epoch' ? Math.ceil(world.now() / 1000) + seconds : seconds;
-  return { 'x-ratelimit-limit': String(state.limit), 'x-ratelimit-remaining': '0', 'x-ratelimit-reset': String(reset) };
+  return {
+    ...retryAfter,
+    'x-ratelimit-limit': String(state.limit),
+    'x-ratelimit-remaining': '0',
+    'x-ratelimit-reset': String(reset),
+  };
 }
 
 function refusalReply(error: unknown): Reply {

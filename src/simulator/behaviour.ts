@@ -16,6 +16,20 @@ export interface Behaviour {
   unsearched: 'as_refusal' | '10027' | '85000';
   /** New accounts are unverified: searches mask every number, and reservations and some filters are refused. */
   level: 'verified' | 'unverified';
+  /** Whether `filter[features]=sms,voice` is two features, or the name of one that no number has. */
+  featureCommas: 'whole' | 'split';
+  /** What a search answers that finds nothing: 400 with `10031`, or an empty list. */
+  noneFound: '10031' | 'empty';
+  /** How much longer a toll-free number takes that is not marked `quickship`. */
+  slowShipMs: number;
+  /** `number_order.complete`: as documented, without `id` and `status` of the order, or with them. */
+  webhookPayload: 'documented' | 'full';
+  /** How many update and delete jobs may be open at once. */
+  jobSlots: number;
+  /** How many emergency jobs may be open at once: they have a pool of their own. */
+  emergencyJobSlots: number;
+  /** How long emergency service takes to be provisioned, or to end. */
+  emergencyMs: number;
 }
 
 /** The shape that live accounts show. */
@@ -25,10 +39,27 @@ export const FIELD_SHAPE: Readonly<Behaviour> = {
   refusalNames: false,
   unsearched: 'as_refusal',
   level: 'verified',
+  featureCommas: 'whole',
+  noneFound: '10031',
+  // Up to two business days.
+  slowShipMs: 172_800_000,
+  webhookPayload: 'documented',
+  jobSlots: 20,
+  emergencyJobSlots: 500,
+  emergencyMs: 1000,
 };
 
 /** The shape that older descriptions give; nobody has shown it from a live account. */
-export const OLD_SHAPE: Readonly<Partial<Behaviour>> = { refusal: '85001', refusalNames: true, unsearched: '85000' };
+export const OLD_SHAPE: Readonly<Partial<Behaviour>> = {
+  refusal: '85001',
+  refusalNames: true,
+  unsearched: '85000',
+  featureCommas: 'split',
+  slowShipMs: 0,
+  webhookPayload: 'full',
+};
+
+const ms = z.number().min(0);
 
 /** Every setting with what it takes; the types hold it to the interface. */
 const FIELDS: { readonly [K in keyof Behaviour]: z.ZodType<Behaviour[K]> } = {
@@ -37,6 +68,13 @@ const FIELDS: { readonly [K in keyof Behaviour]: z.ZodType<Behaviour[K]> } = {
   refusalNames: z.boolean(),
   unsearched: z.enum(['as_refusal', '10027', '85000']),
   level: z.enum(['verified', 'unverified']),
+  featureCommas: z.enum(['whole', 'split']),
+  noneFound: z.enum(['10031', 'empty']),
+  slowShipMs: ms,
+  webhookPayload: z.enum(['documented', 'full']),
+  jobSlots: z.int().min(0),
+  emergencyJobSlots: z.int().min(0),
+  emergencyMs: ms,
 };
 
 export const BEHAVIOUR_KEYS = Object.keys(FIELDS);

@@ -33,12 +33,17 @@ const SERVICE_KINDS = [
   'job_lost_entry',
   'job_partial',
   'foreign_jobs',
+  'emergency_stuck',
+  'emergency_failed',
+  'emergency_address_kept',
   'lag',
   'late_ids',
   'reference_prefix',
   'unknown_enum',
   'masked_numbers',
   'account_unverified',
+  'limit_refused',
+  'rows_capped',
   'underscore_statuses',
   'shifting_pages',
   'total_off',
@@ -146,11 +151,17 @@ export interface Fault {
   order_status?: 'success' | 'failure';
   /** job_failed, job_expired: leftovers stay listed as pending. */
   list_leftovers?: boolean;
+  /** emergency_address_kept: whether the job lists the number, and then as done. */
+  listed?: boolean;
   /** rate_limited: unit of x-ratelimit-reset, and the seconds until it. */
   reset?: 'seconds' | 'epoch' | 'none';
   seconds?: number;
+  /** rate_limited: what `retry-after` says, in seconds; left out, there is no such header. */
+  retry_after?: number;
   /** page_fails: which page. */
   page?: number;
+  /** limit_refused, rows_capped: rows that a search may have at most. */
+  most?: number;
   /** shifting_pages: rows the list moves from one page to the next; total_off: what is added. */
   by?: number;
   /** unknown_enum: the `record_type` it strikes at any depth; left out, the resources that the reply is about. */

@@ -66,9 +66,12 @@ const FIELDS: { readonly [K in FaultKey]-?: z.ZodType<NonNullable<Fault[K]> | (K
   return_to_pool: z.boolean(),
   order_status: z.enum(['success', 'failure']),
   list_leftovers: z.boolean(),
+  listed: z.boolean(),
   reset: z.enum(['seconds', 'epoch', 'none']),
   seconds: ms,
+  retry_after: ms,
   page: z.int().min(1),
+  most: z.int().min(1),
   by: z.int(),
   resource: z.enum(RESOURCES),
   field: text,
@@ -155,6 +158,8 @@ function contradictions(fault: Fault): { key: string; message: string }[] {
   if (kind === 'lag' && [ownership, orders, inventory, deletions].every((lag) => lag === undefined))
     found.push({ key: 'kind', message: 'a lag needs ownership, orders, inventory or deletions' });
   if (kind === 'sell_between' && fault.fraction === undefined) found.push({ key: 'fraction', message: 'missing' });
+  if ((kind === 'limit_refused' || kind === 'rows_capped') && fault.most === undefined)
+    found.push({ key: 'most', message: 'missing' });
   if (kind === 'portal_tags' && !fault.tags) found.push({ key: 'tags', message: 'missing' });
   if (kind === 'portal_set') {
     const test = Object.entries(OWNED_FIELDS).find(([name]) => name === fault.field)?.[1];

@@ -32,7 +32,6 @@ function settingsOf(options: SimulatorOptions): Settings {
     orderMs: options.orderMs ?? 1200,
     jobPendingMs: options.jobPendingMs ?? 500,
     jobPerNumberMs: options.jobPerNumberMs ?? 2,
-    jobSlots: options.jobSlots ?? 20,
     rates: {
       search: PLENTY,
       orders: PLENTY,

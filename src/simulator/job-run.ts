@@ -1,7 +1,7 @@
 import { applyChanges } from './changes.ts';
-import { setEmergencyService } from './numbers.ts';
+import { setEmergencyService } from './emergency.ts';
 import type { Job } from './types.ts';
-import { bool, text } from './wire.ts';
+import { text } from './wire.ts';
 import { dismiss, emergencyOf, type World } from './world.ts';
 
 const PARTIAL = { code: '10007', title: 'Unexpected error', detail: 'The operation failed for this number' };
@@ -12,7 +12,7 @@ const MISSING = { code: '10005', title: 'Resource not found', detail: 'The numbe
 type Failure = typeof PARTIAL;
 
 /** Does the operation on one number; says why not. */
-function operate(world: World, job: Job, e164: string, at: number): Failure | undefined {
+function operate(world: World, job: Job, index: number, e164: string, at: number): Failure | undefined {
   const number = world.owned.get(e164);
   if (!number) return MISSING;
   if (job.type === 'update_phone_numbers') {
@@ -22,9 +22,8 @@ function operate(world: World, job: Job, e164: string, at: number): Failure | un
   }
   if (number.status !== 'active') return NOT_ACTIVE;
   if (job.type === 'update_emergency_settings') {
-    const enabled = bool(job.changes, 'emergency_enabled') === true;
-    setEmergencyService(world, number, enabled, text(job.changes, 'emergency_address_id') ?? null, at);
-    world.book.change(e164, at, job.id, job.changes);
+    const addressId = text(job.changes, 'emergency_address_id') ?? null;
+    setEmergencyService(world, number, { addressId, fate: job.emergency.get(index), jobId: job.id, at });
     return undefined;
   }
   if (number.locked) return LOCKED;
@@ -46,7 +45,7 @@ function advance(world: World, job: Job, now: number): void {
     const entry = job.numbers[index];
     if (!entry || job.leftovers.has(index)) continue;
     job.updatedAt = job.startsAt + job.done * job.perNumberMs;
-    const failure = job.fails.has(index) ? PARTIAL : operate(world, job, entry.e164, job.updatedAt);
+    const failure = job.fails.has(index) ? PARTIAL : operate(world, job, index, entry.e164, job.updatedAt);
     if (failure) job.failed.set(index, failure);
   }
   if (job.done < job.numbers.length) return;

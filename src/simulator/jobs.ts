@@ -2,13 +2,12 @@ import { randomUUID } from 'node:crypto';
 import type Telnyx from 'telnyx';
 import { numberChanges } from './changes.ts';
 import { type Context, ok, pagedArray, type Reply, struckBy } from './context.ts';
+import { emergencyFates } from './emergency.ts';
 import { inventoryTest } from './numbers.ts';
 import { seededRandom, share } from './random.ts';
-import type { Job, JobType } from './types.ts';
+import type { EmergencyFate, Job, JobType } from './types.ts';
 import { bool, E164, invalid, iso, notFound, Refusal, strings } from './wire.ts';
 import { finder, type World } from './world.ts';
-
-const EMERGENCY_SLOTS = 500;
 
 type WireJob = Telnyx.PhoneNumbers.PhoneNumbersJob;
 
@@ -58,7 +57,7 @@ function openSlots(world: World, emergency: boolean, ours = false): number {
 
 function assertSlot(world: World, type: JobType): void {
   const emergency = type === 'update_emergency_settings';
-  const cap = emergency ? EMERGENCY_SLOTS : world.settings.jobSlots;
+  const cap = emergency ? world.behaviour.emergencyJobSlots : world.behaviour.jobSlots;
   if (openSlots(world, emergency) < cap) return;
   throw invalid('/base', `You can have at most ${cap} pending or in progress jobs`);
 }
@@ -105,10 +104,11 @@ interface Plan {
   lost: ReadonlySet<number>;
   duplicates: ReadonlySet<number>;
   skipped: ReadonlySet<number>;
+  emergency: ReadonlyMap<number, EmergencyFate>;
 }
 
 /** How the job will go, decided when it is made. */
-function planOf(context: Context, count: number): Plan {
+function planOf(context: Context, count: number, changes: Job['changes']): Plan {
   const failed = struckBy(context, 'job_failed');
   const expired = failed ? undefined : struckBy(context, 'job_expired');
   const ended = failed ?? expired;
@@ -124,14 +124,16 @@ function planOf(context: Context, count: number): Plan {
   const random = seededRandom(seed + context.world.jobs.size);
   if (partialFailure > 0) for (let n = 0; n < count; n += 1) if (random() < partialFailure) fails.add(n);
   const done = ended?.effect === true;
+  const { fates, unlisted } = emergencyFates(context, count, changes['emergency_enabled'] === true);
   return {
     endsAs: failed ? 'failed' : expired ? 'expired' : 'completed',
     leftovers: done ? new Set() : tail,
     listLeftovers: ended?.list_leftovers ?? false,
     fails,
-    lost: new Set([...lostEntries, ...(done ? tail : [])]),
+    lost: new Set([...lostEntries, ...unlisted, ...(done ? tail : [])]),
     duplicates: doubled ? share(count, { count: doubled.count ?? 1 }) : new Set(),
     skipped: lost?.effect === false ? lostEntries : new Set(),
+    emergency: fates,
   };
 }
 
@@ -176,6 +178,7 @@ function makeJob(
     fails: plan?.fails ?? new Set(),
     lost: plan?.lost ?? new Set(),
     duplicates: plan?.duplicates ?? new Set(),
+    emergency: plan?.emergency ?? new Map(),
     foreign: plan === undefined,
     status: 'pending',
     updatedAt: now,
@@ -184,19 +187,20 @@ function makeJob(
   };
   world.jobs.set(job.id, job);
   world.openJobs.add(job);
-  world.book.openJobs(openSlots(world, type === 'update_emergency_settings', true));
+  const emergency = type === 'update_emergency_settings';
+  world.book.openJobs(emergency, openSlots(world, emergency, true));
   return job;
 }
 
 function create(context: Context, type: JobType, changes: Job['changes']): Reply {
   const { world } = context;
   const foreign = struckBy(context, 'foreign_jobs');
-  if (foreign) openForeign(world, foreign.count ?? world.settings.jobSlots);
+  if (foreign) openForeign(world, foreign.count ?? world.behaviour.jobSlots);
   const batch = type === 'update_phone_numbers' ? withFiltered(context) : batchOf(context);
   assertSlot(world, type);
   const hang = struckBy(context, 'job_hang');
   const wait = hang ? (hang.ms ?? Number.POSITIVE_INFINITY) : world.settings.jobPendingMs;
-  const job = makeJob(world, type, batch, changes, planOf(context, batch.numbers.length), world.now() + wait);
+  const job = makeJob(world, type, batch, changes, planOf(context, batch.numbers.length, changes), world.now() + wait);
   return ok({ data: jobView(job) } satisfies Telnyx.PhoneNumbers.JobUpdateBatchResponse, 202);
 }
 

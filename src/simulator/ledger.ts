@@ -54,8 +54,10 @@ export interface Ledger {
   calls: { by_endpoint: Record<string, Record<string, number>>; total: number };
   owned_count: number;
   retries: number;
-  /** Of this client, without other people's; update and delete jobs share a pool, emergency jobs have theirs. */
+  /** Of this client, without other people's: update and delete jobs, which share a pool. */
   max_open_jobs: number;
+  /** Emergency jobs, which have a pool of their own. */
+  max_open_emergency_jobs: number;
   max_calls_per_second: Partial<Record<Family, number>>;
 }
 
@@ -90,6 +92,7 @@ export class Book {
   #total = 0;
   #retries = 0;
   #maxOpenJobs = 0;
+  #maxOpenEmergencyJobs = 0;
   #upfront = 0;
   #monthly = 0;
 
@@ -141,13 +144,17 @@ export class Book {
     this.#calls[endpoint] = outcomes;
   }
 
-  openJobs(count: number): void {
-    this.#maxOpenJobs = Math.max(this.#maxOpenJobs, count);
+  openJobs(emergency: boolean, count: number): void {
+    if (emergency) this.#maxOpenEmergencyJobs = Math.max(this.#maxOpenEmergencyJobs, count);
+    else this.#maxOpenJobs = Math.max(this.#maxOpenJobs, count);
   }
 
   #totals(
     ownedCount: number,
-  ): Pick<Ledger, 'charged' | 'calls' | 'owned_count' | 'retries' | 'max_open_jobs' | 'max_calls_per_second'> {
+  ): Pick<
+    Ledger,
+    'charged' | 'calls' | 'owned_count' | 'retries' | 'max_open_jobs' | 'max_open_emergency_jobs' | 'max_calls_per_second'
+  > {
     const most: Partial<Record<Family, number>> = {};
     for (const [family, seen] of this.#perSecond) most[family] = seen.most;
     return {
@@ -161,6 +168,7 @@ export class Book {
       owned_count: ownedCount,
       retries: this.#retries,
       max_open_jobs: this.#maxOpenJobs,
+      max_open_emergency_jobs: this.#maxOpenEmergencyJobs,
       max_calls_per_second: most,
     };
   }

@@ -3,10 +3,8 @@ import { applyChanges, numberChanges, voiceChanges } from './changes.ts';
 import { type Context, ok, paged, type Reply } from './context.ts';
 import { connectionName, deletedView, disguiseOf, numberView, slimView, voiceView } from './number-views.ts';
 import type { OwnedNumber } from './types.ts';
-import { bool, E164, invalid, notFound, type Query, Refusal, strings, text } from './wire.ts';
+import { E164, invalid, notFound, type Query, Refusal, strings } from './wire.ts';
 import { dismiss, emergencyOf, finder, visibility, type World } from './world.ts';
-
-export const EMERGENCY_MS = 1000;
 
 /** The number of the path, if the account can see it. */
 export function numberOf(context: Context): OwnedNumber {
@@ -80,10 +78,11 @@ export function inventoryTest(world: World, query: Query): Test | undefined {
     (status === undefined || number.status === status);
 }
 
-function list<T>(context: Context, view: (number: OwnedNumber) => T): Reply {
+function list<T>(context: Context, view: (number: OwnedNumber) => T, also?: Test): Reply {
   const { world, query } = context;
   const order = query.one('sort') === 'phone_number' ? 'phone_number' : 'created';
-  const passes = inventoryTest(world, query);
+  const filter = inventoryTest(world, query);
+  const passes = also ? (number: OwnedNumber) => also(number) && (filter?.(number) ?? true) : filter;
   return ok(
     paged(context, (offset, size) => {
       const { rows, total } = world.inventory.page(order, passes, offset, size);
@@ -110,7 +109,8 @@ export function listSlim(context: Context): Reply {
 
 /** GET /phone_numbers/voice */
 export function listVoice(context: Context): Reply {
-  return list(context, (number) => voiceView(context.world, number));
+  const named = nameTest(context.query, 'filter[connection_name]');
+  return list(context, (number) => voiceView(context.world, number), named);
 }
 
 /** GET /phone_numbers/{id} */
@@ -163,36 +163,6 @@ export function verifyOwnership({ world, body }: Context): Reply {
   }
   const data = { found, not_found, record_type: 'number_ownership_verification' };
   return ok({ data } satisfies Telnyx.PhoneNumbers.ActionVerifyOwnershipResponse);
-}
-
-/** Starts a change of the emergency setting; the clock finishes it. */
-export function setEmergencyService(
-  world: World,
-  number: OwnedNumber,
-  enabled: boolean,
-  addressId: string | null,
-  at: number,
-): void {
-  const on = ['active', 'provisioning'].includes(emergencyOf(world, number));
-  number.emergencyAddressId = enabled ? addressId : null;
-  number.updatedAt = at;
-  if (on === enabled) return;
-  number.emergency = enabled ? 'provisioning' : 'deprovisioning';
-  number.emergencySettlesAt = at + EMERGENCY_MS;
-}
-
-/** POST /phone_numbers/{id}/actions/enable_emergency: 202 while it is being provisioned. */
-export function enableEmergency(context: Context): Reply {
-  const { world, body } = context;
-  const number = numberOf(context);
-  const enabled = bool(body, 'emergency_enabled');
-  const address = text(body, 'emergency_address_id');
-  if (enabled === undefined) throw invalid('/emergency_enabled', 'must be present', '10004');
-  if (address === undefined) throw invalid('/emergency_address_id', 'must be present', '10004');
-  setEmergencyService(world, number, enabled, address, world.now());
-  world.book.change(number.e164, world.now(), null, { emergency_enabled: enabled, emergency_address_id: address });
-  const pending = ['provisioning', 'deprovisioning'].includes(emergencyOf(world, number));
-  return ok({ data: voiceView(world, number) } satisfies Telnyx.PhoneNumbers.ActionEnableEmergencyResponse, pending ? 202 : 200);
 }
 
 /** GET /phone_numbers/{id}/voice */

@@ -23,6 +23,7 @@ function endLine(world: World, order: Order, line: OrderLine, fate: OrderLine['f
 
 function finish(world: World, order: Order, at: number): void {
   order.updatedAt = at;
+  order.settlesAt = nextReady(order.lines);
   order.status = statusOf(order.lines);
   if (order.status === 'pending') return;
   const forced = order.lines.some((line) => line.status === 'success') ? world.forcedStatus.get(order.id) : undefined;
@@ -31,11 +32,27 @@ function finish(world: World, order: Order, at: number): void {
   world.ended.push(order);
 }
 
-/** Ends the lines that nothing holds back. */
-export function settleOrder(world: World, order: Order, at: number): void {
+function isHeld(line: OrderLine): boolean {
+  return line.status === 'pending' && line.paperwork && !line.approved;
+}
+
+/** When the next line ends by itself; Infinity if none will. */
+export function nextReady(lines: readonly OrderLine[]): number {
+  const open = lines.filter((line) => line.status === 'pending' && !isHeld(line));
+  return Math.min(...open.map((line) => line.readyAt), Number.POSITIVE_INFINITY);
+}
+
+/** Ends the lines that are ready and that nothing holds back. */
+function settleOrder(world: World, order: Order, at: number): void {
   for (const line of order.lines) {
-    if (line.status === 'pending' && (!line.paperwork || line.approved)) endLine(world, order, line, line.fate, at);
+    if (line.status === 'pending' && !isHeld(line) && line.readyAt <= at) endLine(world, order, line, line.fate, at);
   }
+  finish(world, order, at);
+}
+
+/** Gives up the lines whose paperwork is not there in time; the others do not depend on it. */
+function expireOrder(world: World, order: Order, at: number): void {
+  for (const line of order.lines) if (isHeld(line)) endLine(world, order, line, 'cancelled', at);
   finish(world, order, at);
 }
 
@@ -58,11 +75,9 @@ export function decide(
 /** Brings every open order to where it is by now. */
 export function settleOrders(world: World, now: number): void {
   for (const order of world.openOrders) {
-    if (order.deadline !== undefined && order.deadline <= now) decide(world, order, 'cancel', order.deadline);
-    else if (order.settlesAt <= now) {
-      const at = order.settlesAt;
-      order.settlesAt = Number.POSITIVE_INFINITY;
-      settleOrder(world, order, at);
-    }
+    const expiresAt = order.lines.some(isHeld) ? (order.deadline ?? Number.POSITIVE_INFINITY) : Number.POSITIVE_INFINITY;
+    while (order.settlesAt <= Math.min(now, expiresAt)) settleOrder(world, order, order.settlesAt);
+    if (expiresAt <= now) expireOrder(world, order, expiresAt);
+    while (order.settlesAt <= now) settleOrder(world, order, order.settlesAt);
   }
 }

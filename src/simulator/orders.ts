@@ -3,6 +3,7 @@ import type Telnyx from 'telnyx';
 import { assertBillingGroup, assertConnection, assertProfile } from './account.ts';
 import { assertAvailable } from './availability.ts';
 import { type Context, codeOf, ok, pagedArray, type Reply, struckBy } from './context.ts';
+import { nextReady } from './order-settle.ts';
 import { orderRow, orderView } from './order-views.ts';
 import { share } from './random.ts';
 import type { E164, Order, OrderLine, PoolNumber } from './types.ts';
@@ -67,6 +68,7 @@ function makeLines(
   asked: readonly Asked[],
   missing: ReadonlySet<E164>,
   paperwork: boolean,
+  readyAt: number,
 ): { lines: OrderLine[]; status: Order['status'] | undefined } {
   const { world } = context;
   const outcome = fates(context, asked.length);
@@ -91,6 +93,7 @@ function makeLines(
         approved: false,
         fate: lost ? 'failure' : (outcome.fates[index] ?? 'success'),
         returnToPool: !lost && outcome.back,
+        readyAt: lost || number?.quickship !== false ? readyAt : readyAt + world.behaviour.slowShipMs,
         status: 'pending',
       },
     ];
@@ -115,8 +118,9 @@ export function createOrder(context: Context): Reply {
   );
   const slow = struckBy(context, 'order_pending');
   const paperwork = struckBy(context, 'paperwork');
-  const { lines, status } = makeLines(context, asked, missing, paperwork !== undefined);
   const now = world.now();
+  const readyAt = now + (slow ? (slow.ms ?? Number.POSITIVE_INFINITY) : world.settings.orderMs);
+  const { lines, status } = makeLines(context, asked, missing, paperwork !== undefined, readyAt);
   const order: Order = {
     id: randomUUID(),
     customerReference: text(body, 'customer_reference'),
@@ -127,7 +131,7 @@ export function createOrder(context: Context): Reply {
     subOrderIds: [...new Set(lines.map((line) => line.subOrderId))],
     createdAt: now,
     updatedAt: now,
-    settlesAt: now + (slow ? (slow.ms ?? Number.POSITIVE_INFINITY) : world.settings.orderMs),
+    settlesAt: nextReady(lines),
     deadline: lines.some((line) => line.paperwork) ? now + (paperwork?.ms ?? DEADLINE_MS) : undefined,
     status: 'pending',
   };

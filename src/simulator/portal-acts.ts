@@ -49,9 +49,9 @@ export function portalActs(world: World, at: number): Portal {
     lock: (numbers, locked = true) => each('lock', numbers, (number) => setField(number, 'deletion_lock_enabled', locked)),
     setEmergency: (numbers, status) =>
       each('emergency', numbers, (number) => {
-        number.emergency = status;
         // What the portal sets stays as it is set, until somebody changes it.
-        number.emergencySettlesAt = Number.POSITIVE_INFINITY;
+        number.emergency = status;
+        number.emergencyEndsAs = status;
         if (status === 'active') number.emergencyAddressId ??= '1315261609962112019';
       }),
     setTags: (numbers, tags) => each('tags', numbers, (number) => (number.tags = [...tags])),

@@ -1,10 +1,10 @@
 import { balance } from './account.ts';
 import type { Handler } from './context.ts';
+import { enableEmergency } from './emergency.ts';
 import { createDeleteJob, createEmergencyJob, createUpdateJob, listJobs, retrieveJob } from './jobs.ts';
 import { createBulk, listMessaging, retrieveBulk, retrieveMessaging, updateMessaging } from './messaging.ts';
 import {
   deleteNumber,
-  enableEmergency,
   listNumbers,
   listSlim,
   listVoice,

@@ -1,5 +1,5 @@
 import type Telnyx from 'telnyx';
-import { type Context, ok, type Reply, struckBy } from './context.ts';
+import { type Context, codeOf, ok, type Reply, struckBy } from './context.ts';
 import { isUnverified, levelRefusal } from './level.ts';
 import { hitByHash } from './random.ts';
 import type { PoolNumber } from './types.ts';
@@ -10,6 +10,7 @@ type Item = Telnyx.AvailablePhoneNumberListResponse.Data;
 type Test = (number: PoolNumber) => boolean;
 
 const DEFAULT_LIMIT = 100;
+const FEATURES = new Set(['sms', 'mms', 'voice', 'fax', 'emergency', 'hd_voice', 'international_sms', 'local_calling']);
 
 /** What searches show as on sale: neither in an order nor known to be sold. */
 export function onSale(world: World, number: PoolNumber): boolean {
@@ -47,12 +48,34 @@ function digitTest(query: Query): Test {
   };
 }
 
+/** The features that a search asks for, as the service reads them. */
+function featuresOf({ query, world }: Context): string[] {
+  return world.behaviour.featureCommas === 'split' ? query.list('filter[features]') : query.values('filter[features]');
+}
+
+/** Rows at most. A limit that the service does not take is refused. */
+function limitOf(context: Context): number {
+  const limit = context.query.int('filter[limit]') ?? DEFAULT_LIMIT;
+  const refused = struckBy(context, 'limit_refused', ({ most }) => most !== undefined && limit > most);
+  if (refused) {
+    const code = refused.code ?? '10031';
+    throw new Refusal(refused.status ?? (code === '10031' ? 400 : 422), {
+      ...codeOf(refused, code),
+      title: 'Invalid filter',
+      detail: refused.detail ?? `limit must be between 1 and ${refused.most}`,
+      source: { parameter: 'filter[limit]' },
+    });
+  }
+  const capped = struckBy(context, 'rows_capped', ({ most }) => most !== undefined && limit > most);
+  return Math.min(limit, capped?.most ?? limit);
+}
+
 /** The filters that best effort never relaxes. */
 function baseTest(context: Context): Test {
   const { query, world } = context;
   const country = query.one('filter[country_code]');
   const type = query.one('filter[phone_number_type]');
-  const features = query.list('filter[features]');
+  const features = featuresOf(context);
   const quickship = query.flag('filter[quickship]') === true;
   const reservable = query.flag('filter[reservable]') === true;
   const excludeHeld = query.flag('filter[exclude_held_numbers]') === true;
@@ -108,8 +131,8 @@ function mixed(world: World, test: Test, limit: number): PoolNumber[] {
 
 function find(context: Context): { exact: PoolNumber[]; near: PoolNumber[] } {
   const { query, world } = context;
-  if (!query.hasFilter()) return { exact: anything(world), near: [] };
-  const limit = query.int('filter[limit]') ?? DEFAULT_LIMIT;
+  const limit = limitOf(context);
+  if (!query.hasFilter()) return { exact: anything(world).slice(0, limit), near: [] };
   const ndc = query.one('filter[national_destination_code]');
   const source = ndc === undefined ? world.pool : (world.poolByNdc.get(ndc) ?? []);
   const base = baseTest(context);
@@ -183,7 +206,9 @@ export function searchNumbers(context: Context): Reply {
   const { world } = context;
   assertFilters(context);
   const { exact, near } = find(context);
-  if (exact.length + near.length === 0) {
+  // A feature that does not exist is no error: the list is empty, and nothing says why.
+  const silent = world.behaviour.noneFound === 'empty' || !featuresOf(context).every((name) => FEATURES.has(name));
+  if (exact.length + near.length === 0 && !silent) {
     throw new Refusal(400, {
       code: '10031',
       title: 'Unable to process request',

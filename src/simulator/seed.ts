@@ -100,6 +100,7 @@ export function plainOwned(sequence: number, { e164, area }: Pick<PoolNumber, 'e
     locked: false,
     emergency: 'disabled',
     emergencySettlesAt: 0,
+    emergencyEndsAs: 'disabled',
     emergencyAddressId: null,
     voice: undefined,
     createdAt: at,

@@ -37,7 +37,6 @@ export interface SimulatorOptions extends Partial<Behaviour> {
   orderMs?: number;
   jobPendingMs?: number;
   jobPerNumberMs?: number;
-  jobSlots?: number;
   /** Requests a second for each family. */
   rates?: Partial<Record<Family, number>>;
   balance?: string;
@@ -95,6 +94,8 @@ export interface Simulator extends Portal {
 export type NumberType = 'local' | 'toll_free';
 export const EMERGENCY_STATUSES = ['active', 'deprovisioning', 'disabled', 'provisioning', 'provisioning-failed'] as const;
 export type EmergencyStatus = (typeof EMERGENCY_STATUSES)[number];
+/** `stuck`: never settles. `failed`: is not provisioned in the end. `kept`: the old address stays, whatever the reply says. */
+export type EmergencyFate = 'stuck' | 'failed' | 'kept';
 export type NumberStatus = 'active' | 'deleted' | 'ported-out' | 'port-out-pending';
 export type OwnedField =
   | 'connection_id'
@@ -144,8 +145,9 @@ export interface OwnedNumber {
   hdVoice: boolean;
   locked: boolean;
   emergency: EmergencyStatus;
-  /** When a provisioning or deprovisioning emergency status settles. */
+  /** When emergency service that is being provisioned or ended settles, and how. */
   emergencySettlesAt: number;
+  emergencyEndsAs: EmergencyStatus;
   emergencyAddressId: string | null;
   voice: Readonly<Record<string, unknown>> | undefined;
   readonly createdAt: number;
@@ -169,6 +171,8 @@ export interface OrderLine {
   /** Decided when the order is made: what becomes of the line. */
   readonly fate: 'success' | 'failure' | 'cancelled';
   readonly returnToPool: boolean;
+  /** When it ends if nothing holds it back; Infinity while only a person can end it. */
+  readonly readyAt: number;
   status: OrderStatus;
 }
 
@@ -182,7 +186,7 @@ export interface Order {
   readonly subOrderIds: string[];
   readonly createdAt: number;
   updatedAt: number;
-  /** When it settles; Infinity while only a person can settle it. */
+  /** When the next line is ready. */
   settlesAt: number;
   readonly deadline: number | undefined;
   status: OrderStatus;
@@ -208,6 +212,8 @@ export interface Job {
   /** Entries processed but listed nowhere. */
   readonly lost: ReadonlySet<number>;
   readonly duplicates: ReadonlySet<number>;
+  /** What goes wrong with the emergency service of single entries. */
+  readonly emergency: ReadonlyMap<number, EmergencyFate>;
   readonly foreign: boolean;
   status: JobStatus;
   updatedAt: number;

@@ -19,6 +19,8 @@ type Envelope = Telnyx.NumberOrderStatusUpdate;
 
 interface Event {
   kind: Delivered['kind'];
+  /** Of the order that it tells of; the payload need not say. */
+  orderId: string;
   envelope: Envelope;
   key: KeyObject;
 }
@@ -37,13 +39,22 @@ export interface Webhooks {
   stop(): Promise<void>;
 }
 
-function envelopeOf(order: Order, url: string): Envelope {
+type Payload = Envelope['data']['payload'];
+
+/** What an event tells of its order: in the documented form neither which it is, nor how it ended. */
+function payloadOf(world: World, whole: Payload): Payload {
+  if (world.behaviour.webhookPayload === 'full') return whole;
+  const { id: _id, status: _status, ...documented } = whole;
+  return documented;
+}
+
+function envelopeOf(order: Order, payload: Payload, url: string): Envelope {
   return {
     data: {
       id: randomUUID(),
       event_type: 'number_order.complete',
       occurred_at: iso(order.updatedAt),
-      payload: orderView(order),
+      payload,
       record_type: 'event',
     },
     meta: { attempt: 1, delivered_to: url },
@@ -51,26 +62,26 @@ function envelopeOf(order: Order, url: string): Envelope {
 }
 
 /** The end of an order that this account never made, of a number that somebody else has. */
-function foreignEnvelope(world: World, order: Order, url: string): Envelope {
+function foreignEvent(world: World, order: Order, url: string, key: KeyObject): Event {
   const number = world.pool.find((candidate) => isFree(world, candidate))?.e164 ?? '+12025550100';
-  const envelope = envelopeOf(order, url);
+  const orderId = randomUUID();
   const [line] = orderView(order).phone_numbers ?? [];
-  const payload = { ...orderView(order), id: randomUUID(), customer_reference: 'somebody-else', phone_numbers_count: 1 };
   const phone_numbers = [{ ...line, id: randomUUID(), phone_number: number }];
-  return { ...envelope, data: { ...envelope.data, payload: { ...payload, phone_numbers } } };
+  const own = { id: orderId, customer_reference: 'somebody-else', phone_numbers_count: 1, phone_numbers };
+  const payload = payloadOf(world, { ...orderView(order), ...own });
+  return { kind: 'foreign', orderId, envelope: envelopeOf(order, payload, url), key };
 }
 
 /** The events of one order's end, spoiled as the faults say. */
 function eventsOf(world: World, order: Order, url: string, key: KeyObject, stranger: KeyObject): Train {
   const { faults } = world;
   const late = faults.take('webhook_late');
-  const event: Event = { kind: 'genuine', envelope: envelopeOf(order, url), key };
+  const of = (): Envelope => envelopeOf(order, payloadOf(world, orderView(order)), url);
+  const event: Event = { kind: 'genuine', orderId: order.id, envelope: of(), key };
   const events = [event];
   if (faults.take('webhook_double')) events.push(event);
-  if (faults.take('webhook_forged')) events.unshift({ kind: 'forged', envelope: envelopeOf(order, url), key: stranger });
-  if (faults.take('webhook_foreign_order')) {
-    events.unshift({ kind: 'foreign', envelope: foreignEnvelope(world, order, url), key });
-  }
+  if (faults.take('webhook_forged')) events.unshift({ kind: 'forged', orderId: order.id, envelope: of(), key: stranger });
+  if (faults.take('webhook_foreign_order')) events.unshift(foreignEvent(world, order, url, key));
   return { dueAt: world.now() + (late ? (late.ms ?? 5000) : 0), events };
 }
 
@@ -104,10 +115,11 @@ async function pause(ms: number, signal: AbortSignal): Promise<void> {
 }
 
 async function deliver(world: World, url: string, event: Event, signal: AbortSignal): Promise<void> {
-  const { id: event_id = '', payload } = event.envelope.data ?? {};
+  const { kind, orderId: order_id } = event;
+  const event_id = event.envelope.data.id;
   for (let attempt = 1; attempt <= ATTEMPTS && !signal.aborted; attempt += 1) {
     const status = await post(url, event, attempt, signal);
-    world.book.delivered({ event_id, order_id: payload?.id ?? '', kind: event.kind, attempt, status, at: world.now() });
+    world.book.delivered({ event_id, order_id, kind, attempt, status, at: world.now() });
     if (status !== null && status >= 200 && status < 300) return;
     if (attempt < ATTEMPTS) await pause(BACK_OFF_MS * attempt, signal);
   }

@@ -48,11 +48,15 @@ export class Query {
 
   /** All values in whatever array form the client used. */
   list(key: string): string[] {
-    const raw = [...this.#params.getAll(key), ...this.#params.getAll(`${key}[]`)];
-    return raw
+    return this.values(key)
       .flatMap((value) => value.split(','))
       .map((value) => value.trim())
       .filter((value) => value !== '');
+  }
+
+  /** All values in whatever array form, each as it was sent: a comma list is one value. */
+  values(key: string): string[] {
+    return [...this.#params.getAll(key), ...this.bracketed(key)];
   }
 
   /** The values of the bracket form only. */

@@ -128,7 +128,5 @@ export function finder(world: World, kind: 'ownership' | 'inventory'): (key: str
 
 /** The emergency status as of now; provisioning settles by the clock. */
 export function emergencyOf(world: World, number: OwnedNumber): OwnedNumber['emergency'] {
-  if (world.now() < number.emergencySettlesAt) return number.emergency;
-  if (number.emergency === 'provisioning') return 'active';
-  return number.emergency === 'deprovisioning' ? 'disabled' : number.emergency;
+  return world.now() < number.emergencySettlesAt ? number.emergency : number.emergencyEndsAs;
 }

@@ -45,6 +45,15 @@ const events = (kinds: string[]) => async () => {
   );
 };
 const number = async () => (await on.client.phoneNumbers.retrieve(on.owned()[0] ?? '')).data;
+const ADDRESS = '1315261609962112019';
+const emergency = (status: string, address: string | null) => async () => {
+  await on.client.phoneNumbers.actions.enableEmergency(on.owned()[0] ?? '', {
+    emergency_enabled: true,
+    emergency_address_id: ADDRESS,
+  });
+  on.pass(3_600_000);
+  expect(await number()).toMatchObject({ emergency_status: status, emergency_address_id: address });
+};
 const paperwork = (status: string) => async () => {
   on.sim.faults({ faults: [{ kind: 'paperwork', times: 1 }] });
   expect((await on.endOfOrder()).status).toBe(status);
@@ -85,6 +94,9 @@ const STRIKES: Readonly<Record<FaultKind, Strike>> = {
   job_lost_entry: [{ count: 1 }, jobEnds('completed', 4, 5)],
   job_partial: [{ count: 1 }, jobEnds('completed', 5, 4)],
   foreign_jobs: [{}, async () => expect(on.endOfJob()).rejects.toMatchObject({ status: 422 })],
+  emergency_stuck: [{}, emergency('provisioning', ADDRESS)],
+  emergency_failed: [{}, emergency('provisioning-failed', ADDRESS)],
+  emergency_address_kept: [{}, emergency('active', null)],
   messaging_partial: [
     { count: 1 },
     async () => {
@@ -126,6 +138,8 @@ const STRIKES: Readonly<Record<FaultKind, Strike>> = {
   unknown_enum: [{}, async () => expect((await number())?.status).toBe('not-seen-before')],
   masked_numbers: [{}, async () => expect((await on.found(1))[0]).toMatch(/x{6}$/)],
   account_unverified: [{}, async () => expect(on.client.numberReservations.list()).rejects.toMatchObject({ status: 403 })],
+  limit_refused: [{ most: 3 }, async () => expect(on.found(4)).rejects.toMatchObject({ status: 400 })],
+  rows_capped: [{ most: 3 }, async () => expect(await on.found(4)).toHaveLength(3)],
   underscore_statuses: [
     {},
     async () => {
@@ -206,6 +220,19 @@ describe('every kind of fault strikes', () => {
 });
 
 describe('429', () => {
+  it.each([
+    [{ reset: 'seconds', seconds: 2, retry_after: 9 }, '9', '2'],
+    [{ reset: 'seconds', seconds: 9, retry_after: 2 }, '2', '9'],
+    [{ reset: 'epoch', seconds: 9, retry_after: 2 }, '2', String(Date.parse('2026-10-01T00:00:09Z') / 1000)],
+    [{ reset: 'none', retry_after: 5 }, '5', null],
+    [{ seconds: 5 }, null, '5'],
+  ] as const)('with two times that differ: %j', async (how, retryAfter, reset) => {
+    on.sim.faults({ faults: [{ kind: 'rate_limited', ...how }] });
+    const error: unknown = await on.client.balance.retrieve().catch((caught: unknown) => caught);
+    if (!(error instanceof Telnyx.RateLimitError)) throw new Error('no 429');
+    expect([error.headers.get('retry-after'), error.headers.get('x-ratelimit-reset')]).toEqual([retryAfter, reset]);
+  });
+
   it('a burst of three, and then it goes on', async () => {
     on.sim.faults({ faults: [{ kind: 'rate_limited', times: 3, reset: 'none' }] });
     const once = () =>

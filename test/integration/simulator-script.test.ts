@@ -67,6 +67,8 @@ describe('a fault is checked to its last key', () => {
     [{ kind: 'sold_to_other', shape: 'conflict', named: true }, 'named'],
     [{ kind: 'sell_between' }, 'fraction'],
     [{ kind: 'sell_between', fraction: 0.1, count: 1 }, 'count'],
+    [{ kind: 'limit_refused' }, 'most'],
+    [{ kind: 'rows_capped', most: 0 }, 'most'],
     [{ kind: 'error_before', pointer: 'billing_group_id' }, 'pointer'],
     [{ kind: 'portal_lock', count: 1, times: 2 }, 'times'],
     [{ kind: 'portal_lock', count: 1, everyMs: 5, after: 1 }, 'everyMs'],
@@ -117,7 +119,7 @@ describe('a fault is checked to its last key', () => {
 
   it('docs/reference.md names every setting', () => {
     const page = readFileSync(join(ROOT, 'docs/reference.md'), 'utf8');
-    expect(Object.keys(FIELD_SHAPE).filter((setting) => !page.includes(`| \`${setting}\` |`))).toEqual([]);
+    expect(Object.keys(FIELD_SHAPE).filter((setting) => !new RegExp(`^\\|[^|]*\`${setting}\``, 'm').test(page))).toEqual([]);
   });
 });
 

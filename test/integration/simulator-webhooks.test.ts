@@ -39,6 +39,7 @@ beforeEach(async () => {
     owned: 5,
     now: () => clock,
     webhookUrl: `http://127.0.0.1:${port}/hook`,
+    webhookPayload: 'full',
   });
   client = new Telnyx({ apiKey: 'KEY_SIM', publicKey: simulator.publicKey, baseURL: simulator.url, maxRetries: 0 });
 });
@@ -55,6 +56,7 @@ async function order(...faults: Fault[]): Promise<string> {
   simulator.faults({ clear: true, faults });
   const created = await client.numberOrders.create({
     phone_numbers: data.map((row) => ({ phone_number: row.phone_number ?? '' })),
+    customer_reference: 'mine',
   });
   clock += 1200;
   return created.data?.id ?? '';
@@ -147,3 +149,23 @@ it('late and out of order', async () => {
   await arrived(2);
   expect(await verified()).toEqual([second, first]);
 });
+
+it.each([[{ kind: 'webhook_double' }], [{ kind: 'webhook_foreign_order' }], [{ kind: 'webhook_forged' }]] as const)(
+  'as documented, no event says which order it is of or how it ended, but each has the reference: %j',
+  async (fault) => {
+    simulator.behave({ webhookPayload: 'documented' });
+    const id = await order(fault);
+    await arrived(2);
+    const payloads = deliveries.map(({ body }) => (JSON.parse(body) as { data: { payload: object } }).data.payload);
+    for (const payload of payloads) {
+      expect(payload).not.toHaveProperty('id');
+      expect(payload).not.toHaveProperty('status');
+      expect(payload).toMatchObject({ record_type: 'number_order', phone_numbers: [{ status: 'success' }] });
+    }
+    expect(payloads).toContainEqual(expect.objectContaining({ customer_reference: 'mine' }));
+    const foreign =
+      fault.kind === 'webhook_foreign_order' ? [expect.objectContaining({ customer_reference: 'somebody-else' })] : [];
+    expect(payloads).toEqual(expect.arrayContaining(foreign));
+    expect(simulator.ledger().webhooks.map((sent) => sent.order_id)).toContain(id);
+  },
+);
