@@ -84,7 +84,7 @@ async function cancelOne(transport: Transport, id: string): Promise<Provisioning
 
 /**
  * Page by page as far as Telnyx allows: the page is asked for only when there must be a further one, and a page that shows nothing
- * new ends the walk, because the parameter is then not known. A later page that fails ends it too: what is known is cancelled.
+ * new ends the walk, because the parameter is then not known. A further look that fails ends it too: what is known is cancelled.
  */
 async function listSubOrders(transport: Transport, orderId: string, status?: 'pending'): Promise<Shown> {
   const rows = new Map<string, SubOrderRow>();
@@ -122,7 +122,8 @@ async function readPage(
       listAnswer(subOrderRow),
     );
   } catch (error) {
-    if (pageNumber === 1 || !(error instanceof ProvisioningError)) throw error;
+    const isFirst = pageNumber === 1 && status === undefined;
+    if (isFirst || !(error instanceof ProvisioningError)) throw error;
     return null;
   }
 }

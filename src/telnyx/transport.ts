@@ -111,9 +111,10 @@ export function createTransport(options: TransportOptions): Transport {
   };
 
   return {
-    call: async (spec, request, answer) => {
-      features.requireOn(spec.operation);
-      return await limiter.run(spec.family, async () => {
+    call: (spec, request, answer) =>
+      limiter.run(spec.family, async () => {
+        // Here, because another call may have learned it while this one waited for its turn.
+        features.requireOn(spec.operation);
         await spec.lastLook?.();
         const startedAt = performance.now();
         const seen: Seen = { status: null };
@@ -137,8 +138,7 @@ export function createTransport(options: TransportOptions): Transport {
           features.noteRefusal(spec.operation, failure);
           throw failure;
         }
-      });
-    },
+      }),
   };
 }
 

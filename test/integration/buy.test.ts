@@ -57,6 +57,31 @@ describe('a buy by criteria', () => {
     await expectAgreement(h(), view.id);
   });
 
+  it('buys toll-free numbers of the US that work at once, unless asked otherwise, and numbers of one rate center', async () => {
+    const { search } = h().deps.telnyx;
+    const asked: unknown[] = [];
+    h().deps.telnyx.search = (criteria) => {
+      asked.push([criteria.quickship, criteria.rateCenter, criteria.excludeHeld]);
+      return search(criteria);
+    };
+    try {
+      const tollFree = { phone_number_type: 'toll_free', max_number_cost: '1000.00', quantity: 2 };
+      const center = { national_destination_code: '312', rate_center: 'chicago', exclude_held_numbers: true, quantity: 2 };
+      for (const line of [tollFree, { ...tollFree, quickship: false }, center]) {
+        const view = await h().run({ kind: 'buy', lines: [line] });
+        expect(view).toMatchObject({ status: 'succeeded', counts: { succeeded: 2 } });
+        await expectAgreement(h(), view.id);
+      }
+    } finally {
+      h().deps.telnyx.search = search;
+    }
+    expect(asked).toEqual([
+      [true, undefined, undefined],
+      [false, undefined, undefined],
+      [undefined, 'chicago', true],
+    ]);
+  });
+
   it('I7 says honestly how many it could not get: inventory_exhausted', async () => {
     const there = (await onSale(h(), '616', 200)).length;
     const view = await h().run({ kind: 'buy', lines: [{ national_destination_code: '616', quantity: there + 7 }] });

@@ -93,6 +93,24 @@ describe('buy flags', () => {
     expect(release.map((p) => p.path).sort()).toEqual(['--expect', '--where colour']);
   });
 
+  it('a rate center goes to lines with an area, held numbers and quickship to all lines', async () => {
+    const body = buy({ ndc: ['312=1'], tollFree: '2', rateCenter: 'CHICAGO', excludeHeld: true, quickship: false });
+    expect(body).toMatchObject({
+      lines: [
+        { rate_center: 'CHICAGO', exclude_held_numbers: true, quickship: false },
+        { phone_number_type: 'toll_free', exclude_held_numbers: true, quickship: false },
+      ],
+    });
+    expect(body).not.toHaveProperty('lines.1.rate_center');
+    for (const field of ['rate_center', 'exclude_held_numbers', 'quickship'])
+      expect(buy({ ndc: ['312=1'] }), 'not asked for').not.toHaveProperty(`lines.0.${field}`);
+    expect(await problemsOf(() => buy({ tollFree: '2', rateCenter: 'CHICAGO' }))).toMatchObject([{ path: '--rate-center' }]);
+    const listed = await problemsOf(() => buy({ numbers: '-', rateCenter: 'CHICAGO', excludeHeld: true, quickship: true }));
+    expect(listed.map((p) => p.path)).toEqual(['--rate-center', '--exclude-held', '--quickship']);
+    const abroad = await problemsOf(() => buy({ city: ['London=1'], country: 'GB', rateCenter: 'LONDON' }));
+    expect(abroad.map((p) => p.path)).toEqual(['--rate-center']);
+  });
+
   it('a requirement group holds for all lines and the list', () => {
     const requirementGroupId = '3fa85f64-5717-4562-b3fc-2c963f66afa6';
     expect(buy({ ndc: ['312=1'], numbers: '-', requirementGroupId })).toMatchObject({ requirement_group_id: requirementGroupId });

@@ -14,6 +14,15 @@ const write: CallContext = {
 };
 const job: CallContext = { ...write, operation: 'jobs.update', job: true };
 const messaging: CallContext = { ...write, operation: 'messaging.update' };
+const calling = (operation: string): CallContext => ({ ...write, operation });
+const ESSENTIAL = [
+  ...['search', 'orders.create', 'orders.find', 'orders.get', 'jobs.update', 'jobs.delete', 'jobs.emergency', 'jobs.get'],
+  ...['jobs.list', 'numbers.verify_ownership', 'numbers.list'],
+];
+const BESIDE = [
+  ...['reservations.create', 'balance', 'messaging.update', 'messaging.get', 'orders.paperwork', 'orders.sub_orders'],
+  ...['orders.cancel', 'something.new'],
+];
 
 interface Said {
   code?: string;
@@ -159,9 +168,43 @@ const ROWS: Row[] = [
   ...['20012', '20013', '20014', '20015', '20016', '20017'].map(
     (code): Row => [code, 403, { code }, 'account_blocked', 'account', 'account'],
   ),
-  ['403 with 10006', 403, { code: '10006' }, 'forbidden', 'rejected', 'rejected'],
-  ['403 with 10010', 403, { code: '10010', pointer: '/billing_group_id' }, 'forbidden', 'rejected', 'rejected'],
-  ['403 that names no resource', 403, null, 'forbidden', 'account', 'account'],
+  ...ESSENTIAL.flatMap((operation): Row[] => [
+    ...['10006', '10010'].map(
+      (code): Row => [`403 ${code} of ${operation}`, 403, { code }, 'forbidden', 'account', 'account', calling(operation)],
+    ),
+    [`403 of ${operation} without a body`, 403, null, 'forbidden', 'account', 'account', calling(operation)],
+  ]),
+  ...BESIDE.flatMap((operation): Row[] => [
+    ...['10006', '10010', '99999'].map(
+      (code): Row => [
+        `403 ${code} of ${operation}`,
+        403,
+        { code },
+        'feature_not_permitted',
+        'rejected',
+        'rejected',
+        calling(operation),
+      ],
+    ),
+    [`403 of ${operation} without a body`, 403, null, 'unknown_outcome', 'retry', 'ambiguous', calling(operation)],
+  ]),
+  ...['10006', '10010', '99999'].flatMap((code) =>
+    ['orders.create', 'jobs.update', 'messaging.update', 'balance'].map(
+      (operation): Row => [
+        `403 ${code} of ${operation} that points at a field`,
+        403,
+        { code, pointer: '/billing_group_id' },
+        'forbidden',
+        'rejected',
+        'rejected',
+        calling(operation),
+      ],
+    ),
+  ),
+  ...['/', '/base'].map(
+    (pointer): Row => [`403 10010 that points at ${pointer}`, 403, { code: '10010', pointer }, 'forbidden', 'account', 'account'],
+  ),
+  ['10010 under another status', 422, { code: '10010' }, 'forbidden', 'rejected', 'rejected'],
   ['10038', 403, { code: '10038' }, 'feature_not_permitted', 'rejected', 'rejected'],
   ['10039', 422, { code: '10039' }, 'feature_not_permitted', 'rejected', 'rejected'],
   ['404', 404, null, 'not_found', 'rejected', 'rejected'],
@@ -198,8 +241,23 @@ describe('a Telnyx failure', () => {
     ['retry-after in seconds', { 'retry-after': '3' }, 3_000],
     ['retry-after as a date', { 'retry-after': 'Thu, 01 Oct 2026 00:00:05 GMT' }, 5_000],
     ['nonsense', { 'x-ratelimit-reset': 'soon' }, undefined],
+    ['two times, the reset larger', { 'x-ratelimit-reset': '7', 'retry-after': '3' }, 7_000],
+    ['two times, retry-after larger', { 'x-ratelimit-reset': '3', 'retry-after': '7' }, 7_000],
+    ['two times, one an epoch that has passed', { 'x-ratelimit-reset': '1600000000', 'retry-after': '4' }, 4_000],
+    ['two times, one zero', { 'x-ratelimit-reset': '0', 'retry-after': '4' }, 4_000],
+    ['two times, one negative', { 'x-ratelimit-reset': '4', 'retry-after': '-5' }, 4_000],
+    ['two times, one nonsense', { 'x-ratelimit-reset': '4', 'retry-after': 'later' }, 4_000],
+    ['two times, one absurd', { 'x-ratelimit-reset': '4', 'retry-after': '99999999' }, 600_000],
+    ['two zeros', { 'x-ratelimit-reset': '0', 'retry-after': '0' }, undefined],
+    ['a date that has passed', { 'retry-after': 'Wed, 30 Sep 2026 00:00:05 GMT' }, undefined],
+    ['a negative number, which is no date', { 'retry-after': '-5' }, undefined],
   ])('a 429 carries when to come back: %s', (_what, headers, expected) => {
     expect(toFailure(answer(429, { code: '10011' }, headers), write).retryAfterMs).toBe(expected);
+  });
+
+  it('a missing permission is told with the name of the field that it is about', () => {
+    const failure = toFailure(answer(403, { code: '10010', pointer: '/billing_group_id', title: 'Forbidden' }), write);
+    expect(failure.message).toContain('/billing_group_id: 10010 - Forbidden');
   });
 
   it('keeps the words and pointers of Telnyx as evidence, without the key', () => {

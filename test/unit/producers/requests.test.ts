@@ -1,6 +1,7 @@
 import { describe, expect, it } from 'vitest';
 import type { BuyBody, UpdateBody } from '../../../src/domain/bodies.ts';
 import { ProvisioningError } from '../../../src/domain/errors.ts';
+import { rungs } from '../../../src/processors/fill-from-search.ts';
 import { chunkJob } from '../../../src/producers/enqueue.ts';
 import { buySteps, lineCriteria, updateSteps, worstCaseCost } from '../../../src/producers/plan-request.ts';
 import { isNanpAreaCode, parseRequest, phoneNumberProblem } from '../../../src/producers/validate.ts';
@@ -30,6 +31,10 @@ describe('a request body', () => {
       { kind: 'buy', lines: [{ quantity: 1, fallback: { national_destination_codes: ['773', '000'] } }] },
       ['lines.0.fallback.national_destination_codes.1'],
     ],
+    [{ kind: 'buy', lines: [{ quantity: 1, country_code: 'GB', rate_center: 'LONDON' }] }, ['lines.0.rate_center']],
+    [{ kind: 'buy', lines: [{ quantity: 1, phone_number_type: 'toll_free', rate_center: 'X' }] }, ['lines.0.rate_center']],
+    [{ kind: 'buy', lines: [{ quantity: 1, rate_center: '' }] }, ['lines.0.rate_center']],
+    [{ kind: 'buy', lines: [{ quantity: 1, quickship: 'yes' }] }, ['lines.0.quickship']],
     [{ kind: 'buy', lines: [{ quantity: 1, max_number_cost: '1,00' }] }, ['lines.0.max_number_cost']],
     [{ kind: 'buy', lines: [{ quantity: 1 }], assign: { tags: ['a:b'] } }, ['assign.tags.0']],
     [{ kind: 'buy', lines: [{ quantity: 1 }], asign: {} }, ['asign']],
@@ -113,6 +118,34 @@ describe('the steps of a request', () => {
     expect(lineCriteria({ ...line, max_number_cost: '2.00' }, body, '5.00').max_number_cost).toBe('2.00');
     expect(lineCriteria(line, body, '5.00').max_number_cost).toBe('3.00');
     expect(lineCriteria(line, { ...body, max_number_cost: undefined }, '5.00').max_number_cost).toBe('5.00');
+  });
+
+  it('toll-free numbers of the US must work at once unless the line says otherwise; each rung of the ladder asks for it', () => {
+    const criteriaOf = (line: object) => {
+      const body = parseRequest({ kind: 'buy', lines: [{ quantity: 1, ...line }] }) as BuyBody;
+      const criteria = body.lines[0] && lineCriteria(body.lines[0], body, '5.00');
+      if (criteria?.kind !== 'search') throw new Error('no search');
+      return criteria;
+    };
+    const quickship = (line: object) => criteriaOf(line).quickship;
+    const tollFree = { phone_number_type: 'toll_free' };
+    expect(quickship(tollFree)).toBe(true);
+    expect(quickship({ ...tollFree, quickship: false })).toBe(false);
+    expect([quickship({}), quickship({ ...tollFree, country_code: 'CA' })]).toEqual([undefined, undefined]);
+    expect(quickship({ ...tollFree, country_code: 'CA', quickship: true })).toBe(true);
+    const ladder = rungs(
+      criteriaOf({
+        national_destination_code: '312',
+        rate_center: 'CHICAGO',
+        exclude_held_numbers: true,
+        fallback: { national_destination_codes: ['773'], best_effort: true },
+      }),
+    );
+    expect(ladder.map((r) => [r.nationalDestinationCode, r.rateCenter, r.excludeHeld, r.bestEffort])).toEqual([
+      ['312', 'CHICAGO', true, false],
+      ['773', undefined, true, false],
+      ['312', 'CHICAGO', true, true],
+    ]);
   });
 
   it('I5 the worst case counts every number at its cap, but never more than the budgets', () => {
