@@ -1,7 +1,14 @@
 import type { Disposition } from '../domain/errors.ts';
-
-/** `read`: repeating does no harm. `write`: a repeat might do it twice. */
-export type Phase = 'read' | 'write';
+import {
+  beside,
+  type CallContext,
+  essential,
+  namesField,
+  notOwned,
+  speaksOfUnrecognized,
+  type TelnyxError,
+  tooMany,
+} from './failure-conditions.ts';
 
 export type FailureCode =
   | 'rate_limited'
@@ -35,32 +42,6 @@ export type FailureCode =
   | 'stopping'
   | 'refused_by_telnyx';
 
-/** What the caller knows of the call that failed. */
-export interface CallContext {
-  /** `write` when the call may have changed something at Telnyx. */
-  phase: Phase;
-  /** For texts, such as `orders.create`. */
-  operation: string;
-  /** How many numbers the call carried; 0 when it carried none. */
-  numbers: number;
-  /** The numbers of an order: only these are believed when a refusal names numbers. */
-  ordered?: readonly string[];
-  /** The call creates a batch job: only then do the job cap and the ownership rule exist. */
-  job: boolean;
-  /** Takes the secrets out of a text. */
-  scrub: (text: string) => string;
-  now: Date;
-}
-
-/** One entry of Telnyx's `errors` array. */
-export interface TelnyxError {
-  code: string;
-  title: string;
-  detail: string;
-  /** JSON pointer or parameter name; '' when none is given. */
-  pointer: string;
-}
-
 /** One line of the table. A row with neither `codes` nor `when` looks at the status only. */
 export interface FailureRow {
   code: FailureCode;
@@ -88,47 +69,6 @@ const codes = (...list: string[]): ReadonlySet<string> => new Set(list);
 const range = (from: number, to: number): string[] => Array.from({ length: to - from + 1 }, (_, i) => String(from + i));
 const both = (disposition: Disposition): { read: Disposition; write: Disposition } => ({ read: disposition, write: disposition });
 const unsure: { read: Disposition; write: Disposition } = { read: 'retry', write: 'ambiguous' };
-
-/** The list of numbers, which messaging updates call by another name than all others. */
-const onNumbers = (e: TelnyxError, ctx: CallContext): boolean =>
-  e.pointer === '/phone_numbers' || (e.pointer === '/numbers' && ctx.operation === 'messaging.update');
-const speaksOfSize = (e: TelnyxError): boolean => /\b1[ ,.]?000\b|maximum|too many|at most/i.test(`${e.title} ${e.detail}`);
-const speaksOfOwning = (e: TelnyxError): boolean => /\bown/i.test(`${e.title} ${e.detail}`);
-
-const speaksOfUnrecognized = (e: TelnyxError): boolean =>
-  /recogni[sz]e the number|first search for/i.test(`${e.title} ${e.detail}`);
-
-/** A size complaint. Telnyx documents the limit of jobs (1,000) but no other, so elsewhere several numbers are enough. */
-function tooMany(e: TelnyxError, ctx: CallContext): boolean {
-  if (!onNumbers(e, ctx) || ctx.numbers < 2) return false;
-  if (e.code === '10033' || ctx.numbers > 1_000) return true;
-  if (ctx.job) return speaksOfSize(e) && !speaksOfOwning(e);
-  return true;
-}
-
-/** Jobs demand that every number is ours; of the complaints about the list this is the one left when the size is right. */
-function notOwned(e: TelnyxError, ctx: CallContext): boolean {
-  if (!ctx.job || !onNumbers(e, ctx)) return false;
-  return speaksOfOwning(e) || !/e164|ids|at least 1|present/i.test(`${e.title} ${e.detail}`);
-}
-
-/** Calls without which no work is possible: a key that may not make one of these is of no use to anybody. */
-const ESSENTIAL: ReadonlySet<string> = new Set([
-  'search',
-  'orders.create',
-  'orders.find',
-  'orders.get',
-  'jobs.update',
-  'jobs.delete',
-  'jobs.emergency',
-  'jobs.get',
-  'jobs.list',
-  'numbers.verify_ownership',
-  'numbers.list',
-]);
-const essential = (ctx: CallContext): boolean => ESSENTIAL.has(ctx.operation);
-const beside = (ctx: CallContext): boolean => !essential(ctx);
-const namesField = (e: TelnyxError): boolean => !['', '/', '/base'].includes(e.pointer);
 
 /**
  * What a 403 means is decided by what it points at, and else by the call: a field concerns this request, an essential call the

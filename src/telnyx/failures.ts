@@ -1,10 +1,12 @@
 import Telnyx from 'telnyx';
 import { z } from 'zod';
 import { type Disposition, type ErrorDetail, ProvisioningError } from '../domain/errors.ts';
-import { type CallContext, FAILURE_ROWS, type FailureRow, type Phase, type TelnyxError } from './failure-table.ts';
+import type { CallContext, Phase, TelnyxError } from './failure-conditions.ts';
+import { FAILURE_ROWS, type FailureRow } from './failure-table.ts';
 import { retryAfterMs } from './rate-headers.ts';
 
-export type { CallContext, FailureCode, Phase, TelnyxError } from './failure-table.ts';
+export type { CallContext, Phase, TelnyxError } from './failure-conditions.ts';
+export type { FailureCode } from './failure-table.ts';
 
 const MAX_DETAILS = 20;
 const MAX_DETAIL_LENGTH = 500;

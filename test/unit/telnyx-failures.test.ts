@@ -260,6 +260,31 @@ describe('a Telnyx failure', () => {
     expect(failure.message).toContain('/billing_group_id: 10010 - Forbidden');
   });
 
+  const unrecognized = (detail: string) =>
+    toFailure(answer(422, { code: '10027', pointer: '/', title: 'Unprocessable', detail }), {
+      ...write,
+      ordered: ['+13125550100', '+13125550101', '+13125550102'],
+    });
+
+  it('10027 that speaks of numbers names those that leave the order; a number that is not in the order is not believed', () => {
+    const said =
+      "We don't recognize the number(s) ['+13125550102', '+13125550199', '+1312555xxxx']. Did you first search for the number(s)?";
+    expect(unrecognized(said)).toMatchObject({
+      code: 'numbers_unrecognized',
+      disposition: 'rejected',
+      numbers: ['+13125550102'],
+    });
+  });
+
+  it('10027 with another text stays a general refusal', () => {
+    expect(unrecognized('messaging_profile_id is not reachable here')).toMatchObject({ code: 'invalid_request', numbers: [] });
+  });
+
+  it('10027 of a call that orders nothing is no refusal for numbers', () => {
+    const job10027 = toFailure(answer(422, { code: '10027', detail: 'Did you first search for the number(s)?' }), job);
+    expect(job10027.code).toBe('invalid_request');
+  });
+
   it('keeps the words and pointers of Telnyx as evidence, without the key', () => {
     const failure = toFailure(answer(422, { code: '10015', pointer: '/base', title: 'Bad', detail: `with ${KEY}` }), job);
     expect(failure.details).toEqual([{ path: '/base', message: '10015 - Bad - with ***' }]);

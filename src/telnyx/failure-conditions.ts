@@ -1,0 +1,73 @@
+/** `read`: repeating does no harm. `write`: a repeat might do it twice. */
+export type Phase = 'read' | 'write';
+
+/** What the caller knows of the call that failed. */
+export interface CallContext {
+  /** `write` when the call may have changed something at Telnyx. */
+  phase: Phase;
+  /** For texts, such as `orders.create`. */
+  operation: string;
+  /** How many numbers the call carried; 0 when it carried none. */
+  numbers: number;
+  /** The numbers of an order: only these are believed when a refusal names numbers. */
+  ordered?: readonly string[];
+  /** The call creates a batch job: only then do the job cap and the ownership rule exist. */
+  job: boolean;
+  /** Takes the secrets out of a text. */
+  scrub: (text: string) => string;
+  now: Date;
+}
+
+/** One entry of Telnyx's `errors` array. */
+export interface TelnyxError {
+  code: string;
+  title: string;
+  detail: string;
+  /** JSON pointer or parameter name; '' when none is given. */
+  pointer: string;
+}
+
+/** The list of numbers, which messaging updates call by another name than all others. */
+const onNumbers = (e: TelnyxError, ctx: CallContext): boolean =>
+  e.pointer === '/phone_numbers' || (e.pointer === '/numbers' && ctx.operation === 'messaging.update');
+const speaksOfSize = (e: TelnyxError): boolean => /\b1[ ,.]?000\b|maximum|too many|at most/i.test(`${e.title} ${e.detail}`);
+const speaksOfOwning = (e: TelnyxError): boolean => /\bown/i.test(`${e.title} ${e.detail}`);
+
+/** The refusal says that Telnyx does not know the numbers of the order: gone, masked, or not found by a recent search. */
+export const speaksOfUnrecognized = (e: TelnyxError): boolean =>
+  /recogni[sz]e the number|first search for/i.test(`${e.title} ${e.detail}`);
+
+/** A size complaint. Telnyx documents the limit of jobs (1,000) but no other, so elsewhere several numbers are enough. */
+export function tooMany(e: TelnyxError, ctx: CallContext): boolean {
+  if (!onNumbers(e, ctx) || ctx.numbers < 2) return false;
+  if (e.code === '10033' || ctx.numbers > 1_000) return true;
+  if (ctx.job) return speaksOfSize(e) && !speaksOfOwning(e);
+  return true;
+}
+
+/** Jobs demand that every number is ours; of the complaints about the list this is the one left when the size is right. */
+export function notOwned(e: TelnyxError, ctx: CallContext): boolean {
+  if (!ctx.job || !onNumbers(e, ctx)) return false;
+  return speaksOfOwning(e) || !/e164|ids|at least 1|present/i.test(`${e.title} ${e.detail}`);
+}
+
+/** Calls without which no work is possible: a key that may not make one of these is of no use to anybody. */
+const ESSENTIAL: ReadonlySet<string> = new Set([
+  'search',
+  'orders.create',
+  'orders.find',
+  'orders.get',
+  'jobs.update',
+  'jobs.delete',
+  'jobs.emergency',
+  'jobs.get',
+  'jobs.list',
+  'numbers.verify_ownership',
+  'numbers.list',
+]);
+/** Whether the key is of no use when it may not make this call. */
+export const essential = (ctx: CallContext): boolean => ESSENTIAL.has(ctx.operation);
+/** The contrary: only what this call is for is lost. */
+export const beside = (ctx: CallContext): boolean => !essential(ctx);
+/** The refusal points at one field of the request. */
+export const namesField = (e: TelnyxError): boolean => !['', '/', '/base'].includes(e.pointer);
