@@ -32,8 +32,10 @@ export async function search(transport: Transport, criteria: SearchCriteria, lim
       return { offers: [...offers.values()], seen: rows.length, more: mayHideOthers(rows.length, total, limit) };
     }
     if (saysNoneFound(answer)) return NONE;
-    blamed ||= limits.isSuspect(limit) && !namesLimit(answer) && (await worksWithFewRows(transport, criteria));
-    const smaller = blamed || namesLimit(answer) ? limits.halve(limit) : null;
+    const isNamed = namesLimit(answer);
+    blamed ||= !isNamed && limits.isSuspect(limit) && (await worksWithFewRows(transport, criteria));
+    const smaller = isNamed || blamed ? limits.halve(limit) : null;
+    if (smaller === null && isNamed) throw answer;
     if (smaller === null) return await noneOrBadSearch(transport, criteria, answer);
     limit = smaller;
   }
