@@ -31,7 +31,7 @@ export async function search(transport: Transport, criteria: SearchCriteria, lim
       const offers = new Map(rows.flatMap((raw) => toOffer(raw, criteria)).map((offer) => [offer.phoneNumber, offer]));
       return { offers: [...offers.values()], seen: rows.length, more: mayHideOthers(rows.length, total, limit) };
     }
-    if (saysNoneFound(answer)) return NONE;
+    if (saysNoneFound(answer)) return none();
     const isNamed = namesLimit(answer);
     blamed ||= !isNamed && limits.isSuspect(limit) && (await worksWithFewRows(transport, criteria));
     const smaller = isNamed || blamed ? limits.halve(limit) : null;
@@ -41,7 +41,7 @@ export async function search(transport: Transport, criteria: SearchCriteria, lim
   }
 }
 
-const NONE: SearchResult = { offers: [], seen: 0, more: false };
+const none = (): SearchResult => ({ offers: [], seen: 0, more: false });
 
 type Answer = z.output<typeof searchAnswer>;
 
@@ -80,7 +80,7 @@ async function noneOrBadSearch(transport: Transport, c: SearchCriteria, refusal:
   if (!refusal.details.some(isBadFilter)) throw refusal;
   const plain = await ask(transport, { country_code: c.countryCode, ...asEnums({ ...c, features: [] }), limit: 1 });
   if (plain instanceof ProvisioningError && !saysNoneFound(plain)) throw refusal;
-  return NONE;
+  return none();
 }
 
 const isBadFilter = (d: ErrorDetail): boolean => d.message.startsWith('10031');
