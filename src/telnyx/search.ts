@@ -32,15 +32,17 @@ export async function search(transport: Transport, criteria: SearchCriteria, lim
       const offers = new Map(rows.flatMap((raw) => toOffer(raw, criteria)).map((offer) => [offer.phoneNumber, offer]));
       return { offers: [...offers.values()], seen: rows.length, more: mayHideOthers(rows.length, total, limit) };
     }
-    if (saysNoneFound(answer)) return NONE;
-    blamed ||= limits.isSuspect(limit) && !namesLimit(answer) && (await worksWithFewRows(transport, criteria));
-    const smaller = blamed || namesLimit(answer) ? limits.halve(limit) : null;
+    if (saysNoneFound(answer)) return none();
+    const isNamed = namesLimit(answer);
+    blamed ||= !isNamed && limits.isSuspect(limit) && (await worksWithFewRows(transport, criteria));
+    const smaller = isNamed || blamed ? limits.halve(limit) : null;
+    if (smaller === null && isNamed) throw answer;
     if (smaller === null) return await noneOrBadSearch(transport, criteria, answer);
     limit = smaller;
   }
 }
 
-const NONE: SearchResult = { offers: [], seen: 0, more: false };
+const none = (): SearchResult => ({ offers: [], seen: 0, more: false });
 
 type Answer = z.output<typeof searchAnswer>;
 
@@ -92,7 +94,7 @@ async function noneOrBadSearch(transport: Transport, c: SearchCriteria, refusal:
   if (!refusal.details.some(isBadFilter)) throw refusal;
   const plain = await ask(transport, { country_code: c.countryCode, ...asEnums({ ...c, features: [] }), limit: 1 });
   if (plain instanceof ProvisioningError && !saysNoneFound(plain)) throw refusal;
-  return NONE;
+  return none();
 }
 
 const isBadFilter = (d: ErrorDetail): boolean => d.message.startsWith('10031');

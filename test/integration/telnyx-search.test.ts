@@ -210,8 +210,8 @@ describe('a search that is refused', () => {
     expect(limitsOf(hits)).toEqual([100, 50, 25]);
   });
 
-  it('for every limit ends as a refusal, and the limit never falls below 20', async () => {
-    const { gateway, hits } = await telnyx(refusal(422, '10015', 'filter[limit]'));
+  it.each(['10015', '10031'])('for every limit (%s) ends as a refusal, and the limit never falls below 20', async (code) => {
+    const { gateway, hits } = await telnyx(above(10, refusal(422, code, 'filter[limit]')));
     expect((await failure(gateway.search({ ...US, limit: 1_000 }))).disposition).toBe('rejected');
     expect(limitsOf(hits)).toEqual([1_000, 500, 250, 125, 62, 31, 20]);
     await failure(gateway.search({ ...US, limit: 1_000 }));
