@@ -139,7 +139,11 @@ export function answerTo(world: World, limits: RateLimits, incoming: Incoming): 
   settle(world);
   world.faults.begin(target);
   try {
-    return answerWithin(world, limits, incoming, target, endpoint);
+    const answer = answerWithin(world, limits, incoming, target, endpoint);
+    const skewed = world.faults.take('date_skewed', target);
+    // Node.js writes the true time by itself, whatever the clock of the simulator says: clients compare with their own.
+    if (skewed) answer.headers['date'] = new Date(Date.now() + (skewed.by ?? 0)).toUTCString();
+    return answer;
   } finally {
     world.faults.end();
   }

@@ -22,6 +22,10 @@ export interface Behaviour {
   noneFound: '10031' | 'empty';
   /** How much longer a toll-free number takes that is not marked `quickship`. */
   slowShipMs: number;
+  /** Lines of a sub order at most; an order is split by country and type in any case. */
+  subOrderSize: number;
+  /** Whether the lists of sub orders and order lines, which document no paging, heed `page[number]` and `page[size]`. */
+  subOrderPages: 'honoured' | 'ignored';
   /** `number_order.complete`: as documented, without `id` and `status` of the order, or with them. */
   webhookPayload: 'documented' | 'full';
   /** How many update and delete jobs may be open at once. */
@@ -43,6 +47,8 @@ export const FIELD_SHAPE: Readonly<Behaviour> = {
   noneFound: '10031',
   // Up to two business days.
   slowShipMs: 172_800_000,
+  subOrderSize: 1000,
+  subOrderPages: 'honoured',
   webhookPayload: 'documented',
   jobSlots: 20,
   emergencyJobSlots: 500,
@@ -71,6 +77,8 @@ const FIELDS: { readonly [K in keyof Behaviour]: z.ZodType<Behaviour[K]> } = {
   featureCommas: z.enum(['whole', 'split']),
   noneFound: z.enum(['10031', 'empty']),
   slowShipMs: ms,
+  subOrderSize: z.int().min(1),
+  subOrderPages: z.enum(['honoured', 'ignored']),
   webhookPayload: z.enum(['documented', 'full']),
   jobSlots: z.int().min(0),
   emergencyJobSlots: z.int().min(0),

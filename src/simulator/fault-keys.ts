@@ -26,6 +26,7 @@ export const KEYS_OF: Readonly<Record<FaultKind, readonly FaultKey[]>> = {
   html: [...BY_REQUEST, 'status'],
   no_id: BY_REQUEST,
   slow: [...BY_REQUEST, 'ms'],
+  date_skewed: [...BY_REQUEST, 'by'],
   order_pending: [...BY_REQUEST, 'ms'],
   order_failure: [...BY_REQUEST, 'return_to_pool'],
   order_cancelled: [...BY_REQUEST, 'return_to_pool'],

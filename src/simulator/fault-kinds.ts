@@ -15,6 +15,7 @@ const REPLY_KINDS = [
   'html',
   'no_id',
   'slow',
+  'date_skewed',
 ] as const;
 
 /** Faults of the service; looked for only where they can have an effect. */
@@ -162,7 +163,7 @@ export interface Fault {
   page?: number;
   /** limit_refused, rows_capped: rows that a search may have at most. */
   most?: number;
-  /** shifting_pages: rows the list moves from one page to the next; total_off: what is added. */
+  /** shifting_pages: rows the list moves from one page to the next; total_off: what is added; date_skewed: ms. */
   by?: number;
   /** unknown_enum: the `record_type` it strikes at any depth; left out, the resources that the reply is about. */
   resource?: (typeof RESOURCES)[number];

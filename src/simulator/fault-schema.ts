@@ -160,6 +160,7 @@ function contradictions(fault: Fault): { key: string; message: string }[] {
   if (kind === 'sell_between' && fault.fraction === undefined) found.push({ key: 'fraction', message: 'missing' });
   if ((kind === 'limit_refused' || kind === 'rows_capped') && fault.most === undefined)
     found.push({ key: 'most', message: 'missing' });
+  if (kind === 'date_skewed' && fault.by === undefined) found.push({ key: 'by', message: 'missing' });
   if (kind === 'portal_tags' && !fault.tags) found.push({ key: 'tags', message: 'missing' });
   if (kind === 'portal_set') {
     const test = Object.entries(OWNED_FIELDS).find(([name]) => name === fault.field)?.[1];

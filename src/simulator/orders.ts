@@ -63,6 +63,18 @@ function fates(
   return { fates: mixed, back: partial.return_to_pool ?? false, status: partial.order_status };
 }
 
+/** Gives each line its sub order: one for each group of lines, and another whenever it is full. */
+function splitter(size: number): (group: string) => string {
+  const open = new Map<string, { id: string; lines: number }>();
+  return (group) => {
+    const current = open.get(group);
+    const subOrder = current && current.lines < size ? current : { id: randomUUID(), lines: 0 };
+    subOrder.lines += 1;
+    open.set(group, subOrder);
+    return subOrder.id;
+  };
+}
+
 function makeLines(
   context: Context,
   asked: readonly Asked[],
@@ -72,14 +84,12 @@ function makeLines(
 ): { lines: OrderLine[]; status: Order['status'] | undefined } {
   const { world } = context;
   const outcome = fates(context, asked.length);
-  const subOrders = new Map<string, string>();
+  const subOrderOf = splitter(world.behaviour.subOrderSize);
   const lines = asked.flatMap(({ e164, requirementGroup }, index): OrderLine[] => {
     const number = world.poolByNumber.get(e164);
     const area = number?.area ?? world.owned.get(e164)?.area;
     if (!area) return [];
-    const group = `${area.country}/${area.type}`;
-    const subOrderId = subOrders.get(group) ?? randomUUID();
-    subOrders.set(group, subOrderId);
+    const subOrderId = subOrderOf(`${area.country}/${area.type}`);
     const lost = missing.has(e164);
     return [
       {

@@ -1,14 +1,21 @@
 import type Telnyx from 'telnyx';
-import { type Context, ok, type Reply } from './context.ts';
+import { type Context, ok, pagedArray, type Reply } from './context.ts';
 import { decide } from './order-settle.ts';
 import { orderLineView, subOrderView } from './order-views.ts';
-import { metaOf, notFound, Refusal } from './wire.ts';
+import { notFound, type PageMeta, Query, Refusal } from './wire.ts';
 
 function withNumbers(context: Context): boolean {
   return context.query.flag('filter[include_phone_numbers]') === true;
 }
 
-/** GET /sub_number_orders: no paging. */
+/** A page of a list that documents no paging: 20 rows at a time, and whether it can be asked for others is a setting. */
+function undocumentedPage<T>(context: Context, rows: readonly T[]): { data: T[]; meta: PageMeta } {
+  const honoured = context.world.behaviour.subOrderPages === 'honoured';
+  const asked = honoured ? context : { ...context, query: new Query(new URLSearchParams()) };
+  return pagedArray(asked, rows, (row) => row);
+}
+
+/** GET /sub_number_orders */
 export function listSubOrders(context: Context): Reply {
   const { world, query } = context;
   const orderId = query.one('filter[order_request_id]');
@@ -16,13 +23,12 @@ export function listSubOrders(context: Context): Reply {
   const status = query.one('filter[status]');
   const country = query.one('filter[country_code]');
   const type = query.one('filter[phone_number_type]');
-  const data = orders
+  const rows = orders
     .flatMap((order) => (order ? order.subOrderIds.map((id) => subOrderView(order, id, withNumbers(context))) : []))
     .filter((sub) => (status ?? sub.status) === sub.status)
     .filter((sub) => (country ?? sub.country_code) === sub.country_code)
     .filter((sub) => (type ?? sub.phone_number_type) === sub.phone_number_type);
-  const meta = metaOf({ number: 1, size: Math.max(1, data.length) }, data.length);
-  return ok({ data, meta } satisfies Telnyx.SubNumberOrderListResponse);
+  return ok(undocumentedPage(context, rows) satisfies Telnyx.SubNumberOrderListResponse);
 }
 
 /** GET /sub_number_orders/{id} */
@@ -49,12 +55,11 @@ export function cancelSubOrder(context: Context): Reply {
 /** GET /number_order_phone_numbers: filtered by country only. */
 export function listOrderLines(context: Context): Reply {
   const country = context.query.one('filter[country_code]');
-  const data = [...context.world.orders.values()]
+  const rows = [...context.world.orders.values()]
     .reverse()
     .flatMap((order) => order.lines.map((line) => orderLineView(order, line)))
     .filter((line) => (country ?? line.country_code) === line.country_code);
-  const meta = metaOf({ number: 1, size: Math.max(1, data.length) }, data.length);
-  return ok({ data, meta } satisfies Telnyx.NumberOrderPhoneNumberListResponse);
+  return ok(undocumentedPage(context, rows) satisfies Telnyx.NumberOrderPhoneNumberListResponse);
 }
 
 /** GET /number_order_phone_numbers/{id} */

@@ -78,6 +78,13 @@ const STRIKES: Readonly<Record<FaultKind, Strike>> = {
     { ms: 5_000 },
     async () => expect(on.client.balance.retrieve({ timeout: 500 })).rejects.toBeInstanceOf(Telnyx.APIConnectionTimeoutError),
   ],
+  date_skewed: [
+    { by: -600_000 },
+    async () => {
+      const { response } = await on.client.balance.retrieve().withResponse();
+      expect(Math.abs(Date.parse(response.headers.get('date') ?? '') + 600_000 - Date.now())).toBeLessThan(30_000);
+    },
+  ],
   order_pending: [{ ms: 3_600_000 }, orderEnds('pending', 0)],
   order_failure: [{}, orderEnds('failure', 0)],
   order_cancelled: [{}, orderEnds('cancelled', 0)],
@@ -252,6 +259,25 @@ describe('429', () => {
     }
     expect(on.sim.ledger().orders).toEqual([]);
   });
+});
+
+it('every answer has a date, refusals too, and the fault bends each', async () => {
+  const off = async (path: string, headers: Record<string, string>) => {
+    const answer = await fetch(on.sim.url + path, { headers });
+    const minutes = (Date.parse(answer.headers.get('date') ?? '') - Date.now()) / 60_000;
+    return [answer.status, Math.round(minutes) + 0];
+  };
+  const all = async () => [
+    await off('/balance', { authorization: 'Bearer KEY_SIM' }),
+    await off('/balance', {}),
+    await off('/nothing', { authorization: 'Bearer KEY_SIM' }),
+    await off('/phone_numbers', { authorization: 'Bearer KEY_SIM' }),
+  ];
+  on.sim.faults({ faults: [{ kind: 'rate_limited', match: { path: '/phone_numbers' } }] });
+  const seen = [200, 401, 404, 429];
+  expect(await all()).toEqual(seen.map((status) => [status, 0]));
+  on.sim.faults({ faults: [{ kind: 'date_skewed', by: 420_000 }] });
+  expect(await all()).toEqual(seen.map((status) => [status, 7]));
 });
 
 it('the cap of jobs is shared with those of others: as many as they leave free', async () => {

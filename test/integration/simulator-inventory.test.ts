@@ -50,6 +50,13 @@ describe('lists', () => {
     expect(slim).toMatchObject({ phone_number: first, tags: ['only-one'] });
     expect(slim).not.toHaveProperty('deletion_lock_enabled');
     expect((await client.phoneNumbers.voice.list({ filter: { phone_number: first.slice(1) } })).data).toHaveLength(1);
+    const changed = { tech_prefix_enabled: true, usage_payment_method: 'channel' as const };
+    await client.phoneNumbers.voice.update(first, changed);
+    const channel = { 'voice.usage_payment_method': 'channel' as const };
+    const { data: voices } = await client.phoneNumbers.voice.list({ filter: channel });
+    expect(voices).toMatchObject([{ phone_number: first, ...changed }]);
+    const elsewhere = { ...channel, connection_name: { contains: 'no-such-connection' } };
+    expect((await client.phoneNumbers.voice.list({ filter: elsewhere })).data).toEqual([]);
     const query = { 'filter[phone_number]': simulator.ownedNumbers().slice(0, 3).join(',') };
     expect((await client.phoneNumbers.messaging.list(query)).data).toHaveLength(3);
   });

@@ -69,6 +69,7 @@ describe('a fault is checked to its last key', () => {
     [{ kind: 'sell_between', fraction: 0.1, count: 1 }, 'count'],
     [{ kind: 'limit_refused' }, 'most'],
     [{ kind: 'rows_capped', most: 0 }, 'most'],
+    [{ kind: 'date_skewed' }, 'by'],
     [{ kind: 'error_before', pointer: 'billing_group_id' }, 'pointer'],
     [{ kind: 'portal_lock', count: 1, times: 2 }, 'times'],
     [{ kind: 'portal_lock', count: 1, everyMs: 5, after: 1 }, 'everyMs'],
