@@ -1,5 +1,5 @@
 import { setFlagsFromString } from 'node:v8';
-import type { Config } from '../config/config.ts';
+import { type Config, secretsOf } from '../config/config.ts';
 import { packageVersion } from '../config/version.ts';
 import { takeSoleWorker } from '../db/health.ts';
 import { systemClock } from '../domain/clock.ts';
@@ -7,6 +7,7 @@ import { ProvisioningError } from '../domain/errors.ts';
 import type { Timings } from '../domain/timings.ts';
 import { buildServer } from '../http/server.ts';
 import type { RootLog } from '../observability/log.ts';
+import { createScrubber } from '../observability/scrub.ts';
 import { createHandlers } from '../processors/handlers.ts';
 import { createRunJob } from '../processors/run-job.ts';
 import { refuseEviction } from '../queues/redis.ts';
@@ -118,7 +119,13 @@ function workerServices(f: Foundation, role: Role, options: RoleOptions, started
     {
       name: 'workers',
       start: async () => {
-        const runJob = createRunJob({ handlers: createHandlers(work), log, metrics, backoffMs: work.timings.backoffMs });
+        const runJob = createRunJob({
+          handlers: createHandlers(work),
+          log,
+          metrics,
+          scrub: createScrubber(secretsOf(config)),
+          backoffMs: work.timings.backoffMs,
+        });
         workers = startWorkers(backend, runJob, {
           concurrency: { buy: 20, 'batch-jobs': config.queue.jobSlots, reconcile: 1, webhooks: 10, maintenance: 1 },
           log,

@@ -5,9 +5,13 @@ import { parseMoney } from '../domain/money.ts';
 import { isE164, nanpAreaCode } from '../domain/phone-number.ts';
 import type { Offer, SearchCriteria, SearchResult } from './gateway.ts';
 import type { Transport } from './transport.ts';
-import { type OfferRow, offerRow, searchAnswer } from './wire.ts';
+import { numberRow, type OfferRow, offerRow, searchAnswer } from './wire.ts';
 
 type SearchFilter = NonNullable<NonNullable<Parameters<Telnyx['availablePhoneNumbers']['list']>[0]>['filter']>;
+
+/** New and unverified accounts see `+16183xxxxxx` in place of nearly every number (seen on a live account, September 2026). */
+const MASKED =
+  'this Telnyx account does not show numbers (its verification level may not allow it); verify the account in the Telnyx portal';
 
 /** Telnyx documents no maximum for `limit` and may cap it: an answer of this many rows or more may be a cut one. */
 const SMALLEST_CUT = 50;
@@ -15,6 +19,7 @@ const SMALLEST_CUT = 50;
 /**
  * Numbers that can be bought now. Telnyx ignores filters it does not know and answers with random numbers, so every row is checked
  * against the criteria; a row that does not fit, is masked or has no price is left out.
+ * @throws ProvisioningError `numbers_masked` (rejected) when there are rows and every one of them is masked.
  */
 export async function search(transport: Transport, criteria: SearchCriteria): Promise<SearchResult> {
   const filter = toFilter(criteria);
@@ -24,12 +29,18 @@ export async function search(transport: Transport, criteria: SearchCriteria): Pr
       (client, options) => client.availablePhoneNumbers.list({ filter }, options),
       searchAnswer,
     );
+    if (rows.length > 0 && rows.every(isMasked)) throw new ProvisioningError('numbers_masked', 'rejected', MASKED);
     const offers = new Map(rows.flatMap((raw) => toOffer(raw, criteria)).map((offer) => [offer.phoneNumber, offer]));
     return { offers: [...offers.values()], seen: rows.length, more: mayHideOthers(rows.length, total, criteria.limit) };
   } catch (error) {
     if (saysNoneFound(error)) return { offers: [], seen: 0, more: false };
     throw error;
   }
+}
+
+function isMasked(row: unknown): boolean {
+  const parsed = numberRow.safeParse(row);
+  return parsed.success && /^\+\d+x+$/i.test(parsed.data.phone_number);
 }
 
 /**

@@ -239,6 +239,8 @@ export const searchAnswer = z
   .object({ data: z.array(z.unknown()), meta: searchMeta, metadata: searchMeta })
   .transform((a) => ({ rows: a.data, total: a.meta?.total_results ?? a.metadata?.total_results ?? null }));
 
+export const numberRow = z.object({ phone_number: z.string() });
+
 export const offerRow = z.object({
   phone_number: z.string(),
   best_effort: flag,
