@@ -1,6 +1,6 @@
 import type { Chunk } from '../db/chunks.ts';
 import { ProvisioningError } from '../domain/errors.ts';
-import { type Outcome, skipped, snooze } from '../domain/outcome.ts';
+import { done, type Outcome, snooze } from '../domain/outcome.ts';
 import { whySpendingStopped } from '../reconcile/account-gate.ts';
 import type { WorkDeps } from '../reconcile/deps.ts';
 import { refreshSearch } from './refresh-search.ts';
@@ -95,7 +95,7 @@ export async function halveOrder(
   code: string,
 ): Promise<Outcome> {
   const settled = await settleHalved(deps, chunk, { cause, detail: { code } });
-  return settled ? skipped(`split: ${code}`) : movedByOthers;
+  return settled ? done(`split: ${code}`) : movedByOthers;
 }
 
 /** A single number that was refused, and that no look of a whole window showed as ours, is lost. */
@@ -109,5 +109,5 @@ export async function loseSingle(deps: WorkDeps, chunk: Chunk, code: string): Pr
     })),
     detail: { code },
   });
-  return settled ? skipped(code) : movedByOthers;
+  return settled ? done(`lost: ${code}`) : movedByOthers;
 }
