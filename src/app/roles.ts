@@ -1,5 +1,5 @@
 import { setFlagsFromString } from 'node:v8';
-import type { Config } from '../config/config.ts';
+import { type Config, secretsOf } from '../config/config.ts';
 import { packageVersion } from '../config/version.ts';
 import { takeSoleWorker } from '../db/health.ts';
 import { systemClock } from '../domain/clock.ts';
@@ -7,15 +7,17 @@ import { ProvisioningError } from '../domain/errors.ts';
 import type { Timings } from '../domain/timings.ts';
 import { buildServer } from '../http/server.ts';
 import type { RootLog } from '../observability/log.ts';
+import { createScrubber } from '../observability/scrub.ts';
 import { createHandlers } from '../processors/handlers.ts';
 import { createRunJob } from '../processors/run-job.ts';
 import { refuseEviction } from '../queues/redis.ts';
 import { startWorkers, type Workers } from '../queues/workers.ts';
 import { openWork } from './compose.ts';
 import { type Foundation, type FoundationOptions, openFoundation } from './foundation.ts';
+import { heartbeat } from './heartbeat.ts';
 import { createLifecycle, type Lifecycle, runUntilSignal, type Service } from './lifecycle.ts';
 import { sweeper } from './sweeper.ts';
-import { watchdog } from './watchdog.ts';
+import { type Health, watchdog } from './watchdog.ts';
 
 export type Role = 'worker' | 'serve' | 'up';
 
@@ -49,10 +51,10 @@ export async function buildRole(role: Role, config: Config, log: RootLog, option
   let url: string | null = null;
   let workers: Workers | null = null;
   try {
-    const dog = watchdog(foundation, () => workers);
+    const dog = watchdog(foundation, role !== 'serve', () => workers);
     services.push(dog);
-    if (role !== 'serve') services.push(...workerServices(foundation, options, (w) => (workers = w)));
-    if (role !== 'worker') services.push(await httpService(foundation, log, dog.problems, (at) => (url = at)));
+    if (role !== 'serve') services.push(...workerServices(foundation, role, options, (w) => (workers = w)));
+    if (role !== 'worker') services.push(await httpService(foundation, log, dog, (at) => (url = at)));
     return { foundation, lifecycle: createLifecycle(services, log), url: () => url };
   } catch (error) {
     await foundation.close();
@@ -83,7 +85,7 @@ export async function runRole(role: Role, config: Config, log: RootLog): Promise
   return exit;
 }
 
-function workerServices(f: Foundation, options: RoleOptions, started: (workers: Workers) => void): Service[] {
+function workerServices(f: Foundation, role: Role, options: RoleOptions, started: (workers: Workers) => void): Service[] {
   const { config, log, backend, queues, metrics } = f;
   const work = openWork(f, options.timings);
   let release: (() => Promise<void>) | null = null;
@@ -117,7 +119,13 @@ function workerServices(f: Foundation, options: RoleOptions, started: (workers: 
     {
       name: 'workers',
       start: async () => {
-        const runJob = createRunJob({ handlers: createHandlers(work), log, metrics, backoffMs: work.timings.backoffMs });
+        const runJob = createRunJob({
+          handlers: createHandlers(work),
+          log,
+          metrics,
+          scrub: createScrubber(secretsOf(config)),
+          backoffMs: work.timings.backoffMs,
+        });
         workers = startWorkers(backend, runJob, {
           concurrency: { buy: 20, 'batch-jobs': config.queue.jobSlots, reconcile: 1, webhooks: 10, maintenance: 1 },
           log,
@@ -135,15 +143,11 @@ function workerServices(f: Foundation, options: RoleOptions, started: (workers: 
       stopWithinMs: DRAIN_MS + 5_000,
     },
     sweeper(work, queues, config, metrics),
+    heartbeat(f, role),
   ];
 }
 
-async function httpService(
-  f: Foundation,
-  log: RootLog,
-  problems: () => string[],
-  listening: (url: string) => void,
-): Promise<Service> {
+async function httpService(f: Foundation, log: RootLog, health: Health, listening: (url: string) => void): Promise<Service> {
   const { config } = f;
   let stopping = false;
   const server = await buildServer({
@@ -156,8 +160,8 @@ async function httpService(
     boardQueues: () => f.queues.all(),
     metrics: async () => ({ contentType: f.metrics.registry.contentType, text: await f.metrics.registry.metrics() }),
     ready: () => {
-      const found = [...(stopping ? ['stopping'] : []), ...problems()];
-      return { ok: found.length === 0, problems: found };
+      const problems = [...(stopping ? ['stopping'] : []), ...health.problems()];
+      return { ok: problems.length === 0, problems, notices: health.notices() };
     },
     clock: systemClock,
     log: log.pino,

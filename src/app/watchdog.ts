@@ -1,7 +1,10 @@
+import { secretsOf } from '../config/config.ts';
 import { getAccount } from '../db/account.ts';
 import { lookForStandstill, openBacklog } from '../db/health.ts';
+import { liveWorkers } from '../db/workers.ts';
 import { asError } from '../domain/errors.ts';
-import { type Consumption, evaluateConsumption, STUCK_AFTER_MS, whyStandstill } from '../observability/liveness.ts';
+import { type Consumption, evaluateConsumption, NO_WORKER, STUCK_AFTER_MS, whyStandstill } from '../observability/liveness.ts';
+import { createScrubber } from '../observability/scrub.ts';
 import { QUEUE_NAMES, type QueueName } from '../queues/catalogue.ts';
 import type { QueueCounts } from '../queues/port.ts';
 import type { Workers } from '../queues/workers.ts';
@@ -13,25 +16,33 @@ const LOOK_EVERY_MS = 5_000;
 
 /** What the process knows of its own health; `/readyz` shows it. */
 export interface Health {
+  /** Why this process cannot do its part. */
   problems(): string[];
+  /** What a person should know, although this process can do its part. */
+  notices(): string[];
 }
 
 /**
  * Looks at database and queue every few seconds: keeps the gauges, and notices "work waits, nothing is consumed" (a metric, an
- * error in the log, not ready) on its own: by the rows, whatever the queue says, and by each queue that answers.
+ * error in the log) on its own: by the rows, whatever the queue says, and by each queue that answers. A process that works is not
+ * ready then. One that only serves stays ready, because it stores what it takes on: were it taken away, nothing could be submitted.
  */
-export function watchdog(f: Foundation, workers: () => Workers | null): Service & Health {
+export function watchdog(f: Foundation, works: boolean, workers: () => Workers | null): Service & Health {
+  const startedAt = new Date();
+  const scrub = createScrubber(secretsOf(f.config));
   const states = new Map<QueueName, Consumption>();
   const stuck = new Set<QueueName>();
   const troubles = new Map<'database' | 'queue', string>();
   let standstill: string | null = null;
+  let alone = false;
   const attempt = async (what: 'database' | 'queue', look: () => Promise<void>): Promise<void> => {
     try {
       await look();
       troubles.delete(what);
     } catch (error) {
       if (!troubles.has(what)) f.log.error({ err: asError(error), part: what }, `the ${what} does not answer`);
-      troubles.set(what, `${what}: ${asError(error).message || asError(error).name}`);
+      // Everybody may read this, and an error may quote an address with its password.
+      troubles.set(what, scrub(`${what}: ${asError(error).message || asError(error).name}`));
     }
   };
   const judge = (counts: Record<QueueName, QueueCounts>): void => {
@@ -56,19 +67,23 @@ export function watchdog(f: Foundation, workers: () => Workers | null): Service 
       await refreshGauges(f);
       const now = Date.now();
       const seen = await lookForStandstill(f.db.sql, new Date(now - STUCK_AFTER_MS));
-      const why = whyStandstill({ ...seen, queueAnswers: !troubles.has('queue') }, now);
+      // This process is a worker before its own first sign of life.
+      const workersSince = (await liveWorkers(f.db.sql))[0]?.startedAt ?? (works ? startedAt : null);
+      alone = workersSince === null;
+      const why = whyStandstill({ ...seen, queueAnswers: !troubles.has('queue'), workersSince }, now);
       f.metrics.workStuck.set(why === null ? 0 : 1);
       if (why !== null && standstill === null) f.log.error({ part: 'watchdog' }, why);
       standstill = why;
     });
   };
+  const unconsumed = (): string[] => [
+    ...(standstill === null ? (alone ? [NO_WORKER] : []) : [standstill]),
+    ...[...stuck].map((q) => `queue ${q}: work waits and nothing is consumed`),
+  ];
   return {
     ...periodic('watchdog', LOOK_EVERY_MS, round),
-    problems: () => [
-      ...troubles.values(),
-      ...(standstill === null ? [] : [standstill]),
-      ...[...stuck].map((q) => `queue ${q}: work waits and nothing is consumed`),
-    ],
+    problems: () => [...troubles.values(), ...(works ? unconsumed() : [])],
+    notices: () => (works ? [] : unconsumed()),
   };
 }
 

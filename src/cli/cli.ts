@@ -1,6 +1,7 @@
 import { userInfo } from 'node:os';
 import type { Config } from '../config/config.ts';
 import { ProvisioningError } from '../domain/errors.ts';
+import { createScrubber, type Scrub } from '../observability/scrub.ts';
 import type { ProducerDeps } from '../producers/deps.ts';
 import { EXIT } from './exit-codes.ts';
 import type { Io } from './io.ts';
@@ -12,10 +13,12 @@ export interface Cli {
   io: Io;
   services: Services;
   exit: number;
+  /** Takes secrets out of what is said; knows those of the configuration as soon as that has been read. */
+  scrub: Scrub;
 }
 
 export function createCli(io: Io, services: Services): Cli {
-  return { io, services, exit: EXIT.ok };
+  return { io, services, exit: EXIT.ok, scrub: createScrubber([]) };
 }
 
 /** Writes to stdout: the result, and nothing else ever. */
@@ -25,7 +28,7 @@ export async function say(cli: Cli, text: string): Promise<void> {
 
 /** Writes to stderr: everything that is not the result. */
 export function note(cli: Cli, text: string): void {
-  cli.io.stderr.write(`${text}\n`);
+  cli.io.stderr.write(`${cli.scrub(text)}\n`);
 }
 
 /** The one JSON value of `--json`, or the text for people. */
@@ -34,7 +37,10 @@ export async function result(cli: Cli, json: boolean | undefined, value: unknown
 }
 
 export async function configOf(cli: Cli): Promise<Config> {
-  return cli.services.loadConfig(cli.io.env);
+  const config = await cli.services.loadConfig(cli.io.env);
+  const { secretsOf } = await import('../config/config.ts');
+  cli.scrub = createScrubber(secretsOf(config));
+  return config;
 }
 
 /** Runs `use` with the database and the queue open. Needs no Telnyx key. */

@@ -1,4 +1,5 @@
 import { CommanderError } from 'commander';
+import type { ErrorDetail } from '../domain/errors.ts';
 import { createCli, note, say } from './cli.ts';
 import { EXIT, type Failure, failureOf } from './exit-codes.ts';
 import type { Io } from './io.ts';
@@ -23,10 +24,15 @@ export async function runCli(argv: readonly string[], io: Io, services: Services
   } catch (error) {
     if (error instanceof CommanderError && error.exitCode === 0) return EXIT.ok;
     const failure = failureOf(error);
+    const scrubbed = (details: ErrorDetail[]) => details.map(({ path, message }) => ({ path, message: cli.scrub(message) }));
     if (json)
       await say(
         cli,
-        JSON.stringify({ error: { code: failure.code, message: failure.message, details: failure.details } }, null, 2),
+        JSON.stringify(
+          { error: { code: failure.code, message: cli.scrub(failure.message), details: scrubbed(failure.details) } },
+          null,
+          2,
+        ),
       );
     else note(cli, failureText(failure, io));
     if (failure.stack !== null && io.env['LOG_LEVEL'] === 'debug') note(cli, failure.stack);

@@ -19,6 +19,7 @@ import { plural } from './output.ts';
 import { requestProgress } from './progress.ts';
 import { finalText, requestText } from './report.ts';
 import { exitOfWait, type Waited, waitForRequest } from './wait.ts';
+import { noteWorkerless } from './workerless.ts';
 
 /** The flags that `buy`, `update` and `delete` share. */
 export interface SubmitFlags {
@@ -86,6 +87,7 @@ async function accepted(cli: Cli, deps: ProducerDeps, id: string, json: boolean 
     return EXIT.refused;
   }
   note(cli, `accepted; follow it with: provisioner watch ${id}`);
+  await noteWorkerless(cli, deps, [view]);
   return EXIT.ok;
 }
 

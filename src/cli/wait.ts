@@ -1,16 +1,20 @@
 import { setTimeout as sleep } from 'node:timers/promises';
 import { type Account, getAccount } from '../db/account.ts';
 import { hasEnded } from '../domain/request.ts';
+import { NO_WORKER } from '../observability/liveness.ts';
 import type { ProducerDeps } from '../producers/deps.ts';
-import { lookAtRequest } from '../producers/look.ts';
+import { lookAtRequest, workerLives } from '../producers/look.ts';
 import { heldByGate, type RequestView } from '../producers/views.ts';
 import { notFound } from './cli.ts';
 import { EXIT, exitOfEnd, exitOfStatus, isConnectionLoss } from './exit-codes.ts';
 import type { Progress } from './progress.ts';
 import type { Reasons } from './report.ts';
+import { needsWorker } from './workerless.ts';
 
 const POLL_MIN_MS = 500;
 const POLL_MAX_MS = 2_000;
+/** A worker that was started together with this command has so long to show itself. */
+const ALONE_MS = 2_000;
 
 export interface WaitOptions {
   /** `null` waits until the end. */
@@ -38,6 +42,7 @@ export async function waitForRequest(deps: ProducerDeps, id: string, options: Wa
   const sayOnce = onlyOnce((text) => progress.note(text));
   let last: Seen | null = null;
   let delay = POLL_MIN_MS;
+  let aloneSince: number | null = null;
   try {
     for (;;) {
       // A database that was never there is an error; one that goes away is waited for.
@@ -49,10 +54,15 @@ export async function waitForRequest(deps: ProducerDeps, id: string, options: Wa
         if (hasEnded(now.view.status)) return ended(now, 'ended');
         if (now.view.status === 'awaiting_approval' && !options.throughApproval) return ended(now, 'awaiting_approval');
         remark(now.view, now.account, sayOnce);
+        aloneSince = now.alone ? (aloneSince ?? Date.now()) : null;
+        if (aloneSince !== null && Date.now() - aloneSince >= ALONE_MS) sayOnce(NO_WORKER);
       }
       const left = deadline - Date.now();
       if (last !== null && signal.aborted) return ended(last, 'interrupted');
-      if (last !== null && left <= 0) return ended(last, 'timeout');
+      if (last !== null && left <= 0) {
+        if (last.alone) sayOnce(NO_WORKER);
+        return ended(last, 'timeout');
+      }
       await sleep(Math.max(0, Math.min(delay, left)), undefined, { signal }).catch(() => undefined);
     }
   } finally {
@@ -78,12 +88,14 @@ function ended(last: Seen, why: Waited['why']): Waited {
 interface Seen {
   view: RequestView;
   account: Account;
+  /** The request needs a worker and none lives. */
+  alone: boolean;
 }
 
 async function look(deps: ProducerDeps, id: string): Promise<Seen> {
-  const [view, account] = await Promise.all([lookAtRequest(deps.db, id), getAccount(deps.db.sql)]);
+  const [view, account, lives] = await Promise.all([lookAtRequest(deps.db, id), getAccount(deps.db.sql), workerLives(deps.db)]);
   if (view === null) throw notFound(`there is no request ${id}`);
-  return { view, account };
+  return { view, account, alone: !lives && needsWorker(view.status) };
 }
 
 /** A look, or `null` while the database is away. */

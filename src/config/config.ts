@@ -102,10 +102,13 @@ export function secretsOf(config: Config): string[] {
     redis?.kind === 'cluster' ? redis.password : null,
     ...config.http.apiKeys.map((k) => k.key),
   ];
-  const urls = [config.database.url, redis?.kind === 'single' ? redis.url : null];
+  const { baseUrl } = config.telnyx;
+  const urls = [config.database.url, redis?.kind === 'single' ? redis.url : null].flatMap((s) =>
+    s === null ? [] : [s.reveal()],
+  );
   return [
     ...wrapped.flatMap((s) => (s === null ? [] : [s.reveal()])),
-    ...urls.flatMap((s) => (s === null ? [] : passwordsIn(s.reveal()))),
+    ...[...urls, ...(baseUrl === null ? [] : [baseUrl])].flatMap(passwordsIn),
   ];
 }
 

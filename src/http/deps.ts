@@ -24,7 +24,8 @@ export interface HttpDeps {
   /** What the dashboard shows. */
   boardQueues: () => Queue[];
   metrics: () => Promise<{ contentType: string; text: string }>;
-  ready: () => { ok: boolean; problems: string[] };
+  /** `problems` make the process not ready; `notices` are for people. */
+  ready: () => { ok: boolean; problems: string[]; notices?: string[] };
   clock: Clock;
   /** Where Fastify and the routes log; a pino logger. */
   log: FastifyBaseLogger;

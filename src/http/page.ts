@@ -17,7 +17,9 @@ async function show() {
       if (!answer.ok) throw new Error(answer.status);
       return answer.json();
     }));
-    note.textContent = account.gate.open ? '' : 'Spending is stopped: ' + account.gate.reason + '; ' + account.gate.advice;
+    const health = await (await fetch('/readyz')).json();
+    const gate = account.gate.open ? [] : ['Spending is stopped: ' + account.gate.reason + '; ' + account.gate.advice];
+    note.textContent = [...gate, ...health.problems, ...health.notices].join(' · ');
     rows.replaceChildren();
     for (const r of list.data) {
       const row = rows.insertRow(), link = document.createElement('a');

@@ -36,22 +36,29 @@ export function evaluateConsumption(
   return { verdict: now - idleSince >= stuckAfterMs ? 'stuck' : 'ok', state: { ...counts, idleSince } };
 }
 
+/** Said wherever something waits for a worker and none lives. */
+export const NO_WORKER = 'no worker runs; start one with `provisioner worker` or `provisioner up`';
+
 /** What the rows and the queue say of the whole product. */
 export interface WorkSeen {
   overdue: boolean;
   movedAt: Date | null;
   sweptAt: Date | null;
   queueAnswers: boolean;
+  /** Since when a worker lives; `null` when none does. */
+  workersSince: Date | null;
 }
 
 /**
  * Does work stand still for the lack of a worker or a queue? Judged by the rows, because a flushed queue is empty and jobs of
  * dead workers count as running. Work that waits while a worker lives and the queue answers has its reasons: a pause that Telnyx
- * asked for, a full house, paperwork.
+ * asked for, a full house, paperwork. A worker that has just come is given time: the work was waiting before it.
  */
 export function whyStandstill(seen: WorkSeen, now: number, stuckAfterMs: number = STUCK_AFTER_MS): string | null {
   const isLongAgo = (at: Date | null): boolean => at === null || now - at.getTime() >= stuckAfterMs;
   if (!seen.overdue || !isLongAgo(seen.movedAt)) return null;
+  if (seen.workersSince !== null && !isLongAgo(seen.workersSince)) return null;
   if (!seen.queueAnswers) return 'work waits and the queue does not answer';
-  return isLongAgo(seen.sweptAt) ? 'work waits and no worker is there' : null;
+  if (seen.workersSince === null) return `work waits and ${NO_WORKER}`;
+  return isLongAgo(seen.sweptAt) ? 'work waits and no worker looks for it: the sweep stands still' : null;
 }

@@ -4,8 +4,12 @@ const MASK = '[redacted]';
 const PATTERNS: readonly [RegExp, string][] = [
   [/\b(Bearer|Basic)\s+[\w~+/.=:-]{6,}/gi, `$1 ${MASK}`],
   [/\bKEY[0-9A-Z][\w-]{10,}/gi, MASK],
-  // user:password@ in an address; the user may be empty, as Redis allows.
-  [/(\b[a-z][a-z\d+.-]*:\/\/[^\s/:@]*):[^\s/@]+@/gi, `$1:${MASK}@`],
+  // user:password@ in an address, up to the last @, because a password may hold one; the user may be empty, as Redis allows. A
+  // number before a slash or the end is a port.
+  [/(\b[a-z][a-z\d+.-]*:\/\/[^\s/:@"'<>]*):(?!\d{1,5}(?:[/?#,\s"']|$))[^\s"'<>]+@/gi, `$1:${MASK}@`],
+  // token@ in an address
+  [/(\bhttps?:\/\/)[^\s/:@"'<>]+@/gi, `$1${MASK}@`],
+  [/([?&](?:key|auth|sig|signature)=)[^\s&#"']+/gi, `$1${MASK}`],
   [/\b(api[_-]?key|password|secret|token)(["']?\s*[:=]\s*["']?)[^\s"',;&}]{4,}/gi, `$1$2${MASK}`],
 ];
 
@@ -21,6 +25,13 @@ export function createScrubber(secrets: readonly string[]): Scrub {
     for (const [pattern, mask] of PATTERNS) result = result.replace(pattern, mask);
     return result;
   };
+}
+
+/** Where an address leads, without login, query and fragment. What is no address is not shown at all. */
+export function plainUrl(text: string): string {
+  if (!URL.canParse(text)) return MASK;
+  const { protocol, host, pathname } = new URL(text);
+  return `${protocol}//${host}${pathname}`;
 }
 
 /** Names whose value is never shown, whatever it is. */

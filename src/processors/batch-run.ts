@@ -2,7 +2,7 @@ import { type Chunk, getChunk } from '../db/chunks.ts';
 import { getRequest } from '../db/requests.ts';
 import { ProvisioningError } from '../domain/errors.ts';
 import { liftedNote } from '../domain/lifted.ts';
-import { hold, type Outcome, skipped, snooze } from '../domain/outcome.ts';
+import { done, hold, type Outcome, skipped, snooze } from '../domain/outcome.ts';
 import type { PayloadOf } from '../queues/catalogue.ts';
 import { closedByFailure } from '../reconcile/account-gate.ts';
 import type { WorkDeps } from '../reconcile/deps.ts';
@@ -70,7 +70,7 @@ async function halve(deps: WorkDeps, chunk: Chunk, numbers: string[]): Promise<O
     attempt: chunk.attempt,
     detail: { read_too_long_ago: true },
   });
-  return settled ? skipped('halved, because it was read too long ago') : movedByOthers;
+  return settled ? done('halved, because it was read too long ago') : movedByOthers;
 }
 
 /** A cancel before the release itself, but after something was lifted for it, which the reason then says. */
@@ -85,5 +85,5 @@ async function cancelledAfterLifting(deps: WorkDeps, chunk: Chunk): Promise<Outc
     succeeded: [],
     ended: chunk.numbers.map((phoneNumber) => ({ phoneNumber, status: 'cancelled', reasonCode: 'cancelled', reason })),
   });
-  return settled ? skipped('cancelled') : movedByOthers;
+  return settled ? done('cancelled') : movedByOthers;
 }

@@ -1,7 +1,7 @@
 import { type Chunk, hasUndecidedPart, wasAccepted } from '../db/chunks.ts';
 import { countLosses, getLine } from '../db/lines.ts';
 import { ProvisioningError } from '../domain/errors.ts';
-import { type Outcome, skipped } from '../domain/outcome.ts';
+import { done, type Outcome } from '../domain/outcome.ts';
 import type { WorkDeps } from '../reconcile/deps.ts';
 import { lossOf, settleChunk, settleHalved } from './settle.ts';
 import { failAll, movedByOthers, tryLater } from './submission.ts';
@@ -48,7 +48,7 @@ async function halve(deps: WorkDeps, chunk: Chunk, failure: ProvisioningError): 
     detail: { code: failure.code },
     lineage: { bisect: { of: chunk.id } },
   });
-  return settled ? skipped(`halved: ${failure.code}`) : movedByOthers;
+  return settled ? done(`halved: ${failure.code}`) : movedByOthers;
 }
 
 /** A single number of a search line is replaced by another; one that the user listed fails with the words of Telnyx. */
@@ -66,7 +66,7 @@ async function replaceOrFail(deps: WorkDeps, chunk: Chunk, failure: Provisioning
     patch: { errorCode: failure.code, error: failure.message },
     detail: { code: failure.code, details: failure.details, replaced: true },
   });
-  return settled ? skipped(`replaced: ${failure.code}`) : movedByOthers;
+  return settled ? done(`replaced: ${failure.code}`) : movedByOthers;
 }
 
 /** The same refusal as one that passes: the call had no effect, and this half may be sent again. */

@@ -3,7 +3,7 @@ import { getRequest, lockRequest, noteTrouble, refreshRequest } from '../db/requ
 import { after } from '../domain/clock.ts';
 import { asError, ProvisioningError } from '../domain/errors.ts';
 import { isFinalStatus, judgeNumber, type NumberVerdict } from '../domain/order-outcome.ts';
-import { type Outcome, skipped, snooze } from '../domain/outcome.ts';
+import { done, type Outcome, snooze } from '../domain/outcome.ts';
 import { backoff, mayTakeEffectLate } from '../domain/submission.ts';
 import { closedByFailure } from '../reconcile/account-gate.ts';
 import type { WorkDeps } from '../reconcile/deps.ts';
@@ -166,7 +166,7 @@ async function judgeOrder(deps: WorkDeps, chunk: Chunk, order: Order): Promise<O
     orderStatus: order.status,
     unmet: chunk.waiting && order.requirementsMet !== true,
   });
-  return settled ? skipped(`settled: ${bought.length} bought, ${lost.length} lost`) : movedByOthers;
+  return settled ? done(`settled: ${bought.length} bought, ${lost.length} lost`) : movedByOthers;
 }
 
 /** For a person: nothing is bought again meanwhile. */

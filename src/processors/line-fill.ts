@@ -13,7 +13,7 @@ import {
 import { getRequest, lockRequest, refreshRequest } from '../db/requests.ts';
 import { after } from '../domain/clock.ts';
 import { ProvisioningError } from '../domain/errors.ts';
-import { type Outcome, skipped, snooze } from '../domain/outcome.ts';
+import { done, type Outcome, skipped, snooze } from '../domain/outcome.ts';
 import type { PayloadOf } from '../queues/catalogue.ts';
 import { closedByFailure, whySpendingStopped } from '../reconcile/account-gate.ts';
 import type { WorkDeps } from '../reconcile/deps.ts';
@@ -68,10 +68,10 @@ async function runRound(deps: WorkDeps, held: HeldLine): Promise<Round> {
   try {
     if (line.criteria.kind === 'list') {
       const numbers = await looseNumbers(deps.db.sql, line.id);
-      return numbers.length === 0 ? { kind: 'filled' } : await fillFromList(deps, held, line.criteria, numbers);
+      return numbers.length === 0 ? { kind: 'nothing' } : await fillFromList(deps, held, line.criteria, numbers);
     }
     const slots = await emptySlots(deps.db.sql, line.id);
-    return slots === 0 ? { kind: 'filled' } : await fillFromSearch(deps, line, line.criteria, slots);
+    return slots === 0 ? { kind: 'nothing' } : await fillFromSearch(deps, line, line.criteria, slots);
   } catch (error) {
     return afterFailure(deps, error);
   }
@@ -113,5 +113,6 @@ async function finishRound(deps: WorkDeps, line: Line, round: Round): Promise<Ou
     return slots;
   });
   if (left > 0) return snooze(0, 'slots became free');
-  return skipped(round.kind === 'filled' ? 'the line has all its numbers' : `${round.code}: ${round.reason}`);
+  if (round.kind === 'nothing') return skipped('the line has all its numbers');
+  return done(round.kind === 'filled' ? 'the line has all its numbers' : `${round.code}: ${round.reason}`);
 }

@@ -1,5 +1,5 @@
 import type { Chunk } from '../db/chunks.ts';
-import { type Outcome, skipped } from '../domain/outcome.ts';
+import { done, type Outcome } from '../domain/outcome.ts';
 import type { Step } from '../domain/step.ts';
 import type { WorkDeps } from '../reconcile/deps.ts';
 import { type Settlement, settleChunk } from './settle.ts';
@@ -19,5 +19,5 @@ export type Prepared =
 
 /** Settles a chunk of which nothing, or nothing as it stands, is sent. */
 export async function nothingToSend(deps: WorkDeps, chunk: Chunk, settlement: Settlement): Promise<Outcome> {
-  return (await settleChunk(deps, chunk, settlement)) ? skipped(settlement.cause) : movedByOthers;
+  return (await settleChunk(deps, chunk, settlement)) ? done(`nothing to send: ${settlement.cause}`) : movedByOthers;
 }

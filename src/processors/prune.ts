@@ -1,6 +1,6 @@
 import { pruneWebhookEvents } from '../db/webhook-events.ts';
 import { after } from '../domain/clock.ts';
-import { type Outcome, skipped } from '../domain/outcome.ts';
+import { done, type Outcome } from '../domain/outcome.ts';
 import type { WorkDeps } from '../reconcile/deps.ts';
 
 const KEEP_WEBHOOKS_MS = 30 * 24 * 3_600_000;
@@ -10,5 +10,5 @@ export const prune = (deps: WorkDeps) => async (): Promise<Outcome> => {
   const removed = await pruneWebhookEvents(deps.db.sql, after(deps.clock.now(), -KEEP_WEBHOOKS_MS));
   await deps.db.sql`
     delete from sightings s where not exists (select 1 from reconciliation_runs r where r.id = s.run_id and r.status in ('queued', 'running'))`;
-  return skipped(`removed ${removed} webhook events`);
+  return done(`removed ${removed} webhook events`);
 };

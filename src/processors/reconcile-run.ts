@@ -1,7 +1,7 @@
 import { extendRunLease, finishRun, leaseRun, openRun } from '../db/runs.ts';
 import { after } from '../domain/clock.ts';
 import { asError, ProvisioningError } from '../domain/errors.ts';
-import { type Outcome, skipped, snooze } from '../domain/outcome.ts';
+import { done, failed, type Outcome, skipped, snooze } from '../domain/outcome.ts';
 import { startRun } from '../producers/start-run.ts';
 import type { PayloadOf } from '../queues/catalogue.ts';
 import { closedByFailure } from '../reconcile/account-gate.ts';
@@ -23,12 +23,12 @@ export const runReconciliation =
     try {
       const counts = await reconcileInventory(deps, run, ctx.signal);
       ctx.log.info({ runId: run.id, counts }, 'reconciled');
-      return skipped('reconciled');
+      return done(`seen ${counts.seen}, adopted ${counts.adopted}, missing ${counts.missing}, changed ${counts.changed}`);
     } catch (error) {
       const at = deps.clock.now();
       if (error instanceof ProvisioningError && (await closedByFailure(deps, error))) {
         await finishRun(deps.db.sql, run, { status: 'failed', counts: null, error: error.message, at });
-        return skipped(error.code);
+        return failed(error.message);
       }
       if (error instanceof ProvisioningError && error.code === 'lease_lost') return skipped(error.message);
       const isOld = at.getTime() - (run.startedAt ?? at).getTime() > LONGEST_RUN_MS;
@@ -51,5 +51,5 @@ export const startNightly = (deps: WorkDeps) => async (): Promise<Outcome> => {
     return skipped(`${open.id} is still ${open.status}`);
   }
   const run = await startRun(deps, 'nightly', false);
-  return skipped(`started ${run.id}`);
+  return done(`started ${run.id}`);
 };

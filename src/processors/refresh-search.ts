@@ -2,7 +2,7 @@ import type { Chunk } from '../db/chunks.ts';
 import { type Item, openItemsOfChunk, reprice } from '../db/items.ts';
 import { ProvisioningError } from '../domain/errors.ts';
 import { parseMoney } from '../domain/money.ts';
-import { type Outcome, skipped } from '../domain/outcome.ts';
+import { done, type Outcome } from '../domain/outcome.ts';
 import { mayTakeEffectLate } from '../domain/submission.ts';
 import type { WorkDeps } from '../reconcile/deps.ts';
 import { searchListed } from '../reconcile/search-listed.ts';
@@ -46,7 +46,7 @@ export async function refreshSearch(deps: WorkDeps, chunk: Chunk): Promise<Outco
     inventory: (tx) => reprice(tx, chunk.id, priced, at),
     detail: { kept: kept.size, dropped: dropped.length },
   });
-  return settled ? skipped(`searched again: ${dropped.length} of ${chunk.numbers.length} left the order`) : movedByOthers;
+  return settled ? done(`searched again: ${dropped.length} of ${chunk.numbers.length} left the order`) : movedByOthers;
 }
 
 function isStale(deps: WorkDeps, chunk: Chunk, items: Item[]): boolean {

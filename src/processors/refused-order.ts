@@ -1,6 +1,6 @@
 import type { Chunk } from '../db/chunks.ts';
 import type { ProvisioningError } from '../domain/errors.ts';
-import { type Outcome, skipped, snooze } from '../domain/outcome.ts';
+import { done, type Outcome, snooze } from '../domain/outcome.ts';
 import { refusedForNumbers } from '../domain/submission.ts';
 import type { WorkDeps } from '../reconcile/deps.ts';
 import { bisectRefused } from './bisect-order.ts';
@@ -36,5 +36,5 @@ async function refusedForItsNumbers(deps: WorkDeps, chunk: Chunk, failure: Provi
 async function tooMany(deps: WorkDeps, chunk: Chunk, failure: ProvisioningError): Promise<Outcome> {
   if (chunk.numbers.length === 1) return failAll(deps, chunk, failure);
   const settled = await settleHalved(deps, chunk, { cause: 'refused_split', detail: { code: failure.code } });
-  return settled ? skipped(`split: ${failure.code}`) : movedByOthers;
+  return settled ? done(`split: ${failure.code}`) : movedByOthers;
 }

@@ -1,7 +1,7 @@
 import { type Chunk, moveChunk } from '../db/chunks.ts';
 import { markPending } from '../db/items.ts';
 import { lockRequest, refreshRequest } from '../db/requests.ts';
-import { type Outcome, skipped, snooze } from '../domain/outcome.ts';
+import { done, type Outcome, snooze } from '../domain/outcome.ts';
 import type { Evidence } from '../domain/submission.ts';
 import type { WorkDeps } from '../reconcile/deps.ts';
 import { movedByOthers } from './submission.ts';
@@ -61,5 +61,5 @@ export async function park(deps: WorkDeps, chunk: Chunk, evidence: Evidence): Pr
   if (moved !== null) {
     deps.log.error({ chunkId: chunk.id, requestId: chunk.requestId }, `needs attention: ${evidence.conclusion}`);
   }
-  return moved === null ? movedByOthers : skipped('needs attention');
+  return moved === null ? movedByOthers : done('parked: a person must decide');
 }

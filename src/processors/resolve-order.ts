@@ -1,7 +1,7 @@
 import { type Chunk, type ChunkPatch, touchChunk } from '../db/chunks.ts';
 import { after } from '../domain/clock.ts';
 import { ProvisioningError } from '../domain/errors.ts';
-import { type Outcome, skipped, snooze } from '../domain/outcome.ts';
+import { done, type Outcome, snooze } from '../domain/outcome.ts';
 import { backoff, decideOrder, type Evidence } from '../domain/submission.ts';
 import { closedByFailure } from '../reconcile/account-gate.ts';
 import type { WorkDeps } from '../reconcile/deps.ts';
@@ -39,7 +39,7 @@ export async function resolveOrder(deps: WorkDeps, chunk: Chunk): Promise<Outcom
         lost: [],
         orderStatus: 'not found, but all numbers are ours',
       });
-      return settled ? skipped('all numbers are ours although no order was found') : movedByOthers;
+      return settled ? done('all numbers are ours although no order was found') : movedByOthers;
     }
     case 'refused': {
       const parts = await takeApart(deps, chunk, evidence, { owned, windowOver: decision.windowOver });

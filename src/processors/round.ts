@@ -10,5 +10,7 @@ export interface HeldLine {
 /** What one round of filling a line came to; the line's row is changed by the caller. */
 export type Round =
   | { kind: 'again'; delayMs: number; reason: string; rung?: number; cursor?: number }
+  /** There was no slot to fill. */
+  | { kind: 'nothing' }
   | { kind: 'filled' }
   | { kind: 'exhausted'; code: string; reason: string };

@@ -23,6 +23,7 @@ export interface RunJobDeps {
 /** What the dashboard shows as the result of a finished job. */
 interface JobResult {
   outcome: 'done' | 'skipped';
+  /** What was done, or why there was nothing to do. */
   reason?: string;
 }
 
@@ -87,7 +88,9 @@ async function attempted<N extends JobName>(deps: RunJobDeps, name: N, payload: 
 async function translate(outcome: Outcome, job: Job, token: string, log: Log): Promise<JobResult> {
   switch (outcome.kind) {
     case 'done':
-      return { outcome: 'done' };
+      if (outcome.reason === undefined) return { outcome: 'done' };
+      log.debug({ reason: outcome.reason }, 'done');
+      return { outcome: 'done', reason: outcome.reason };
     case 'skipped':
       log.debug({ reason: outcome.reason }, 'skipped');
       return { outcome: 'skipped', reason: outcome.reason };

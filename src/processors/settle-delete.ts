@@ -3,7 +3,7 @@ import type { ItemEnd } from '../db/items.ts';
 import { markReleased } from '../db/numbers.ts';
 import { after } from '../domain/clock.ts';
 import { liftedNote } from '../domain/lifted.ts';
-import { hold, type Outcome, skipped } from '../domain/outcome.ts';
+import { done, hold, type Outcome } from '../domain/outcome.ts';
 import type { Step } from '../domain/step.ts';
 import { backoff } from '../domain/submission.ts';
 import type { WorkDeps } from '../reconcile/deps.ts';
@@ -44,7 +44,7 @@ export async function settleDelete(deps: WorkDeps, chunk: Chunk, result: BatchRe
     detail: { status: result.status, released: gone.length, kept: ended.length },
     inventory: (tx) => markReleased(tx, gone, { cause: 'released', at: now, requestId: chunk.requestId, chunkId: chunk.id }),
   });
-  return settled ? skipped(`settled: ${gone.length} released, ${ended.length} kept`) : movedByOthers;
+  return settled ? done(`settled: ${gone.length} released, ${ended.length} kept`) : movedByOthers;
 }
 
 function keptEnd(step: Step, phoneNumber: string, result: BatchResult): ItemEnd {

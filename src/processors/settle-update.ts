@@ -2,7 +2,7 @@ import type { Chunk } from '../db/chunks.ts';
 import type { Tx } from '../db/client.ts';
 import type { ItemEnd } from '../db/items.ts';
 import { changeNumbers, noteSettings } from '../db/numbers.ts';
-import { type Outcome, skipped } from '../domain/outcome.ts';
+import { done, type Outcome } from '../domain/outcome.ts';
 import type { NumberSettings, Step } from '../domain/step.ts';
 import { sameTags } from '../domain/tags.ts';
 import type { WorkDeps } from '../reconcile/deps.ts';
@@ -44,7 +44,7 @@ export async function settleUpdate(deps: WorkDeps, chunk: Chunk, step: Step, res
     },
     inventory: (tx) => noteResult(tx, chunk, step, succeeded, deps.clock.now()),
   });
-  return settled ? skipped(`settled: ${succeeded.length} changed, ${ended.length} failed`) : movedByOthers;
+  return settled ? done(`settled: ${succeeded.length} changed, ${ended.length} failed`) : movedByOthers;
 }
 
 async function noteResult(tx: Tx, chunk: Chunk, step: Step, numbers: string[], at: Date): Promise<void> {

@@ -6,7 +6,7 @@ import { markInFlight, markPending } from '../db/items.ts';
 import { getRequest, lockRequest, type Request, refreshRequest } from '../db/requests.ts';
 import { after } from '../domain/clock.ts';
 import { ProvisioningError } from '../domain/errors.ts';
-import { type Outcome, skipped, snooze } from '../domain/outcome.ts';
+import { done, type Outcome, skipped, snooze } from '../domain/outcome.ts';
 import type { Step } from '../domain/step.ts';
 import { carriedOver, type Lineage } from '../domain/submission.ts';
 import { closedByFailure } from '../reconcile/account-gate.ts';
@@ -194,7 +194,7 @@ export async function failAll(deps: WorkDeps, chunk: Chunk, failure: Provisionin
     patch: { errorCode: failure.code, error: failure.message },
     detail: { code: failure.code, details: failure.details },
   });
-  return settled ? skipped(`refused: ${failure.code}`) : movedByOthers;
+  return settled ? done(`refused: ${failure.code}`) : movedByOthers;
 }
 
 /** Before anything is sent: cancels the chunk when its request was cancelled. `null` when the work may go on. */
@@ -212,7 +212,7 @@ export async function cancelledBeforeSending(deps: WorkDeps, chunk: Chunk): Prom
       reason: 'the request was cancelled before this number was sent',
     })),
   });
-  return settled ? skipped('cancelled') : movedByOthers;
+  return settled ? done('cancelled') : movedByOthers;
 }
 
 /** Notes a wait without a move, so that the sweep knows the chunk is looked after. */

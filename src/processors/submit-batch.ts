@@ -1,7 +1,7 @@
 import type { Chunk } from '../db/chunks.ts';
 import { ProvisioningError } from '../domain/errors.ts';
 import { liftedNote } from '../domain/lifted.ts';
-import { hold, type Outcome, skipped } from '../domain/outcome.ts';
+import { done, hold, type Outcome } from '../domain/outcome.ts';
 import type { Step } from '../domain/step.ts';
 import type { WorkDeps } from '../reconcile/deps.ts';
 import type { LastLook } from '../telnyx/gateway.ts';
@@ -78,5 +78,5 @@ async function foreignNumber(deps: WorkDeps, chunk: Chunk, failure: Provisioning
 
 async function halve(deps: WorkDeps, chunk: Chunk, failure: ProvisioningError): Promise<Outcome> {
   const settled = await settleHalved(deps, chunk, { cause: 'refused_split', detail: { code: failure.code } });
-  return settled ? skipped('halved') : movedByOthers;
+  return settled ? done('halved') : movedByOthers;
 }

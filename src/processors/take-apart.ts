@@ -1,7 +1,7 @@
 import type { Chunk } from '../db/chunks.ts';
 import { getLine } from '../db/lines.ts';
 import { after } from '../domain/clock.ts';
-import { type Outcome, skipped } from '../domain/outcome.ts';
+import { done, type Outcome } from '../domain/outcome.ts';
 import { type Evidence, type Lineage, mayTakeEffectLate } from '../domain/submission.ts';
 import type { WorkDeps } from '../reconcile/deps.ts';
 import type { Offer } from '../telnyx/gateway.ts';
@@ -53,7 +53,7 @@ export async function takeApart(deps: WorkDeps, chunk: Chunk, evidence: Evidence
     ...(!shown.windowOver && { heldUntil: after(refusedAt, deps.timings.settleMs) }),
   });
   const again = parts.again.reduce((sum, part) => sum + part.numbers.length, 0);
-  return settled ? skipped(`refused: ${parts.lost.length} lost, ${again} ordered again`) : movedByOthers;
+  return settled ? done(`refused: ${parts.lost.length} lost, ${again} ordered again`) : movedByOthers;
 }
 
 /**

@@ -18,5 +18,5 @@ export const applyWebhook =
       await deps.queue.wake(poll.name, poll.id);
     }
     await markApplied(deps.db.sql, event.id, chunk === null ? 'no_open_order' : 'woke_poll', deps.clock.now());
-    return done;
+    return chunk === null ? skipped('no open order of ours is meant') : done(`woke the poll of ${chunk.id}`);
   };

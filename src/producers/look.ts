@@ -6,6 +6,7 @@ import type { Item } from '../db/items.ts';
 import { getNumber, type InventoryFilter, listInventory } from '../db/numbers.ts';
 import { getRequest, type Request, requestFigures } from '../db/requests.ts';
 import { type Run, repairsFiledBy } from '../db/runs.ts';
+import { liveWorkers } from '../db/workers.ts';
 import type { ItemStatus, RequestKind, RequestStatus } from '../domain/request.ts';
 import { type RunView, runView } from './start-run.ts';
 import {
@@ -120,6 +121,11 @@ export async function lookAtNumber(db: Db, phoneNumber: string) {
       detail: e.detail,
     })),
   };
+}
+
+/** Does anybody take up work? */
+export async function workerLives(db: Db): Promise<boolean> {
+  return (await liveWorkers(db.sql)).length > 0;
 }
 
 /** The account with its gate; `slots` is how many batch jobs this configuration allows at once. */

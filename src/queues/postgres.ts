@@ -39,9 +39,12 @@ export function postgresBackend(url: Secret, options: BackendOptions): QueueBack
   });
   // Each queue and worker adds listeners of its own.
   pool.setMaxListeners(4 * POOL_SIZE);
-  pool.on('error', (error) => options.onError(error, 'postgres (queue)'));
-  pool.on('connect', (client) => client.setMaxListeners(4 * POOL_SIZE));
   let closing: Promise<void> | undefined;
+  // A connection that we end ourselves is no store that does not answer.
+  pool.on('error', (error) => {
+    if (closing === undefined) options.onError(error, 'postgres (queue)');
+  });
+  pool.on('connect', (client) => client.setMaxListeners(4 * POOL_SIZE));
   return {
     profile: { name: 'postgres', manyProcesses: false },
     redis: null,

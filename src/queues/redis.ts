@@ -23,10 +23,14 @@ const INFO_MS = 3_000;
  */
 export function redisBackend(target: RedisTarget, options: BackendOptions): QueueBackend {
   const open = new Set<SharedRedis>();
+  let closing = false;
   const connect = (source: string, patience: Patience): SharedRedis => {
     const client = track(clientFor(target, patience), open);
     // BullMQ reports the errors of its own copies itself, per queue and worker.
-    client.on('error', (error: Error) => options.onError(error, source));
+    // A connection that we end while it is still being opened fails in its handshake: that is no store that does not answer.
+    client.on('error', (error: Error) => {
+      if (!closing) options.onError(error, source);
+    });
     return client;
   };
   const patient = connect('redis', { maxRetriesPerRequest: null, enableOfflineQueue: true });
@@ -40,6 +44,7 @@ export function redisBackend(target: RedisTarget, options: BackendOptions): Queu
     openQueue: (name, settings) => new Queue(name, { ...settings, connection: hasty, prefix }),
     openWorker: (name, processor, settings) => new Worker(name, processor, { ...settings, connection: patient, prefix }),
     close: async () => {
+      closing = true;
       await Promise.all([...open].map(endClient));
     },
   };

@@ -30,6 +30,8 @@ export interface CallInfo {
   status: number | null;
   code: string;
   ms: number;
+  /** The `date` header of the answer, verbatim; `null` when none came. */
+  date: string | null;
 }
 
 /** Total time a call may take once the limiter let it go, body included, in milliseconds. */
@@ -95,12 +97,14 @@ export function createTransport(options: TransportOptions): Transport {
     try {
       const response = await request(client, { signal: controller.signal, timeout: ms, maxRetries: 0, headers }).asResponse();
       seen.status = response.status;
+      seen.date = response.headers.get('date');
       limiter.observe(spec.family, response.status, response.headers);
       return readJson(await response.text(), spec);
     } catch (thrown) {
       seen.status ??= statusOf(thrown);
       if (thrown instanceof Telnyx.APIError && thrown.status !== undefined) {
         limiter.observe(spec.family, thrown.status, thrown.headers ?? new Headers());
+        seen.date ??= thrown.headers?.get('date') ?? null;
       } else if (controller.signal.aborted) {
         throw new Error(`the deadline of ${ms} ms passed`);
       }
@@ -117,11 +121,12 @@ export function createTransport(options: TransportOptions): Transport {
         features.requireOn(spec.operation);
         await spec.lastLook?.();
         const startedAt = performance.now();
-        const seen: Seen = { status: null };
+        const seen: Seen = { status: null, date: null };
         const { family, operation } = spec;
         const report = (code: string): void => {
           try {
-            onCall({ family, operation, status: seen.status, code, ms: Math.round(performance.now() - startedAt) });
+            const ms = Math.round(performance.now() - startedAt);
+            onCall({ family, operation, status: seen.status, code, ms, date: seen.date });
           } catch {
             // A failing metric must not turn an order that was accepted into one of unknown outcome.
           }
@@ -144,6 +149,7 @@ export function createTransport(options: TransportOptions): Transport {
 
 interface Seen {
   status: number | null;
+  date: string | null;
 }
 
 /** Read here and not by the SDK, which turns HTML into an empty list and broken JSON into a bare SyntaxError. */
@@ -175,6 +181,11 @@ export function requireKey(apiKey: string | undefined): string {
   return key;
 }
 
+/** Texts go into rows and answers: neither the key nor a login in an address may be among them. */
 function scrubber(apiKey: string): (text: string) => string {
-  return (text) => text.replaceAll(apiKey, '***').replaceAll(/Bearer\s+[^\s"',]+/gi, 'Bearer ***');
+  return (text) =>
+    text
+      .replaceAll(apiKey, '***')
+      .replaceAll(/Bearer\s+[^\s"',]+/gi, 'Bearer ***')
+      .replaceAll(/(\bhttps?:\/\/)[^\s/"'<>]*@/gi, '$1***@');
 }

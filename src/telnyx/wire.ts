@@ -253,6 +253,7 @@ export const offerRow = z.object({
   region_information: z.array(z.object({ region_type: text, region_name: text })).nullish(),
   cost_information: z.object({ upfront_cost: z.string(), monthly_cost: z.string(), currency: z.string().min(1) }),
 });
+export type OfferRow = z.output<typeof offerRow>;
+
 /** As much of a row as tells whether its number is masked; such a row may lack everything else. */
 export const maskedRow = z.object({ phone_number: z.string() });
-export type OfferRow = z.output<typeof offerRow>;

@@ -86,7 +86,7 @@ for (const store of backendCases()) {
           attempts.push(ctx.attempt);
           if (attempts.length <= 6) return snooze(10, 'not yet');
           if (attempts.length <= 8) throw new ProvisioningError('slots_full', 'retry', 'later', { retryAfterMs: 10 });
-          return done;
+          return done();
         },
       });
       await queues.add([batch('s-1')]);
@@ -121,7 +121,7 @@ for (const store of backendCases()) {
         if (round === 1) most = Math.max(most, ++open);
         if (round < 4) return hold(20, 'the batch job is open');
         open -= 1;
-        return done;
+        return done();
       };
       work({ 'batch.run': handler });
       work({ 'batch.run': handler });

@@ -86,7 +86,7 @@ describe.skipIf(redisProgram() === null)('a Redis that goes away', () => {
         await new Promise((resolve) => ctx.signal.addEventListener('abort', resolve, { once: true }));
         open -= 1;
         ended.push(chunkId);
-        return done;
+        return done();
       },
     });
     await queues.add([job('c-1')]);

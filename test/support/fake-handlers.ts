@@ -9,7 +9,7 @@ import { startWorkers, type Workers } from '../../src/queues/workers.ts';
 
 /** Handlers that do nothing, save those given. */
 export function fakeHandlers(given: Partial<Handlers>): Handlers {
-  const nothing = async () => done;
+  const nothing = async () => done();
   return {
     'line.fill': nothing,
     'order.run': nothing,
@@ -27,7 +27,7 @@ export function recordingIn(seen: string[]): Pick<Handlers, 'batch.run'> {
   return {
     'batch.run': async ({ chunkId }) => {
       seen.push(chunkId);
-      return done;
+      return done();
     },
   };
 }

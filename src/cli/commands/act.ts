@@ -9,6 +9,7 @@ import { retryRequest } from '../../producers/retry.ts';
 import { actor, type Cli, note, notFound, result, withProducer } from '../cli.ts';
 import { confirm, requireConsent } from '../confirm.ts';
 import { requestText } from '../report.ts';
+import { noteWorkerless } from '../workerless.ts';
 
 interface ActFlags {
   yes?: boolean;
@@ -103,7 +104,9 @@ async function act(
   const view = await withProducer(cli, async (deps) => {
     if ((await lookAtRequest(deps.db, id)) === null) throw notFound(`there is no request ${id}`);
     await confirm(cli.io, flags.yes, async () => summary);
-    return lookAtRequest(deps.db, await run(deps));
+    const after = await lookAtRequest(deps.db, await run(deps));
+    if (after !== null) await noteWorkerless(cli, deps, [after]);
+    return after;
   });
   if (view === null) throw notFound(`there is no request ${id}`);
   await result(cli, flags.json, view, () => requestText(view, cli.io.paintOut));

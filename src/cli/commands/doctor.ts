@@ -1,42 +1,62 @@
 import { readFile } from 'node:fs/promises';
 import { setTimeout as sleep } from 'node:timers/promises';
 import type { Command } from 'commander';
+import type { Finding } from '../../app/probe-account.ts';
 import type { Config } from '../../config/config.ts';
+import { getAccount } from '../../db/account.ts';
 import { openDb, type Sql } from '../../db/client.ts';
+import { liveWorkers } from '../../db/workers.ts';
+import { NO_WORKER } from '../../observability/liveness.ts';
+import { gateAdvice } from '../../producers/views.ts';
 import { redisBackend } from '../../queues/redis.ts';
-import { type Cli, configOf, requireDatabase, result, withProducer } from '../cli.ts';
+import { type Cli, configOf, quietLog, requireDatabase, result, withProducer } from '../cli.ts';
 import { EXIT, failureOf } from '../exit-codes.ts';
-import { type Paint, table } from '../output.ts';
+import { type Paint, plural, table } from '../output.ts';
 
-interface Check {
-  name: string;
-  status: 'ok' | 'warning' | 'failed';
-  text: string;
-}
+type Check = Finding;
 
 const OLDEST_REDIS = [6, 2] as const;
-const CLOCK_SKEW_MS = 5_000;
 const REDIS_MS = 3_000;
 
-/** `doctor`: what must be right before work can be done, one line each. */
+/**
+ * `doctor`: what must be right before work can be done, one line each. It looks and changes nothing: the account gate, above all,
+ * stays as it is. Exit 7 when the key or Telnyx is the trouble, else 1 for whatever failed.
+ */
 export function registerDoctor(program: Command, cli: Cli): void {
   program
     .command('doctor')
-    .description('check the key, the database and its migrations, Redis and the clock')
+    .description(
+      'check the key and what it may do, the balance, the database and its migrations, Redis, the clock and the workers',
+    )
     .option('--json', 'print JSON')
     .action(async (flags: { json?: boolean }) => {
       const config = await configOf(cli);
-      const checks = [keyCheck(config), ...(await databaseChecks(cli, config)), ...(await redisChecks(config))];
-      const ok = checks.every((c) => c.status !== 'failed');
-      await result(cli, flags.json, { ok, checks }, () => checksText(checks, cli.io.paintOut));
-      cli.exit = ok ? EXIT.ok : EXIT.failed;
+      const found = [
+        ...(await telnyxChecks(cli, config)),
+        webhookKeyCheck(config),
+        ...(await databaseChecks(cli, config)),
+        ...(await redisChecks(config)),
+      ];
+      const failed = found.filter((c) => c.status === 'failed');
+      // An error may quote an address with its login.
+      const checks = found.map(({ name, status, text }) => ({ name, status, text: cli.scrub(text) }));
+      await result(cli, flags.json, { ok: failed.length === 0, checks }, () => checksText(checks, cli.io.paintOut));
+      cli.exit = failed.length === 0 ? EXIT.ok : failed.some((c) => c.unavailable) ? EXIT.unavailable : EXIT.failed;
     });
 }
 
-function keyCheck(config: Config): Check {
-  const where = config.telnyx.baseUrl === null ? '' : `, for ${config.telnyx.baseUrl}`;
-  if (config.telnyx.apiKey !== null) return { name: 'Telnyx key', status: 'ok', text: `is set${where}` };
-  return { name: 'Telnyx key', status: 'warning', text: 'TELNYX_API_KEY is not set: worker and up will not start' };
+/** Loaded only here: the gateway takes its time to load, and `--help` should not. */
+async function telnyxChecks(cli: Cli, config: Config): Promise<Check[]> {
+  const { probeAccount } = await import('../../app/probe-account.ts');
+  return probeAccount(config, await quietLog(cli, config));
+}
+
+/** What cannot be read as a key is refused with the rest of the configuration. */
+function webhookKeyCheck(config: Config): Check {
+  const n = config.telnyx.publicKeys.length;
+  const name = 'webhook key';
+  if (n > 0) return { name, status: 'ok', text: `${plural(n, 'Ed25519 key')} in TELNYX_PUBLIC_KEY` };
+  return { name, status: 'warning', text: 'TELNYX_PUBLIC_KEY is not set: webhooks are refused, and orders are polled only' };
 }
 
 async function databaseChecks(cli: Cli, config: Config): Promise<Check[]> {
@@ -62,9 +82,38 @@ async function lookAtDatabase(sql: Sql): Promise<Check[]> {
   const skew = row === undefined ? 0 : row.now.getTime() - (before + Date.now()) / 2;
   return [
     { name: 'database', status: 'ok', text: `PostgreSQL ${row?.version ?? 'unknown'}` },
-    await migrationCheck(sql),
-    clockCheck('the database', skew),
+    await clockOf(skew),
+    ...(await tableChecks(sql)),
   ];
+}
+
+async function clockOf(skewMs: number): Promise<Check> {
+  const { clockCheck } = await import('../../app/probe-account.ts');
+  return clockCheck('clock', 'the database', skewMs);
+}
+
+/** What stands in the tables, once they are those of this version. */
+async function tableChecks(sql: Sql): Promise<Check[]> {
+  const migrations = await migrationCheck(sql);
+  return migrations.status === 'ok' ? [migrations, await workerCheck(sql), await gateCheck(sql)] : [migrations];
+}
+
+async function workerCheck(sql: Sql): Promise<Check> {
+  const live = await liveWorkers(sql);
+  if (live.length === 0) return { name: 'workers', status: 'warning', text: NO_WORKER };
+  const places = live.map((w) => `${w.role} on ${w.host} (${w.pid})`);
+  return { name: 'workers', status: 'ok', text: `${plural(live.length, 'worker')}: ${places.join(', ')}` };
+}
+
+/** A warning only: the gate opens by itself, or by `account reopen`, and not by a look. */
+async function gateCheck(sql: Sql): Promise<Check> {
+  const { gateOpen, reason, reasonCode } = await getAccount(sql);
+  if (gateOpen) return { name: 'account gate', status: 'ok', text: 'is open' };
+  return {
+    name: 'account gate',
+    status: 'warning',
+    text: `is closed: ${reason ?? 'no reason given'}; ${gateAdvice(reasonCode)}`,
+  };
 }
 
 async function migrationCheck(sql: Sql): Promise<Check> {
@@ -86,16 +135,6 @@ async function migrationCheck(sql: Sql): Promise<Check> {
       text: `the database has ${applied}, this version knows ${known}: it is older than the database`,
     };
   return { name, status: 'failed', text: `${applied} of ${known} applied; run \`provisioner migrate\`` };
-}
-
-function clockCheck(what: string, skewMs: number): Check {
-  const seconds = Math.abs(skewMs / 1_000).toFixed(1);
-  if (Math.abs(skewMs) <= CLOCK_SKEW_MS) return { name: 'clock', status: 'ok', text: `within ${seconds} s of ${what}` };
-  return {
-    name: 'clock',
-    status: 'failed',
-    text: `${seconds} s ${skewMs > 0 ? 'behind' : 'ahead of'} ${what}; leases and webhook signatures need the right time`,
-  };
 }
 
 async function redisChecks(config: Config): Promise<Check[]> {

@@ -2,8 +2,9 @@ import { setTimeout as sleep } from 'node:timers/promises';
 import type { Command } from 'commander';
 import { type Drift, getRun, listDrift, type Run } from '../../db/runs.ts';
 import type { RunCounts } from '../../domain/reconciliation.ts';
+import { NO_WORKER } from '../../observability/liveness.ts';
 import type { ProducerDeps } from '../../producers/deps.ts';
-import { type RunReport, reportRun } from '../../producers/look.ts';
+import { type RunReport, reportRun, workerLives } from '../../producers/look.ts';
 import { startRun } from '../../producers/start-run.ts';
 import { driftView } from '../../producers/views.ts';
 import { type Cli, note, result, withProducer } from '../cli.ts';
@@ -12,7 +13,7 @@ import { EXIT } from '../exit-codes.ts';
 import { count, type Paint, pairs, table } from '../output.ts';
 
 const POLL_MS = 500;
-const NOBODY_MS = 30_000;
+const ALONE_MS = 2_000;
 const SHOWN_DRIFT = 20;
 
 interface ReconcileFlags {
@@ -70,8 +71,8 @@ async function waitForRun(cli: Cli, deps: ProducerDeps, id: string): Promise<Run
     while (!interrupt.signal.aborted) {
       const run = await getRun(deps.db.sql, id);
       if (run !== null && run.finishedAt !== null) return run;
-      if (!said && run?.status === 'queued' && Date.now() - started > NOBODY_MS) {
-        note(cli, 'no worker has taken the run yet: is `provisioner worker` or `provisioner up` running?');
+      if (!said && Date.now() - started >= ALONE_MS && !(await workerLives(deps.db))) {
+        note(cli, NO_WORKER);
         said = true;
       }
       await sleep(POLL_MS, undefined, { signal: interrupt.signal }).catch(() => undefined);

@@ -11,6 +11,7 @@ import { wholeNumber } from '../flags.ts';
 import { count, type Paint, table } from '../output.ts';
 import { attentionOf, chunksText, itemsText, reasonsText, requestText, statusText } from '../report.ts';
 import { waitAndReport } from '../submit.ts';
+import { noteWorkerless } from '../workerless.ts';
 
 /** `requests`, `request`, `watch` and `export`. */
 export function registerRequests(program: Command, cli: Cli): void {
@@ -67,13 +68,15 @@ export function pageOf(flags: { limit: string; cursor?: string }): { limit: numb
 }
 
 async function list(cli: Cli, flags: ListFlags): Promise<void> {
-  const page = await withProducer(cli, (deps) =>
-    listRequests(deps.db, {
+  const page = await withProducer(cli, async (deps) => {
+    const found = await listRequests(deps.db, {
       ...pageOf(flags),
       ...(flags.status !== undefined && { status: flags.status }),
       ...(flags.kind !== undefined && { kind: flags.kind }),
-    }),
-  );
+    });
+    await noteWorkerless(cli, deps, found.data);
+    return found;
+  });
   const paint = cli.io.paintOut;
   await result(cli, flags.json, { data: page.data, next_cursor: page.nextCursor }, () => listText(page.data, paint));
   if (page.nextCursor !== null && flags.json !== true) note(cli, `there are more: --cursor ${page.nextCursor}`);
@@ -114,6 +117,7 @@ async function showRequest(cli: Cli, id: string, flags: RequestFlags): Promise<v
   const seen = await withProducer(cli, async (deps) => {
     const view = await lookAtRequest(deps.db, id);
     if (view === null) throw notFound(`there is no request ${id}`);
+    await noteWorkerless(cli, deps, [view]);
     const items =
       status === undefined ? null : await listItems(deps.db, id, { ...pageOf(flags), ...(status !== 'all' && { status }) });
     return { view, items, chunks: await lookAtChunks(deps.db, id), reasons: await reasonsOf(deps.db, id) };

@@ -7,3 +7,4 @@ export * from './phone-numbers.ts';
 export * from './reconciliation.ts';
 export * from './requests.ts';
 export * from './webhook-events.ts';
+export * from './workers.ts';

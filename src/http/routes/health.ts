@@ -2,7 +2,11 @@ import { z } from 'zod';
 import type { Keyring } from '../auth.ts';
 import type { App, HttpDeps } from '../deps.ts';
 
-const readyAnswer = z.object({ status: z.enum(['ready', 'not_ready']), problems: z.array(z.string()) });
+const readyAnswer = z.object({
+  status: z.enum(['ready', 'not_ready']),
+  problems: z.array(z.string()).describe('Why the process cannot do its part; none when it is ready'),
+  notices: z.array(z.string()).describe('What a person should know although the process is ready, such as that no worker runs'),
+});
 
 /** For orchestrators and Prometheus. Health is open; metrics need a key as soon as there are keys. */
 export function healthRoutes(app: App, deps: HttpDeps, keyring: Keyring): void {
@@ -27,8 +31,8 @@ export function healthRoutes(app: App, deps: HttpDeps, keyring: Keyring): void {
     logLevel: 'warn',
     schema: { tags: ['health'], summary: 'The process can work', security: [], response: { 200: readyAnswer, 503: readyAnswer } },
     handler: async (_request, reply) => {
-      const { ok, problems } = deps.ready();
-      return reply.code(ok ? 200 : 503).send({ status: ok ? 'ready' : 'not_ready', problems });
+      const { ok, problems, notices = [] } = deps.ready();
+      return reply.code(ok ? 200 : 503).send({ status: ok ? 'ready' : 'not_ready', problems, notices });
     },
   });
 

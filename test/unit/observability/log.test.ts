@@ -1,5 +1,5 @@
 import { describe, expect, it } from 'vitest';
-import { evaluateConsumption, whyStandstill } from '../../../src/observability/liveness.ts';
+import { evaluateConsumption, NO_WORKER, type WorkSeen, whyStandstill } from '../../../src/observability/liveness.ts';
 import { createLog } from '../../../src/observability/log.ts';
 
 function capture() {
@@ -73,14 +73,21 @@ describe('evaluateConsumption', () => {
 describe('whyStandstill', () => {
   const now = 1_000_000;
   const ago = (ms: number) => new Date(now - ms);
-  const seen = { overdue: true, movedAt: ago(50_000), sweptAt: ago(50_000), queueAnswers: true };
-  const why = (change: Partial<typeof seen> | { movedAt: null } | { sweptAt: null }) =>
-    whyStandstill({ ...seen, ...change }, now);
+  const seen = { overdue: true, movedAt: ago(50_000), sweptAt: ago(50_000), queueAnswers: true, workersSince: null };
+  const why = (change: Partial<WorkSeen>) => whyStandstill({ ...seen, ...change }, now);
 
   it('needs overdue work, no move for long, and either no worker or no queue', () => {
-    expect(why({})).toBe('work waits and no worker is there');
-    expect(why({ sweptAt: null, movedAt: null })).toBe('work waits and no worker is there');
+    expect(why({})).toBe(`work waits and ${NO_WORKER}`);
+    expect(why({ sweptAt: null, movedAt: null })).toBe(`work waits and ${NO_WORKER}`);
     expect(why({ queueAnswers: false, sweptAt: ago(1_000) })).toBe('work waits and the queue does not answer');
-    expect([why({ overdue: false }), why({ movedAt: ago(44_000) }), why({ sweptAt: ago(5_000) })]).toEqual([null, null, null]);
+    const living = { workersSince: ago(600_000), sweptAt: ago(5_000) };
+    expect([why({ overdue: false }), why({ movedAt: ago(44_000) }), why(living)]).toEqual([null, null, null]);
+    expect(why({ ...living, sweptAt: ago(50_000) })).toContain('the sweep stands still');
+  });
+
+  it('is no alarm of a worker that has just come: the work was waiting before it', () => {
+    const young = { workersSince: ago(44_000) };
+    expect([why(young), why({ ...young, sweptAt: null }), why({ ...young, queueAnswers: false })]).toEqual([null, null, null]);
+    expect(why({ workersSince: ago(46_000) })).toContain('the sweep stands still');
   });
 });

@@ -33,12 +33,15 @@ function asJob(job: object): Job {
 
 const saying = (...outcomes: Outcome[]) => {
   const left = [...outcomes];
-  return async () => left.shift() ?? done;
+  return async () => left.shift() ?? done();
 };
 
 describe('run-job', () => {
   it('gives back what the dashboard shows', async () => {
-    expect(await setUp(saying(done)).start()).toEqual({ outcome: 'done' });
+    expect(await setUp(saying(done())).start()).toEqual({ outcome: 'done' });
+    const bought = setUp(saying(done('3 bought')));
+    expect(await bought.start()).toEqual({ outcome: 'done', reason: '3 bought' });
+    expect((await bought.metrics.jobsProcessed.get()).values).toMatchObject([{ value: 1, labels: { outcome: 'done' } }]);
     expect(await setUp(saying(skipped('not ours'))).start()).toEqual({ outcome: 'skipped', reason: 'not ours' });
   });
 
@@ -53,7 +56,7 @@ describe('run-job', () => {
   });
 
   it('holds in place, and looks again until it is done', async () => {
-    const { start, moveToDelayed, metrics } = setUp(saying(hold(1, 'open'), hold(1, 'open'), done));
+    const { start, moveToDelayed, metrics } = setUp(saying(hold(1, 'open'), hold(1, 'open'), done()));
     expect(await start()).toEqual({ outcome: 'done' });
     expect(moveToDelayed).not.toHaveBeenCalled();
     const counted = await metrics.jobsProcessed.get();
@@ -74,8 +77,8 @@ describe('run-job', () => {
 
   it('fails for good only when the handler says so, the payload is wrong or the job is unknown', async () => {
     await expect(setUp(saying(failed('no'))).start()).rejects.toThrow(UnrecoverableError);
-    await expect(setUp(saying(done)).start({ data: { chunkId: 1 } })).rejects.toThrow(/payload of batch.run is wrong.*chunkId/);
-    await expect(setUp(saying(done)).start({ name: 'fax.send' })).rejects.toThrow(UnrecoverableError);
+    await expect(setUp(saying(done())).start({ data: { chunkId: 1 } })).rejects.toThrow(/payload of batch.run is wrong.*chunkId/);
+    await expect(setUp(saying(done())).start({ name: 'fax.send' })).rejects.toThrow(UnrecoverableError);
   });
 
   it.each([
@@ -108,7 +111,7 @@ describe('run-job', () => {
     const seen: [number, boolean][] = [];
     const { start } = setUp(async (_, ctx) => {
       seen.push([ctx.attempt, ctx.lastAttempt]);
-      return done;
+      return done();
     });
     await start();
     await start({ attemptsMade: 4 });

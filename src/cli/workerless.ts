@@ -1,0 +1,15 @@
+import { hasEnded, type RequestStatus } from '../domain/request.ts';
+import { NO_WORKER } from '../observability/liveness.ts';
+import type { ProducerDeps } from '../producers/deps.ts';
+import { workerLives } from '../producers/look.ts';
+import { type Cli, note } from './cli.ts';
+
+/** Does a request in this state go on by a worker, and not by a person? */
+export function needsWorker(status: RequestStatus): boolean {
+  return !hasEnded(status) && status !== 'awaiting_approval' && status !== 'needs_attention';
+}
+
+/** Says that nothing goes on, when one of these requests needs a worker and none lives. */
+export async function noteWorkerless(cli: Cli, deps: ProducerDeps, views: readonly { status: RequestStatus }[]): Promise<void> {
+  if (views.some((view) => needsWorker(view.status)) && !(await workerLives(deps.db))) note(cli, NO_WORKER);
+}
