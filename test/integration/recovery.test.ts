@@ -382,3 +382,21 @@ describe('secrets', () => {
     }
   });
 });
+
+it('of two runs of one chunk at once, the second does not end the job while the chunk is open', async () => {
+  const h = await openHarness({ simulator: { owned: 3 } });
+  try {
+    await h.learnInventory();
+    const id = await h.submit({ kind: 'update', phone_numbers: h.sim.ownedNumbers(), set: { customer_reference: 'raced' } });
+    const [chunk] = await h.chunks(id);
+    if (chunk === undefined) throw new Error('no chunk');
+    const run = () => h.handlers['batch.run']({ chunkId: chunk.id, requestId: id }, ctxOf(h));
+    const outcomes = await Promise.all([run(), run()]);
+    expect((await h.chunks(id)).map((c) => c.state)).toEqual(['submitted']);
+    expect(h.sim.ledger().jobs).toHaveLength(1);
+    // One follows its job; the other comes again, and then sees what the row says by then.
+    expect(outcomes.map((o) => o.kind).sort()).toEqual(['hold', 'snooze']);
+  } finally {
+    await h.close();
+  }
+});

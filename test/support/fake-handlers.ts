@@ -5,7 +5,7 @@ import type { Handlers } from '../../src/processors/context.ts';
 import { createRunJob } from '../../src/processors/run-job.ts';
 import type { QueueBackend } from '../../src/queues/backend.ts';
 import { openQueues, type Queues } from '../../src/queues/queues.ts';
-import { startWorkers, type Workers } from '../../src/queues/workers.ts';
+import { startWorkers, type Workers, type WorkersOptions } from '../../src/queues/workers.ts';
 
 /** Handlers that do nothing, save those given. */
 export function fakeHandlers(given: Partial<Handlers>): Handlers {
@@ -38,6 +38,7 @@ export function workersOn(
   backend: QueueBackend,
   given: Partial<Handlers>,
   concurrency: Partial<typeof CONCURRENCY> = {},
+  options: Partial<Pick<WorkersOptions, 'lockMs' | 'stalledMs' | 'log'>> = {},
 ): Workers {
   const process = createRunJob({ handlers: fakeHandlers(given), log: silentLog, metrics: createMetrics(), backoffMs: 50 });
   return startWorkers(backend, process, {
@@ -45,6 +46,7 @@ export function workersOn(
     log: silentLog,
     lockMs: 3_000,
     stalledMs: 1_000,
+    ...options,
   });
 }
 
