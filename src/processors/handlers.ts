@@ -12,7 +12,9 @@ export function createHandlers(deps: WorkDeps): Handlers {
   return {
     'line.fill': fillLine(deps),
     'order.run': runOrder(deps),
-    'batch.run': runBatch(deps),
+    'batch.run': runBatch(deps, 'batch.run'),
+    'emergency.run': runBatch(deps, 'emergency.run'),
+    'messaging.run': runBatch(deps, 'messaging.run'),
     'reconcile.run': runReconciliation(deps),
     'reconcile.nightly': startNightly(deps),
     'webhook.apply': applyWebhook(deps),

@@ -41,7 +41,15 @@ const RETRY_MS = 1_000;
 /** Starts one worker for each queue. `process` is given every job; see `processors/run-job.ts`. */
 export function startWorkers(backend: QueueBackend, process: ProcessJob, options: WorkersOptions): Workers {
   const lockMs = options.lockMs ?? LOCK_MS;
-  const counts: Record<QueueName, number> = { buy: 0, 'batch-jobs': 0, reconcile: 0, webhooks: 0, maintenance: 0 };
+  const counts: Record<QueueName, number> = {
+    buy: 0,
+    'batch-jobs': 0,
+    emergency: 0,
+    messaging: 0,
+    reconcile: 0,
+    webhooks: 0,
+    maintenance: 0,
+  };
   const held = holdJobs({ lockMs, log: options.log });
   const workers = QUEUE_NAMES.map((name) => {
     const run = (job: Job, token = ''): Promise<unknown> => {

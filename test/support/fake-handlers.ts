@@ -14,6 +14,8 @@ export function fakeHandlers(given: Partial<Handlers>): Handlers {
     'line.fill': nothing,
     'order.run': nothing,
     'batch.run': nothing,
+    'emergency.run': nothing,
+    'messaging.run': nothing,
     'reconcile.run': nothing,
     'reconcile.nightly': nothing,
     'webhook.apply': nothing,
@@ -32,7 +34,7 @@ export function recordingIn(seen: string[]): Pick<Handlers, 'batch.run'> {
   };
 }
 
-export const CONCURRENCY = { buy: 5, 'batch-jobs': 20, reconcile: 1, webhooks: 5, maintenance: 1 };
+export const CONCURRENCY = { buy: 5, 'batch-jobs': 20, emergency: 5, messaging: 5, reconcile: 1, webhooks: 5, maintenance: 1 };
 
 export function workersOn(
   backend: QueueBackend,
