@@ -10,6 +10,7 @@ import type { RootLog } from '../observability/log.ts';
 import { createScrubber } from '../observability/scrub.ts';
 import { createHandlers } from '../processors/handlers.ts';
 import { createRunJob } from '../processors/run-job.ts';
+import { EMERGENCY_AT_ONCE, MESSAGING_AT_ONCE } from '../queues/catalogue.ts';
 import { refuseEviction } from '../queues/redis.ts';
 import { startWorkers, type Workers } from '../queues/workers.ts';
 import { openWork } from './compose.ts';
@@ -127,7 +128,15 @@ function workerServices(f: Foundation, role: Role, options: RoleOptions, started
           backoffMs: work.timings.backoffMs,
         });
         workers = startWorkers(backend, runJob, {
-          concurrency: { buy: 20, 'batch-jobs': config.queue.jobSlots, reconcile: 1, webhooks: 10, maintenance: 1 },
+          concurrency: {
+            buy: 20,
+            'batch-jobs': config.queue.jobSlots,
+            emergency: EMERGENCY_AT_ONCE,
+            messaging: MESSAGING_AT_ONCE,
+            reconcile: 1,
+            webhooks: 10,
+            maintenance: 1,
+          },
           log,
           ...(options.lockMs !== undefined && { lockMs: options.lockMs }),
           ...(options.stalledMs !== undefined && { stalledMs: options.stalledMs }),

@@ -83,10 +83,10 @@ export async function unpaidClaims(sql: SqlOrTx, asOf: Date): Promise<string> {
   return row?.total ?? '0';
 }
 
-/** Chunks that occupy a batch job slot at Telnyx, as far as we know. */
+/** Chunks that occupy one of the account's job slots at Telnyx, as far as we know: emergency jobs have a cap of their own. */
 export async function slotsInUse(sql: SqlOrTx): Promise<number> {
   const [row] = await sql<{ n: number }[]>`
     select count(*)::int as n from chunks
-    where kind in ('update', 'delete', 'emergency') and state in ('submitting', 'submitted', 'ambiguous')`;
+    where kind in ('update', 'delete') and state in ('submitting', 'submitted', 'ambiguous')`;
   return row?.n ?? 0;
 }

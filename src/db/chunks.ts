@@ -139,9 +139,16 @@ export async function chunksOfRequest(sql: SqlOrTx, requestId: string): Promise<
   return sql<Chunk[]>`select * from chunks where request_id = ${requestId} order by position, id`;
 }
 
-export async function openChunkOfOrder(sql: SqlOrTx, orderId: string): Promise<Chunk | null> {
+/** The chunk of an order by its id, or by our reference, which also finds one whose reply was lost; `null` when none is open. */
+export async function openChunkOfOrder(
+  sql: SqlOrTx,
+  order: { id: string | null; customerReference: string | null },
+): Promise<Chunk | null> {
   const [row] = await sql<Chunk[]>`
-    select * from chunks where telnyx_id = ${orderId} and kind = 'order' and state = 'submitted'`;
+    select * from chunks
+    where kind = 'order' and state in ('submitted', 'ambiguous')
+      and (telnyx_id = ${order.id}::text or customer_reference = ${order.customerReference}::text)
+    order by telnyx_id is not distinct from ${order.id}::text desc limit 1`;
   return row ?? null;
 }
 

@@ -10,10 +10,15 @@ export const newRunId = (): string => make('run');
 export const newWorkerId = (): string => make('wrk');
 export const newLeaseToken = (): string => make('lse');
 
+const OURS = 'prv-';
+
 /**
  * The reference by which an order is found again after its reply was lost: unique per chunk, letters, digits and `-` only,
  * 36 characters (length and character limits of `customer_reference` are not documented).
  */
 export function customerReferenceOf(chunkId: string): string {
-  return `prv-${chunkId.replace(/^chk_/, '')}`;
+  return `${OURS}${chunkId.replace(/^chk_/, '')}`;
 }
+
+/** Other programs of the account have references of their own. */
+export const isOurReference = (reference: string): boolean => reference.startsWith(OURS);

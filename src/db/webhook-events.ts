@@ -6,11 +6,18 @@ export type WebhookEvent = typeof webhookEvents.$inferSelect;
 /** Stores an event once by its id; `false` when it was delivered before. */
 export async function insertWebhookEvent(
   sql: SqlOrTx,
-  e: { id: string; eventType: string; orderId: string | null; occurredAt: Date | null; receivedAt: Date },
+  e: {
+    id: string;
+    eventType: string;
+    orderId: string | null;
+    customerReference: string | null;
+    occurredAt: Date | null;
+    receivedAt: Date;
+  },
 ): Promise<boolean> {
   const rows = await sql`
-    insert into webhook_events (id, event_type, order_id, occurred_at, received_at)
-    values (${e.id}, ${e.eventType}, ${e.orderId}, ${e.occurredAt}, ${e.receivedAt})
+    insert into webhook_events (id, event_type, order_id, customer_reference, occurred_at, received_at)
+    values (${e.id}, ${e.eventType}, ${e.orderId}, ${e.customerReference}, ${e.occurredAt}, ${e.receivedAt})
     on conflict (id) do nothing returning id`;
   return rows.length > 0;
 }

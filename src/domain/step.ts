@@ -46,7 +46,19 @@ export type Obstacle = 'lock' | 'emergency';
 
 export type StepKind = Step['kind'];
 
-/** The queue whose slots a step needs: orders spend money, everything else shares the account's job slots. */
-export function queueOfStep(kind: StepKind): 'buy' | 'batch-jobs' {
-  return kind === 'order' ? 'buy' : 'batch-jobs';
+/**
+ * The queue of a step, by what limits it: orders spend money, updates and deletes share the account's job slots, emergency jobs
+ * have a cap of their own, messaging updates are no jobs.
+ */
+export function queueOfStep(kind: StepKind): 'buy' | 'batch-jobs' | 'emergency' | 'messaging' {
+  switch (kind) {
+    case 'order':
+      return 'buy';
+    case 'update':
+    case 'delete':
+      return 'batch-jobs';
+    case 'emergency':
+    case 'messaging':
+      return kind;
+  }
 }

@@ -3,6 +3,7 @@ import { getRequest } from '../db/requests.ts';
 import { ProvisioningError } from '../domain/errors.ts';
 import { liftedNote } from '../domain/lifted.ts';
 import { done, hold, type Outcome, skipped, snooze } from '../domain/outcome.ts';
+import { chunkJob } from '../producers/enqueue.ts';
 import type { PayloadOf } from '../queues/catalogue.ts';
 import { closedByFailure } from '../reconcile/account-gate.ts';
 import type { WorkDeps } from '../reconcile/deps.ts';
@@ -14,15 +15,19 @@ import { settleChunk, settleHalved } from './settle.ts';
 import { cancelledBeforeSending, movedByOthers } from './submission.ts';
 import { submitBatch } from './submit-batch.ts';
 
+type BatchJobName = 'batch.run' | 'emergency.run' | 'messaging.run';
+
 /**
  * Takes an update, delete, emergency or messaging chunk one step on. While its batch job is open at Telnyx, or may be, the
- * outcome is a hold: the queue job keeps its slot, so that never more jobs are open than there are slots.
+ * outcome is a hold: the queue job keeps its slot, so that never more jobs are open than there are slots. `name` is the job that
+ * runs.
  */
 export const runBatch =
-  (deps: WorkDeps) =>
-  async (job: PayloadOf<'batch.run'>, _ctx: JobContext): Promise<Outcome> => {
+  (deps: WorkDeps, name: BatchJobName) =>
+  async (job: PayloadOf<BatchJobName>, _ctx: JobContext): Promise<Outcome> => {
     const chunk = await getChunk(deps.db.sql, job.chunkId);
     if (chunk === null) return skipped('there is no such chunk');
+    if (chunkJob(chunk).name !== name) return handOver(deps, chunk);
     switch (chunk.state) {
       case 'planned':
         return sendPlanned(deps, chunk);
@@ -36,6 +41,17 @@ export const runBatch =
         return skipped(`the chunk is ${chunk.state}`);
     }
   };
+
+/**
+ * A job of an earlier version, in which all kinds shared one queue: the chunk goes on in the queue of its kind. Should the sweep
+ * have put it there already, adding it once more does nothing.
+ */
+async function handOver(deps: WorkDeps, chunk: Chunk): Promise<Outcome> {
+  if (chunk.state === 'settled' || chunk.state === 'cancelled') return skipped(`the chunk is ${chunk.state}`);
+  const job = chunkJob(chunk);
+  await deps.queue.add([job]);
+  return skipped(`goes on as ${job.name}`);
+}
 
 async function sendPlanned(deps: WorkDeps, chunk: Chunk): Promise<Outcome> {
   const cancelled = (await cancelledAfterLifting(deps, chunk)) ?? (await cancelledBeforeSending(deps, chunk));

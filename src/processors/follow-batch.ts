@@ -6,17 +6,26 @@ import { backoff } from '../domain/submission.ts';
 import type { WorkDeps } from '../reconcile/deps.ts';
 import type { BatchResult } from './batch-result.ts';
 import { settleDelete } from './settle-delete.ts';
+import { settleEmergency } from './settle-emergency.ts';
 import { settleUpdate } from './settle-update.ts';
 
 /** Polls an open batch in place, 2 s growing to 30 s, and settles it number by number when it is over. */
 export async function followBatch(deps: WorkDeps, chunk: Chunk): Promise<Outcome> {
   if (chunk.telnyxId === null) throw new ProvisioningError('no_job_id', 'bug', `chunk ${chunk.id} is submitted without a job id`);
-  const result =
-    chunk.step.kind === 'messaging'
-      ? await messagingResult(deps, chunk, chunk.telnyxId)
-      : await jobResult(deps, chunk, chunk.telnyxId);
+  const { step } = chunk;
+  const result = await (step.kind === 'messaging' ? messagingResult : jobResult)(deps, chunk, chunk.telnyxId);
   if (result === null) return waitForBatch(deps, chunk);
-  return chunk.step.kind === 'delete' ? settleDelete(deps, chunk, result) : settleUpdate(deps, chunk, chunk.step, result);
+  switch (step.kind) {
+    case 'update':
+    case 'messaging':
+      return settleUpdate(deps, chunk, step, result);
+    case 'emergency':
+      return settleEmergency(deps, chunk, step, result);
+    case 'delete':
+      return settleDelete(deps, chunk, result);
+    case 'order':
+      throw new ProvisioningError('wrong_step', 'bug', 'an order is no batch');
+  }
 }
 
 async function waitForBatch(deps: WorkDeps, chunk: Chunk): Promise<Outcome> {

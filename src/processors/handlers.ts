@@ -15,7 +15,9 @@ export function createHandlers(deps: WorkDeps): Handlers {
   return {
     'line.fill': closingGate(deps, fillLine(deps)),
     'order.run': closingGate(deps, runOrder(deps)),
-    'batch.run': closingGate(deps, runBatch(deps)),
+    'batch.run': closingGate(deps, runBatch(deps, 'batch.run')),
+    'emergency.run': closingGate(deps, runBatch(deps, 'emergency.run')),
+    'messaging.run': closingGate(deps, runBatch(deps, 'messaging.run')),
     'reconcile.run': closingGate(deps, runReconciliation(deps)),
     'reconcile.nightly': startNightly(deps),
     'webhook.apply': applyWebhook(deps),

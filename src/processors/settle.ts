@@ -15,7 +15,7 @@ import type { WorkDeps } from '../reconcile/deps.ts';
 export interface Settlement {
   cause: ChunkCause;
   /** Numbers that got what this step is for; they end, or go on to the request's next step. */
-  succeeded: { phoneNumber: string; telnyxId?: string }[];
+  succeeded: { phoneNumber: string; telnyxId?: string; reasonCode?: string; reason?: string }[];
   ended: ItemEnd[];
   /** Numbers of a buy that are proven not ours and gone. */
   lost?: Lost;

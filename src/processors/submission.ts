@@ -14,8 +14,11 @@ import type { WorkDeps } from '../reconcile/deps.ts';
 import type { LastLook } from '../telnyx/gateway.ts';
 import { settleChunk } from './settle.ts';
 
-/** Somebody else moved the chunk: whoever did carries on with it. */
-export const movedByOthers: Outcome = skipped('somebody else moved this chunk');
+/**
+ * Somebody else moved the chunk, or its request no longer wants it sent: the row is looked at again. Not `skipped`, which ends the
+ * job: an open chunk without a job waits for the sweep, and looks like work that the queue has lost.
+ */
+export const movedByOthers: Outcome = snooze(1_000, 'somebody else moved this chunk');
 
 /**
  * Commits the intent before the call leaves: the exact numbers, the settings and a lease. From here on a crash makes the chunk

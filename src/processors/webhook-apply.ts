@@ -12,7 +12,8 @@ export const applyWebhook =
   async (job: PayloadOf<'webhook.apply'>, _ctx: JobContext): Promise<Outcome> => {
     const event = await getWebhookEvent(deps.db.sql, job.eventId);
     if (event === null || event.appliedAt !== null) return skipped('there is nothing to apply');
-    const chunk = event.orderId === null ? null : await openChunkOfOrder(deps.db.sql, event.orderId);
+    const { orderId, customerReference } = event;
+    const chunk = await openChunkOfOrder(deps.db.sql, { id: orderId, customerReference });
     if (chunk !== null) {
       const poll = chunkJob(chunk);
       await deps.queue.wake(poll.name, poll.id);

@@ -3,8 +3,15 @@ import type { Line } from '../db/lines.ts';
 import { asError } from '../domain/errors.ts';
 import { queueOfStep } from '../domain/step.ts';
 import type { Log } from '../observability/log.ts';
-import { priorityOf } from '../queues/catalogue.ts';
+import { type JobName, priorityOf, type QueueName } from '../queues/catalogue.ts';
 import type { AnyEnqueue, JobQueue } from '../queues/port.ts';
+
+const CHUNK_JOBS = {
+  buy: 'order.run',
+  'batch-jobs': 'batch.run',
+  emergency: 'emergency.run',
+  messaging: 'messaging.run',
+} as const satisfies Partial<Record<QueueName, JobName>>;
 
 /**
  * The job that takes a chunk on until it is final. Its id carries the number of requeues: adding it twice is harmless, and a
@@ -14,9 +21,8 @@ export function chunkJob(
   chunk: Pick<Chunk, 'id' | 'requestId' | 'kind' | 'requeues' | 'position' | 'state'>,
   delayMs = 0,
 ): AnyEnqueue {
-  const name = queueOfStep(chunk.kind) === 'buy' ? 'order.run' : 'batch.run';
   return {
-    name,
+    name: CHUNK_JOBS[queueOfStep(chunk.kind)],
     payload: { chunkId: chunk.id, requestId: chunk.requestId },
     id: `${chunk.id}-${chunk.requeues}`,
     delayMs,

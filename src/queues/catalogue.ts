@@ -1,8 +1,18 @@
 import { z } from 'zod';
 
 /** Queues are named by what limits them. */
-export const QUEUE_NAMES = ['buy', 'batch-jobs', 'reconcile', 'webhooks', 'maintenance'] as const;
+export const QUEUE_NAMES = ['buy', 'batch-jobs', 'emergency', 'messaging', 'reconcile', 'webhooks', 'maintenance'] as const;
 export type QueueName = (typeof QUEUE_NAMES)[number];
+
+/**
+ * Emergency jobs that are held open at Telnyx at once, over all processes. Telnyx allows 500 an account and takes none of the 20
+ * of updates and deletes for them; others on the account need some too, and each open one is polled. At 1,000 numbers a job this
+ * is 50,000 numbers under way.
+ */
+export const EMERGENCY_AT_ONCE = 50;
+
+/** Messaging updates that are open at once, over all processes. Telnyx names no cap; each is polled, at the rate of messaging. */
+export const MESSAGING_AT_ONCE = 15;
 
 interface JobSpec {
   queue: QueueName;
@@ -26,8 +36,12 @@ export const CATALOGUE = {
   },
   /** Takes one order chunk one step on: submit, poll, or find out what became of it. */
   'order.run': { queue: 'buy', payload: chunkPayload, attempts: 5, backoffMs: 2_000 },
-  /** Takes one update, delete, emergency or messaging chunk one step on; holds a job slot meanwhile. */
+  /** Takes one update or delete chunk one step on; holds a job slot meanwhile. */
   'batch.run': { queue: 'batch-jobs', payload: chunkPayload, attempts: 5, backoffMs: 2_000 },
+  /** Takes one emergency chunk one step on. */
+  'emergency.run': { queue: 'emergency', payload: chunkPayload, attempts: 5, backoffMs: 2_000 },
+  /** Takes one messaging chunk one step on. */
+  'messaging.run': { queue: 'messaging', payload: chunkPayload, attempts: 5, backoffMs: 2_000 },
   /** Walks the account for one reconciliation run. */
   'reconcile.run': { queue: 'reconcile', payload: z.object({ runId: z.string() }), attempts: 5, backoffMs: 5_000 },
   /** Starts the nightly run; added by a job scheduler. */

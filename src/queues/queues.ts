@@ -2,7 +2,15 @@ import type { BulkJobOptions, Job, Queue } from 'bullmq';
 import { asError } from '../domain/errors.ts';
 import type { Log } from '../observability/log.ts';
 import type { QueueBackend } from './backend.ts';
-import { CATALOGUE, type JobName, QUEUE_NAMES, type QueueName, RETENTION } from './catalogue.ts';
+import {
+  CATALOGUE,
+  EMERGENCY_AT_ONCE,
+  type JobName,
+  MESSAGING_AT_ONCE,
+  QUEUE_NAMES,
+  type QueueName,
+  RETENTION,
+} from './catalogue.ts';
 import { endsWithin, withinDeadline } from './deadline.ts';
 import type { AnyEnqueue, JobPresence, JobQueue, QueueCounts } from './port.ts';
 
@@ -20,7 +28,7 @@ export interface Schedule {
 }
 
 export interface Queues extends JobQueue {
-  /** Batch jobs that may be held open at Telnyx at once, over all processes. */
+  /** How much may be open at Telnyx at once, over all processes: `slots` update and delete jobs; the other kinds by constants. */
   setSlots(slots: number): Promise<void>;
   /** Safe to repeat, and must be: a flushed Redis has lost its schedules. */
   upsertSchedules(schedules: readonly Schedule[]): Promise<void>;
@@ -41,7 +49,10 @@ export function openQueues(backend: QueueBackend, log: Log): Queues {
     wake: (name, id) => withinDeadline(wakeOne(queueOf(name), id), COMMAND_MS, 'waking a job'),
     counts: () => withinDeadline(countsOf(queues), COMMAND_MS, 'counting jobs'),
     setSlots: async (slots) => {
-      await withinDeadline(mustHave(queues, 'batch-jobs').setGlobalConcurrency(slots), COMMAND_MS, 'setting the job slots');
+      const most = { 'batch-jobs': slots, emergency: EMERGENCY_AT_ONCE, messaging: MESSAGING_AT_ONCE } as const;
+      const set = (name: keyof typeof most) => mustHave(queues, name).setGlobalConcurrency(most[name]);
+      const all = Promise.all([set('batch-jobs'), set('emergency'), set('messaging')]);
+      await withinDeadline(all, COMMAND_MS, 'setting the job slots');
     },
     upsertSchedules: (schedules) => withinDeadline(upsertAll(schedules, queueOf), COMMAND_MS, 'setting schedules'),
     all: () => [...queues.values()],

@@ -4,6 +4,7 @@ import type { Log } from '../observability/log.ts';
 import type { QueueBackend } from './backend.ts';
 import { QUEUE_NAMES, type QueueName } from './catalogue.ts';
 import { endsWithin } from './deadline.ts';
+import { type HeldJobs, holdJobs } from './held-jobs.ts';
 
 /** What runs a job. `token` proves to the store that we hold it; `signal` fires when the process is to stop. */
 export type ProcessJob = (job: Job, token: string, signal: AbortSignal) => Promise<unknown>;
@@ -37,25 +38,30 @@ const STALLS_ALLOWED = 1_000_000;
 const DRAIN_SECONDS = 2;
 /** After a failed read (Redis or Postgres away) a worker tries again this soon; BullMQ's own default is 15 s. */
 const RETRY_MS = 1_000;
-const STOPPING = new Error('the process is stopping');
-
-/** What runs in this process, and how to tell it to stop. */
-interface Held {
-  /** By job id: one signal a run. Not one signal for all, because a run whose lock was lost must stop alone. */
-  stops: Map<string, AbortController>;
-  counts: Record<QueueName, number>;
-  stopping: boolean;
-}
-
 /** Starts one worker for each queue. `process` is given every job; see `processors/run-job.ts`. */
 export function startWorkers(backend: QueueBackend, process: ProcessJob, options: WorkersOptions): Workers {
-  const counts: Record<QueueName, number> = { buy: 0, 'batch-jobs': 0, reconcile: 0, webhooks: 0, maintenance: 0 };
-  const held: Held = { stops: new Map(), counts, stopping: false };
-  const workers = QUEUE_NAMES.map((name) => startOne(backend, name, runIn(held, name, process), held, options));
+  const lockMs = options.lockMs ?? LOCK_MS;
+  const counts: Record<QueueName, number> = {
+    buy: 0,
+    'batch-jobs': 0,
+    emergency: 0,
+    messaging: 0,
+    reconcile: 0,
+    webhooks: 0,
+    maintenance: 0,
+  };
+  const held = holdJobs({ lockMs, log: options.log });
+  const workers = QUEUE_NAMES.map((name) => {
+    const run = (job: Job, token = ''): Promise<unknown> => {
+      counts[name] += 1;
+      return held.during(job, token, (signal) => process(job, token, signal));
+    };
+    return startOne(backend, name, run, { ...options, lockMs });
+  });
   let closing: Promise<boolean> | undefined;
   return {
     processed: () => ({ ...counts }),
-    running: () => [...held.stops.keys()],
+    running: () => held.ids(),
     close: ({ deadlineMs }) => {
       closing ??= closeAll(workers, held, deadlineMs);
       return closing;
@@ -63,43 +69,24 @@ export function startWorkers(backend: QueueBackend, process: ProcessJob, options
   };
 }
 
-function runIn(held: Held, queue: QueueName, process: ProcessJob) {
-  return async (job: Job, token?: string): Promise<unknown> => {
-    const id = job.id ?? '';
-    const stop = new AbortController();
-    held.counts[queue] += 1;
-    held.stops.set(id, stop);
-    if (held.stopping) stop.abort(STOPPING);
-    try {
-      return await process(job, token ?? '', stop.signal);
-    } finally {
-      if (held.stops.get(id) === stop) held.stops.delete(id);
-    }
-  };
-}
-
 function startOne(
   backend: QueueBackend,
   name: QueueName,
   run: (job: Job, token?: string) => Promise<unknown>,
-  held: Held,
-  options: WorkersOptions,
+  { concurrency, lockMs, stalledMs, log }: WorkersOptions & { lockMs: number },
 ): Worker {
   const worker = backend.openWorker(name, run, {
-    concurrency: options.concurrency[name],
-    lockDuration: options.lockMs ?? LOCK_MS,
-    stalledInterval: options.stalledMs ?? STALLED_MS,
+    concurrency: concurrency[name],
+    lockDuration: lockMs,
+    // Locks are renewed by `holdJobs`, run by run.
+    skipLockRenewal: true,
+    stalledInterval: stalledMs ?? STALLED_MS,
     maxStalledCount: STALLS_ALLOWED,
     drainDelay: DRAIN_SECONDS,
     runRetryDelay: RETRY_MS,
   });
-  const { log } = options;
   worker.on('error', (error) => log.warn({ err: error, queue: name }, 'the worker reports an error; it goes on by itself'));
   worker.on('stalled', (jobId) => log.warn({ queue: name, jobId }, 'a job of a lost worker is run again'));
-  // The queue was flushed, or gave the job to another worker: whoever holds it here must let go, or it would run twice.
-  worker.on('lockRenewalFailed', (jobIds) => {
-    for (const jobId of jobIds) held.stops.get(jobId)?.abort(new Error('the queue no longer knows that we hold this job'));
-  });
   return worker;
 }
 
@@ -107,14 +94,13 @@ function startOne(
  * BullMQ's `close()` does not return while Redis is down, nor does a forced one after it. So it is given a time; what it
  * leaves open is ended by `backend.close()`. Not by `worker.disconnect()`: that ends the connection that all share.
  */
-async function closeAll(workers: Worker[], held: Held, deadlineMs: number): Promise<boolean> {
+async function closeAll(workers: Worker[], held: HeldJobs, deadlineMs: number): Promise<boolean> {
   const closed = Promise.allSettled(workers.map((worker) => worker.close()));
   // First no new jobs, then the abort: the other way round a job that snoozes could be taken up again by this very worker.
   await sleep(0);
-  held.stopping = true;
-  for (const stop of held.stops.values()) stop.abort(STOPPING);
-  if (await endsWithin(closed, deadlineMs)) return true;
-  // What is left must stop renewing its lock, or no other worker could ever take it over. BullMQ has no public way to say so.
-  await Promise.all(workers.map((worker) => worker['lockManager'].close()));
-  return false;
+  held.stopAll();
+  const clean = await endsWithin(closed, deadlineMs);
+  // What is left must stop renewing its lock, or no other worker could ever take it over.
+  held.letGo();
+  return clean;
 }

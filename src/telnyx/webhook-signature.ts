@@ -6,7 +6,9 @@ export interface WebhookEvent {
   /** The same event may come several times; this id tells. */
   id: string;
   eventType: string;
-  occurredAt: string | null;
+  /** `null` also when it is no time that a person could mean. */
+  occurredAt: Date | null;
+  /** Telnyx's documented example has neither id nor status: then only the reference names the order. */
   orderId: string | null;
   orderStatus: string | null;
   customerReference: string | null;
@@ -57,22 +59,54 @@ export function parseWebhookKey(text: string): KeyObject | null {
   return raw === null ? null : createPublicKey({ key: Buffer.concat([SPKI_PREFIX, raw]), format: 'der', type: 'spki' });
 }
 
-const text = z.string().nullish();
+/** Telnyx's own ids are 36 characters long, and an order's reference may have 255. */
+const LONGEST_ID = 200;
+const LONGEST_TEXT = 255;
+
+/** Text that Postgres and the queue can store: no NUL, no half of a surrogate pair, not endless. */
+const stored = (longest: number) =>
+  z
+    .string()
+    .min(1)
+    .max(longest)
+    .refine((value) => !value.includes('\0') && isWellFormed(value));
+const id = stored(LONGEST_ID).regex(/^[\x21-\x7e]+$/);
+
+/** Absent, of another type or empty counts as not said. Text that cannot be stored makes the whole event unreadable. */
+const optional = (schema: z.ZodType<string>) =>
+  z.preprocess((value) => (typeof value === 'string' && value !== '' ? value : null), schema.nullable());
+
 const envelope = z.object({
-  data: z.object({ id: z.string().min(1), event_type: z.string().min(1), occurred_at: text, payload: z.unknown().optional() }),
+  data: z.object({ id, event_type: id, occurred_at: z.unknown().optional(), payload: z.unknown().optional() }),
 });
-const orderPayload = z.object({ id: z.string().min(1), status: text, customer_reference: text });
+const orderPayload = z.object({
+  id: optional(id),
+  status: optional(stored(LONGEST_TEXT)),
+  customer_reference: optional(stored(LONGEST_TEXT)),
+});
 
 function readEvent(body: string): WebhookEvent | null {
   const parsed = envelope.safeParse(parseJson(body));
   if (!parsed.success) return null;
   const { id, event_type: eventType, occurred_at, payload } = parsed.data.data;
-  const base = { id, eventType, occurredAt: occurred_at ?? null };
+  const base = { id, eventType, occurredAt: timeOf(occurred_at) };
   if (!eventType.startsWith('number_order.')) return { ...base, orderId: null, orderStatus: null, customerReference: null };
   const order = orderPayload.safeParse(payload);
   if (!order.success) return null;
-  const { id: orderId, status, customer_reference } = order.data;
-  return { ...base, orderId, orderStatus: status ?? null, customerReference: customer_reference ?? null };
+  const { id: orderId, status: orderStatus, customer_reference: customerReference } = order.data;
+  return { ...base, orderId, orderStatus, customerReference };
+}
+
+/** JavaScript reads years that Postgres cannot store; none of them is when an event occurred. */
+function timeOf(value: unknown): Date | null {
+  const at = new Date(typeof value === 'string' ? value : Number.NaN);
+  const year = at.getUTCFullYear();
+  return year >= 2000 && year < 10_000 ? at : null;
+}
+
+/** `String.prototype.isWellFormed` of newer typings: a half of a surrogate pair does not survive UTF-8. */
+function isWellFormed(value: string): boolean {
+  return Buffer.from(value).toString() === value;
 }
 
 function parseJson(body: string): unknown {

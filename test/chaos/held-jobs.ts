@@ -1,6 +1,6 @@
 import { Redis } from 'ioredis';
 
-const QUEUES = ['buy', 'batch-jobs'] as const;
+const QUEUES = ['buy', 'batch-jobs', 'emergency', 'messaging'] as const;
 const PREFIX = '{provisioner}';
 
 /** A job that a worker has taken up and not given back. */

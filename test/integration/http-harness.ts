@@ -20,8 +20,9 @@ export function memoryQueue(): MemoryQueue {
     presence: async (_name, id) => (jobs.some((j) => j.id === id) ? 'live' : 'missing'),
     wake: async () => undefined,
     counts: async () => {
-      const [buy, batch, reconcile, webhooks, maintenance] = QUEUE_NAMES;
-      return { [buy]: none, [batch]: none, [reconcile]: none, [webhooks]: none, [maintenance]: none };
+      const [buy, batch, emergency, messaging, reconcile, webhooks, maintenance] = QUEUE_NAMES;
+      const limited = { [buy]: none, [batch]: none, [emergency]: none, [messaging]: none };
+      return { ...limited, [reconcile]: none, [webhooks]: none, [maintenance]: none };
     },
   };
 }

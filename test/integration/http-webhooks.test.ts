@@ -75,9 +75,63 @@ it('an event of another kind is taken and ignored', async () => {
 });
 
 it('what is signed but no event is a 400', async () => {
-  for (const body of ['not json', '{}', '{"data":{"id":"x"}}', event('evt-no-order', 'number_order.complete', {})]) {
+  for (const body of ['not json', '{}', '{"data":{"id":"x"}}', event('evt-no-order', 'number_order.complete', 'no object')]) {
     expect(await deliver(body)).toMatchObject({ status: 400, body: { error: { code: 'malformed_event' } } });
   }
+});
+
+it('an event as Telnyx documents it, without id and status, is taken and stored by our reference only', async () => {
+  const reference = `prv-${'0'.repeat(32)}`;
+  const documented = event('evt-documented', 'number_order.complete', { customer_reference: reference, phone_numbers: [] });
+  expect(await deliver(documented)).toMatchObject({ status: 200, body: { status: 'new' } });
+  const theirs = event('evt-theirs', 'number_order.complete', {
+    id: 'order-2',
+    customer_reference: 'campaign of another program',
+  });
+  expect(await deliver(theirs)).toMatchObject({ status: 200, body: { status: 'new' } });
+  const rows = await server.db.sql`
+    select id, order_id, customer_reference from webhook_events where id in ('evt-documented', 'evt-theirs') order by id`;
+  expect(rows).toEqual([
+    { id: 'evt-documented', orderId: null, customerReference: reference },
+    { id: 'evt-theirs', orderId: 'order-2', customerReference: null },
+  ]);
+  // One that names no order at all can wake nothing; to refuse it would only bring it again.
+  const nothing = event('evt-nothing', 'number_order.complete', { phone_numbers: [] });
+  expect(await deliver(nothing)).toMatchObject({ status: 200, body: { status: 'ignored' } });
+});
+
+const ODD: [string, string][] = [
+  ['NUL', 'a\0b'],
+  ['half of a surrogate pair', 'a\ud800b'],
+  ['a megabyte', 'x'.repeat(1024 * 1024)],
+];
+
+it.each(ODD)('a signed event with %s in a field that is stored is a 400 and leaves nothing', async (_what, odd) => {
+  const before = [await stored(), server.queue.jobs.length];
+  const bodies = [
+    event(odd),
+    event('evt-odd', `number_order.${odd}`),
+    event('evt-odd', 'number_order.complete', { id: odd }),
+    event('evt-odd', 'number_order.complete', { id: 'order-1', status: odd }),
+    event('evt-odd', 'number_order.complete', { id: 'order-1', customer_reference: `prv-${odd}` }),
+  ];
+  for (const body of bodies) {
+    expect(await deliver(body)).toMatchObject({ status: 400, body: { error: { code: 'malformed_event' } } });
+  }
+  expect([await stored(), server.queue.jobs.length]).toEqual(before);
+});
+
+it('a time that nobody can mean is stored as none, and an id that the queue would refuse has a job all the same', async () => {
+  const times = ['+275760-09-13T00:00:00Z', '-271821-04-20T00:00:00Z', 'a\0b', 'x'.repeat(100_000), 17, null];
+  for (const [n, occurred_at] of times.entries()) {
+    const body = JSON.stringify({
+      data: { id: `evt:time:of:${n}`, event_type: 'number_order.complete', occurred_at, payload: { id: 'order-1' } },
+    });
+    expect(await deliver(body)).toMatchObject({ status: 200, body: { status: 'new' } });
+  }
+  const rows = await server.db.sql`select occurred_at from webhook_events where id like 'evt:time:%'`;
+  expect(rows).toEqual(times.map(() => ({ occurredAt: null })));
+  expect(server.queue.jobs.map((j) => j.id)).toContain('whk-evt%3Atime%3Aof%3A0');
 });
 
 it('what could not be stored is refused, so that Telnyx delivers it again', async () => {

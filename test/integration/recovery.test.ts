@@ -2,6 +2,7 @@ import { generateKeyPairSync, sign } from 'node:crypto';
 import { describe, expect, it } from 'vitest';
 import { getAccount } from '../../src/db/account.ts';
 import type { Chunk } from '../../src/db/chunks.ts';
+import { hasEnded } from '../../src/domain/request.ts';
 import { buildServer } from '../../src/http/server.ts';
 import { createLog } from '../../src/observability/log.ts';
 import type { JobContext } from '../../src/processors/context.ts';
@@ -237,7 +238,7 @@ describe('webhooks', () => {
     const id = await h().submit(buying(5));
     const chunk = await until('it is ordered', async () => (await h().chunks(id)).find((c) => c.state === 'submitted'));
     const orderId = chunk.telnyxId;
-    const event = { id: 'evt-1', eventType: 'number_order.complete', orderId, occurredAt: new Date() };
+    const event = { id: 'evt-1', eventType: 'number_order.complete', orderId, customerReference: null, occurredAt: new Date() };
     await until(
       'the order is complete',
       () =>
@@ -252,6 +253,36 @@ describe('webhooks', () => {
     await expectAgreement(h(), id);
   });
 
+  it('I6 an event as Telnyx documents it, without id and status, wakes the poll by our reference, also after a lost reply', async () => {
+    h().faults({ kind: 'accept_then_drop', match: { method: 'POST', path: '/number_orders' }, times: 1 });
+    // So long that nothing looks by itself within this test.
+    const looked = { ...h().deps.timings };
+    Object.assign(h().deps.timings, { lookMinMs: 60_000, pollMinMs: 60_000 });
+    try {
+      const id = await h().submit(buying(5, '872'));
+      const chunk = await until('its reply is lost', async () => (await h().chunks(id)).find((c) => c.state === 'ambiguous'));
+      const documented = { eventType: 'number_order.complete', orderId: null, customerReference: chunk.customerReference };
+      await until(
+        'the order list shows it',
+        async () => (await h().deps.telnyx.findOrders(chunk.customerReference)).length === 1,
+      );
+      await acceptWebhook(h().deps, { ...documented, id: 'evt-found', occurredAt: null });
+      await until('it is followed', async () => (await h().chunks(id))[0]?.state !== 'ambiguous');
+      for (let n = 1; !hasEnded((await h().view(id)).status); n += 1) {
+        await acceptWebhook(h().deps, { ...documented, id: `evt-over-${n}`, occurredAt: null });
+        await until(
+          'it is applied',
+          async () =>
+            (await h().db.sql`select 1 from webhook_events where id = ${`evt-over-${n}`} and applied_at is not null`).length,
+        );
+      }
+      expect(await h().view(id)).toMatchObject({ status: 'succeeded' });
+      await expectAgreement(h(), id);
+    } finally {
+      Object.assign(h().deps.timings, looked);
+    }
+  });
+
   it('I8 an event about an order that is not ours, or that lies, changes nothing', async () => {
     h().faults({ kind: 'order_pending' });
     const id = await h().submit(buying(5));
@@ -260,17 +291,21 @@ describe('webhooks', () => {
       id: 'evt-foreign',
       eventType: 'number_order.complete',
       orderId: '00000000-0000-4000-8000-000000000009',
+      customerReference: null,
       occurredAt: null,
     });
     await acceptWebhook(h().deps, {
       id: 'evt-lie',
       eventType: 'number_order.complete',
       orderId: chunk.telnyxId,
+      customerReference: null,
       occurredAt: null,
     });
     await until(
       'both are applied',
-      async () => (await h().db.sql`select 1 from webhook_events where applied_at is not null and id <> 'evt-1'`).length === 2,
+      async () =>
+        (await h().db.sql`select 1 from webhook_events where applied_at is not null and id in ('evt-foreign', 'evt-lie')`)
+          .length === 2,
     );
     await until('the order was asked for', async () => ((await h().chunks(id))[0]?.polls ?? 0) > 0);
     expect(await h().view(id)).toMatchObject({ status: 'running', counts: { in_flight: 5, succeeded: 0 } });
@@ -381,4 +416,22 @@ describe('secrets', () => {
       await app.close();
     }
   });
+});
+
+it('of two runs of one chunk at once, the second does not end the job while the chunk is open', async () => {
+  const h = await openHarness({ simulator: { owned: 3 } });
+  try {
+    await h.learnInventory();
+    const id = await h.submit({ kind: 'update', phone_numbers: h.sim.ownedNumbers(), set: { customer_reference: 'raced' } });
+    const [chunk] = await h.chunks(id);
+    if (chunk === undefined) throw new Error('no chunk');
+    const run = () => h.handlers['batch.run']({ chunkId: chunk.id, requestId: id }, ctxOf(h));
+    const outcomes = await Promise.all([run(), run()]);
+    expect((await h.chunks(id)).map((c) => c.state)).toEqual(['submitted']);
+    expect(h.sim.ledger().jobs).toHaveLength(1);
+    // One follows its job; the other comes again, and then sees what the row says by then.
+    expect(outcomes.map((o) => o.kind).sort()).toEqual(['hold', 'snooze']);
+  } finally {
+    await h.close();
+  }
 });

@@ -5,7 +5,7 @@ import type { Handlers } from '../../src/processors/context.ts';
 import { createRunJob } from '../../src/processors/run-job.ts';
 import type { QueueBackend } from '../../src/queues/backend.ts';
 import { openQueues, type Queues } from '../../src/queues/queues.ts';
-import { startWorkers, type Workers } from '../../src/queues/workers.ts';
+import { startWorkers, type Workers, type WorkersOptions } from '../../src/queues/workers.ts';
 
 /** Handlers that do nothing, save those given. */
 export function fakeHandlers(given: Partial<Handlers>): Handlers {
@@ -14,6 +14,8 @@ export function fakeHandlers(given: Partial<Handlers>): Handlers {
     'line.fill': nothing,
     'order.run': nothing,
     'batch.run': nothing,
+    'emergency.run': nothing,
+    'messaging.run': nothing,
     'reconcile.run': nothing,
     'reconcile.nightly': nothing,
     'webhook.apply': nothing,
@@ -32,12 +34,13 @@ export function recordingIn(seen: string[]): Pick<Handlers, 'batch.run'> {
   };
 }
 
-export const CONCURRENCY = { buy: 5, 'batch-jobs': 20, reconcile: 1, webhooks: 5, maintenance: 1 };
+export const CONCURRENCY = { buy: 5, 'batch-jobs': 20, emergency: 5, messaging: 5, reconcile: 1, webhooks: 5, maintenance: 1 };
 
 export function workersOn(
   backend: QueueBackend,
   given: Partial<Handlers>,
   concurrency: Partial<typeof CONCURRENCY> = {},
+  options: Partial<Pick<WorkersOptions, 'lockMs' | 'stalledMs' | 'log'>> = {},
 ): Workers {
   const process = createRunJob({ handlers: fakeHandlers(given), log: silentLog, metrics: createMetrics(), backoffMs: 50 });
   return startWorkers(backend, process, {
@@ -45,6 +48,7 @@ export function workersOn(
     log: silentLog,
     lockMs: 3_000,
     stalledMs: 1_000,
+    ...options,
   });
 }
 

@@ -179,7 +179,7 @@ export async function openHarness(options: HarnessOptions = {}): Promise<Harness
     logged: () => lines.join(''),
     start: async () => {
       workers = startWorkers(backend, createRunJob({ handlers, log, metrics, backoffMs: deps.timings.backoffMs }), {
-        concurrency: { buy: 8, 'batch-jobs': jobSlots, reconcile: 1, webhooks: 4, maintenance: 1 },
+        concurrency: { buy: 8, 'batch-jobs': jobSlots, emergency: 8, messaging: 4, reconcile: 1, webhooks: 4, maintenance: 1 },
         log,
         lockMs: 2_000,
         stalledMs: 700,

@@ -35,7 +35,7 @@ describe('a webhook', () => {
       event: {
         id: 'ev-1',
         eventType: 'number_order.complete',
-        occurredAt: '2026-10-01T00:00:00Z',
+        occurredAt: new Date('2026-10-01T00:00:00Z'),
         orderId: 'order-1',
         orderStatus: 'success',
         customerReference: 'ref-ö',

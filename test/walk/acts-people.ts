@@ -168,6 +168,7 @@ export async function webhook(notes: Notes): Promise<void> {
   const said = await acceptWebhook(world.deps, {
     ...event,
     eventType: 'number_order.complete',
+    customerReference: null,
     occurredAt: world.deps.clock.now(),
   });
   if (known !== undefined && said === 'new') throw new Violation('webhooks', 'a repeated event was taken as new', event);

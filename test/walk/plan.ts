@@ -28,7 +28,7 @@ export function planRun(notes: Notes, what: AnyEnqueue, label: string, trouble: 
   let crashed = false;
   let broken: { error: unknown } | null = null;
   const caller: Caller = {
-    chunkId: what.name === 'order.run' || what.name === 'batch.run' ? what.payload.chunkId : null,
+    chunkId: 'chunkId' in what.payload ? what.payload.chunkId : null,
     step: notes.step,
     lastEvent: notes.known.lastEvent,
   };

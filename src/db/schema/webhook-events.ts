@@ -8,6 +8,8 @@ export const webhookEvents = pgTable(
     id: text('id').primaryKey(),
     eventType: text('event_type').notNull(),
     orderId: text('order_id'),
+    /** Of a chunk of ours: the events that Telnyx documents name their order by nothing else. */
+    customerReference: text('customer_reference'),
     occurredAt: moment('occurred_at'),
     receivedAt: moment('received_at').notNull(),
     appliedAt: moment('applied_at'),

@@ -37,7 +37,8 @@ export async function webhookRoutes(app: App, deps: HttpDeps): Promise<void> {
       },
       handler: async (request) => {
         const event = verified(deps, request.body, request.headers);
-        if (event.eventType !== USEFUL) return { status: 'ignored' as const };
+        const namesNothing = event.orderId === null && event.customerReference === null;
+        if (event.eventType !== USEFUL || namesNothing) return { status: 'ignored' as const };
         return { status: await withinTime(store(deps, event), webhookMs) };
       },
     });
@@ -64,13 +65,8 @@ function verified(deps: HttpDeps, body: unknown, headers: Readonly<Record<string
 }
 
 function store({ producer }: HttpDeps, event: WebhookEvent): Promise<'new' | 'known'> {
-  const at = event.occurredAt === null ? Number.NaN : Date.parse(event.occurredAt);
-  return acceptWebhook(producer, {
-    id: event.id,
-    eventType: event.eventType,
-    orderId: event.orderId,
-    occurredAt: Number.isNaN(at) ? null : new Date(at),
-  });
+  const { id, eventType, orderId, customerReference, occurredAt } = event;
+  return acceptWebhook(producer, { id, eventType, orderId, customerReference, occurredAt });
 }
 
 /** A store that hangs is as good as away: the event comes again, and being stored twice does nothing. */
