@@ -6,7 +6,7 @@ import { markInFlight, markPending } from '../db/items.ts';
 import { getRequest, lockRequest, type Request, refreshRequest } from '../db/requests.ts';
 import { after } from '../domain/clock.ts';
 import { ProvisioningError } from '../domain/errors.ts';
-import { done, type Outcome, skipped, snooze } from '../domain/outcome.ts';
+import { done, type Outcome, snooze } from '../domain/outcome.ts';
 import type { Step } from '../domain/step.ts';
 import { carriedOver, type Lineage } from '../domain/submission.ts';
 import { closedByFailure } from '../reconcile/account-gate.ts';

@@ -70,7 +70,7 @@ for (const store of backendCases()) {
           if (run <= 3) return snooze(0, 'sent again at once');
           await sleep(CALL_MS);
           if (ctx.signal.aborted) toldToStop += 1;
-          return done;
+          return done();
         },
       });
       const ids = Array.from({ length: 10 }, (_, i) => `back-${i}`);
@@ -96,7 +96,7 @@ for (const store of backendCases()) {
             return snooze(60_000, 'ordered');
           }
           await sleep(CALL_MS);
-          return done;
+          return done();
         },
       });
       const ids = Array.from({ length: 10 }, (_, i) => `woken-${i}`);
