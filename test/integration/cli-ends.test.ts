@@ -91,11 +91,17 @@ describe('requests that wait', () => {
 });
 
 describe('a reconciliation that repairs', () => {
+  /** What the account shows now is what we want. */
+  const accepted = async () => {
+    const { id } = (await run(['reconcile', '--json'])).json() as unknown as { id: string };
+    expect(await run(['accept', id, '--yes'])).toMatchObject({ exit: 0 });
+  };
+
   it('names the requests it filed; one that could not be filed makes it exit 1', async () => {
     const [one = '', two = ''] = stage.simulator.ownedNumbers().slice(5, 7);
     stage.simulator.setOwnedField([one], 'connection_id', connection);
     stage.simulator.setTags([two], ['Sales Team']);
-    await run(['reconcile']);
+    await accepted();
     stage.simulator.setOwnedField([one], 'connection_id', otherConnection);
     stage.simulator.setTags([two], []);
     const repaired = await run(['reconcile', '--repair', '--yes', '--json']);

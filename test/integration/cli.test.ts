@@ -59,7 +59,12 @@ describe('with a worker', () => {
   it('reconciles: what is adopted is settled by the run itself', async () => {
     const first = await run(['reconcile', '--json']);
     expect(first.exit).toBe(0);
-    expect(first.json()).toMatchObject({ status: 'completed', counts: { adopted: 40 }, drift: expect.any(Array), still_open: [] });
+    expect(first.json()).toMatchObject({
+      status: 'completed',
+      counts: { adopted: 40 },
+      drift: expect.any(Array),
+      still_open: [],
+    });
     expect((await run(['reconcile'])).exit).toBe(0);
   });
 

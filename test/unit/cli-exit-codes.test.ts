@@ -8,6 +8,7 @@ import { runCli } from '../../src/cli/run.ts';
 import { exitOfWait } from '../../src/cli/wait.ts';
 import { loadConfig } from '../../src/config/config.ts';
 import { invalid, ProvisioningError, refused } from '../../src/domain/errors.ts';
+import { CANNOT_PUT_BACK } from '../../src/domain/reconciliation.ts';
 import { REQUEST_STATUSES } from '../../src/domain/request.ts';
 import { silentLog } from '../../src/observability/log.ts';
 import type { RequestView } from '../../src/producers/views.ts';
@@ -105,7 +106,9 @@ describe('exit codes', () => {
     expect(exitOfRun({ status: 'completed', counts: { ...counts, adopted: 9, healed: 1, too_fresh: 2 }, error }, [])).toBe(0);
     for (const kind of ['changed', 'missing', 'surplus'])
       expect(exitOfRun({ status: 'completed', counts, error }, open({ [kind]: 1 }))).toBe(2);
-    expect(exitOfRun({ status: 'completed', counts, error: 'the repair of tags could not be filed' }, open({ changed: 1 }))).toBe(1);
+    expect(exitOfRun({ status: 'completed', counts, error: 'the repair of tags could not be filed' }, open({ changed: 1 }))).toBe(
+      1,
+    );
     expect(exitOfRun({ status: 'incomplete', counts, error }, [])).toBe(1);
     expect(exitOfRun({ status: 'failed', counts: null, error }, [])).toBe(1);
   });
@@ -113,7 +116,7 @@ describe('exit codes', () => {
   it('follow what a repair could put back', () => {
     const done = { requests: [], under_way: 0, cannot_be_put_back: [], failures: [] };
     const filed = [{ id: 'req_1', numbers: 1, set: {} }];
-    const cannot = [{ field: 'status', count: 1, reason: 'no update can set it', numbers: ['+13125550100'] }];
+    const cannot = [{ field: 'status', count: 1, reason: CANNOT_PUT_BACK.not_settable, numbers: ['+13125550100'] }];
     expect(exitOfRepair(done)).toBe(0);
     expect(exitOfRepair({ ...done, requests: filed })).toBe(0);
     expect(exitOfRepair({ ...done, requests: filed, cannot_be_put_back: cannot })).toBe(3);
