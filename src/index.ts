@@ -4,7 +4,7 @@ import { loadConfig } from './config/config.ts';
 import { ProvisioningError } from './domain/errors.ts';
 import { hasEnded } from './domain/request.ts';
 import { silentLog } from './observability/log.ts';
-import { lookAtRequest, type RunReport, reportRun } from './producers/look.ts';
+import { lookAtRequest, lookAtRun, type RunReport, reportRun } from './producers/look.ts';
 import { startRun } from './producers/start-run.ts';
 import { submitRequest } from './producers/submit.ts';
 import type { RequestView } from './producers/views.ts';
@@ -32,7 +32,10 @@ export interface Provisioner {
   buy(body: Body, options?: CallOptions): Promise<RequestView>;
   update(body: Body, options?: CallOptions): Promise<RequestView>;
   delete(body: Body, options?: CallOptions): Promise<RequestView>;
+  /** Starts a run; `run` tells what has become of it. */
   reconcile(): Promise<RunReport>;
+  /** `null` when there is no such run. */
+  run(id: string): Promise<RunReport | null>;
   /** `null` when there is no such request. */
   request(id: string): Promise<RequestView | null>;
   /** Resolves when the request has ended. Errors: `not_found`, `wait_timed_out` (the request goes on). */
@@ -80,6 +83,7 @@ export function createProvisioner(options: ProvisionerOptions = {}): Provisioner
       const { deps } = await producer();
       return reportRun(deps.db, await startRun(deps, 'manual', false));
     },
+    run: async (id) => lookAtRun((await producer()).deps.db, id),
     request: look,
     waitFor: async (id, { timeoutMs = 600_000 } = {}) => {
       for (const until = Date.now() + timeoutMs; ; await sleep(LOOK_EVERY_MS)) {

@@ -18,16 +18,21 @@ export function nameOfFile(file: string): string {
   return file === '-' ? 'stdin' : file;
 }
 
+export interface FileOptions {
+  /** Told the other columns of a CSV, which are then left out; without it they are an error. */
+  onOthers?: (columns: string[]) => void;
+}
+
 /** Streams the numbers of FILE; it is opened when the first is asked for. */
-export async function* readNumbers(file: string, stdin: Readable): AsyncGenerator<NumberRow> {
-  yield* numbersIn(file === '-' ? stdin : createReadStream(file), nameOfFile(file));
+export async function* readNumbers(file: string, stdin: Readable, options: FileOptions = {}): AsyncGenerator<NumberRow> {
+  yield* numbersIn(file === '-' ? stdin : createReadStream(file), nameOfFile(file), options);
 }
 
 /**
  * The numbers of a CSV with a `phone_number` column, or of one number a line, each with its row as an editor counts it. What
  * is no such file is a usage error that names the row or the column; whether a number is one is checked later.
  */
-export async function* numbersIn(source: Readable, name: string): AsyncGenerator<NumberRow> {
+export async function* numbersIn(source: Readable, name: string, options: FileOptions = {}): AsyncGenerator<NumberRow> {
   const parser = parse({
     bom: true,
     info: true,
@@ -40,14 +45,16 @@ export async function* numbersIn(source: Readable, name: string): AsyncGenerator
   source.on('error', (error) => parser.destroy(error));
   source.pipe(parser);
   let first = true;
+  let at: number | null = null;
   let found = 0;
   try {
     for await (const { record, info } of parser as AsyncIterable<Row>) {
       if (first) {
         first = false;
-        if (isHeader(record, name)) continue;
+        if (options.onOthers !== undefined) at = columnAmongOthers(record, options.onOthers);
+        if (at !== null || isHeader(record, name)) continue;
       }
-      const [number = '', ...more] = record;
+      const [number = '', ...more] = at === null ? record : [record[at] ?? ''];
       if (more.length > 0)
         throw invalid([{ path: `row ${info.lines}`, message: `has ${record.length} values, but only ${COLUMN} is expected` }]);
       found += 1;
@@ -61,6 +68,15 @@ export async function* numbersIn(source: Readable, name: string): AsyncGenerator
     source.destroy();
   }
   if (found === 0) throw invalid([{ path: '--numbers', message: `${name} holds no phone number` }]);
+}
+
+/** Where a header with other columns has the numbers; `null` when it is no such header. */
+function columnAmongOthers(cells: string[], onOthers: (columns: string[]) => void): number | null {
+  const at = cells.findIndex((cell) => normal(cell) === COLUMN);
+  const others = cells.filter((cell) => normal(cell) !== COLUMN);
+  if (at < 0 || others.length === 0 || others.length < cells.length - 1) return null;
+  onOthers(others);
+  return at;
 }
 
 /** True for a header row; throws when it is one but names other columns. */

@@ -8,10 +8,11 @@ import { registerInventory } from './commands/inventory.ts';
 import { registerReconcile } from './commands/reconcile.ts';
 import { registerRequests } from './commands/requests.ts';
 import { registerRoles } from './commands/roles.ts';
+import { registerRuns } from './commands/runs.ts';
 import { registerSubmit } from './commands/submit.ts';
 
 const EXIT_CODES = `
-Exit codes: 0 all succeeded, 1 failed, 2 usage (for reconcile: drift), 3 partly succeeded, 4 not found,
+Exit codes: 0 all succeeded, 1 failed, 2 usage (for reconcile: open drift), 3 partly succeeded, 4 not found,
 5 wait timed out, 6 refused (confirmation, approval, guard), 7 Telnyx or the account unavailable.`;
 
 /** All commands. Errors are thrown, never printed and never the end of the process: `runCli` does both. */
@@ -32,6 +33,7 @@ export function createProgram(cli: Cli): Command {
   registerRequests(program, cli);
   registerActs(program, cli);
   registerReconcile(program, cli);
+  registerRuns(program, cli);
   registerInventory(program, cli);
   registerAccount(program, cli);
   registerRoles(program, cli);

@@ -1,23 +1,19 @@
+import { DRIFT_FIELDS, type DriftField } from '../domain/reconciliation.ts';
 import type { SqlOrTx, Tx } from './client.ts';
+import { closeDrift, sameValue } from './drift-ends.ts';
 import type { Because } from './events.ts';
 import { noteChanges } from './numbers.ts';
 
 /** Statuses that Telnyx lists although the number is not (or no longer) ours to use. */
 export const NOT_OURS: readonly string[] = ['deleted', 'ported-out', 'purchase-failed', 'port-failed'];
 
-/** Compared field by field: column, how drift calls it. */
-const FIELDS = [
-  'connection_id',
-  'messaging_profile_id',
-  'billing_group_id',
-  'customer_reference',
+/** Fields that an answer may leave out: a sighting then says nothing about them. */
+const MAY_BE_HIDDEN: ReadonlySet<DriftField> = new Set([
   'tags',
   'deletion_lock_enabled',
   'emergency_enabled',
-  'emergency_address_id',
-  'status',
-  'telnyx_id',
-] as const;
+  'hd_voice_enabled',
+]);
 
 /** The sightings of a run, once a number (the last page that showed it wins), without those that are not ours. */
 const seen = (sql: SqlOrTx, runId: string) => sql`
@@ -28,24 +24,26 @@ const seen = (sql: SqlOrTx, runId: string) => sql`
 const inMotion = (sql: SqlOrTx, number: ReturnType<SqlOrTx>) =>
   sql`exists (select 1 from claims m where m.phone_number = ${number})`;
 
-/** Tags that were shown and are not those of the inventory; their order means nothing. */
-const tagsDiffer = (sql: SqlOrTx) => sql`s.tags is not null and not (p.tags @> s.tags and s.tags @> p.tags)`;
+/** The request of which an order named this number last. */
+const orderedBy = (sql: SqlOrTx, number: ReturnType<SqlOrTx>) => sql`(
+  select c.request_id from chunks c where c.kind = 'order' and c.numbers @> array[${number}] order by c.created_at desc limit 1)`;
+
+/** No request holds it as bought. */
+const unbought = (sql: SqlOrTx, number: ReturnType<SqlOrTx>) =>
+  sql`not exists (select 1 from items i where i.phone_number = ${number} and i.bought_at is not null)`;
 
 /**
- * Enters numbers that the account has and the inventory does not know as ours. One that an order of ours named but no item
- * holds is a surplus: Telnyx delivered it after it was given up. One that was released since `startedAt` is not taken back: the
- * walk may have seen it before.
+ * Enters numbers that the account has and the inventory does not know, or knows as released: what is seen now is their baseline.
+ * One that an order of ours named but no item holds is a surplus: Telnyx delivered it after it was given up. One that was
+ * released since `startedAt` is not taken back: the walk may have seen it before.
  */
 export async function adoptUnknown(tx: Tx, runId: string, startedAt: Date, because: Because): Promise<void> {
   await tx`
     with unknown as (
-      select s.*, coalesce(s.tags, p.tags, '{}'::text[]) as known_tags, (
-        select c.request_id from chunks c where c.kind = 'order' and c.numbers @> array[s.phone_number]
-        order by c.created_at desc limit 1
-      ) as ordered_by
+      select s.*, coalesce(s.tags, p.tags, '{}'::text[]) as known_tags, ${orderedBy(tx, tx`s.phone_number`)} as ordered_by
       from (${seen(tx, runId)}) s left join phone_numbers p using (phone_number)
-      where p.state is distinct from 'owned' and not ${inMotion(tx, tx`s.phone_number`)}
-        and (p.phone_number is null or p.updated_at < ${startedAt})
+      where (p.phone_number is null or (p.state = 'released' and p.updated_at < ${startedAt}))
+        and not ${inMotion(tx, tx`s.phone_number`)}
     ), before as (
       select p.* from phone_numbers p join unknown u using (phone_number) order by p.phone_number for update
     ), changed as (
@@ -54,21 +52,25 @@ export async function adoptUnknown(tx: Tx, runId: string, startedAt: Date, becau
         emergency_address_id, external_pin, hd_voice_enabled, bought_by, surplus, purchased_at, last_seen_at, created_at, updated_at)
       select phone_number, telnyx_id, 'owned', status, phone_number_type, country_code, connection_id, messaging_profile_id,
         billing_group_id, customer_reference, known_tags, deletion_lock_enabled, emergency_enabled, emergency_status,
-        emergency_address_id, external_pin, hd_voice_enabled, ordered_by, ordered_by is not null and not exists (
-          select 1 from items i where i.phone_number = unknown.phone_number and i.bought_at is not null), purchased_at, ${because.at}, ${because.at}, ${because.at}
+        emergency_address_id, external_pin, hd_voice_enabled, ordered_by, ordered_by is not null and ${unbought(tx, tx`unknown.phone_number`)},
+        purchased_at, ${because.at}, ${because.at}, ${because.at}
       from unknown order by phone_number
       on conflict (phone_number) do update set telnyx_id = excluded.telnyx_id, state = 'owned', status = excluded.status,
         connection_id = excluded.connection_id, messaging_profile_id = excluded.messaging_profile_id,
         billing_group_id = excluded.billing_group_id, customer_reference = excluded.customer_reference, tags = excluded.tags,
         deletion_lock_enabled = excluded.deletion_lock_enabled, emergency_enabled = excluded.emergency_enabled,
         emergency_status = excluded.emergency_status, emergency_address_id = excluded.emergency_address_id,
+        external_pin = excluded.external_pin, hd_voice_enabled = excluded.hd_voice_enabled, baseline = null,
         bought_by = coalesce(excluded.bought_by, phone_numbers.bought_by), surplus = excluded.surplus,
         last_seen_at = excluded.last_seen_at, updated_at = excluded.updated_at
-      where phone_numbers.state <> 'owned' and phone_numbers.updated_at < ${startedAt}
+      where phone_numbers.state = 'released' and phone_numbers.updated_at < ${startedAt}
       returning *
     ), drifted as (
-      insert into drift (run_id, kind, phone_number, request_id)
-      select ${runId}, case when surplus then 'surplus' else 'adopted' end, phone_number, bought_by from changed
+      insert into drift (run_id, kind, phone_number, request_id, state, state_at, state_by)
+      select ${runId}, case when surplus then 'surplus' else 'adopted' end, phone_number, bought_by,
+        case when surplus then 'open' else 'settled' end, case when not surplus then ${because.at}::timestamptz end,
+        case when not surplus then ${runId} end
+      from changed
     )
     ${noteChanges(tx, because)}`;
 }
@@ -112,7 +114,7 @@ export async function* missingCandidates(
   for await (const rows of cursor) yield rows.map((r) => r.phoneNumber);
 }
 
-/** Notes numbers as missing after both looks. */
+/** Notes numbers as missing after both looks. What differed in them differs no more; their baseline stays. */
 export async function noteMissing(tx: Tx, runId: string, numbers: string[], because: Because): Promise<void> {
   await tx`
     with before as (
@@ -120,70 +122,141 @@ export async function noteMissing(tx: Tx, runId: string, numbers: string[], beca
     ), changed as (
       update phone_numbers p set state = 'missing', updated_at = ${because.at} from before b
       where p.phone_number = b.phone_number returning p.*
-    ), drifted as (
+    ), ${closeDrift(tx, because, [], ['changed', 'surplus'])}, drifted as (
       insert into drift (run_id, kind, phone_number, ours, request_id)
       select ${runId}, 'missing', phone_number, telnyx_id, bought_by from changed
     )
     ${noteChanges(tx, because)}`;
 }
 
+/** Notes that a complete walk still did not show what an earlier run called missing. */
+export async function noteStillMissing(tx: Tx, runId: string): Promise<void> {
+  await tx`
+    insert into drift_again (run_id, drift_id)
+    select ${runId}, o.id from drift o join phone_numbers p using (phone_number)
+    where o.state = 'open' and o.kind = 'missing' and o.run_id <> ${runId} and p.state = 'missing'
+      and not exists (select 1 from (${seen(tx, runId)}) s where s.phone_number = p.phone_number)
+    on conflict do nothing`;
+}
+
+/** One row of VALUES for a field: its name, what stands on our side, what the account shows, and whether it shows it at all. */
+function standing(tx: Tx, field: DriftField) {
+  const ours = tx`case when p.baseline ? ${field}::text then p.baseline->>${field}::text else p.${tx(field)}::text end`;
+  const shown =
+    field === 'messaging_profile_id'
+      ? tx`s.messaging_shown`
+      : MAY_BE_HIDDEN.has(field)
+        ? tx`s.${tx(field)} is not null`
+        : tx`true`;
+  return tx`(${field}::text, ${ours}, s.${tx(field)}::text, ${shown})`;
+}
+
 /**
- * Takes over what differs, field by field, and notes each difference. Fields that our inventory never knew (null before the
- * first sighting) are filled without being called drift; a messaging profile, tags or a type that were not shown are not compared.
+ * Takes over what the account shows, field by field, and records as drift what differs from the baseline, which stays. Fields
+ * that our inventory never knew (null before the first sighting) are filled without being called drift; what was not shown is
+ * not compared. An open difference that is found again is linked to this run; one that is gone, or has become another one, ends.
+ * A missing number that shows again is ours again, and compared.
  */
 export async function takeOverChanges(tx: Tx, runId: string, startedAt: Date, because: Because): Promise<void> {
   await tx`create temp table compared on commit drop as
-    select s.*, coalesce(s.phone_number_type, p.phone_number_type) as known_type, p.last_seen_at is null as first_sight
+    select s.*, coalesce(s.phone_number_type, p.phone_number_type) as known_type, p.last_seen_at is null as first_sight,
+      case when p.state = 'missing' then ${orderedBy(tx, tx`p.phone_number`)} end as ordered_by
     from (${seen(tx, runId)}) s join phone_numbers p using (phone_number)
-    where p.state = 'owned' and p.updated_at < ${startedAt} and not ${inMotion(tx, tx`p.phone_number`)}`;
+    where p.state in ('owned', 'missing') and p.updated_at < ${startedAt} and not ${inMotion(tx, tx`p.phone_number`)}`;
   await tx`create index on compared (phone_number)`;
   await tx`analyze compared`;
   // Locked, and looked at once more behind the lock: an update that was settled meanwhile is newer than what the walk saw.
   await tx`create temp table differing on commit drop as
     select p.phone_number from phone_numbers p join compared s using (phone_number)
-    where p.state = 'owned' and p.updated_at < ${startedAt} and (
+    where p.state in ('owned', 'missing') and p.updated_at < ${startedAt} and (
       (p.connection_id, p.billing_group_id, p.customer_reference, p.deletion_lock_enabled, p.emergency_enabled, p.emergency_status,
         p.emergency_address_id, p.status, p.telnyx_id, p.phone_number_type, p.country_code, p.external_pin, p.hd_voice_enabled)
-      is distinct from (s.connection_id, s.billing_group_id, s.customer_reference, s.deletion_lock_enabled, s.emergency_enabled,
-        s.emergency_status, s.emergency_address_id, s.status, s.telnyx_id, s.known_type, s.country_code, s.external_pin, s.hd_voice_enabled)
-      or (${tagsDiffer(tx)})
-      or (s.messaging_shown and p.messaging_profile_id is distinct from s.messaging_profile_id))
+      is distinct from (s.connection_id, s.billing_group_id, s.customer_reference,
+        coalesce(s.deletion_lock_enabled, p.deletion_lock_enabled), coalesce(s.emergency_enabled, p.emergency_enabled),
+        s.emergency_status, s.emergency_address_id, s.status, s.telnyx_id, s.known_type, s.country_code, s.external_pin,
+        coalesce(s.hd_voice_enabled, p.hd_voice_enabled))
+      or (s.tags is not null and not (p.tags @> s.tags and s.tags @> p.tags))
+      or (s.messaging_shown and p.messaging_profile_id is distinct from s.messaging_profile_id)
+      or p.baseline is not null or p.state = 'missing')
     order by p.phone_number for update of p`;
-  for (const field of FIELDS) {
-    const theirs =
-      field === 'messaging_profile_id'
-        ? tx`case when s.messaging_shown then s.messaging_profile_id else p.messaging_profile_id end`
-        : tx`s.${tx(field)}`;
-    const differs = field === 'tags' ? tagsDiffer(tx) : tx`p.${tx(field)} is distinct from ${theirs}`;
-    const unknownYet = field === 'tags' ? tx`p.tags = '{}'::text[]` : tx`p.${tx(field)} is null`;
-    await tx`
-      insert into drift (run_id, kind, phone_number, field, ours, theirs, request_id)
-      select ${runId}, case when ${field === 'telnyx_id'} and p.telnyx_id is null then 'healed' else 'changed' end, p.phone_number,
-        ${field}, p.${tx(field)}::text, (${theirs})::text, p.bought_by
-      from differing join compared s using (phone_number) join phone_numbers p using (phone_number)
-      where ${differs} and not (s.first_sight and ${unknownYet} and ${field !== 'telnyx_id'})`;
-  }
+  await findDifferences(tx);
+  await recordDifferences(tx, runId, because);
   await tx`
     with before as (
       select p.* from phone_numbers p join differing using (phone_number)
     ), changed as (
-      update phone_numbers p set connection_id = s.connection_id, billing_group_id = s.billing_group_id,
-        customer_reference = s.customer_reference, deletion_lock_enabled = s.deletion_lock_enabled,
-        emergency_enabled = s.emergency_enabled, emergency_status = s.emergency_status, emergency_address_id = s.emergency_address_id,
-        status = s.status, telnyx_id = s.telnyx_id, phone_number_type = s.known_type, country_code = s.country_code,
-        external_pin = s.external_pin, hd_voice_enabled = s.hd_voice_enabled, tags = coalesce(s.tags, p.tags),
+      update phone_numbers p set state = 'owned', connection_id = s.connection_id, billing_group_id = s.billing_group_id,
+        customer_reference = s.customer_reference, deletion_lock_enabled = coalesce(s.deletion_lock_enabled, p.deletion_lock_enabled),
+        emergency_enabled = coalesce(s.emergency_enabled, p.emergency_enabled), emergency_status = s.emergency_status,
+        emergency_address_id = s.emergency_address_id, status = s.status, telnyx_id = s.telnyx_id, phone_number_type = s.known_type,
+        country_code = s.country_code, external_pin = s.external_pin,
+        hd_voice_enabled = coalesce(s.hd_voice_enabled, p.hd_voice_enabled), tags = coalesce(s.tags, p.tags),
         messaging_profile_id = case when s.messaging_shown then s.messaging_profile_id else p.messaging_profile_id end,
+        baseline = (select jsonb_object_agg(f.field, f.ours) from findings f
+          where f.phone_number = p.phone_number and f.kind in ('changed', 'hidden')),
+        bought_by = coalesce(s.ordered_by, p.bought_by), surplus = case when p.state = 'missing'
+          then s.ordered_by is not null and ${unbought(tx, tx`p.phone_number`)} else p.surplus end,
         updated_at = ${because.at}
       from compared s where p.phone_number = s.phone_number and p.phone_number in (select phone_number from differing)
       returning p.*
-    )
+    ), back as (
+      insert into drift (run_id, kind, phone_number, request_id, state, state_at, state_by)
+      select ${runId}, case when c.surplus then 'surplus' else 'adopted' end, c.phone_number, c.bought_by,
+        case when c.surplus then 'open' else 'settled' end, case when not c.surplus then ${because.at}::timestamptz end,
+        case when not c.surplus then ${runId} end
+      from changed c join before b using (phone_number) where b.state = 'missing'
+    ), ${closeDrift(tx, because, [], ['missing'])}
     ${noteChanges(tx, because)}`;
+  await tx`
+    insert into drift_again (run_id, drift_id)
+    select ${runId}, o.id from drift o join compared s using (phone_number)
+    where o.state = 'open' and o.kind = 'surplus' and o.run_id <> ${runId} on conflict do nothing`;
   await tx`
     update phone_numbers p set last_seen_at = ${because.at} from compared s where p.phone_number = s.phone_number`;
 }
 
-export async function driftCounts(sql: SqlOrTx, runId: string): Promise<Record<string, number>> {
-  const rows = await sql<{ kind: string; n: number }[]>`
-    select kind, count(distinct phone_number)::int as n from drift where run_id = ${runId} group by kind`;
-  return Object.fromEntries(rows.map((r) => [r.kind, r.n]));
+/** Into `findings`: what of the differing numbers is not as it stands on our side, and what was not shown although it was not. */
+async function findDifferences(tx: Tx): Promise<void> {
+  const [first, ...more] = DRIFT_FIELDS.map((field) => standing(tx, field));
+  const values = more.reduce((all, row) => tx`${all}, ${row}`, tx`${first ?? tx``}`);
+  await tx`create temp table findings on commit drop as
+    select p.phone_number, p.bought_by, v.field, v.ours, v.theirs,
+      case when not v.shown then 'hidden' when v.field = 'telnyx_id' and v.ours is null then 'healed' else 'changed' end as kind
+    from differing join compared s using (phone_number) join phone_numbers p using (phone_number)
+    cross join lateral (values ${values}) as v(field, ours, theirs, shown)
+    where case when not v.shown then p.baseline is not null and p.baseline ? v.field
+      else not (${sameValue(tx, tx`v.field`, tx`v.ours`, tx`v.theirs`)})
+        and not (v.ours is null and v.field = any(${[...MAY_BE_HIDDEN]}::text[]))
+        and not (s.first_sight and v.field <> 'telnyx_id' and (v.ours is null or (v.field = 'tags' and v.ours = '{}'))) end`;
+  await tx`create index on findings (phone_number, field)`;
+  await tx`analyze findings`;
+}
+
+/** Ends open differences that were not found again as they were, links those that were, and records the new ones. */
+async function recordDifferences(tx: Tx, runId: string, because: Because): Promise<void> {
+  const same = sameValue(tx, tx`o.field`, tx`o.theirs`, tx`f.theirs`);
+  await tx`
+    update drift d set state = e.end_state, state_at = ${because.at},
+      state_by = case when e.end_state = 'repaired' then d.state_by else ${runId} end
+    from (
+      select o.id, case when f.field is null and o.repair_request_id is not null then 'repaired' else 'gone' end as end_state
+      from differing join drift o using (phone_number)
+      left join findings f on f.phone_number = o.phone_number and f.field = o.field
+      where o.state = 'open' and o.kind = 'changed' and (f.field is null or (f.kind = 'changed' and not (${same})))
+    ) e
+    where d.id = e.id`;
+  await tx`
+    insert into drift_again (run_id, drift_id)
+    select ${runId}, o.id from findings f join drift o using (phone_number, field)
+    where f.kind = 'changed' and o.state = 'open' and o.kind = 'changed' and o.run_id <> ${runId} on conflict do nothing`;
+  await tx`
+    insert into drift (run_id, kind, phone_number, field, ours, theirs, request_id, state, state_at, state_by)
+    select ${runId}, f.kind, f.phone_number, f.field, f.ours, f.theirs, f.bought_by, h.state, h.at, h.by
+    from findings f cross join lateral (
+      select case when f.kind = 'healed' then 'settled' else 'open' end as state,
+        case when f.kind = 'healed' then ${because.at}::timestamptz end as at, case when f.kind = 'healed' then ${runId} end as by) h
+    where f.kind in ('changed', 'healed') and not exists (
+      select 1 from drift o
+      where o.phone_number = f.phone_number and o.field = f.field and o.kind = 'changed' and o.state = 'open')
+    order by f.phone_number, f.field`;
 }

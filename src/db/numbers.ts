@@ -1,5 +1,7 @@
+import { DRIFT_FIELDS } from '../domain/reconciliation.ts';
 import type { NumberSettings } from '../domain/step.ts';
 import type { SqlOrTx } from './client.ts';
+import { closeDrift } from './drift-ends.ts';
 import type { Because } from './events.ts';
 import type { phoneNumbers } from './schema/index.ts';
 
@@ -31,7 +33,10 @@ export interface BoughtNumber {
   phoneNumberType: string | null;
 }
 
-/** Enters numbers that a buy obtained, with the price kept from the search and what the order attached. */
+/**
+ * Enters numbers that a buy obtained, with the price kept from the search and what the order attached. A purchase ends their
+ * drift: they are missing no more, and no surplus either.
+ */
 export async function enterBought(
   sql: SqlOrTx,
   chunk: { id: string; requestId: string },
@@ -40,6 +45,9 @@ export async function enterBought(
   because: Because,
 ): Promise<void> {
   if (numbers.length === 0) return;
+  const asked = fieldsOf(attached);
+  // What an earlier life of the number had is not what this purchase has: until it is seen, that is unknown.
+  const known = (column: string) => sql`case when phone_numbers.state = 'owned' then phone_numbers.${sql(column)} end`;
   await sql`
     with bought as (
       select n.*, i.upfront_cost, i.monthly_cost, i.currency
@@ -56,19 +64,24 @@ export async function enterBought(
         ${attached.billingGroupId ?? null}, upfront_cost, monthly_cost, currency, ${chunk.requestId}, ${because.at},
         ${because.at}, ${because.at}
       from bought order by number
-      on conflict (phone_number) do update set telnyx_id = coalesce(excluded.telnyx_id, phone_numbers.telnyx_id), state = 'owned',
+      on conflict (phone_number) do update set telnyx_id = coalesce(excluded.telnyx_id, ${known('telnyx_id')}), state = 'owned',
         status = excluded.status, country_code = coalesce(excluded.country_code, phone_numbers.country_code),
         phone_number_type = coalesce(excluded.phone_number_type, phone_numbers.phone_number_type),
-        connection_id = coalesce(excluded.connection_id, phone_numbers.connection_id),
-        messaging_profile_id = coalesce(excluded.messaging_profile_id, phone_numbers.messaging_profile_id),
-        billing_group_id = coalesce(excluded.billing_group_id, phone_numbers.billing_group_id),
+        connection_id = coalesce(excluded.connection_id, ${known('connection_id')}),
+        messaging_profile_id = coalesce(excluded.messaging_profile_id, ${known('messaging_profile_id')}),
+        billing_group_id = coalesce(excluded.billing_group_id, ${known('billing_group_id')}),
+        customer_reference = ${known('customer_reference')}, deletion_lock_enabled = ${known('deletion_lock_enabled')},
+        emergency_enabled = ${known('emergency_enabled')}, emergency_status = ${known('emergency_status')},
+        emergency_address_id = ${known('emergency_address_id')}, external_pin = ${known('external_pin')},
+        hd_voice_enabled = ${known('hd_voice_enabled')}, last_seen_at = ${known('last_seen_at')},
+        baseline = ${settled(sql, sql`${known('baseline')}`, asked)}, surplus = false,
         upfront_cost = coalesce(excluded.upfront_cost, phone_numbers.upfront_cost),
         monthly_cost = coalesce(excluded.monthly_cost, phone_numbers.monthly_cost),
         currency = coalesce(excluded.currency, phone_numbers.currency), bought_by = excluded.bought_by,
         tags = case when phone_numbers.state = 'owned' then phone_numbers.tags else '{}'::text[] end,
         purchased_at = excluded.purchased_at, updated_at = excluded.updated_at
       returning *
-    )
+    ), ${closeDrift(sql, because, asked, ['missing', 'surplus'])}
     ${noteChanges(sql, because)}`;
 }
 
@@ -86,22 +99,39 @@ export async function noteSettings(sql: SqlOrTx, numbers: string[], settings: Nu
   await changeNumbers(sql, numbers, set, because);
 }
 
-type Changeable = Partial<Omit<PhoneNumber, 'phoneNumber' | 'createdAt' | 'updatedAt'>>;
+type Changeable = Partial<Omit<PhoneNumber, 'phoneNumber' | 'baseline' | 'createdAt' | 'updatedAt'>>;
 
-/** Changes the same fields of many inventory rows, with an event each. */
+/**
+ * Changes the same fields of many inventory rows, with an event each. What is set is what we last asked for: the baseline of
+ * these fields moves along, and their open drift ends. So does all drift of a number that is released.
+ */
 export async function changeNumbers(sql: SqlOrTx, numbers: string[], set: Changeable, because: Because): Promise<void> {
   if (numbers.length === 0) return;
+  const fields = fieldsOf(set);
+  const baseline = set.state === 'released' ? sql`null` : settled(sql, sql`p.baseline`, fields);
+  // A missing number has no field that could differ; its baseline stays, for the day when it shows again.
+  const ended = { released: ['changed', 'missing', 'surplus'], missing: ['changed', 'surplus'], owned: [] } as const;
   // A fragment of its own: the driver's helper guesses its form from the first keyword before it.
   const changed = sql`
-    update phone_numbers p set ${sql({ ...set, updatedAt: because.at })}
+    update phone_numbers p set ${sql({ ...set, updatedAt: because.at })}, baseline = ${baseline}
     from before b where p.phone_number = b.phone_number
     returning p.*`;
   await sql`
     with before as (
       select * from phone_numbers where phone_number = any(${numbers}::text[]) order by phone_number for update
-    ), changed as (${changed})
+    ), changed as (${changed}), ${closeDrift(sql, because, fields, ended[set.state ?? 'owned'])}
     ${noteChanges(sql, because)}`;
 }
+
+/** Which of the compared fields an object in the driver's spelling sets. */
+function fieldsOf(set: object): string[] {
+  const columns = new Set(Object.keys(set).map((key) => key.replace(/[A-Z]/g, (c) => `_${c.toLowerCase()}`)));
+  return DRIFT_FIELDS.filter((field) => columns.has(field));
+}
+
+/** A baseline without these fields: in them the account shows what we asked for. */
+const settled = (sql: SqlOrTx, baseline: ReturnType<SqlOrTx>, fields: string[]) =>
+  sql`nullif(${baseline} - ${fields}::text[], '{}'::jsonb)`;
 
 /** Marks numbers as given back; those that the inventory never knew are left alone. */
 export async function markReleased(sql: SqlOrTx, numbers: string[], because: Because): Promise<void> {

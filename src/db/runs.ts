@@ -1,10 +1,8 @@
-import type { UpdateSet } from '../domain/bodies.ts';
 import type { RunCounts } from '../domain/reconciliation.ts';
 import type { SqlOrTx, Tx } from './client.ts';
-import type { drift, runs } from './schema/index.ts';
+import type { runs } from './schema/index.ts';
 
 export type Run = typeof runs.$inferSelect;
-export type Drift = typeof drift.$inferSelect;
 
 export async function insertRun(
   sql: SqlOrTx,
@@ -96,38 +94,6 @@ export async function overdueRuns(sql: SqlOrTx, dueBefore: Date, justNow: Date):
       for update skip locked
     )
     returning *`;
-}
-
-export async function listDrift(sql: SqlOrTx, runId: string, limit: number, after: number | null): Promise<Drift[]> {
-  return sql<Drift[]>`
-    select * from drift where run_id = ${runId} and (${after}::bigint is null or id > ${after}) order by id limit ${limit}`;
-}
-
-/**
- * What a run found changed, as the values that would put it back: one row for each set of values, with its numbers. Fields that
- * were empty on our side are left out, and so are numbers that a repair of this run names already. Of two changes of one field
- * the first counts: it says what the inventory knew before the run.
- */
-export async function repairsOwed(
-  sql: SqlOrTx,
-  runId: string,
-  fields: readonly string[],
-): Promise<{ target: UpdateSet; numbers: string[] }[]> {
-  return sql<{ target: UpdateSet; numbers: string[] }[]>`
-    with fields as (
-      select distinct on (phone_number, field) phone_number, field,
-        case field when 'tags' then to_jsonb(ours::text[]) when 'deletion_lock_enabled' then to_jsonb(ours::boolean)
-          else to_jsonb(ours) end as value
-      from drift
-      where run_id = ${runId} and kind = 'changed' and field = any(${[...fields]}::text[]) and ours <> ''
-        and phone_number not in (
-          select i.phone_number from items i join requests r on r.id = i.request_id
-          where r.filed_by = ${runId} and i.phone_number is not null)
-      order by phone_number, field, id
-    ), sets as (
-      select phone_number, jsonb_object_agg(field, value) as target from fields group by phone_number
-    )
-    select target, array_agg(phone_number order by phone_number) as numbers from sets group by target order by min(phone_number)`;
 }
 
 /** The update requests that each of these runs filed to put fields back, oldest first. */

@@ -1,4 +1,5 @@
 import { z } from 'zod';
+import { DRIFT_KINDS, DRIFT_STATES } from '../domain/reconciliation.ts';
 import { ITEM_STATUSES, REQUEST_STATUSES } from '../domain/request.ts';
 
 /** The shapes of answers, as the contract has them. Answers are cut to them: a field that is not here does not leave. */
@@ -121,7 +122,11 @@ export const numberWithHistory = z
   })
   .meta({ id: 'NumberWithHistory' });
 
-const RUN_COUNTS = ['seen', 'matched', 'adopted', 'missing', 'changed', 'healed', 'surplus', 'undecided'] as const;
+const RUN_COUNTS = ['seen', 'matched', 'adopted', 'missing', 'changed', 'healed', 'surplus', 'too_fresh', 'undecided'] as const;
+
+const openDrift = z
+  .object({ changed: count.describe('Fields'), missing: count, surplus: count })
+  .describe('What is still open of the drift that the run found, for the first time or again');
 
 export const runAnswer = z
   .object({
@@ -129,9 +134,13 @@ export const runAnswer = z
     status: z.enum(['queued', 'running', 'completed', 'incomplete', 'failed']),
     trigger: z.enum(['nightly', 'manual']),
     repair: z.boolean(),
-    counts: z.record(z.enum(RUN_COUNTS), z.number()).nullable(),
+    counts: z
+      .partialRecord(z.enum(RUN_COUNTS), z.number())
+      .nullable()
+      .describe('Each owned number once: too_fresh ones were bought too recently to judge, undecided ones were not judged'),
+    open: openDrift,
     error: z.string().nullable().describe('Why it failed or is incomplete, and which repairs could not be filed'),
-    repair_requests: z.array(z.string()).describe('The update requests that put changed fields back'),
+    repair_requests: z.array(z.string()).describe('The update requests that put changed fields back, also those filed later'),
     created_at: moment,
     started_at: moment.nullable(),
     finished_at: moment.nullable(),
@@ -140,14 +149,45 @@ export const runAnswer = z
 
 export const driftAnswer = z
   .object({
-    kind: z.enum(['adopted', 'missing', 'changed', 'healed', 'surplus']),
+    kind: z.enum(DRIFT_KINDS),
     phone_number: z.string(),
     field: z.string().nullable(),
-    ours: z.string().nullable(),
-    theirs: z.string().nullable(),
-    request_id: z.string().nullable(),
+    ours: z.string().nullable().describe('What we last asked for, or else first saw or accepted'),
+    theirs: z.string().nullable().describe('What the account showed'),
+    request_id: z.string().nullable().describe('The request that bought the number'),
+    state: z.enum(DRIFT_STATES),
+    at: moment.nullable().describe('When it was accepted or ended, or its repair was filed'),
+    by: z.string().nullable().describe('Who did that'),
+    repair_request_id: z.string().nullable(),
+    found_by: z.string().describe('The run that found it first'),
   })
   .meta({ id: 'Drift' });
+
+export const repairAnswer = z
+  .object({
+    run_id: z.string(),
+    requests: z
+      .array(z.object({ id: z.string(), numbers: count, set: z.record(z.string(), z.unknown()) }))
+      .describe('The update requests that put ours back, one for each set of values'),
+    under_way: count.describe('Differences of numbers that an open request works on: left to that request'),
+    cannot_be_put_back: z.array(
+      z.object({ field: z.string(), count, reason: z.string(), numbers: z.array(z.string()).describe('Some of them') }),
+    ),
+    not_found: count.describe('Named numbers without an open difference in the run'),
+    failures: z.array(z.string()).describe('What could not be filed, and why'),
+    open: openDrift,
+  })
+  .meta({ id: 'Repair' });
+
+export const acceptAnswer = z
+  .object({
+    run_id: z.string(),
+    accepted: z.object({ changed: count.describe('Fields'), missing: count, surplus: count }),
+    under_way: count.describe('Differences of numbers that an open request works on: left open'),
+    not_found: count.describe('Named numbers without an open difference in the run'),
+    open: openDrift,
+  })
+  .meta({ id: 'Acceptance' });
 
 export const accountAnswer = z
   .object({

@@ -9,6 +9,7 @@ import { handleError, notFound } from './errors.ts';
 import { describeApi } from './openapi.ts';
 import { pageRoutes } from './page.ts';
 import { accountRoutes } from './routes/account.ts';
+import { driftRoutes } from './routes/drift.ts';
 import { healthRoutes } from './routes/health.ts';
 import { numberRoutes } from './routes/numbers.ts';
 import { reconciliationRoutes } from './routes/reconciliations.ts';
@@ -68,6 +69,7 @@ export async function buildServer(deps: HttpDeps): Promise<FastifyInstance> {
   requestEventRoutes(app, deps);
   numberRoutes(app, deps);
   reconciliationRoutes(app, deps);
+  driftRoutes(app, deps);
   accountRoutes(app, deps);
   healthRoutes(app, deps, keyring);
   pageRoutes(app, keyring);

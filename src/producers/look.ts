@@ -1,11 +1,13 @@
 import { getAccount, slotsInUse } from '../db/account.ts';
 import { chunksOfRequest } from '../db/chunks.ts';
 import type { Db } from '../db/client.ts';
+import { streamDrift } from '../db/drift.ts';
 import { eventsOf } from '../db/events.ts';
 import type { Item } from '../db/items.ts';
 import { getNumber, type InventoryFilter, listInventory } from '../db/numbers.ts';
 import { getRequest, type Request, requestFigures } from '../db/requests.ts';
-import { type Run, repairsFiledBy } from '../db/runs.ts';
+import { NOTHING_OPEN, type OpenDrift, openOfRuns } from '../db/run-counts.ts';
+import { getRun, type Run, repairsFiledBy } from '../db/runs.ts';
 import { liveWorkers } from '../db/workers.ts';
 import type { ItemStatus, RequestKind, RequestStatus } from '../domain/request.ts';
 import { type RunView, runView } from './start-run.ts';
@@ -14,6 +16,8 @@ import {
   accountView,
   type ChunkView,
   chunkView,
+  type DriftView,
+  driftView,
   type ItemView,
   itemView,
   type NumberView,
@@ -134,20 +138,45 @@ export async function lookAtAccount(db: Db, slots: number): Promise<AccountView>
   return accountView(account, { inUse, configured: slots });
 }
 
-/** A run as users see it, with the requests that it filed to put changed fields back. */
+/** A run as users see it, with what is still open of its drift, and the requests that were filed to put changed fields back. */
 export interface RunReport extends RunView {
+  open: OpenDrift;
   repair_requests: string[];
 }
 
+/** One run, or `null`. */
+export async function lookAtRun(db: Db, id: string): Promise<RunReport | null> {
+  const run = await getRun(db.sql, id);
+  return run === null ? null : reportRun(db, run);
+}
+
+/** All that a run found, streamed. */
+export async function* streamRunDrift(db: Db, id: string): AsyncGenerator<DriftView> {
+  for await (const row of streamDrift(db.sql, id)) yield driftView(row);
+}
+
+/** The columns of a CSV of drift. */
+export const DRIFT_COLUMNS = [
+  'phone_number',
+  'kind',
+  'field',
+  'ours',
+  'theirs',
+  'state',
+  'at',
+  'by',
+  'request_id',
+  'repair_request_id',
+  'found_by',
+] as const satisfies readonly (keyof DriftView)[];
+
 export async function reportRuns(db: Db, runs: Run[]): Promise<RunReport[]> {
-  const filed = await repairsFiledBy(
-    db.sql,
-    runs.map((r) => r.id),
-  );
-  return runs.map((r) => ({ ...runView(r), repair_requests: filed.get(r.id) ?? [] }));
+  const ids = runs.map((r) => r.id);
+  const [filed, open] = await Promise.all([repairsFiledBy(db.sql, ids), openOfRuns(db.sql, ids)]);
+  return runs.map((r) => ({ ...runView(r), open: open.get(r.id) ?? NOTHING_OPEN, repair_requests: filed.get(r.id) ?? [] }));
 }
 
 export async function reportRun(db: Db, run: Run): Promise<RunReport> {
   const [report] = await reportRuns(db, [run]);
-  return report ?? { ...runView(run), repair_requests: [] };
+  return report ?? { ...runView(run), open: NOTHING_OPEN, repair_requests: [] };
 }

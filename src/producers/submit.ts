@@ -24,6 +24,8 @@ export interface SubmitOptions {
   numbers?: AsyncIterable<NumberRow>;
   /** The request or run that files this one. */
   filedBy?: string;
+  /** What is to be stored together with the request, or not at all: when it rejects, the request is not taken on either. */
+  together?: (tx: Tx, requestId: string) => Promise<void>;
 }
 
 export interface Submitted {
@@ -122,6 +124,7 @@ async function store(
     at,
     detail: { asked },
   });
+  await options.together?.(tx, id);
   return getRequest(tx, id);
 }
 

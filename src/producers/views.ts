@@ -1,9 +1,9 @@
 import type { Account } from '../db/account.ts';
 import type { Chunk } from '../db/chunks.ts';
+import type { Drift } from '../db/drift.ts';
 import type { Costs, Item } from '../db/items.ts';
 import type { PhoneNumber } from '../db/numbers.ts';
 import type { Request, RequestFigures } from '../db/requests.ts';
-import type { Drift } from '../db/runs.ts';
 import { formatMoney, parseMoney } from '../domain/money.ts';
 import { hasEnded, type RequestKind } from '../domain/request.ts';
 
@@ -132,10 +132,23 @@ export function chunkView(c: Chunk) {
 }
 export type ChunkView = ReturnType<typeof chunkView>;
 
-/** A difference that a reconciliation found. */
+/** A difference that a reconciliation found, and what has become of it: `at` and `by` tell of the last act. */
 export function driftView(d: Drift) {
-  return { kind: d.kind, phone_number: d.phoneNumber, field: d.field, ours: d.ours, theirs: d.theirs, request_id: d.requestId };
+  return {
+    kind: d.kind,
+    phone_number: d.phoneNumber,
+    field: d.field,
+    ours: d.ours,
+    theirs: d.theirs,
+    request_id: d.requestId,
+    state: d.state,
+    at: d.stateAt?.toISOString() ?? null,
+    by: d.stateBy,
+    repair_request_id: d.repairRequestId,
+    found_by: d.runId,
+  };
 }
+export type DriftView = ReturnType<typeof driftView>;
 
 /** What a limiter learned, as it is kept in the account's row. */
 function limitView(limit: Readonly<Record<string, unknown>>) {

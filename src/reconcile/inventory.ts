@@ -1,20 +1,21 @@
 import {
   adoptUnknown,
-  driftCounts,
   missingCandidates,
   noteMissing,
+  noteStillMissing,
   reappeared,
   takeOverChanges,
   unsee,
 } from '../db/compare-inventory.ts';
+import { countRun } from '../db/run-counts.ts';
 import { finishRun, type Run } from '../db/runs.ts';
 import { analyzeForComparison, copySightings, countSightings, dropSightings, type Sighting } from '../db/sightings.ts';
 import { freshSince } from '../domain/looks.ts';
 import type { RunCounts } from '../domain/reconciliation.ts';
+import { fileRepairs } from '../producers/repair-run.ts';
 import type { AccountNumber } from '../telnyx/gateway.ts';
 import type { WorkDeps } from './deps.ts';
 import { holdRun, type RunHold } from './hold-run.ts';
-import { fileRepairs } from './repair.ts';
 
 const PAGE = 250;
 /** Pages shift while they are walked: what one walk missed, another may see. */
@@ -28,7 +29,8 @@ interface Walk {
 
 /**
  * Holds the inventory against the account: walks the full list into a staging table, compares set-wise in SQL, has every missing
- * number confirmed by ownership, and records each difference. A walk that could not see everything declares nothing missing.
+ * number confirmed by ownership, and records each difference; it accepts none. A walk that could not see everything declares
+ * nothing missing, and what was not judged is counted as such.
  * Memory stays flat: one page at a time. Throws `lease_lost` or `stopping` when the run is no longer this worker's to do.
  */
 export async function reconcileInventory(deps: WorkDeps, run: Run, signal?: AbortSignal): Promise<RunCounts> {
@@ -42,29 +44,22 @@ export async function reconcileInventory(deps: WorkDeps, run: Run, signal?: Abor
   const at = deps.clock.now();
   const because = { cause: 'reconciled', at, runId: run.id };
   const seen = await countSightings(deps.db.sql, run.id);
-  // Drift of an attempt that was cut off stays: the inventory has taken it over and no later walk would find it again.
+  // Drift of an attempt that was cut off stays: it is found by its run, not once more.
   await hold.change(async (tx) => {
     await takeOverChanges(tx, run.id, startedAt, because);
     await adoptUnknown(tx, run.id, startedAt, because);
   });
   await hold.keep();
-  const undecided = stale + (walk.complete ? await confirmMissing(deps, run, hold, startedAt) : 0);
-  const drift = await driftCounts(deps.db.sql, run.id);
-  const counts: RunCounts = {
-    seen,
-    matched: Math.max(0, seen - (drift['adopted'] ?? 0) - (drift['surplus'] ?? 0) - (drift['changed'] ?? 0)),
-    adopted: drift['adopted'] ?? 0,
-    missing: drift['missing'] ?? 0,
-    changed: drift['changed'] ?? 0,
-    healed: drift['healed'] ?? 0,
-    surplus: drift['surplus'] ?? 0,
-    undecided,
-  };
+  if (walk.complete) await confirmMissing(deps, run, hold, startedAt);
+  await hold.keep();
+  const judged = await countRun(deps.db.sql, run.id, { at, boughtBefore: freshSince(startedAt, deps.timings) });
+  const counts: RunCounts = { seen, ...judged, undecided: judged.undecided + stale };
   await hold.change((tx) => dropSightings(tx, run.id));
   const notes = walk.complete
     ? []
     : [`saw ${seen} of ${walk.total ?? 'an unknown number of'} numbers; nothing was declared missing`];
-  if (run.repair) notes.push(...(await fileRepairs(deps, run.id, hold.keep)));
+  // Before the run ends, or a crash in between would lose them.
+  if (run.repair) notes.push(...(await fileRepairs(deps, run.id, { actor: run.id, keep: hold.keep })).failures);
   await finishRun(deps.db.sql, run, {
     status: walk.complete ? 'completed' : 'incomplete',
     counts,
@@ -118,18 +113,16 @@ async function walkOnce(deps: WorkDeps, run: Run, hold: RunHold, others: Set<str
   return total;
 }
 
-/** The second, independent look: only what ownership does not show either is called missing. Returns how many it did show. */
-async function confirmMissing(deps: WorkDeps, run: Run, hold: RunHold, startedAt: Date): Promise<number> {
-  let undecided = 0;
+/** The second, independent look: only what ownership does not show either is called missing. */
+async function confirmMissing(deps: WorkDeps, run: Run, hold: RunHold, startedAt: Date): Promise<void> {
   const boughtBefore = freshSince(startedAt, deps.timings);
   for await (const numbers of missingCandidates(deps.db.sql, run.id, startedAt, boughtBefore)) {
     const owned = await hold.read(() => deps.telnyx.verifyOwnership(numbers));
-    undecided += owned.size;
     const gone = numbers.filter((n) => !owned.has(n));
     const because = { cause: 'missing_after_two_looks', at: deps.clock.now(), runId: run.id };
     await hold.change((tx) => noteMissing(tx, run.id, gone, because));
   }
-  return undecided;
+  await hold.change((tx) => noteStillMissing(tx, run.id));
 }
 
 function sightingOf(runId: string, n: AccountNumber): Sighting {

@@ -186,6 +186,7 @@ describe('acting on a request', () => {
       '/v1/numbers/+13125550000',
       '/v1/reconciliations/run_none',
       '/v1/reconciliations/run_none/drift',
+      '/v1/reconciliations/run_none/drift.csv',
       '/v1/nothing',
     ].map((url) => ask(app, 'GET', url));
     for (const answer of await Promise.all([...gets, ...posts, ...others]))
@@ -272,6 +273,52 @@ describe('reconciliations and the account', () => {
     const drift = page.parse((await ask(app, 'GET', `/v1/reconciliations/${id}/drift?limit=2`)).body);
     const more = page.parse((await ask(app, 'GET', `/v1/reconciliations/${id}/drift?limit=2&cursor=${drift.next_cursor}`)).body);
     expect([...drift.data, ...more.data].map((d) => d['phone_number'])).toEqual(numbers(0, 3));
+  });
+
+  it('drift is repaired and accepted by whoever may act, with the numbers and fields that are named', async () => {
+    const { id } = z.object({ id: z.string() }).parse((await ask(app, 'POST', '/v1/reconciliations')).body);
+    const [one = '', two = '', three = ''] = numbers(900, 3);
+    await db.sql`insert into phone_numbers (phone_number, state, status, customer_reference, baseline, created_at, updated_at)
+      select n, 'owned', 'port-out-pending', 'theirs', '{"customer_reference": "ours", "status": "active"}', now(), now()
+      from unnest(${[one, two, three]}::text[]) n`;
+    await db.sql`insert into drift (run_id, kind, phone_number, field, ours, theirs)
+      select ${id}, 'changed', n, f.field, f.ours, f.theirs from unnest(${[one, two, three]}::text[]) n,
+        (values ('customer_reference', 'ours', 'theirs'), ('status', 'active', 'port-out-pending')) f(field, ours, theirs)`;
+    const path = `/v1/reconciliations/${id}`;
+    expect(await ask(app, 'POST', `${path}/repair`)).toMatchObject({ status: 409, body: { error: { code: 'not_ended' } } });
+    await db.sql`update reconciliation_runs set status = 'completed', finished_at = now() where id = ${id}`;
+    expect((await ask(app, 'POST', `${path}/accept`, { headers: viewer })).status).toBe(403);
+    expect((await ask(app, 'POST', `${path}/repair`, { payload: { only: ['colour'] } })).status).toBe(422);
+    const payload = { phone_numbers: [one, two, '+13125559999'] };
+    const filed = await ask(app, 'POST', `${path}/repair`, { headers: operator, payload });
+    expect(filed).toMatchObject({
+      status: 202,
+      body: {
+        requests: [{ numbers: 2, set: { customer_reference: 'ours' } }],
+        cannot_be_put_back: [{ field: 'status', count: 2, numbers: [one, two] }],
+        not_found: 1,
+        open: { changed: 6 },
+      },
+    });
+    expect(await ask(app, 'POST', `${path}/repair`, { payload })).toMatchObject({
+      status: 200,
+      body: { requests: [], under_way: 2 },
+    });
+    const accepted = await ask(app, 'POST', `${path}/accept`, { headers: operator, payload: { only: ['customer_reference'] } });
+    expect(accepted).toMatchObject({ status: 200, body: { accepted: { changed: 1 }, under_way: 2, open: { changed: 5 } } });
+    expect((await ask(app, 'GET', path)).body).toMatchObject({ open: { changed: 5 }, repair_requests: [expect.any(String)] });
+    const open = page.parse((await ask(app, 'GET', `${path}/drift?open=true`)).body);
+    expect(open.data.map((d) => [d['phone_number'], d['field'], d['state']])).toEqual([
+      [one, 'customer_reference', 'repairing'],
+      [two, 'customer_reference', 'repairing'],
+      [one, 'status', 'open'],
+      [two, 'status', 'open'],
+      [three, 'status', 'open'],
+    ]);
+    const csv = await app.inject({ method: 'GET', url: `${path}/drift.csv`, headers: operator });
+    expect(csv.headers['content-type']).toContain('text/csv');
+    expect(csv.body.split('\n')).toHaveLength(8);
+    expect(csv.body).toContain(`${three},changed,customer_reference,ours,theirs,accepted,`);
   });
 
   it('only an admin opens the gate, and the event says who', async () => {
@@ -471,6 +518,7 @@ const ROUTES = [
   'GET /v1/reconciliations',
   'GET /v1/reconciliations/{id}',
   'GET /v1/reconciliations/{id}/drift',
+  'GET /v1/reconciliations/{id}/drift.csv',
   'GET /v1/requests',
   'GET /v1/requests/{id}',
   'GET /v1/requests/{id}/chunks',
@@ -479,6 +527,8 @@ const ROUTES = [
   'GET /v1/requests/{id}/items.csv',
   'POST /v1/account/reopen',
   'POST /v1/reconciliations',
+  'POST /v1/reconciliations/{id}/accept',
+  'POST /v1/reconciliations/{id}/repair',
   'POST /v1/requests',
   'POST /v1/requests/{id}/approve',
   'POST /v1/requests/{id}/cancel',

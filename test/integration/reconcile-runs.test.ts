@@ -1,7 +1,8 @@
 import { setTimeout as sleep } from 'node:timers/promises';
 import { describe, expect, it } from 'vitest';
+import { listDrift } from '../../src/db/drift.ts';
 import { newRunId } from '../../src/db/ids.ts';
-import { finishRun, getRun, insertRun, leaseRun, listDrift, overdueRuns, type Run } from '../../src/db/runs.ts';
+import { finishRun, getRun, insertRun, leaseRun, overdueRuns, type Run } from '../../src/db/runs.ts';
 import type { JobContext } from '../../src/processors/context.ts';
 import { createHandlers } from '../../src/processors/handlers.ts';
 import { startRun } from '../../src/producers/start-run.ts';

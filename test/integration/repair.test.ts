@@ -41,7 +41,7 @@ describe('I7 the repairs of a reconciliation', () => {
     const tags = ['Sales Team', 'a,b', 'say "hi"', 'back\\slash', '{x}'];
     h().sim.setTags([tagged], tags);
     h().sim.setOwnedField([connected], 'connection_id', connectionId);
-    await h().reconcile();
+    await h().takeOver();
     h().sim.setTags([tagged], ['vandal']);
     h().sim.setOwnedField([connected], 'connection_id', otherConnection);
     const { run } = await h().reconcile({ repair: true });
@@ -64,7 +64,7 @@ describe('I7 the repairs of a reconciliation', () => {
     const [tagged = ''] = numbers(2, 1);
     const tags = ['Sales Team', 'a,b'];
     h().sim.setTags([tagged], tags);
-    await h().reconcile();
+    await h().takeOver();
     h().sim.setTags([tagged], ['vandal']);
     h().faults({ kind: 'job_partial', count: 1, times: 1 });
     const { run } = await h().reconcile({ repair: true });
@@ -79,7 +79,7 @@ describe('I7 the repairs of a reconciliation', () => {
   it('a set of values that cannot be filed is told with the run, and stops no other', async () => {
     const [one = '', two = ''] = numbers(10, 2);
     for (const n of [one, two]) h().sim.setOwnedField([n], 'customer_reference', `ours ${n}`);
-    await h().reconcile();
+    await h().takeOver();
     for (const n of [one, two]) h().sim.setOwnedField([n], 'customer_reference', 'by hand');
     const refused = await refusing('requests', 'insert', `new.body::text like '%ours ${one}%'`);
     const { run } = await h().reconcile({ repair: true }).finally(refused);
@@ -98,7 +98,7 @@ describe('I7 the repairs of a reconciliation', () => {
   ])('a run that is cut off %s files each of them once when it starts again', async (_, filedBefore) => {
     const [one = '', two = ''] = numbers(20 + 2 * filedBefore, 2);
     for (const n of [one, two]) h().sim.setOwnedField([n], 'customer_reference', `ours ${n}`);
-    await h().reconcile();
+    await h().takeOver();
     for (const n of [one, two]) h().sim.setOwnedField([n], 'customer_reference', 'by hand');
     const { sql } = h().db;
     const { id } = await insertRun(sql, { id: newRunId(), trigger: 'manual', repair: true, at: new Date() });

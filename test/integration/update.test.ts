@@ -186,7 +186,7 @@ describe('an update', () => {
     expect((await h().items(view.id)).map((i) => i.reasonCode)).toEqual(['tags_unknown', 'tags_unknown']);
     await expectAgreement(h(), view.id);
     h().faults();
-    await h().reconcile();
+    await h().takeOver();
   });
 
   it('tags that are not shown prove nothing of a job that left its outcome open: they are set again', async () => {

@@ -6,8 +6,9 @@ import { sweeper } from '../../src/app/sweeper.ts';
 import { loadConfig, secret } from '../../src/config/config.ts';
 import { type Chunk, chunksOfRequest } from '../../src/db/chunks.ts';
 import { type Db, openDb } from '../../src/db/client.ts';
+import { type Drift, listDrift } from '../../src/db/drift.ts';
 import type { Item } from '../../src/db/items.ts';
-import { type Drift, getRun, listDrift, type Run } from '../../src/db/runs.ts';
+import { getRun, type Run } from '../../src/db/runs.ts';
 import { systemClock } from '../../src/domain/clock.ts';
 import { hasEnded } from '../../src/domain/request.ts';
 import type { Timings } from '../../src/domain/timings.ts';
@@ -17,6 +18,7 @@ import { createMetrics } from '../../src/observability/metrics.ts';
 import type { Handlers } from '../../src/processors/context.ts';
 import { createHandlers } from '../../src/processors/handlers.ts';
 import { createRunJob } from '../../src/processors/run-job.ts';
+import { acceptRun } from '../../src/producers/accept-run.ts';
 import type { Limits } from '../../src/producers/deps.ts';
 import { lookAtRequest } from '../../src/producers/look.ts';
 import { startRun } from '../../src/producers/start-run.ts';
@@ -96,6 +98,8 @@ export interface Harness {
   learnInventory(): Promise<void>;
   /** One reconciliation by the workers, with its drift. */
   reconcile(options?: { repair?: boolean }): Promise<{ run: Run; drift: Drift[] }>;
+  /** A reconciliation of which everything is accepted: what the account shows now is what we want. */
+  takeOver(): Promise<void>;
   close(): Promise<void>;
 }
 
@@ -220,6 +224,10 @@ export async function openHarness(options: HarnessOptions = {}): Promise<Harness
         return now !== null && now.finishedAt !== null ? now : null;
       });
       return { run, drift: await listDrift(db.sql, run.id, 10_000, null) };
+    },
+    takeOver: async () => {
+      const { run } = await h.reconcile();
+      await acceptRun(deps, run.id, {}, 'test');
     },
     close: async () => {
       await h.stop();

@@ -2,11 +2,13 @@ import { readdirSync, readFileSync } from 'node:fs';
 import { describe, expect, it } from 'vitest';
 import { redisInfo } from '../../src/cli/commands/doctor.ts';
 import { exitOfRun } from '../../src/cli/commands/reconcile.ts';
+import { exitOfRepair } from '../../src/cli/commands/runs.ts';
 import { EXIT, exitOfEnd, exitOfStatus, failureOf } from '../../src/cli/exit-codes.ts';
 import { runCli } from '../../src/cli/run.ts';
 import { exitOfWait } from '../../src/cli/wait.ts';
 import { loadConfig } from '../../src/config/config.ts';
 import { invalid, ProvisioningError, refused } from '../../src/domain/errors.ts';
+import { CANNOT_PUT_BACK } from '../../src/domain/reconciliation.ts';
 import { REQUEST_STATUSES } from '../../src/domain/request.ts';
 import { silentLog } from '../../src/observability/log.ts';
 import type { RequestView } from '../../src/producers/views.ts';
@@ -99,11 +101,28 @@ describe('exit codes', () => {
   it('follow the report of a reconciliation', () => {
     const counts = { seen: 9, matched: 9, adopted: 0, missing: 0, changed: 0, healed: 0, surplus: 0, undecided: 1 };
     const error = null;
-    expect(exitOfRun({ status: 'completed', counts, error })).toBe(0);
-    expect(exitOfRun({ status: 'completed', counts: { ...counts, changed: 1 }, error })).toBe(2);
-    expect(exitOfRun({ status: 'completed', counts, error: 'the repair of tags could not be filed' })).toBe(1);
-    expect(exitOfRun({ status: 'incomplete', counts, error })).toBe(1);
-    expect(exitOfRun({ status: 'failed', counts: null, error })).toBe(1);
+    const open = (kinds: object) => [{ changed: 0, missing: 0, surplus: 0, ...kinds }];
+    expect(exitOfRun({ status: 'completed', counts, error }, [])).toBe(0);
+    expect(exitOfRun({ status: 'completed', counts: { ...counts, adopted: 9, healed: 1, too_fresh: 2 }, error }, [])).toBe(0);
+    for (const kind of ['changed', 'missing', 'surplus'])
+      expect(exitOfRun({ status: 'completed', counts, error }, open({ [kind]: 1 }))).toBe(2);
+    expect(exitOfRun({ status: 'completed', counts, error: 'the repair of tags could not be filed' }, open({ changed: 1 }))).toBe(
+      1,
+    );
+    expect(exitOfRun({ status: 'incomplete', counts, error }, [])).toBe(1);
+    expect(exitOfRun({ status: 'failed', counts: null, error }, [])).toBe(1);
+  });
+
+  it('follow what a repair could put back', () => {
+    const done = { requests: [], under_way: 0, cannot_be_put_back: [], failures: [] };
+    const filed = [{ id: 'req_1', numbers: 1, set: {} }];
+    const cannot = [{ field: 'status', count: 1, reason: CANNOT_PUT_BACK.not_settable, numbers: ['+13125550100'] }];
+    expect(exitOfRepair(done)).toBe(0);
+    expect(exitOfRepair({ ...done, requests: filed })).toBe(0);
+    expect(exitOfRepair({ ...done, requests: filed, cannot_be_put_back: cannot })).toBe(3);
+    expect(exitOfRepair({ ...done, under_way: 1, cannot_be_put_back: cannot })).toBe(3);
+    expect(exitOfRepair({ ...done, cannot_be_put_back: cannot })).toBe(1);
+    expect(exitOfRepair({ ...done, requests: filed, failures: ['refused'] })).toBe(1);
   });
 });
 

@@ -138,9 +138,11 @@ export async function retry(notes: Notes): Promise<void> {
   }
 }
 
-export async function reconcile(notes: Notes): Promise<void> {
-  await startRun(notes.world.deps, 'manual', notes.choice.chance(0.2));
+/** Returns the id of the run that is under way now. */
+export async function reconcile(notes: Notes): Promise<string> {
+  const { id } = await startRun(notes.world.deps, 'manual', notes.choice.chance(0.2));
   tell(notes, 'reconcile');
+  return id;
 }
 
 export async function reopenGate(notes: Notes): Promise<void> {

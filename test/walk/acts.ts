@@ -1,4 +1,5 @@
 import { sweepOnce } from '../../src/reconcile/sweep.ts';
+import { settleDrift } from './acts-drift.ts';
 import { cancel, reconcile, reopenGate, resolve, retry, shutGate, submit, webhook } from './acts-people.ts';
 import { armFault, brokenAccount, changeLag, clearFaults, decidePaperwork, lateArrival, portalAct } from './acts-world.ts';
 import { count, type Notes, tell } from './notes.ts';
@@ -49,6 +50,7 @@ const SIMPLE: readonly Entry[] = [
   { name: 'cancel', weight: 1.2, act: cancel },
   { name: 'retry', weight: 0.5, act: retry },
   { name: 'reconcile', weight: 1.5, act: reconcileLagging },
+  { name: 'drift settled', weight: 1.5, act: settleDrift },
   { name: 'webhook', weight: 2, act: webhook },
   { name: 'portal', weight: 3, act: portalAct },
   { name: 'paperwork', weight: 1, act: decidePaperwork },

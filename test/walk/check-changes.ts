@@ -63,7 +63,7 @@ function checkInventory(notes: Notes, changes: Changes, lagged: ReadonlySet<stri
   for (const e of changes.events) {
     if (e.subject !== 'number' || e.to_state === null || !INVENTORY_STATES.has(e.to_state)) continue;
     told.set(e.subject_id, e.to_state);
-    if (e.to_state === 'missing') checkMissing(notes, e.subject_id, e, lagged);
+    if (e.to_state === 'missing' && e.from_state !== 'missing') checkMissing(notes, e.subject_id, e, lagged);
   }
   const isFirst = numbers.size === 0;
   for (const row of changes.numbers) {

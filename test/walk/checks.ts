@@ -1,6 +1,7 @@
 import type { Ledger } from '../../src/simulator/index.ts';
 import { checkBuys, duplicates } from './check-buys.ts';
 import { checkChanges, OPEN_ITEM } from './check-changes.ts';
+import { checkEvidence, checkOpenDrift } from './check-drift.ts';
 import { laggedNumbers } from './lags.ts';
 import { cameTooLate, type Notes, Violation } from './notes.ts';
 import { type ChunkRow, type ItemRow, type RequestRow, type Rows, takeSnapshot } from './snapshot.ts';
@@ -15,6 +16,7 @@ export async function checkAll(notes: Notes): Promise<void> {
   const ledger = world.simulator.ledger();
   const lagged = laggedNumbers(notes, ledger);
   checkChanges(notes, changes, lagged);
+  checkEvidence(notes, changes);
   known.take(changes);
   const rows = known.rows();
   checkBuys(notes, rows, ledger, lagged);
@@ -22,6 +24,7 @@ export async function checkAll(notes: Notes): Promise<void> {
   checkSums(rows);
   checkReleases(notes, rows, ledger);
   checkRuns(rows);
+  checkOpenDrift(rows);
   world.outlets.check();
 }
 

@@ -1,6 +1,8 @@
 import { randomStep, sweep } from './acts.ts';
+import { acceptAllDrift, settleDrift } from './acts-drift.ts';
 import { reconcile, reopenGate, resolve, submit } from './acts-people.ts';
 import { clearFaults, decidePaperwork, lateArrival } from './acts-world.ts';
+import { checkNothingOpen } from './check-drift.ts';
 import { checkEnd, checkReconciled } from './check-end.ts';
 import { checkAll } from './checks.ts';
 import { type Notes, newNotes, tell, Violation } from './notes.ts';
@@ -80,7 +82,21 @@ async function quietEnd(notes: Notes): Promise<number> {
     await reconcile(notes);
     rounds += await drain(notes);
   }
+  rounds += await settleAllDrift(notes);
   await checkReconciled(notes);
+  return rounds;
+}
+
+/** People put back some of what was found and accept the rest; the next run must find nothing more. */
+async function settleAllDrift(notes: Notes): Promise<number> {
+  await settleDrift(notes);
+  let rounds = await drain(notes);
+  notes.world.advance(3_600_000);
+  await acceptAllDrift(notes);
+  await checkAll(notes);
+  const last = await reconcile(notes);
+  rounds += await drain(notes);
+  checkNothingOpen(notes, last);
   return rounds;
 }
 

@@ -1,4 +1,4 @@
-import type { Changes, ChunkRow, ItemRow, NumberRow, RequestRow, Rows, Seen } from './snapshot.ts';
+import type { Changes, ChunkRow, DriftRow, ItemRow, NumberRow, RequestRow, Rows, Seen } from './snapshot.ts';
 
 /** All rows of a history as the looks so far have shown them: a look only brings what was written since the one before. */
 export class Known implements Seen {
@@ -6,6 +6,7 @@ export class Known implements Seen {
   readonly items = new Map<number, ItemRow>();
   readonly requests = new Map<string, RequestRow>();
   readonly numbers = new Map<string, NumberRow>();
+  readonly drift = new Map<number, DriftRow>();
   claims: Rows['claims'] = [];
   runs: Rows['runs'] = [];
   closed: string | null = null;
@@ -17,6 +18,7 @@ export class Known implements Seen {
     for (const row of changes.items) this.items.set(row.id, row);
     for (const row of changes.requests) this.requests.set(row.id, row);
     for (const row of changes.numbers) this.numbers.set(row.phone_number, row);
+    for (const row of changes.drift) this.drift.set(row.id, row);
     this.claims = changes.claims;
     this.runs = changes.runs;
     this.closed = changes.closed;
@@ -30,6 +32,7 @@ export class Known implements Seen {
       items: [...this.items.values()],
       requests: [...this.requests.values()],
       numbers: [...this.numbers.values()],
+      drift: [...this.drift.values()],
       claims: this.claims,
       runs: this.runs,
       closed: this.closed,

@@ -50,7 +50,21 @@ export interface NumberRow {
   tags: string[];
   deletion_lock_enabled: boolean | null;
   emergency_enabled: boolean | null;
+  baseline: Record<string, string | null> | null;
   hash: string;
+}
+
+export interface DriftRow {
+  id: number;
+  run_id: string;
+  kind: string;
+  phone_number: string;
+  field: string | null;
+  ours: string | null;
+  theirs: string | null;
+  state: string;
+  repair: string | null;
+  by: string | null;
 }
 
 export interface EventRow {
@@ -77,6 +91,7 @@ export interface Rows {
   numbers: NumberRow[];
   claims: { phone_number: string; request_id: string }[];
   runs: RunRow[];
+  drift: DriftRow[];
   /** Why the account gate is closed; `null` while it is open. */
   closed: string | null;
 }
@@ -117,11 +132,14 @@ export async function takeSnapshot(world: World, since: Seen): Promise<Changes> 
       'numbers', (select coalesce(json_agg(json_build_object('phone_number', phone_number, 'state', state, 'surplus', surplus,
         'bought_by', bought_by, 'connection_id', connection_id, 'messaging_profile_id', messaging_profile_id,
         'customer_reference', customer_reference, 'tags', tags, 'deletion_lock_enabled', deletion_lock_enabled,
-        'emergency_enabled', emergency_enabled,
+        'emergency_enabled', emergency_enabled, 'baseline', baseline,
         'hash', md5((to_jsonb(t) - array['updated_at', 'last_seen_at', 'created_at'])::text)) order by phone_number), '[]')
         from phone_numbers t where t.xmin::text::bigint >= horizon),
       'runs', (select coalesce(json_agg(json_build_object('id', id, 'status', status, 'missing',
         (select count(*) from drift d where d.run_id = r.id and d.kind = 'missing')) order by id), '[]') from reconciliation_runs r),
+      'drift', (select coalesce(json_agg(json_build_object('id', id, 'run_id', run_id, 'kind', kind, 'phone_number', phone_number,
+        'field', field, 'ours', ours, 'theirs', theirs, 'state', state, 'repair', repair_request_id, 'by', state_by) order by id), '[]')
+        from drift t where t.xmin::text::bigint >= horizon),
       'closed', (select coalesce(reason_code, 'unknown') from account where not gate_open),
       'events', (select coalesce(json_agg(json_build_object('id', id, 'subject', subject, 'subject_id', subject_id,
         'from_state', from_state, 'to_state', to_state, 'cause', cause, 'run_id', run_id) order by id), '[]')

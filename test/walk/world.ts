@@ -27,6 +27,7 @@ export const TABLES = [
   'lines',
   'requests',
   'events',
+  'drift_again',
   'drift',
   'sightings',
   'reconciliation_runs',

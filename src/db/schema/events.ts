@@ -1,13 +1,13 @@
 import { bigserial, index, jsonb, pgTable, text } from 'drizzle-orm/pg-core';
 import { moment } from './columns.ts';
 
-/** Append-only: every change of a chunk, a number, a request or the account gate: when, from, to, why, by whom. */
+/** Append-only: every change of a chunk, a number, a request or the account gate, every act on a run: when, why, by whom. */
 export const events = pgTable(
   'events',
   {
     id: bigserial('id', { mode: 'number' }).primaryKey(),
     at: moment('at').notNull(),
-    subject: text('subject').$type<'chunk' | 'number' | 'request' | 'account'>().notNull(),
+    subject: text('subject').$type<'chunk' | 'number' | 'request' | 'account' | 'run'>().notNull(),
     subjectId: text('subject_id').notNull(),
     fromState: text('from_state'),
     toState: text('to_state'),

@@ -1,5 +1,5 @@
 import { sql } from 'drizzle-orm';
-import { boolean, index, pgTable, text } from 'drizzle-orm/pg-core';
+import { boolean, index, jsonb, pgTable, text } from 'drizzle-orm/pg-core';
 import { moment, money } from './columns.ts';
 
 /** Our record of the numbers of the account. Rows are never deleted: a released number keeps its history. */
@@ -26,6 +26,12 @@ export const phoneNumbers = pgTable(
     emergencyAddressId: text('emergency_address_id'),
     externalPin: text('external_pin'),
     hdVoiceEnabled: boolean('hd_voice_enabled'),
+    /**
+     * What we last asked for, or else first saw or accepted, of the fields in which the account shows something else: by field,
+     * as Postgres writes the value as text. The columns above are what Telnyx shows. Null, the usual case, says that both agree,
+     * so a comparison reads this column for few numbers only. Each key belongs to one open row of `drift`.
+     */
+    baseline: jsonb('baseline').$type<Record<string, string | null>>(),
     upfrontCost: money('upfront_cost'),
     monthlyCost: money('monthly_cost'),
     currency: text('currency'),

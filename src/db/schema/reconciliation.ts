@@ -1,5 +1,6 @@
-import { bigserial, boolean, index, integer, jsonb, pgTable, text } from 'drizzle-orm/pg-core';
-import type { DriftKind, RunCounts } from '../../domain/reconciliation.ts';
+import { sql } from 'drizzle-orm';
+import { bigint, bigserial, boolean, index, integer, jsonb, pgTable, primaryKey, text, uniqueIndex } from 'drizzle-orm/pg-core';
+import type { DriftKind, DriftState, RunCounts } from '../../domain/reconciliation.ts';
 import { moment } from './columns.ts';
 
 /** One reconciliation of the inventory with the account. */
@@ -18,7 +19,10 @@ export const runs = pgTable('reconciliation_runs', {
   finishedAt: moment('finished_at'),
 });
 
-/** A difference that a run found: which number, which field, ours and theirs. */
+/**
+ * A difference that a run found: which number, which field, ours and theirs. Rows are never deleted and these columns never
+ * change; what becomes of the difference is `state`. One that lasts over several runs is one open row of the first of them.
+ */
 export const drift = pgTable(
   'drift',
   {
@@ -32,8 +36,33 @@ export const drift = pgTable(
     ours: text('ours'),
     theirs: text('theirs'),
     requestId: text('request_id'),
+    state: text('state').$type<Exclude<DriftState, 'repairing'>>().notNull().default('open'),
+    /** When it was accepted, closed, or a repair of it was filed; null while nobody has acted. */
+    stateAt: moment('state_at'),
+    /** The person who acted; the run or the request that ended it where no person did. */
+    stateBy: text('state_by'),
+    /** The last request that was to put ours back. */
+    repairRequestId: text('repair_request_id'),
   },
-  (t) => [index('drift_run').on(t.runId, t.id), index('drift_number').on(t.phoneNumber)],
+  (t) => [
+    index('drift_run').on(t.runId, t.id),
+    index('drift_number').on(t.phoneNumber),
+    uniqueIndex('drift_open').on(t.phoneNumber, t.kind, sql`coalesce(${t.field}, '')`).where(sql`${t.state} = 'open'`),
+  ],
+);
+
+/** Which later runs found an open difference again. */
+export const driftAgain = pgTable(
+  'drift_again',
+  {
+    runId: text('run_id')
+      .notNull()
+      .references(() => runs.id),
+    driftId: bigint('drift_id', { mode: 'number' })
+      .notNull()
+      .references(() => drift.id),
+  },
+  (t) => [primaryKey({ columns: [t.runId, t.driftId] })],
 );
 
 /** What the walk of one run saw. Unlogged: a crash loses it and the run starts again. */

@@ -1,14 +1,13 @@
 import { z } from 'zod';
-import { getRun, listDrift, listRuns, type Run } from '../../db/runs.ts';
+import { getRun, listRuns, type Run } from '../../db/runs.ts';
 import { invalid } from '../../domain/errors.ts';
 import { reportRun, reportRuns } from '../../producers/look.ts';
 import { startRun } from '../../producers/start-run.ts';
-import { driftView } from '../../producers/views.ts';
 import { actorOf } from '../auth.ts';
 import type { App, HttpDeps } from '../deps.ts';
 import { notFound } from '../errors.ts';
-import { pageQuery, ROW, readCursor, writeCursor } from '../paging.ts';
-import { answers, driftAnswer, idParams, pageOf, runAnswer } from '../schemas.ts';
+import { pageQuery, readCursor, writeCursor } from '../paging.ts';
+import { answers, idParams, pageOf, runAnswer } from '../schemas.ts';
 
 const startBody = z.strictObject({ repair: z.boolean().default(false).describe('Put changed fields back by an update request') });
 const listQuery = z.strictObject(pageQuery);
@@ -63,24 +62,5 @@ export function reconciliationRoutes(app: App, { producer }: HttpDeps): void {
     url: '/v1/reconciliations/:id',
     schema: { tags: ['reconciliations'], summary: 'One run', params: idParams, response: answers({ 200: runAnswer }) },
     handler: async ({ params }) => reportRun(producer.db, await runOf(params.id)),
-  });
-
-  app.route({
-    method: 'GET',
-    url: '/v1/reconciliations/:id/drift',
-    schema: {
-      tags: ['reconciliations'],
-      summary: 'The differences that a run found',
-      params: idParams,
-      querystring: listQuery,
-      response: answers({ 200: pageOf(driftAnswer) }),
-    },
-    handler: async ({ params: { id }, query: { limit, cursor } }) => {
-      await runOf(id);
-      const after = readCursor(cursor, ROW);
-      const rows = await listDrift(sql, id, limit + 1, after === null ? null : Number(after));
-      const shown = rows.slice(0, limit);
-      return { data: shown.map(driftView), next_cursor: rows.length > limit ? writeCursor(shown.at(-1)?.id ?? null) : null };
-    },
   });
 }

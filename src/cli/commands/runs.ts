@@ -1,0 +1,142 @@
+import { pipeline } from 'node:stream/promises';
+import type { Command } from 'commander';
+import { stringify } from 'csv-stringify';
+import { listDrift } from '../../db/drift.ts';
+import { isOpen, type OpenDrift } from '../../db/run-counts.ts';
+import { listRuns } from '../../db/runs.ts';
+import { invalid } from '../../domain/errors.ts';
+import { DRIFT_SELECTORS } from '../../domain/reconciliation.ts';
+import { acceptRun } from '../../producers/accept-run.ts';
+import type { DriftChoice } from '../../producers/choose-drift.ts';
+import type { ProducerDeps } from '../../producers/deps.ts';
+import { acceptAnswer, type RepairAnswer, repairAnswer } from '../../producers/drift-answers.ts';
+import { DRIFT_COLUMNS, lookAtRun, type RunReport, reportRuns, streamRunDrift } from '../../producers/look.ts';
+import { repairRun } from '../../producers/repair-run.ts';
+import { driftView } from '../../producers/views.ts';
+import { actor, type Cli, note, notFound, result, withProducer } from '../cli.ts';
+import { confirm, requireConsent } from '../confirm.ts';
+import { EXIT } from '../exit-codes.ts';
+import { wholeNumber } from '../flags.ts';
+import { readNumbers } from '../numbers-file.ts';
+import { acceptText, repairText, runsText, runText } from '../run-text.ts';
+import { SHOWN_DRIFT } from './reconcile.ts';
+import { many } from './submit.ts';
+
+interface RunFlags {
+  csv?: boolean;
+  json?: boolean;
+}
+
+interface SettleFlags {
+  only: string[];
+  numbers?: string;
+  yes?: boolean;
+  json?: boolean;
+}
+
+/** `runs`, `run`, `repair` and `accept`: reconciliations, and what people do about the drift of one. */
+export function registerRuns(program: Command, cli: Cli): void {
+  program
+    .command('runs')
+    .description('reconciliations, newest first, with what is still open of each')
+    .option('--limit <count>', 'how many, at most 500', '20')
+    .option('--json', 'print JSON')
+    .action((flags: { limit: string; json?: boolean }) => showRuns(cli, flags));
+  program
+    .command('run')
+    .description('one reconciliation with the drift that it found')
+    .argument('<run>', 'the run')
+    .option('--csv', 'all of its drift as CSV')
+    .option('--json', 'print JSON')
+    .action((id: string, flags: RunFlags) => showRun(cli, id, flags));
+  settling(
+    program.command('repair').description('ours is right: put changed fields back, also days later, by update requests'),
+  ).action(async (id: string, flags: SettleFlags) => {
+    cli.exit = await settle(cli, id, flags, REPAIRS, (deps, choice) => repair(cli, deps, id, choice, flags.json));
+  });
+  settling(program.command('accept').description('theirs is right: what the account shows is what we want from now on')).action(
+    async (id: string, flags: SettleFlags) => {
+      cli.exit = await settle(cli, id, flags, ACCEPTS, (deps, choice) => accept(cli, deps, id, choice, flags.json));
+    },
+  );
+}
+
+const REPAIRS = (open: OpenDrift): string =>
+  `This files update requests that put back what was changed elsewhere; ${open.changed} fields are open in this run.`;
+const ACCEPTS = (open: OpenDrift): string =>
+  `This takes over what the account shows: ${open.changed} changed fields, ${open.missing} missing numbers and ${open.surplus} surplus numbers are open in this run.`;
+
+function settling(command: Command): Command {
+  return command
+    .argument('<run>', 'the run that found the drift')
+    .option('--only <field>', `only this field, or missing or surplus; repeatable (${DRIFT_SELECTORS.join(', ')})`, many, [])
+    .option('--numbers <file>', 'only these numbers: a CSV with a phone_number column, or one number a line; - is stdin')
+    .option('--yes', 'do not ask')
+    .option('--json', 'print JSON');
+}
+
+async function showRuns(cli: Cli, flags: { limit: string; json?: boolean }): Promise<void> {
+  const limit = wholeNumber(flags.limit, '--limit', 500);
+  const runs = await withProducer(cli, async (deps) => reportRuns(deps.db, await listRuns(deps.db.sql, limit, null)));
+  await result(cli, flags.json, { data: runs }, () => runsText(runs, cli.io.paintOut));
+}
+
+async function showRun(cli: Cli, id: string, flags: RunFlags): Promise<void> {
+  if (flags.csv === true && flags.json === true) throw invalid([{ path: '--csv', message: 'cannot be combined with --json' }]);
+  await withProducer(cli, async (deps) => {
+    const run = await mustFind(deps, id);
+    if (flags.csv === true) {
+      const csv = stringify({ header: true, columns: [...DRIFT_COLUMNS] });
+      await pipeline(streamRunDrift(deps.db, id), csv, cli.io.stdout, { end: false });
+      return;
+    }
+    const drift = await listDrift(deps.db.sql, id, SHOWN_DRIFT + 1, null);
+    const shown = drift.slice(0, SHOWN_DRIFT);
+    await result(cli, flags.json, { ...run, drift: shown.map(driftView) }, () =>
+      runText(run, shown, drift.length > shown.length, cli.io.paintOut),
+    );
+  });
+}
+
+async function mustFind(deps: ProducerDeps, id: string): Promise<RunReport> {
+  const run = await lookAtRun(deps.db, id);
+  if (run === null) throw notFound(`there is no reconciliation ${id}`);
+  return run;
+}
+
+async function settle(
+  cli: Cli,
+  id: string,
+  flags: SettleFlags,
+  summary: (open: OpenDrift) => string,
+  act: (deps: ProducerDeps, choice: DriftChoice) => Promise<number>,
+): Promise<number> {
+  requireConsent(cli.io, flags.yes, flags.numbers === '-');
+  return withProducer(cli, async (deps) => {
+    const run = await mustFind(deps, id);
+    await confirm(cli.io, flags.yes, async () => summary(run.open));
+    const onOthers = (columns: string[]) => note(cli, `only phone_number is read; left out: ${columns.join(', ')}`);
+    const numbers = flags.numbers === undefined ? undefined : readNumbers(flags.numbers, cli.io.stdin, { onOthers });
+    return act(deps, { only: flags.only, ...(numbers !== undefined && { numbers }) });
+  });
+}
+
+async function repair(cli: Cli, deps: ProducerDeps, id: string, choice: DriftChoice, json: boolean | undefined): Promise<number> {
+  const answer = await repairAnswer(deps.db, id, await repairRun(deps, id, { ...choice, actor: actor() }));
+  await result(cli, json, answer, () => repairText(answer));
+  return exitOfRepair(answer);
+}
+
+/** 0 all is filed, in work or was nothing; 3 some cannot be put back; 1 nothing could be done, or a repair could not be filed. */
+export function exitOfRepair(answer: Pick<RepairAnswer, 'requests' | 'under_way' | 'cannot_be_put_back' | 'failures'>): number {
+  if (answer.failures.length > 0) return EXIT.failed;
+  if (answer.cannot_be_put_back.length === 0) return EXIT.ok;
+  return answer.requests.length + answer.under_way > 0 ? EXIT.partly : EXIT.failed;
+}
+
+async function accept(cli: Cli, deps: ProducerDeps, id: string, choice: DriftChoice, json: boolean | undefined): Promise<number> {
+  const answer = await acceptAnswer(deps.db, id, await acceptRun(deps, id, choice, actor()));
+  await result(cli, json, answer, () => acceptText(answer));
+  if (answer.under_way === 0) return EXIT.ok;
+  return isOpen(answer.accepted) ? EXIT.partly : EXIT.refused;
+}

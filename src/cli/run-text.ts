@@ -1,0 +1,122 @@
+import type { Drift } from '../db/drift.ts';
+import { isOpen, type OpenDrift } from '../db/run-counts.ts';
+import type { RunCounts } from '../domain/reconciliation.ts';
+import type { AcceptAnswer, RepairAnswer } from '../producers/drift-answers.ts';
+import type { RunReport } from '../producers/look.ts';
+import { count, type Paint, pairs, plural, table } from './output.ts';
+
+const COUNTS = ['seen', 'matched', 'adopted', 'missing', 'changed', 'healed', 'surplus', 'too_fresh', 'undecided'] as const;
+
+/** A run with its counts and the rows at hand; `more` says that it has others. */
+export function runText(run: RunReport, drift: readonly Drift[], more: boolean, paint: Paint): string {
+  const colour = run.status !== 'completed' || run.error !== null ? 'red' : isOpen(run.open) ? 'yellow' : 'green';
+  const head = pairs(
+    [
+      ['run', run.id],
+      ['status', paint(colour, run.status)],
+      ['started', run.started_at],
+      ['finished', run.finished_at],
+      ['error', run.error],
+      ['open', isOpen(run.open) ? openWords(run.open) : null],
+      ['repairs', run.repair_requests.length === 0 ? null : run.repair_requests.join(', ')],
+    ],
+    paint,
+  );
+  const counts = run.counts === null ? '' : `\n\n${countsText(run.counts, paint)}${unjudgedText(run.counts)}`;
+  if (drift.length === 0) return head + counts;
+  const rows = drift.map((d) => [d.kind, d.phoneNumber, d.field ?? '', d.ours ?? '', d.theirs ?? '', d.state, d.stateBy ?? '']);
+  const rest = more ? `\n${paint('dim', `and more: provisioner run ${run.id} --csv`)}` : '';
+  return `${head}${counts}\n\n${table(['drift', 'phone number', 'field', 'ours', 'theirs', 'state', 'by'], rows, paint)}${rest}`;
+}
+
+/** Runs, a line each. */
+export function runsText(runs: readonly RunReport[], paint: Paint): string {
+  const n = (run: RunReport, name: (typeof COUNTS)[number]) => (run.counts === null ? '' : count(run.counts[name] ?? 0));
+  return table(
+    ['run', 'created', 'trigger', 'status', { title: 'seen', align: 'right' }, { title: 'matched', align: 'right' }, 'open'],
+    runs.map((r) => [
+      r.id,
+      r.created_at,
+      r.trigger,
+      r.status,
+      n(r, 'seen'),
+      n(r, 'matched'),
+      isOpen(r.open) ? openWords(r.open) : '-',
+    ]),
+    paint,
+  );
+}
+
+/** What is open, by the run that found it first, and what to do about it; `null` when nothing is. */
+export function openText(open: ReadonlyMap<string, OpenDrift>): string | null {
+  if (open.size === 0) return null;
+  const lines = [...open].map(([id, of]) => `  ${id}  ${openWords(of)}`);
+  return [
+    'Open drift, by the run that found it:',
+    ...lines,
+    'Ours is right: provisioner repair RUN. Theirs is right: provisioner accept RUN.',
+  ].join('\n');
+}
+
+function openWords(open: OpenDrift): string {
+  const parts = [
+    open.changed > 0 ? `${plural(open.changed, 'field')} changed` : null,
+    open.missing > 0 ? `${count(open.missing)} missing` : null,
+    open.surplus > 0 ? `${count(open.surplus)} surplus` : null,
+  ];
+  return parts.filter((p) => p !== null).join(', ');
+}
+
+/** A run never says "no drift" about numbers that it did not judge. */
+function unjudgedText(counts: RunCounts): string {
+  const fresh = counts.too_fresh ?? 0;
+  const lines = [
+    ...(fresh > 0
+      ? [`${plural(fresh, 'number')} not shown, and bought too recently to judge: a later run says what became of them`]
+      : []),
+    ...(counts.undecided > 0
+      ? [`${plural(counts.undecided, 'number')} not judged: in work, changed meanwhile, or list and ownership do not agree`]
+      : []),
+  ];
+  return lines.map((line) => `\n${line}`).join('');
+}
+
+function countsText(counts: RunCounts, paint: Paint): string {
+  return table(
+    COUNTS.map((name) => ({ title: name.replace('_', ' '), align: 'right' as const })),
+    [COUNTS.map((name) => count(counts[name] ?? 0))],
+    paint,
+  );
+}
+
+export function repairText(answer: RepairAnswer): string {
+  const filed = answer.requests.map((r) => `${r.id}  ${plural(r.numbers, 'number')}: ${Object.keys(r.set).join(', ')}`);
+  const cannot = answer.cannot_be_put_back.map(
+    (c) =>
+      `cannot be put back: ${c.field} of ${plural(c.count, 'number')} (${c.numbers.join(', ')}${c.count > c.numbers.length ? ', …' : ''}): ${c.reason}`,
+  );
+  return lines([
+    filed.length === 0 ? 'no repair was filed' : 'filed to put ours back:',
+    ...filed,
+    answer.under_way > 0 ? `${plural(answer.under_way, 'difference')} left to an open request that works on the number` : null,
+    ...cannot,
+    ...answer.failures,
+    unknownText(answer.not_found),
+  ]);
+}
+
+export function acceptText(answer: AcceptAnswer): string {
+  return lines([
+    isOpen(answer.accepted) ? `accepted: ${openWords(answer.accepted)}` : 'nothing was accepted',
+    answer.under_way > 0
+      ? `${plural(answer.under_way, 'difference')} left open, because a request works on the number: accept again when it has ended`
+      : null,
+    unknownText(answer.not_found),
+    isOpen(answer.open) ? `still open in this run: ${openWords(answer.open)}` : null,
+  ]);
+}
+
+const unknownText = (n: number): string | null =>
+  n > 0 ? `${plural(n, 'number')} of the list without an open difference in this run` : null;
+
+const lines = (all: readonly (string | null)[]): string => all.filter((line) => line !== null).join('\n');

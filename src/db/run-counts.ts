@@ -1,0 +1,83 @@
+import type { OpenKind, RunCounts } from '../domain/reconciliation.ts';
+import type { SqlOrTx } from './client.ts';
+import { ofRun } from './drift.ts';
+
+/** How often a number stands in more than one column is never: the first of these that a run found counts. */
+const RANKS = { missing: 1, surplus: 2, adopted: 3, changed: 4 } as const;
+
+/**
+ * Where a run that compared at `at` leaves each number of ours, by its drift rows (also those of an attempt that was cut off)
+ * and by what its walk showed. Every owned number is in exactly one column; what was bought after `boughtBefore` and not shown
+ * is `too_fresh`. Call it while the sightings are there.
+ */
+export async function countRun(
+  sql: SqlOrTx,
+  runId: string,
+  compared: { at: Date; boughtBefore: Date },
+): Promise<Omit<RunCounts, 'seen'>> {
+  const rows = await sql<{ word: string; n: number }[]>`
+    with found as (
+      select d.phone_number, min(case d.kind when 'missing' then ${RANKS.missing} when 'surplus' then ${RANKS.surplus}
+        when 'adopted' then ${RANKS.adopted} else ${RANKS.changed} end) filter (where d.kind <> 'healed') as rank,
+        bool_or(d.kind = 'healed') as healed
+      from drift d where ${ofRun(sql, runId)} group by 1
+    ), placed as (
+      select f.healed, case
+        when p.state <> 'owned' then 'missing'
+        when f.rank = ${RANKS.surplus} then 'surplus'
+        when f.rank = ${RANKS.adopted} then 'adopted'
+        when f.rank = ${RANKS.changed} then 'changed'
+        when p.last_seen_at >= ${compared.at} then 'matched'
+        when p.purchased_at >= ${compared.boughtBefore}
+          and not exists (select 1 from sightings s where s.run_id = ${runId} and s.phone_number = p.phone_number) then 'too_fresh'
+        else 'undecided' end as word
+      from phone_numbers p left join found f using (phone_number)
+      where p.state = 'owned' or (p.state = 'missing' and f.rank = ${RANKS.missing})
+    )
+    select word, count(*)::int as n from placed group by word
+    union all select 'healed', count(*)::int from placed where healed`;
+  const of = new Map(rows.map((r) => [r.word, r.n]));
+  const n = (word: string): number => of.get(word) ?? 0;
+  return {
+    matched: n('matched'),
+    adopted: n('adopted'),
+    missing: n('missing'),
+    changed: n('changed'),
+    healed: n('healed'),
+    surplus: n('surplus'),
+    too_fresh: n('too_fresh'),
+    undecided: n('undecided'),
+  };
+}
+
+/** Differences of some runs that are still open, by kind: rows for `changed` (a field each), numbers for the others. */
+export type OpenDrift = Record<OpenKind, number>;
+
+export const NOTHING_OPEN: OpenDrift = { changed: 0, missing: 0, surplus: 0 };
+
+export const isOpen = (open: OpenDrift): boolean => open.changed + open.missing + open.surplus > 0;
+
+/** What is open of that which each of these runs found, for the first time or again. */
+export async function openOfRuns(sql: SqlOrTx, runIds: string[]): Promise<Map<string, OpenDrift>> {
+  const rows = await sql<{ runId: string; kind: OpenKind; n: number }[]>`
+    select run_id, kind, count(*)::int as n from (
+      select run_id, kind from drift where state = 'open' and run_id = any(${runIds}::text[])
+      union all
+      select a.run_id, d.kind from drift_again a join drift d on d.id = a.drift_id
+      where d.state = 'open' and a.run_id = any(${runIds}::text[])
+    ) found group by 1, 2`;
+  return gather(rows);
+}
+
+/** All open drift, by the run that found it first. */
+export async function openEverywhere(sql: SqlOrTx): Promise<Map<string, OpenDrift>> {
+  const rows = await sql<{ runId: string; kind: OpenKind; n: number }[]>`
+    select run_id, kind, count(*)::int as n from drift where state = 'open' group by 1, 2 order by 1`;
+  return gather(rows);
+}
+
+function gather(rows: readonly { runId: string; kind: OpenKind; n: number }[]): Map<string, OpenDrift> {
+  const all = new Map<string, OpenDrift>();
+  for (const { runId, kind, n } of rows) all.set(runId, { ...(all.get(runId) ?? NOTHING_OPEN), [kind]: n });
+  return all;
+}

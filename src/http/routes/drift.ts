@@ -1,0 +1,136 @@
+import { pipeline, Readable } from 'node:stream';
+import { stringify } from 'csv-stringify';
+import { z } from 'zod';
+import { listDrift } from '../../db/drift.ts';
+import { getRun } from '../../db/runs.ts';
+import { DRIFT_SELECTORS } from '../../domain/reconciliation.ts';
+import { acceptRun } from '../../producers/accept-run.ts';
+import type { DriftChoice } from '../../producers/choose-drift.ts';
+import { acceptAnswer, repairAnswer } from '../../producers/drift-answers.ts';
+import { DRIFT_COLUMNS, streamRunDrift } from '../../producers/look.ts';
+import { rowsOf } from '../../producers/numbers-in.ts';
+import { repairRun } from '../../producers/repair-run.ts';
+import { driftView } from '../../producers/views.ts';
+import { actorOf } from '../auth.ts';
+import type { App, HttpDeps } from '../deps.ts';
+import { notFound } from '../errors.ts';
+import { pageQuery, ROW, readCursor, writeCursor } from '../paging.ts';
+import {
+  acceptAnswer as acceptShape,
+  answers,
+  driftAnswer,
+  errorBody,
+  idParams,
+  pageOf,
+  repairAnswer as repairShape,
+} from '../schemas.ts';
+
+/** Room for 100,000 numbers with everything around them. */
+const CHOICE_LIMIT = 32 * 1024 * 1024;
+
+const driftQuery = z.strictObject({
+  ...pageQuery,
+  open: z
+    .enum(['true', 'false'])
+    .transform((word) => word === 'true')
+    .optional()
+    .describe('true: only what nobody has settled yet'),
+});
+
+const choiceBody = z.strictObject({
+  only: z.array(z.enum(DRIFT_SELECTORS)).optional().describe('Only differences of these fields, or these kinds'),
+  phone_numbers: z.array(z.string()).min(1).optional().describe('Only differences of these numbers'),
+});
+
+const chosen = ({ only, phone_numbers }: z.infer<typeof choiceBody>): DriftChoice => ({
+  ...(only !== undefined && { only }),
+  ...(phone_numbers !== undefined && { numbers: rowsOf(phone_numbers) }),
+});
+
+/** The drift that a run found, and what people do about it. */
+export function driftRoutes(app: App, { producer }: HttpDeps): void {
+  const { sql } = producer.db;
+  const mustBeThere = async (id: string): Promise<void> => {
+    if ((await getRun(sql, id)) === null) throw notFound(`there is no reconciliation ${id}`);
+  };
+
+  app.route({
+    method: 'GET',
+    url: '/v1/reconciliations/:id/drift',
+    schema: {
+      tags: ['reconciliations'],
+      summary: 'The differences that a run found, for the first time or again',
+      params: idParams,
+      querystring: driftQuery,
+      response: answers({ 200: pageOf(driftAnswer) }),
+    },
+    handler: async ({ params: { id }, query: { limit, cursor, open = false } }) => {
+      await mustBeThere(id);
+      const after = readCursor(cursor, ROW);
+      const rows = await listDrift(sql, id, limit + 1, after === null ? null : Number(after), { open });
+      const shown = rows.slice(0, limit);
+      return { data: shown.map(driftView), next_cursor: rows.length > limit ? writeCursor(shown.at(-1)?.id ?? null) : null };
+    },
+  });
+
+  app.route({
+    method: 'GET',
+    url: '/v1/reconciliations/:id/drift.csv',
+    schema: {
+      tags: ['reconciliations'],
+      summary: 'All of them as CSV, streamed',
+      params: idParams,
+      response: {
+        200: { description: 'CSV with a header', content: { 'text/csv': { schema: z.unknown().meta({ type: 'string' }) } } },
+        '4xx': errorBody,
+      },
+    },
+    handler: async ({ params: { id }, log }, reply) => {
+      await mustBeThere(id);
+      const csv = stringify({ header: true, columns: [...DRIFT_COLUMNS] });
+      // Ends the database cursor too when the client goes away; what was cut shows as a cut transfer.
+      pipeline(Readable.from(streamRunDrift(producer.db, id)), csv, (err) => {
+        if (err !== null && err !== undefined) log.warn({ err, runId: id }, 'a CSV was cut');
+      });
+      return reply.type('text/csv; charset=utf-8').header('content-disposition', `attachment; filename="${id}.csv"`).send(csv);
+    },
+  });
+
+  app.route({
+    method: 'POST',
+    url: '/v1/reconciliations/:id/repair',
+    bodyLimit: CHOICE_LIMIT,
+    schema: {
+      tags: ['reconciliations'],
+      summary: 'Put changed fields back, also days later',
+      description: 'By ordinary update requests from the stored rows. A repeat files nothing twice.',
+      params: idParams,
+      body: choiceBody.optional(),
+      response: answers({ 200: repairShape.describe('There was nothing to file'), 202: repairShape }),
+    },
+    handler: async (request, reply) => {
+      const { id } = request.params;
+      const done = await repairRun(producer, id, { ...chosen(request.body ?? {}), actor: actorOf(request) });
+      return reply.code(done.filed.length > 0 ? 202 : 200).send(await repairAnswer(producer.db, id, done));
+    },
+  });
+
+  app.route({
+    method: 'POST',
+    url: '/v1/reconciliations/:id/accept',
+    bodyLimit: CHOICE_LIMIT,
+    schema: {
+      tags: ['reconciliations'],
+      summary: 'Say that theirs is right',
+      params: idParams,
+      body: choiceBody.optional(),
+      response: answers({ 200: acceptShape }),
+    },
+    handler: async (request) => {
+      const { id } = request.params;
+      const done = await acceptRun(producer, id, chosen(request.body ?? {}), actorOf(request));
+      request.log.info({ runId: id, actor: actorOf(request), ...done.accepted }, 'drift was accepted');
+      return acceptAnswer(producer.db, id, done);
+    },
+  });
+}
