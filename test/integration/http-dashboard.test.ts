@@ -1,6 +1,7 @@
 import { afterAll, expect, it } from 'vitest';
 import { z } from 'zod';
 import { migrateDatabase } from '../../src/db/migrate.ts';
+import { QUEUE_NAMES } from '../../src/queues/catalogue.ts';
 import { backendCases } from '../support/backends.ts';
 import { queuesOn } from '../support/fake-handlers.ts';
 import { createTestDatabase } from '../support/postgres.ts';
@@ -10,7 +11,9 @@ const database = await createTestDatabase();
 await migrateDatabase(database.url);
 afterAll(() => database.drop());
 
-const board = z.object({ queues: z.array(z.object({ name: z.string(), readOnlyMode: z.boolean(), isPaused: z.boolean() })) });
+const boardShape = z.object({
+  queues: z.array(z.object({ name: z.string(), readOnlyMode: z.boolean(), isPaused: z.boolean() })),
+});
 const viewer = basic('vera', 'viewer-key-1');
 const operator = basic('otto', 'operator-key-1');
 
@@ -22,7 +25,7 @@ it.each(backendCases().filter((c) => c.available))(
     await queues.add([{ name: 'reconcile.run', payload: { runId: 'run_1' }, id: 'run_1-0' }]);
     const { app, close } = await testServer(database.url, { boardQueues: () => queues.all() });
     const seen = async (headers: Record<string, string>) =>
-      board.parse((await ask(app, 'GET', '/queues/api/queues', { headers })).body).queues;
+      boardShape.parse((await ask(app, 'GET', '/queues/api/queues', { headers })).body).queues;
 
     for (const url of ['/queues', '/queues/', '/queues/api/queues', '/queues/static/favicon-32x32.png', '/']) {
       const refused = await ask(app, 'GET', url, { headers: {} });
@@ -42,7 +45,9 @@ it.each(backendCases().filter((c) => c.available))(
     const spoofed = { ...viewer, 'x-provisioner-role': 'admin' };
     expect((await ask(app, 'PUT', pause, { headers: viewer })).status).toBe(405);
     expect((await ask(app, 'PUT', pause, { headers: spoofed })).status).toBe(405);
-    expect((await seen(viewer)).map((q) => [q.readOnlyMode, q.isPaused])).toEqual(Array(5).fill([true, false]));
+    const board = await seen(viewer);
+    expect(board.map((q) => q.name).toSorted()).toEqual(QUEUE_NAMES.toSorted());
+    expect(board.every((q) => q.readOnlyMode && !q.isPaused)).toBe(true);
     expect((await ask(app, 'PUT', pause, { headers: { ...operator, 'sec-fetch-site': 'cross-site' } })).status).toBe(403);
     expect((await ask(app, 'PUT', pause, { headers: operator })).status).toBe(200);
     expect((await seen(operator)).filter((q) => q.isPaused && !q.readOnlyMode).map((q) => q.name)).toEqual(['reconcile']);
