@@ -293,6 +293,19 @@ describe('budget, credit and cancel', () => {
   });
 });
 
+describe('an account with a credit limit', () => {
+  const h = useHarness();
+
+  it('an account whose balance is negative buys on its credit', async () => {
+    const balance = async () => ({ balance: '-40.00', availableCredit: '60.00', currency: 'USD' });
+    await withGateway(h(), { balance }, async () => {
+      const view = await h().run(buying(3, '312'));
+      expect(view).toMatchObject({ status: 'succeeded', counts: { succeeded: 3 } });
+      await expectAgreement(h(), view.id);
+    });
+  });
+});
+
 describe('a gate that closes while orders wait for their turn', () => {
   const h = useHarness(() => ({ limits: { orderSize: 1 }, rates: { orders: 2 } }));
 

@@ -52,6 +52,12 @@ describe('orders', () => {
     });
   });
 
+  it('rely on no idempotency key: none is sent', async () => {
+    const { gateway, hits } = await telnyx(json(200, { data: { id: 'o-1', status: 'pending' } }));
+    await order(gateway);
+    expect(Object.keys(hits[0]?.headers ?? {}).filter((name) => name.includes('idempotency'))).toEqual([]);
+  });
+
   it.each<[string, Record<string, unknown>]>([
     ['an id of a sub order that is no text', { sub_number_orders_ids: ['s-1', 7] }],
     ['sub orders that are no list', { sub_number_orders_ids: 's-1' }],
