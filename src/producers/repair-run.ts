@@ -95,7 +95,7 @@ async function fileOne(
     idempotencyKey: `repair-${mark}`,
     together: async (tx, requestId) => {
       const because = { cause: 'repair_filed', at: deps.clock.now(), runId, requestId, actor };
-      if (!(await markRepairing(tx, repair, requestId, because))) throw new ProvisioningError('drift_moved', 'retry', MOVED);
+      if (!(await markRepairing(tx, repair, requestId, because))) throw new Moved(MOVED);
       const detail = { numbers: numbers.length, fields: Object.keys(set) };
       await insertEvent(tx, { ...because, subject: 'run', subjectId: runId, detail });
     },
@@ -104,11 +104,14 @@ async function fileOne(
   return { id: request.id, numbers: numbers.length };
 }
 
+/** Ends the filing of one repair; never leaves this file but as text. */
+class Moved extends Error {}
+
 const MOVED = 'the drift was settled otherwise meanwhile';
 
 /** The rows are not those of the plan any more, or another run has just filed a repair of them under its own name. */
 function isStale(error: unknown): boolean {
-  return error instanceof ProvisioningError && (error.code === 'drift_moved' || error.code === 'idempotency_conflict');
+  return error instanceof Moved || (error instanceof ProvisioningError && error.code === 'idempotency_conflict');
 }
 
 function failureOf(deps: ProducerDeps, runId: string, { target, numbers }: OwedRepair, error: Error): string {

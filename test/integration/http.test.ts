@@ -310,8 +310,8 @@ describe('reconciliations and the account', () => {
     const open = page.parse((await ask(app, 'GET', `${path}/drift?open=true`)).body);
     expect(open.data.map((d) => [d['phone_number'], d['field'], d['state']])).toEqual([
       [one, 'customer_reference', 'repairing'],
-      [two, 'customer_reference', 'repairing'],
       [one, 'status', 'open'],
+      [two, 'customer_reference', 'repairing'],
       [two, 'status', 'open'],
       [three, 'status', 'open'],
     ]);
