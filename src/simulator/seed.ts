@@ -7,7 +7,7 @@ export const SIMULATED_ACCOUNT = {
   connectionIds: ['1293384261075731499', '1293384261075731500'],
   messagingProfileIds: ['3fa85f64-5717-4562-b3fc-2c963f66afa6', '4001776f-5ec8-4e9a-9c05-2b1a2b0e3a11'],
   billingGroupIds: ['f5586561-8ff0-4291-a0ac-84fe544797bd'],
-  emergencyAddressIds: ['1315261609962112019'],
+  emergencyAddressIds: ['1315261609962112019', '1315261609962112020'],
 } as const;
 
 /** Well-formed ids that every endpoint refuses as unknown. */
