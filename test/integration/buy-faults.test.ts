@@ -383,7 +383,7 @@ describe('an order that Telnyx delivers after all evidence said no', () => {
   it('I5 is recorded as a surplus by the next reconciliation, never hidden and never released by itself', async () => {
     h().faults(
       { kind: 'accept_then_drop', match: ordering, times: 1 },
-      { kind: 'lag', orders: 3_000, ownership: 3_000, inventory: 3_000 },
+      { kind: 'lag', orders: 20_000, ownership: 20_000, inventory: 20_000 },
     );
     const id = await h().submit(buying(3, '415'));
     const first = await until('it is ordered', async () => (await h().chunks(id))[0]?.numbers);

@@ -318,7 +318,7 @@ describe('I5 two buys with a budget each, some of whose orders are delivered aft
       { kind: 'accept_then_drop', probability: 0.4, times: 4, match: ordering },
       { kind: 'sold_to_other', count: 2, mode: 'line', probability: 0.3, times: 4 },
       // For so long nothing shows that an order was taken, and the settling window is over much earlier.
-      { kind: 'lag', orders: 3_000, ownership: 3_000, inventory: 3_000 },
+      { kind: 'lag', orders: 20_000, ownership: 20_000, inventory: 20_000 },
     ];
     h().sim.faults({ clear: true, seed: SEED, faults: lost });
     const caps = ['22.00', '30.00'];
