@@ -1,4 +1,5 @@
 import { describe, expect, it } from 'vitest';
+import { getAccount } from '../../src/db/account.ts';
 import { ProvisioningError } from '../../src/domain/errors.ts';
 import type { Fault } from '../../src/simulator/index.ts';
 import type { TelnyxGateway } from '../../src/telnyx/gateway.ts';
@@ -328,6 +329,18 @@ describe('an order of many refused for another reason', () => {
     } finally {
       h().deps.telnyx.createOrder = createOrder;
     }
+  });
+
+  it('a 403 that points at a setting fails the numbers at once, names the field, and leaves the gate open', async () => {
+    h().faults({ kind: 'error_before', match: ordering, status: 403, code: '10010', pointer: '/billing_group_id' });
+    const since = orderCalls(h());
+    const view = await h().run(buying(8, '646'));
+    expect(view).toMatchObject({ status: 'failed', counts: { failed: 8 } });
+    expect(since()).toEqual({ 403: 1 });
+    for (const item of await h().items(view.id)) {
+      expect(item).toMatchObject({ reasonCode: 'forbidden', reason: expect.stringContaining('/billing_group_id') });
+    }
+    expect((await getAccount(h().db.sql)).gateOpen).toBe(true);
   });
 
   it('a single number is replaced a few times only, and then fails with the words of Telnyx', async () => {

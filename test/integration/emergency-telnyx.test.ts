@@ -50,7 +50,9 @@ describe('emergency service at Telnyx', () => {
     expect(await h().run({ kind: 'update', phone_numbers: [c], set: { customer_reference: 'goes on' } })).toMatchObject({
       status: 'succeeded',
     });
-    const back = await until('the refused chunk waits', async () => (await h().chunks(waiting)).find((x) => x.state === 'planned'));
+    const back = await until('the refused chunk waits', async () =>
+      (await h().chunks(waiting)).find((x) => x.state === 'planned'),
+    );
     expect(back.attempt, 'back-pressure uses up no attempt').toBe(0);
     h().sim.behave({ emergencyJobSlots: 500 });
     expect(await h().ended(waiting)).toMatchObject({ status: 'succeeded', counts: { succeeded: 2 } });
