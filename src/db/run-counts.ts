@@ -2,7 +2,7 @@ import type { OpenKind, RunCounts } from '../domain/reconciliation.ts';
 import type { SqlOrTx } from './client.ts';
 import { ofRun } from './drift.ts';
 
-/** How often a number stands in more than one column is never: the first of these that a run found counts. */
+/** No number stands in more than one column: of the kinds that a run found of it, the first in this order counts. */
 const RANKS = { missing: 1, surplus: 2, adopted: 3, changed: 4 } as const;
 
 /**

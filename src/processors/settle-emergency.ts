@@ -4,7 +4,7 @@ import type { ItemEnd } from '../db/items.ts';
 import { changeNumbers } from '../db/numbers.ts';
 import { after } from '../domain/clock.ts';
 import { type EmergencyVerdict, judgeEmergency } from '../domain/emergency.ts';
-import { type Outcome, skipped, snooze } from '../domain/outcome.ts';
+import { done, type Outcome, snooze } from '../domain/outcome.ts';
 import type { Step } from '../domain/step.ts';
 import { backoff } from '../domain/submission.ts';
 import type { WorkDeps } from '../reconcile/deps.ts';
@@ -52,7 +52,7 @@ export async function settleEmergency(deps: WorkDeps, chunk: Chunk, step: Emerge
     detail: { status: result.status, succeeded: succeeded.length, failed: ended.length, again: again.length },
     inventory: (tx) => noteShown(tx, chunk, looked, deps.clock.now()),
   });
-  return settled ? skipped(`settled: ${succeeded.length} taken by Telnyx, ${ended.length} failed`) : movedByOthers;
+  return settled ? done(`settled: ${succeeded.length} taken by Telnyx, ${ended.length} failed`) : movedByOthers;
 }
 
 async function look(deps: WorkDeps, chunk: Chunk, step: EmergencyStep, result: BatchResult): Promise<Looked[]> {
