@@ -107,13 +107,15 @@ export async function checkReconciled(notes: Notes): Promise<void> {
   const extra = owned.filter((n) => !account.has(n.phone_number));
   if (lost.length > 0 || extra.length > 0)
     throw new Violation('ledger = database', 'inventory and account differ after a reconciliation', { lost, extra });
-  checkPurchases(notes, s, account);
+  // A surplus that a person has accepted is an ordinary number from then on; the drift still tells of it.
+  const recorded = await notes.world.look<{ phone_number: string }[]>`select phone_number from drift where kind = 'surplus'`;
+  checkPurchases(notes, s, account, new Set(recorded.map((r) => r.phone_number)));
   await checkFields(notes, owned);
   await checkSecrets(notes);
 }
 
 /** Every purchase is an item that was asked for, or a recorded surplus, and never both. */
-function checkPurchases(notes: Notes, s: Rows, account: ReadonlySet<string>): void {
+function checkPurchases(notes: Notes, s: Rows, account: ReadonlySet<string>, recorded: ReadonlySet<string>): void {
   const rows = notes.known.numbers;
   const ledger = notes.world.simulator.ledger();
   const lagged = laggedNumbers(notes, ledger);
@@ -125,7 +127,7 @@ function checkPurchases(notes: Notes, s: Rows, account: ReadonlySet<string>): vo
     const row = rows.get(b.phone_number);
     // A surplus that somebody took away again before any run saw it leaves no row.
     if (row === undefined && !account.has(b.phone_number)) continue;
-    if (row === undefined || !row.surplus)
+    if (row === undefined || !(row.surplus || recorded.has(b.phone_number)))
       throw new Violation('I5', 'a purchase is neither an item nor recorded as surplus', { b, row });
   }
   const wrong = s.numbers.find((n) => n.surplus && held.has(n.phone_number) && n.state === 'owned');
