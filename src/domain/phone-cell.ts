@@ -30,6 +30,8 @@ const WRAPPINGS = [
   /^TEXT\((.*)[,;]"[^"]*"\)$/i,
   /^(?:tel|callto):(.*)$/i,
 ];
+/** Most cells are not: they need no further look. */
+const MAY_BE_WRAPPED = /^['’‘`"“”„«=tc]/i;
 const MOST_LAYERS = 8;
 const SEPARATORS = /[()[\].\p{Pd}\u2212]/gu;
 
@@ -66,6 +68,7 @@ function inAscii(character: string): string {
 function unwrapped(cell: string): string {
   let text = cell;
   for (let layer = 0; layer < MOST_LAYERS; layer += 1) {
+    if (!MAY_BE_WRAPPED.test(text)) return text;
     const inner = WRAPPINGS.map((w) => w.exec(text)?.[1]).find((found) => found !== undefined);
     if (inner === undefined) return text;
     // A quote inside quotes is written twice.

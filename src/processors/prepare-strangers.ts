@@ -116,7 +116,7 @@ function verdictOf(chunk: Chunk, phoneNumber: string, f: Facts): Verdict {
     becomes,
   });
   // What was bought a moment ago, or by this very request, is paid for and may show nowhere yet: a reconciliation judges it.
-  const wasHere = isRelease && (f.shownBefore || hasLeft(f));
+  const wasHere = isRelease && !isOurs(f.listed) && (f.shownBefore || hasLeft(f));
   if ((f.fresh && !wasHere) || f.known?.boughtBy === chunk.requestId) {
     const left = isRelease ? 'it was not released' : 'its settings were not applied; apply them later by an update';
     return no('not_editable_yet', `bought, but Telnyx does not show it as editable yet: ${left}`);
@@ -132,8 +132,8 @@ function verdictOf(chunk: Chunk, phoneNumber: string, f: Facts): Verdict {
   return no('not_owned', f.known === undefined ? 'the account does not own this number' : gone, 'missing');
 }
 
-/** The inventory knows that it left, or the list shows this very purchase (not an earlier life of the number) as over. */
+/** The inventory knows that it left, or the list, which does not show it as ours, shows this very purchase and no earlier life of it. */
 function hasLeft({ known, listed }: Facts): boolean {
   if (known === undefined) return false;
-  return known.state !== 'owned' || (listed !== undefined && !isOurs(listed) && listed.telnyxId === known.telnyxId);
+  return known.state !== 'owned' || (listed !== undefined && listed.telnyxId === known.telnyxId);
 }
