@@ -10,7 +10,7 @@ export interface BuyFlags {
   city: string[];
   tollFree?: string;
   numbers?: string;
-  country: string;
+  country?: string;
   feature: string[];
   rateCenter?: string;
   /** `--quickship`, `--no-quickship`, or neither. */
@@ -44,6 +44,7 @@ export interface DeleteFlags extends TargetFlags {
   expect: string;
   includeLocked?: boolean;
   includeEmergency?: boolean;
+  skipGone?: boolean;
 }
 
 interface LineDraft {
@@ -55,7 +56,7 @@ export function buyBody(flags: BuyFlags): RequestBody {
   const problems: ErrorDetail[] = [];
   const fallback = parseFallback(flags.fallback, problems);
   const common = {
-    country_code: flags.country,
+    country_code: flags.country ?? 'US',
     features: flags.feature.flatMap(commaList),
     ...(flags.excludeHeld === true && { exclude_held_numbers: true }),
     ...(flags.quickship !== undefined && { quickship: flags.quickship }),
@@ -103,6 +104,7 @@ export function deleteBody(flags: DeleteFlags): RequestBody {
     expected_count: expected,
     include_locked: flags.includeLocked ?? false,
     include_emergency: flags.includeEmergency ?? false,
+    skip_gone: flags.skipGone,
   });
   return checked(body, { streamed: flags.numbers !== undefined, problems, told: ['phone_numbers', 'expected_count'] });
 }

@@ -1,120 +1,107 @@
 import { createReadStream } from 'node:fs';
+import { access, constants } from 'node:fs/promises';
 import type { Readable } from 'node:stream';
-import { type CsvError, parse } from 'csv-parse';
-import { asError, invalid, type ProvisioningError } from '../domain/errors.ts';
+import { asError, type ErrorDetail, invalid } from '../domain/errors.ts';
+import type { RequestKind } from '../domain/request.ts';
+import { emptyReport, type ListReport, notesOf, numbersOf } from '../producers/number-list.ts';
 import type { NumberRow } from '../producers/numbers-in.ts';
+import { listCheck, MOST_PROBLEMS } from '../producers/validate.ts';
 
-const COLUMN = 'phone_number';
-/** A quote that is never closed would otherwise read the rest of a large file into memory. */
-const LONGEST_ROW = 64 * 1024;
-
-interface Row {
-  record: string[];
-  info: { lines: number };
+/** FILE of `--numbers`, and how it is to be read. */
+export interface ListFile {
+  file: string;
+  column?: string | undefined;
+  country?: string | undefined;
+  /** What is to be done with the numbers: what is only bought by mistake is refused. */
+  kind: RequestKind;
 }
 
-/** How FILE of `--numbers` is called in messages; `-` is stdin. */
+/** The flags that say which list is meant. */
+export interface ListFlags {
+  numbers?: string;
+  column?: string;
+  country?: string;
+}
+
+/** The list that flags name, if any; flags that would have no effect are refused. */
+export function listOf({ numbers, column, country }: ListFlags, kind: RequestKind): ListFile | null {
+  if (numbers !== undefined) return { file: numbers, column, country, kind };
+  const idle: ErrorDetail[] = [];
+  if (column !== undefined) idle.push({ path: '--column', message: 'needs --numbers' });
+  if (country !== undefined && kind !== 'buy') idle.push({ path: '--country', message: 'needs --numbers' });
+  if (idle.length > 0) throw invalid(idle);
+  return null;
+}
+
+/** How FILE is called in messages; `-` is stdin. */
 export function nameOfFile(file: string): string {
   return file === '-' ? 'stdin' : file;
 }
 
-export interface FileOptions {
-  /** Told the other columns of a CSV, which are then left out; without it they are an error. */
-  onOthers?: (columns: string[]) => void;
-}
-
-/** Streams the numbers of FILE; it is opened when the first is asked for. */
-export async function* readNumbers(file: string, stdin: Readable, options: FileOptions = {}): AsyncGenerator<NumberRow> {
-  yield* numbersIn(file === '-' ? stdin : createReadStream(file), nameOfFile(file), options);
-}
-
-/**
- * The numbers of a CSV with a `phone_number` column, or of one number a line, each with its row as an editor counts it. What
- * is no such file is a usage error that names the row or the column; whether a number is one is checked later.
- */
-export async function* numbersIn(source: Readable, name: string, options: FileOptions = {}): AsyncGenerator<NumberRow> {
-  const parser = parse({
-    bom: true,
-    info: true,
-    trim: true,
-    skip_empty_lines: true,
-    relax_column_count: true,
-    max_record_size: LONGEST_ROW,
-  });
-  // pipe() does not pass on an error of its source.
-  source.on('error', (error) => parser.destroy(error));
-  source.pipe(parser);
-  let first = true;
-  let at: number | null = null;
-  let found = 0;
+/** Streams the numbers of FILE; it is opened when the first is asked for. `report` is filled on the way. */
+export async function* readNumbers(
+  list: ListFile,
+  stdin: Readable,
+  report: ListReport = emptyReport(),
+): AsyncGenerator<NumberRow> {
+  const { file, column, country, kind } = list;
+  const name = nameOfFile(file);
   try {
-    for await (const { record, info } of parser as AsyncIterable<Row>) {
-      if (first) {
-        first = false;
-        if (options.onOthers !== undefined) at = columnAmongOthers(record, options.onOthers);
-        if (at !== null || isHeader(record, name)) continue;
-      }
-      const [number = '', ...more] = at === null ? record : [record[at] ?? ''];
-      if (more.length > 0)
-        throw invalid([{ path: `row ${info.lines}`, message: `has ${record.length} values, but only ${COLUMN} is expected` }]);
-      found += 1;
-      yield { number, at: `row ${info.lines}` };
-    }
+    yield* numbersOf(
+      {
+        bytes: file === '-' ? stdin : createReadStream(file),
+        name,
+        at: '--numbers',
+        column,
+        country,
+        home: kind === 'buy' ? 'US' : undefined,
+        elsewhere: kind === 'buy' ? 'refuse' : 'tell',
+        options: { column: '--column', country: '--country' },
+      },
+      report,
+    );
   } catch (error) {
     throw readable(asError(error), name);
-  } finally {
-    source.unpipe(parser);
-    if (!parser.destroyed) parser.destroy();
-    source.destroy();
   }
-  if (found === 0) throw invalid([{ path: '--numbers', message: `${name} holds no phone number` }]);
 }
 
-/** Where a header with other columns has the numbers; `null` when it is no such header. */
-function columnAmongOthers(cells: string[], onOthers: (columns: string[]) => void): number | null {
-  const at = cells.findIndex((cell) => normal(cell) === COLUMN);
-  const others = cells.filter((cell) => normal(cell) !== COLUMN);
-  if (at < 0 || others.length === 0 || others.length < cells.length - 1) return null;
-  onOthers(others);
-  return at;
+/** The same, and tells how the list was read before the last number is taken over: so before anything is stored or sent. */
+export async function* tellingNumbers(list: ListFile, stdin: Readable, tell: (note: string) => void): AsyncGenerator<NumberRow> {
+  const report = emptyReport();
+  yield* readNumbers(list, stdin, report);
+  for (const note of notesOf(report)) tell(note);
 }
 
-/** True for a header row; throws when it is one but names other columns. */
-function isHeader(cells: string[], name: string): boolean {
-  const [only = '', ...more] = cells;
-  if (more.length === 0 && looksLikeNumber(only)) return false;
-  if (cells.every(looksLikeNumber)) {
-    throw invalid([
-      { path: 'row 1', message: `has ${cells.length} values and no header; write one number a line, or a ${COLUMN} column` },
-    ]);
+/** Reads FILE to its end: how many different numbers it holds, and what people should know. Throws `validation_failed`. */
+export async function lookThrough(list: ListFile, stdin: Readable): Promise<{ count: number; notes: string[] }> {
+  const report = emptyReport();
+  // As numbers they take a tenth of the room; 15 digits fit.
+  const seen = new Set<number>();
+  const problems: ErrorDetail[] = [];
+  const check = listCheck('once');
+  let rows = 0;
+  for await (const row of readNumbers(list, stdin, report)) {
+    const problem = check(row);
+    if (problem !== null) problems.push(problem);
+    if (problems.length === MOST_PROBLEMS) break;
+    rows += 1;
+    seen.add(Number(row.number));
   }
-  const unknown = cells.filter((cell) => normal(cell) !== COLUMN);
-  if (unknown.length > 0) {
-    const named = unknown.map((cell) => `"${cell}"`).join(', ');
-    throw invalid([
-      {
-        path: '--numbers',
-        message: `unknown ${unknown.length === 1 ? 'column' : 'columns'} ${named} in ${name}; only ${COLUMN} is read`,
-      },
-    ]);
-  }
-  if (cells.length > 1) throw invalid([{ path: '--numbers', message: `${name} has the column ${COLUMN} ${cells.length} times` }]);
-  return true;
+  if (problems.length > 0) throw invalid(problems);
+  const repeated = rows - seen.size;
+  const once = `${repeated} repeated ${repeated === 1 ? 'number is' : 'numbers are'} counted once`;
+  return { count: seen.size, notes: [...notesOf(report), ...(repeated > 0 ? [once] : [])] };
 }
 
-function looksLikeNumber(cell: string): boolean {
-  return /^[+(]?\d/.test(cell);
+/** Refuses a FILE that cannot be read, before anything is opened or asked. */
+export async function requireReadable(file: string): Promise<void> {
+  if (file === '-') return;
+  await access(file, constants.R_OK).catch(() => {
+    throw invalid([{ path: '--numbers', message: `cannot read ${file}: there is no such file, or it may not be read` }]);
+  });
 }
 
-function normal(cell: string): string {
-  return cell.toLowerCase().replaceAll(/[\s-]+/g, '_');
-}
-
-function readable(error: Error, name: string): Error | ProvisioningError {
-  if (isCsvError(error)) {
-    const row = 'lines' in error && typeof error['lines'] === 'number' ? `row ${error['lines']}` : '--numbers';
-    return invalid([{ path: row, message: `${name} is no readable CSV: ${error.message}` }]);
-  }
+function readable(error: Error, name: string): Error {
   const why = 'code' in error ? FILE_PROBLEMS[String(error.code)] : undefined;
   return why === undefined ? error : invalid([{ path: '--numbers', message: `cannot read ${name}: ${why}` }]);
 }
@@ -124,7 +111,3 @@ const FILE_PROBLEMS: { readonly [code: string]: string } = {
   EACCES: 'permission denied',
   EISDIR: 'it is a folder',
 };
-
-function isCsvError(error: Error): error is CsvError {
-  return 'code' in error && String(error.code).startsWith('CSV_');
-}

@@ -42,8 +42,11 @@ export async function runCli(argv: readonly string[], io: Io, services: Services
 
 function failureText(failure: Failure, io: Io): string {
   const head = io.paintErr('red', 'error');
-  if (failure.details.length <= 1)
-    return `${head} ${failure.message}${failure.code === 'internal_error' ? ' (internal_error; LOG_LEVEL=debug shows more)' : ''}`;
-  const lines = failure.details.map((d) => `  ${d.path === '' ? '' : `${d.path}: `}${d.message}`);
-  return [`${head} ${failure.code}`, ...lines].join('\n');
+  const more = failure.code === 'internal_error' ? ' (internal_error; LOG_LEVEL=debug shows more)' : '';
+  // The message of bad input is its details in one line.
+  const isList = failure.details.length > 1 && failure.details.every((d) => failure.message.includes(d.message));
+  const lines = failure.details
+    .filter((d) => isList || !failure.message.includes(d.message))
+    .map((d) => `  ${d.path === '' ? '' : `${d.path}: `}${d.message}`);
+  return [`${head} ${isList ? failure.code : failure.message}${more}`, ...lines].join('\n');
 }

@@ -1,11 +1,11 @@
-import { access, constants } from 'node:fs/promises';
 import type { Command } from 'commander';
 import { streamInventory } from '../db/numbers.ts';
 import type { BuyBody, BuyLine, RequestBody } from '../domain/bodies.ts';
 import { invalid } from '../domain/errors.ts';
+import type { RequestKind } from '../domain/request.ts';
 import type { ProducerDeps } from '../producers/deps.ts';
 import { lookAtRequest, reasonsOf } from '../producers/look.ts';
-import { listProblems } from '../producers/numbers-in.ts';
+import { listProblems, noteOfRepeats } from '../producers/numbers-in.ts';
 import { worstCaseCost } from '../producers/plan-request.ts';
 import { submitRequest } from '../producers/submit.ts';
 import type { RequestView } from '../producers/views.ts';
@@ -14,7 +14,15 @@ import { confirm, requireConsent } from './confirm.ts';
 import { parseDuration } from './duration.ts';
 import { EXIT } from './exit-codes.ts';
 import { problemsIn } from './flags.ts';
-import { readNumbers } from './numbers-file.ts';
+import {
+  type ListFile,
+  type ListFlags,
+  listOf,
+  lookThrough,
+  readNumbers,
+  requireReadable,
+  tellingNumbers,
+} from './numbers-file.ts';
 import { plural } from './output.ts';
 import { requestProgress } from './progress.ts';
 import { finalText, requestText } from './report.ts';
@@ -22,8 +30,7 @@ import { exitOfWait, type Waited, waitForRequest } from './wait.ts';
 import { noteWorkerless } from './workerless.ts';
 
 /** The flags that `buy`, `update` and `delete` share. */
-export interface SubmitFlags {
-  numbers?: string;
+export interface SubmitFlags extends ListFlags {
   plan?: boolean;
   wait?: boolean;
   timeout?: string;
@@ -44,20 +51,27 @@ export function withSubmitFlags(command: Command): Command {
 }
 
 /** Takes a request on: asks when it must, submits, and waits when told to. Returns the exit code. */
-export async function submit(cli: Cli, read: () => RequestBody, flags: SubmitFlags): Promise<number> {
-  const body = await bodyOf(cli, read, flags.numbers);
+export async function submit(cli: Cli, kind: RequestKind, read: () => RequestBody, flags: SubmitFlags): Promise<number> {
+  const list = listOf(flags, kind);
+  const body = await bodyOf(cli, read, list);
   if (flags.plan === true) throw invalid([{ path: '--plan', message: 'is not available yet' }]);
   if (flags.timeout !== undefined && flags.wait !== true) throw invalid([{ path: '--timeout', message: 'needs --wait' }]);
   const timeoutMs = parseDuration(flags.timeout ?? '10m', '--timeout');
-  const { numbers: file, idempotencyKey } = flags;
-  if (file !== undefined) await requireReadable(file);
-  requireConsent(cli.io, flags.yes, file === '-');
+  const { idempotencyKey } = flags;
+  if (list !== null) await requireReadable(list.file);
+  requireConsent(cli.io, flags.yes, list?.file === '-');
   return withProducer(cli, async (deps) => {
-    await confirm(cli.io, flags.yes, async () => summaryOf(body, await countNumbers(cli, deps, body, file), deps));
-    const { request, created } = await submitRequest(deps, body, {
-      ...(file !== undefined && { numbers: readNumbers(file, cli.io.stdin) }),
+    await confirm(cli.io, flags.yes, async () => {
+      const { count, notes } = await lookAhead(cli, deps, body, list);
+      return [...notes, summaryOf(body, count, deps)].join('\n');
+    });
+    const numbers = list === null ? undefined : tellingNumbers(list, cli.io.stdin, (text) => note(cli, text));
+    const { request, created, repeats } = await submitRequest(deps, body, {
+      ...(numbers !== undefined && { numbers, repeats: 'once' }),
       ...(idempotencyKey !== undefined && { idempotencyKey }),
     });
+    const repeated = noteOfRepeats(repeats);
+    if (repeated !== null) note(cli, repeated);
     if (!created) note(cli, `the idempotency key was used for this before: request ${request.id}`);
     return flags.wait === true
       ? waitAndReport(cli, deps, request.id, { timeoutMs, json: flags.json })
@@ -66,15 +80,16 @@ export async function submit(cli: Cli, read: () => RequestBody, flags: SubmitFla
 }
 
 /** The body that the flags describe. When it is refused, so is whatever is wrong in its list, all at once. */
-async function bodyOf(cli: Cli, read: () => RequestBody, file: string | undefined): Promise<RequestBody> {
+async function bodyOf(cli: Cli, read: () => RequestBody, list: ListFile | null): Promise<RequestBody> {
   try {
     return read();
   } catch (error) {
     const problems = [...problemsIn(error)];
     // Nobody should have to type a list first to be told that a flag is wrong.
-    const typed = file === '-' && cli.io.canAsk;
-    if (file !== undefined && !typed) problems.push(...(await listProblems(readNumbers(file, cli.io.stdin))));
-    throw invalid(problems);
+    const typed = list?.file === '-' && cli.io.canAsk;
+    const more = list === null || typed ? [] : await listProblems(readNumbers(list, cli.io.stdin), 'once');
+    const told = new Set(problems.map((p) => `${p.path} ${p.message}`));
+    throw invalid([...problems, ...more.filter((p) => !told.has(`${p.path} ${p.message}`))]);
   }
 }
 
@@ -130,19 +145,17 @@ function noteApproval(cli: Cli, view: RequestView): void {
   note(cli, `${view.error?.message ?? 'it waits for approval'}: provisioner approve ${view.id}`);
 }
 
-async function requireReadable(file: string): Promise<void> {
-  if (file === '-') return;
-  await access(file, constants.R_OK).catch(() => {
-    throw invalid([{ path: '--numbers', message: `cannot read ${file}: there is no such file, or it may not be read` }]);
-  });
-}
-
-/** How many numbers an answer of yes is about. Reads the file once more than needed, but only where a person waits. */
-async function countNumbers(cli: Cli, deps: ProducerDeps, body: RequestBody, file: string | undefined): Promise<number> {
-  let n = 0;
-  if (file !== undefined) for await (const _row of readNumbers(file, cli.io.stdin)) n += 1;
-  else if (body.kind !== 'buy') for await (const _number of streamInventory(deps.db.sql, body.where ?? {})) n += 1;
-  return n;
+/** What an answer of yes is about. Reads the file once more than needed, but only where a person waits. */
+async function lookAhead(
+  cli: Cli,
+  deps: ProducerDeps,
+  body: RequestBody,
+  list: ListFile | null,
+): Promise<{ count: number; notes: string[] }> {
+  if (list !== null) return lookThrough(list, cli.io.stdin);
+  let count = 0;
+  if (body.kind !== 'buy') for await (const _number of streamInventory(deps.db.sql, body.where ?? {})) count += 1;
+  return { count, notes: [] };
 }
 
 function summaryOf(body: RequestBody, listed: number, deps: ProducerDeps): string {
@@ -157,7 +170,8 @@ function summaryOf(body: RequestBody, listed: number, deps: ProducerDeps): strin
     ...(body.include_emergency ? ['emergency-enabled ones'] : []),
   ];
   const included = guards.length === 0 ? '' : `, including ${guards.join(' and ')}`;
-  return `This RELEASES ${plural(listed, 'number')}${included}. Released numbers may be gone for good. Expected: ${body.expected_count}.`;
+  const skipped = body.skip_gone === true ? ' Those that have left the account already are skipped.' : '';
+  return `This RELEASES ${plural(listed, 'number')}${included}.${skipped} Released numbers may be gone for good. Expected: ${body.expected_count}.`;
 }
 
 function buySummary(body: BuyBody, listed: number, deps: ProducerDeps): string {

@@ -29,6 +29,48 @@ export async function duplicatesIncoming(
     where nth > 1 order by position limit ${limit}`;
 }
 
+/** Takes out every number that the list has before; the others keep their order, without gaps. Returns how many it took out. */
+export async function dropRepeats(sql: SqlOrTx): Promise<number> {
+  const { count } = await sql`
+    with counted as (select position, row_number() over (partition by phone_number order by position) as nth from incoming)
+    delete from incoming i using counted c where c.position = i.position and c.nth > 1`;
+  await sql`
+    with placed as (select position, row_number() over (order by position) - 1 as place from incoming)
+    update incoming i set position = p.place from placed p where p.position = i.position and p.place <> i.position`;
+  return count;
+}
+
+/**
+ * Ends the numbers of the list that have left the account already, and takes them out of it. Only those that the inventory
+ * remembers: what it never knew may be a slip of the pen. Returns how many.
+ */
+export async function skipGone(sql: SqlOrTx, requestId: string, at: Date): Promise<number> {
+  const { count } = await sql`
+    with gone as (
+      delete from incoming i using phone_numbers p where p.phone_number = i.phone_number and p.state <> 'owned'
+      returning i.phone_number, i.position, p.state
+    )
+    insert into items (request_id, position, phone_number, status, reason_code, reason, updated_at)
+    select ${requestId}, position, phone_number, 'skipped', 'already_gone',
+      'it had left the account before its release was asked for: the inventory calls it ' || state, ${at}
+    from gone`;
+  return count;
+}
+
+/** The first numbers of a release that are not ours by the inventory, and how many there are; `state` is null for one it never knew. */
+export async function strangersAmong(
+  sql: SqlOrTx,
+  requestId: string,
+  limit: number,
+): Promise<{ first: { phoneNumber: string; state: string | null }[]; count: number; gone: number }> {
+  const rows = await sql<{ phoneNumber: string; state: string | null; count: number; gone: number }[]>`
+    select i.phone_number, p.state, (count(*) over ())::int as count, (count(p.state) over ())::int as gone
+    from items i left join phone_numbers p using (phone_number)
+    where i.request_id = ${requestId} and i.status = 'pending' and p.state is distinct from 'owned' order by 1 limit ${limit}`;
+  const [any] = rows;
+  return { first: rows.map(({ phoneNumber, state }) => ({ phoneNumber, state })), count: any?.count ?? 0, gone: any?.gone ?? 0 };
+}
+
 /** Turns the list into items of a line of a buy; searches will price them. */
 export async function itemsFromIncoming(
   sql: SqlOrTx,

@@ -148,6 +148,19 @@ export async function getNumbers(sql: SqlOrTx, numbers: string[]): Promise<Map<s
   return new Map(rows.map((r) => [r.phoneNumber, r]));
 }
 
+/**
+ * Which of the numbers Telnyx has shown as ours since they were bought: ownership gave their id when the order settled, or a
+ * reconciliation saw them. When such a number shows nowhere, it is not late: it has left.
+ */
+export async function shownSincePurchase(sql: SqlOrTx, numbers: string[]): Promise<Set<string>> {
+  const rows = await sql<{ phoneNumber: string }[]>`
+    select p.phone_number from phone_numbers p
+    where p.phone_number = any(${numbers}::text[]) and (p.last_seen_at > p.purchased_at or exists (
+      select 1 from items i where i.request_id = p.bought_by and i.phone_number = p.phone_number
+        and i.bought_at is not null and i.telnyx_id is not null))`;
+  return new Set(rows.map((r) => r.phoneNumber));
+}
+
 /** What the inventory can be filtered by. */
 export const INVENTORY_FILTERS = [
   'tag',

@@ -66,6 +66,8 @@ export interface DeleteBody {
   expected_count: number;
   include_locked: boolean;
   include_emergency: boolean;
+  /** Numbers that left the account before are skipped; without it they stop the whole release. */
+  skip_gone?: boolean | undefined;
 }
 
 export type RequestBody = BuyBody | UpdateBody | DeleteBody;

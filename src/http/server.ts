@@ -3,6 +3,7 @@ import { fastifySSE } from '@fastify/sse';
 import Fastify, { type FastifyInstance, LogController } from 'fastify';
 import type { ZodTypeProvider } from 'fastify-type-provider-zod';
 import { assertMayListen, createKeyring, guard } from './auth.ts';
+import { readCsv } from './csv-request.ts';
 import { dashboard } from './dashboard.ts';
 import type { App, HttpDeps } from './deps.ts';
 import { handleError, notFound } from './errors.ts';
@@ -53,6 +54,7 @@ export async function buildServer(deps: HttpDeps): Promise<FastifyInstance> {
     throw notFound(`there is no ${request.method} ${request.url.split('?')[0]}`);
   });
   readJsonOnly(app);
+  readCsv(app);
   app.addHook('onRequest', setHeaders);
   app.addHook('onRequest', refuseForeign(keyring));
   app.addHook('onRequest', guard(keyring));

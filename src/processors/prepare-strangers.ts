@@ -1,6 +1,6 @@
 import { type Chunk, touchChunk } from '../db/chunks.ts';
 import { endItems, type ItemEnd } from '../db/items.ts';
-import { changeNumbers, getNumbers, markReleased, type PhoneNumber } from '../db/numbers.ts';
+import { changeNumbers, getNumbers, markReleased, type PhoneNumber, shownSincePurchase } from '../db/numbers.ts';
 import { lockRequest } from '../db/requests.ts';
 import { liftedNote } from '../domain/lifted.ts';
 import { hiddenFor, isFresh, lookedAgain } from '../domain/looks.ts';
@@ -48,6 +48,7 @@ export async function withoutStrangers(
 async function endThem(deps: WorkDeps, chunk: Chunk, strangers: string[]): Promise<Chunk | null> {
   const listed = await readNumbers(deps, strangers);
   const lost = chunk.kind === 'delete' ? await lostReleases(deps, chunk, strangers) : new Set<string>();
+  const shown = await shownSincePurchase(deps.db.sql, strangers);
   const at = deps.clock.now();
   const gone = new Set(strangers);
   const rest = chunk.numbers.filter((n) => !gone.has(n));
@@ -65,6 +66,7 @@ async function endThem(deps: WorkDeps, chunk: Chunk, strangers: string[]): Promi
         listed: listed.get(n),
         sentBefore: lost.has(n),
         fresh: isFresh(known.get(n)?.purchasedAt, at, deps.timings),
+        shownBefore: shown.has(n),
       }),
     );
     await endItems(
@@ -97,6 +99,8 @@ interface Facts {
   /** A release of it left before and was held to be lost. */
   sentBefore: boolean;
   fresh: boolean;
+  /** Ownership or the list has shown it as ours since it was bought. */
+  shownBefore: boolean;
 }
 
 interface Verdict {
@@ -112,7 +116,8 @@ function verdictOf(chunk: Chunk, phoneNumber: string, f: Facts): Verdict {
     becomes,
   });
   // What was bought a moment ago, or by this very request, is paid for and may show nowhere yet: a reconciliation judges it.
-  if (f.fresh || f.known?.boughtBy === chunk.requestId) {
+  const wasHere = isRelease && !isOurs(f.listed) && (f.shownBefore || hasLeft(f));
+  if ((f.fresh && !wasHere) || f.known?.boughtBy === chunk.requestId) {
     const left = isRelease ? 'it was not released' : 'its settings were not applied; apply them later by an update';
     return no('not_editable_yet', `bought, but Telnyx does not show it as editable yet: ${left}`);
   }
@@ -125,4 +130,10 @@ function verdictOf(chunk: Chunk, phoneNumber: string, f: Facts): Verdict {
   const gone = 'Telnyx does not show this number as ours any more';
   if (isRelease) return no('already_gone', gone, 'missing');
   return no('not_owned', f.known === undefined ? 'the account does not own this number' : gone, 'missing');
+}
+
+/** The inventory knows that it left, or the list, which does not show it as ours, shows this very purchase and no earlier life of it. */
+function hasLeft({ known, listed }: Facts): boolean {
+  if (known === undefined) return false;
+  return known.state !== 'owned' || (listed !== undefined && listed.telnyxId === known.telnyxId);
 }

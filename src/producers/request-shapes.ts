@@ -94,6 +94,8 @@ const release = z.strictObject({
   expected_count: z.int().min(1, 'must be at least 1'),
   include_locked: z.boolean().default(false),
   include_emergency: z.boolean().default(false),
+  // No default: a body that does not name it keeps the hash it had before there was such a field.
+  skip_gone: z.boolean().optional(),
 });
 
 /** The shapes of all request bodies; the HTTP layer describes them in OpenAPI. What reaches over fields is checked in `validate.ts`. */

@@ -2,19 +2,20 @@ import type { Hash } from 'node:crypto';
 import type { Tx } from '../db/client.ts';
 import { insertEvent } from '../db/events.ts';
 import { newRequestId } from '../db/ids.ts';
-import { chunksFromIncoming, createIncoming, itemsFromIncoming } from '../db/incoming.ts';
+import { chunksFromIncoming, createIncoming, itemsFromIncoming, skipGone } from '../db/incoming.ts';
 import { insertSlots } from '../db/items.ts';
 import { getLine, insertLine, type Line } from '../db/lines.ts';
 import { stageInventory } from '../db/numbers.ts';
-import { getRequest, insertRequest, type Request, requestByIdempotencyKey } from '../db/requests.ts';
+import { getRequest, insertRequest, type Request, refreshRequest, requestByIdempotencyKey } from '../db/requests.ts';
 import type { BuyBody, RequestBody, UpdateBody } from '../domain/bodies.ts';
-import { type ErrorDetail, invalid, ProvisioningError, refused } from '../domain/errors.ts';
+import { type ErrorDetail, invalid, ProvisioningError } from '../domain/errors.ts';
 import { parseMoney } from '../domain/money.ts';
 import type { AnyEnqueue } from '../queues/port.ts';
 import { hashOfBody, withNumbers } from './body-hash.ts';
 import type { ProducerDeps } from './deps.ts';
 import { chunkJob, enqueue, lineJob } from './enqueue.ts';
-import { type NumberRow, rowsOf, stageList } from './numbers-in.ts';
+import { guardDelete } from './guard-delete.ts';
+import { type NumberRow, type OnRepeat, type Repeats, rowsOf, type Staged, stageList } from './numbers-in.ts';
 import { buySteps, deleteSteps, lineCriteria, updateSteps, worstCaseCost } from './plan-request.ts';
 import { parseRequest } from './validate.ts';
 
@@ -22,6 +23,8 @@ export interface SubmitOptions {
   idempotencyKey?: string;
   /** Numbers that come beside the body, such as the rows of a CSV file; read once, never held. */
   numbers?: AsyncIterable<NumberRow>;
+  /** What a repeated number of the list is: `refuse` (the default) calls it a mistake, `once` counts it once. */
+  repeats?: OnRepeat;
   /** The request or run that files this one. */
   filedBy?: string;
   /** What is to be stored together with the request, or not at all: when it rejects, the request is not taken on either. */
@@ -32,7 +35,11 @@ export interface Submitted {
   request: Request;
   /** False when the idempotency key had been used for the same body before. */
   created: boolean;
+  /** What was counted once although the list names it more often. */
+  repeats: Repeats;
 }
+
+const NO_REPEATS: Repeats = { count: 0, sample: [] };
 
 /**
  * Takes a request on: checks everything, stores request, lines, items and chunks in one transaction, then enqueues. Errors:
@@ -64,11 +71,12 @@ async function takeOn(deps: ProducerDeps, body: RequestBody, options: TakeOption
       return sameOrConflict(known, await withNumbers(hash, options.numbers ?? rowsOf(body.phone_numbers ?? [])));
   }
   const jobs: AnyEnqueue[] = [];
-  const request = await deps.db.sql.begin(async (tx) => store(deps, tx, body, hash, options, jobs));
-  if (request === null) return takeOn(deps, body, options);
+  const stored = await deps.db.sql.begin(async (tx) => store(deps, tx, body, hash, options, jobs));
+  if (stored === null) return takeOn(deps, body, options);
+  const { request, repeats } = stored;
   await enqueue(deps, jobs);
   deps.log.info({ requestId: request.id, kind: request.kind, asked: request.asked }, 'request accepted');
-  return { request, created: true };
+  return { request, created: true, repeats };
 }
 
 async function store(
@@ -78,7 +86,7 @@ async function store(
   hash: Hash,
   options: TakeOptions,
   jobs: AnyEnqueue[],
-): Promise<Request | null> {
+): Promise<{ request: Request; repeats: Repeats } | null> {
   const at = deps.clock.now();
   const id = newRequestId();
   const steps =
@@ -103,11 +111,11 @@ async function store(
     createdAt: at,
   });
   if (inserted === null) return null;
-  const asked =
+  const { count: asked, repeats } =
     body.kind === 'buy'
       ? await storeBuy(deps, tx, id, body, options, hash, jobs)
       : await storeTargets(deps, tx, inserted, body, options, hash, jobs);
-  if (body.kind === 'delete') await guardDelete(tx, id, asked, body.expected_count);
+  if (body.kind === 'delete') await guardDelete(tx, id, { count: asked, repeats }, body.expected_count);
   if (asked === 0) throw invalid([matchesNothing(body)]);
   const approval = body.kind === 'buy' && needsApproval(deps, body, asked);
   if (approval) jobs.length = 0;
@@ -125,7 +133,10 @@ async function store(
     detail: { asked },
   });
   await options.together?.(tx, id);
-  return getRequest(tx, id);
+  // A release whose numbers have all left before has nothing to wait for.
+  if (body.kind === 'delete' && jobs.length === 0) await refreshRequest(tx, id, at);
+  const request = await getRequest(tx, id);
+  return request === null ? null : { request, repeats };
 }
 
 async function storeBuy(
@@ -136,9 +147,10 @@ async function storeBuy(
   options: TakeOptions,
   hash: Hash,
   jobs: AnyEnqueue[],
-): Promise<number> {
+): Promise<Staged> {
   const at = deps.clock.now();
   let asked = 0;
+  let repeats = NO_REPEATS;
   const opened: string[] = [];
   for (const [position, line] of body.lines.entries()) {
     const criteria = lineCriteria(line, body, deps.limits.maxNumberCost);
@@ -155,17 +167,19 @@ async function storeBuy(
     };
     const lineId = await insertLine(tx, { requestId, position: body.lines.length, quantity: 0, criteria, at, open: true });
     const rows = options.numbers ?? rowsOf(body.phone_numbers);
-    const listed = await stageList(tx, rows, { onNumber: (n) => hash.update(n), known: false });
+    const onRepeat = options.repeats ?? 'refuse';
+    const listed = await stageList(tx, rows, { onNumber: (n) => hash.update(n), known: false, repeats: onRepeat });
     await itemsFromIncoming(tx, { requestId, lineId, from: asked, at });
-    await tx`update lines set quantity = ${listed} where id = ${lineId}`;
-    asked += listed;
+    await tx`update lines set quantity = ${listed.count} where id = ${lineId}`;
+    asked += listed.count;
+    repeats = listed.repeats;
     opened.push(lineId);
   }
   for (const id of opened) {
     const line: Line | null = await getLine(tx, id);
     if (line !== null) jobs.push(lineJob(line));
   }
-  return asked;
+  return { count: asked, repeats };
 }
 
 async function storeTargets(
@@ -176,45 +190,27 @@ async function storeTargets(
   options: TakeOptions,
   hash: Hash,
   jobs: AnyEnqueue[],
-): Promise<number> {
+): Promise<Staged> {
   const at = deps.clock.now();
   const rows = options.numbers ?? (body.where === undefined ? rowsOf(body.phone_numbers ?? []) : null);
   // The same `where` is the same body, whatever it matches by now.
   const noted = body.where === undefined ? (n: string) => void hash.update(n) : () => undefined;
-  const count =
+  const { count: asked, repeats } =
     rows === null
       ? await stageWhere(tx, body.where ?? {})
-      : await stageList(tx, rows, { onNumber: noted, known: options.known === true });
+      : await stageList(tx, rows, { onNumber: noted, known: options.known === true, repeats: options.repeats ?? 'refuse' });
+  const skipped = body.kind === 'delete' && body.skip_gone === true ? await skipGone(tx, request.id, at) : 0;
+  const count = asked - skipped;
   const [step, ...nextSteps] = request.steps;
-  if (count === 0 || step === undefined) return 0;
+  if (count === 0 || step === undefined) return { count: asked, repeats };
   const chunks = await chunksFromIncoming(tx, { requestId: request.id, count, size: deps.limits.batchSize, step, nextSteps, at });
   jobs.push(...chunks.map((c) => chunkJob({ ...c, requestId: request.id, kind: step.kind, requeues: 0, state: 'planned' })));
-  return count;
+  return { count: asked, repeats };
 }
 
-async function stageWhere(tx: Tx, where: Record<string, string>): Promise<number> {
+async function stageWhere(tx: Tx, where: Record<string, string>): Promise<Staged> {
   await createIncoming(tx);
-  return stageInventory(tx, where);
-}
-
-/** A release touches only numbers that the inventory says are ours, and never another count than the user expects. */
-async function guardDelete(tx: Tx, requestId: string, asked: number, expected: number): Promise<void> {
-  if (asked !== expected) {
-    throw refused(
-      'expected_count_mismatch',
-      `the request names ${asked} numbers, but ${expected} were expected; nothing was released`,
-      [{ path: 'expected_count', message: `is ${expected}, but ${asked} numbers are named` }],
-    );
-  }
-  const strangers = await tx<{ phoneNumber: string; n: number }[]>`
-    select i.phone_number, (count(*) over ())::int as n from items i left join phone_numbers p using (phone_number)
-    where i.request_id = ${requestId} and p.state is distinct from 'owned' order by 1 limit 20`;
-  if (strangers.length === 0) return;
-  throw refused(
-    'not_in_inventory',
-    `${strangers[0]?.n} of the numbers are not ours by the inventory; nothing was released (a reconciliation brings the inventory up to date)`,
-    strangers.map((s) => ({ path: 'phone_numbers', message: `${s.phoneNumber} is not in the inventory` })),
-  );
+  return { count: await stageInventory(tx, where), repeats: NO_REPEATS };
 }
 
 function matchesNothing(body: RequestBody): ErrorDetail {
@@ -244,7 +240,7 @@ function describe(body: RequestBody): Record<string, unknown> {
 }
 
 function sameOrConflict(known: Request, hash: Hash): Submitted {
-  if (known.bodyHash === hash.digest('hex')) return { request: known, created: false };
+  if (known.bodyHash === hash.digest('hex')) return { request: known, created: false, repeats: NO_REPEATS };
   throw new ProvisioningError(
     'idempotency_conflict',
     'rejected',

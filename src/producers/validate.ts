@@ -2,6 +2,7 @@ import { isSupportedCountry, parsePhoneNumberFromString } from 'libphonenumber-j
 import type { z } from 'zod';
 import type { RequestBody } from '../domain/bodies.ts';
 import { type ErrorDetail, invalid } from '../domain/errors.ts';
+import { notE164, unseenIn } from '../domain/phone-cell.ts';
 import { isE164 } from '../domain/phone-number.ts';
 import { ADMINISTRATIVE_AREAS } from './regions.ts';
 import { AREA_CODE, requestBody, WHERE_FIELDS } from './request-shapes.ts';
@@ -84,6 +85,7 @@ function rateCenterProblem(country: string, type: unknown): string | null {
 
 function areaCodeProblem(code: string, type: unknown): string | null {
   if (!isNanpAreaCode(code)) return `"${code}" is not an area code of the US or Canada`;
+  if (code === PREMIUM_CODE) return `"${code}" is the code of premium-rate numbers and no area`;
   if (type === 'local' && isTollFreeCode(code))
     return `"${code}" is a toll-free code and no area: ask for toll-free numbers instead (phone_number_type "toll_free", --toll-free)`;
   return null;
@@ -141,20 +143,22 @@ function numberProblems(numbers: unknown): ErrorDetail[] {
   return problems;
 }
 
-/** Checks the numbers of one list, one after the other; remembers them. */
-export function listCheck(): (row: { number: string; at: string }) => ErrorDetail | null {
+/** Checks the numbers of one list, one after the other; remembers them unless a number may be repeated. */
+export function listCheck(
+  repeats: 'refuse' | 'once' = 'refuse',
+): (row: { number: string; at: string; problem?: string }) => ErrorDetail | null {
   const places = new Map<string, string>();
-  return ({ number, at }) => {
+  return ({ number, at, problem }) => {
     const first = places.get(number);
-    if (first === undefined) places.set(number, at);
-    const message = phoneNumberProblem(number) ?? (first === undefined ? null : repeatProblem(number, first));
+    if (first === undefined && repeats === 'refuse') places.set(number, at);
+    const message = problem ?? phoneNumberProblem(number) ?? (first === undefined ? null : repeatProblem(number, first));
     return message === null ? null : { path: at, message };
   };
 }
 
 /** What is wrong with one number of a list, or `null`. */
 export function phoneNumberProblem(n: string): string | null {
-  if (!isE164(n)) return `"${n}" is not an E.164 number such as +13125550100`;
+  if (!isE164(n)) return notE164(n, unseenIn(n));
   if (parsePhoneNumberFromString(n)?.isPossible() !== true) return `"${n}" has a length that its country does not use`;
   return null;
 }
@@ -169,15 +173,22 @@ export function countryOfNumber(n: string): string | null {
   return parsePhoneNumberFromString(n)?.country ?? null;
 }
 
-/** Area codes are checked against the numbering plan that libphonenumber ships, with a line number that is always possible. */
+/**
+ * Whether a code has the shape of an area code of the North American plan: the first digit is 2 to 9, the second is no 9 (kept for
+ * longer numbers one day), and the last two are not 11 (services such as 911). Lists of codes lag behind the plan by months,
+ * so none is asked: the search says whether there are numbers.
+ */
 export function isNanpAreaCode(code: string): boolean {
-  return /^[2-9]\d{2}$/.test(code) && parsePhoneNumberFromString(`+1${code}2345678`)?.isValid() === true;
+  return /^[2-9](?!11)[0-8]\d$/.test(code);
 }
 
-/** 800, 888 and their like: numbers of no area. */
+/** 800, 888 and their like, also those that the plan keeps for later (822, 880 to 889): numbers of no area. */
 export function isTollFreeCode(code: string): boolean {
-  return parsePhoneNumberFromString(`+1${code}2345678`)?.getType() === 'TOLL_FREE';
+  return /^8(?:00|22|33|44|55|66|77|8\d)$/.test(code);
 }
+
+/** The caller pays the owner of such a number; they are of no area, and no geographic search finds one. */
+const PREMIUM_CODE = '900';
 
 interface Fields {
   readonly [key: string]: unknown;

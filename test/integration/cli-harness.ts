@@ -24,7 +24,7 @@ export interface CliStage {
   databaseUrl: string;
   simulator: Simulator;
   sql: ReturnType<typeof openDb>['sql'];
-  run(argv: string[], how?: { stdin?: string; env?: Record<string, string> }): Promise<Said>;
+  run(argv: string[], how?: { stdin?: string; canAsk?: boolean; env?: Record<string, string> }): Promise<Said>;
   close(): Promise<void>;
 }
 
@@ -59,6 +59,7 @@ export async function openCliStage(
     sql: db.sql,
     run: async (argv, how = {}) => {
       const { io, out, err } = testIo(how.stdin ?? '', { ...env, ...how.env });
+      io.canAsk = how.canAsk ?? false;
       const exit = await runCli(argv, io, realServices);
       return { exit, out: out(), err: err(), json: () => JSON.parse(out()) };
     },

@@ -17,10 +17,13 @@ beforeAll(async () => {
   writeFileSync(join(folder, 'ours.csv'), `phone_number\n${ours.join('\n')}\n`);
   writeFileSync(join(folder, 'empty.csv'), '');
   writeFileSync(join(folder, 'header.csv'), 'phone_number\n');
-  writeFileSync(join(folder, 'columns.csv'), `phone_number,colour\n${ours[0]},red\n`);
+  writeFileSync(join(folder, 'columns.csv'), `colour,size\nred,5\n`);
+  writeFileSync(join(folder, 'quote.csv'), `phone_number,colour\n${ours[0]},red\n${ours[1]},"blue\n`);
+  writeFileSync(join(folder, 'book.xlsx'), Buffer.from('PK\x03\x04\x14\0\x06\0[Content_Types].xml \xa2\x1b[31m', 'latin1'));
+  writeFileSync(join(folder, 'sheet.csv'), 'phone_number\n1.31256E+10\n+13125550100 x7\n');
+  writeFileSync(join(folder, 'islands.csv'), 'phone_number\n12423221234\n');
   writeFileSync(join(folder, 'wrong.csv'), `phone_number\n${ours[0]}\n312 555 0100\n+1312\n${ours[0]}\n`);
   writeFileSync(join(folder, 'twice.csv'), `phone_number\n${ours[0]}\n${ours[1]}\n${ours[0]}\n`);
-  writeFileSync(join(folder, 'twice.txt'), `${ours[0]}\n\n${ours[0]}\n`);
   writeFileSync(join(folder, 'stranger.csv'), `${ours[0]}\n${STRANGER}\n`);
 });
 afterAll(async () => {
@@ -38,13 +41,12 @@ const CHANGE = ['--set', 'customer_reference=x'];
 type Case = [what: string, argv: () => string[], exit: number, details: [path: string, text: RegExp][]];
 const CASES: Case[] = [
   [
-    'invalid E.164, with a repeat behind it',
+    'invalid E.164; a repeat behind it is no mistake',
     () => update(...file('wrong.csv'), ...CHANGE),
     2,
     [
       ['row 3', /"312 555 0100" is not an E\.164 number/],
       ['row 4', /"\+1312" is not an E\.164 number/],
-      ['row 5', /is in the list already, at row 2/],
     ],
   ],
   [
@@ -55,28 +57,57 @@ const CASES: Case[] = [
       ['--set colour=red', /"colour" is no setting; there are/],
       ['row 3', /not an E\.164/],
       ['row 4', /not an E\.164/],
-      ['row 5', /at row 2/],
     ],
   ],
   [
-    'duplicates in a CSV with a header',
-    () => update(...file('twice.csv'), ...CHANGE),
-    2,
-    [['row 4', /^"\+1\d{10}" is in the list already, at row 2$/]],
-  ],
-  [
-    'duplicates in a plain list, to buy',
-    () => buy(...file('twice.txt')),
-    2,
-    [['row 3', /^"\+1\d{10}" is in the list already, at row 1$/]],
-  ],
-  [
-    'duplicates in a list to release',
+    'repeated numbers count once, also for the expected count',
     () => release(...file('twice.csv'), '--expect', '3'),
-    2,
-    [['row 4', /is in the list already, at row 2/]],
+    6,
+    [['expected_count', /is 3, but 2 numbers are named/]],
   ],
-  ['unknown columns', () => update(...file('columns.csv'), ...CHANGE), 2, [['--numbers', /unknown column "colour"/]]],
+  [
+    'unknown columns',
+    () => update(...file('columns.csv'), ...CHANGE),
+    2,
+    [['--numbers', /no column phone_number.*"colour", "size"/]],
+  ],
+  [
+    'A8 a stray quote',
+    () => update(...file('quote.csv'), ...CHANGE),
+    2,
+    [['row 3', /^a quote is opened here and never closed$/]],
+  ],
+  ['A8 a workbook', () => buy(...file('book.xlsx')), 2, [['--numbers', /book\.xlsx is an Excel workbook: save it as CSV$/]]],
+  [
+    'C11 numbers that a spreadsheet rounded, and extensions',
+    () => release(...file('sheet.csv'), '--country', 'US', '--expect', '2'),
+    2,
+    [
+      ['row 2', /a spreadsheet has rounded this number/],
+      ['row 3', /it has an extension/],
+    ],
+  ],
+  [
+    'C11 a number of another country of +1, to buy',
+    () => buy(...file('islands.csv'), '--country', 'US'),
+    2,
+    [['row 2', /belongs to Bahamas \(BS\), not to United States \(US\)/]],
+  ],
+  [
+    'a country of a list that is none, told once',
+    () => buy('--ndc', '312=5', ...file('ours.csv'), '--country', 'XX'),
+    2,
+    [['--country', /unknown country "XX"/]],
+  ],
+  [
+    'options of a list without a list',
+    () => update('--where', 'tag=a', '--column', 'did', '--country', 'US', ...CHANGE),
+    2,
+    [
+      ['--column', /needs --numbers/],
+      ['--country', /needs --numbers/],
+    ],
+  ],
   ['an empty file', () => update(...file('empty.csv'), ...CHANGE), 2, [['--numbers', /holds no phone number/]]],
   ['a file with its header only', () => buy(...file('header.csv')), 2, [['--numbers', /holds no phone number/]]],
   ['a file that is not there', () => buy(...file('nowhere.csv')), 2, [['--numbers', /there is no such file/]]],

@@ -210,6 +210,33 @@ describe('numbers that Telnyx does not show', () => {
     expect(h().sim.ownedNumbers()).toContain(locked);
   });
 
+  it.each(['released', 'ported out'])(
+    'C13 a number that is %s elsewhere right after its purchase ends as already gone',
+    async (how) => {
+      const bought = await h().run({ kind: 'buy', lines: [{ national_destination_code: '312', quantity: 2 }] });
+      const numbers = (await h().items(bought.id)).map((i) => i.phoneNumber ?? '');
+      const [gone = '', kept = ''] = numbers;
+      if (how === 'released') h().sim.releaseInPortal([gone]);
+      else h().sim.portOut([gone]);
+      const view = await h().run(release(numbers));
+      expect(view).toMatchObject({ status: 'partially_succeeded', counts: { succeeded: 1, skipped: 1 } });
+      expect(await endsOf(h(), view.id)).toEqual({ [gone]: 'skipped: already_gone', [kept]: 'succeeded' });
+      expect([await stateOf(h(), gone), await stateOf(h(), kept)]).toEqual(['missing', 'released']);
+      if (how === 'ported out') h().sim.releaseInPortal([gone]);
+      await expectAgreement(h(), view.id);
+    },
+  );
+
+  it('C13 a number that was bought a moment ago and that nothing has shown yet is not called gone', async () => {
+    const [late = '', other = ''] = take(2);
+    await h().db.sql`update phone_numbers set purchased_at = now(), last_seen_at = null where phone_number = ${late}`;
+    telnyx.ownership([late], () => [late]);
+    telnyx.list((n) => (n.phoneNumber === late ? [] : [n]));
+    const view = await h().run(release([late, other]));
+    expect(await endsOf(h(), view.id)).toEqual({ [late]: 'skipped: not_editable_yet', [other]: 'succeeded' });
+    expect(await stateOf(h(), late)).toBe('owned');
+  });
+
   it('I9 the inventory is what the account owns after all of these', async () => {
     await expectInventory(h());
   });

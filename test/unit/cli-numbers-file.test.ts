@@ -3,99 +3,20 @@ import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { Readable } from 'node:stream';
 import { afterAll, describe, expect, it } from 'vitest';
-import { numbersIn, readNumbers } from '../../src/cli/numbers-file.ts';
+import { type ListFile, listOf, lookThrough, readNumbers, tellingNumbers } from '../../src/cli/numbers-file.ts';
 import type { NumberRow } from '../../src/producers/numbers-in.ts';
 import { problemsOf } from './cli-support.ts';
 
 const A = '+13125550100';
 const B = '+13125550101';
 
-async function read(text: string | Buffer, name = 'list.csv'): Promise<NumberRow[]> {
-  const rows: NumberRow[] = [];
-  for await (const row of numbersIn(Readable.from([Buffer.from(text)]), name)) rows.push(row);
-  return rows;
-}
-
-describe('a list of numbers', () => {
-  it.each([
-    ['one a line', `${A}\n${B}\n`, ['row 1', 'row 2']],
-    ['without a last line end', `${A}\n${B}`, ['row 1', 'row 2']],
-    ['with a header', `phone_number\n${A}\n${B}\n`, ['row 2', 'row 3']],
-    ['with BOM and CRLF', `\ufeffphone_number\r\n${A}\r\n${B}\r\n`, ['row 2', 'row 3']],
-    ['with BOM and no header', `\ufeff${A}\r\n${B}\r\n`, ['row 1', 'row 2']],
-    ['quoted', `"phone_number"\n"${A}"\n"${B}"\n`, ['row 2', 'row 3']],
-    ['with a header in other letters', `Phone Number\n${A}\n${B}\n`, ['row 2', 'row 3']],
-    ['with a hyphen in the header', `PHONE-NUMBER\n${A}\n${B}\n`, ['row 2', 'row 3']],
-    ['with blank lines and blanks', `phone_number\n\n  ${A}  \n\n\n${B}\n\n`, ['row 3', 'row 6']],
-  ])('is read %s', async (_name, text, at) => {
-    expect(await read(text)).toEqual([
-      { number: A, at: at[0] },
-      { number: B, at: at[1] },
-    ]);
-  });
-
-  it('is streamed: rows come before the end is read', async () => {
-    let sent = 0;
-    const source = Readable.from(
-      (function* () {
-        for (; sent < 100_000; sent += 1) yield Buffer.from(`${A}\n`.repeat(100));
-      })(),
-    );
-    let got = 0;
-    for await (const _row of numbersIn(source, 'large')) {
-      got += 1;
-      if (got === 1_000) break;
-    }
-    expect(sent).toBeLessThan(2_000);
-    expect(source.destroyed).toBe(true);
-  });
-
-  it('leaves wrong numbers to the check of the request, with their row', async () => {
-    expect(await read(`phone_number\n${A}\n+1 (312) x\n`)).toContainEqual({ number: '+1 (312) x', at: 'row 3' });
-    expect(await read('+49351xxxxxxx\n')).toEqual([{ number: '+49351xxxxxxx', at: 'row 1' }]);
-  });
-
-  it.each([
-    ['nothing', ''],
-    ['a BOM', '\ufeff'],
-    ['blank lines', '\n\r\n  \n'],
-    ['a header', 'phone_number\n'],
-  ])('is refused when it holds only %s', async (_name, text) => {
-    expect(await problemsOf(() => read(text))).toEqual([{ path: '--numbers', message: 'list.csv holds no phone number' }]);
-  });
-
-  it('names the unknown column', async () => {
-    expect(await problemsOf(() => read(`phone_number,name\n${A},x\n`))).toMatchObject([
-      { message: 'unknown column "name" in list.csv; only phone_number is read' },
-    ]);
-    expect(await problemsOf(() => read(`number\n${A}\n`))).toMatchObject([{ message: expect.stringContaining('"number"') }]);
-    expect(await problemsOf(() => read(`id,name\n1,2\n`))).toMatchObject([
-      { message: expect.stringContaining('columns "id", "name"') },
-    ]);
-    expect(await problemsOf(() => read(`phone_number,phone_number\n${A},${B}\n`))).toMatchObject([
-      { message: expect.stringContaining('2 times') },
-    ]);
-  });
-
-  it('names the row that has too much', async () => {
-    expect(await problemsOf(() => read(`phone_number\n${A}\n${B},x\n`))).toMatchObject([{ path: 'row 3' }]);
-    expect(await problemsOf(() => read(`${A},${B}\n`))).toMatchObject([{ path: 'row 1' }]);
-  });
-
-  it('names the row of a broken quote, and reads no endless one', async () => {
-    expect(await problemsOf(() => read(`phone_number\n${A}\n"${B}\n`))).toMatchObject([
-      { path: expect.stringMatching(/^row \d+$/) },
-    ]);
-    expect(await problemsOf(() => read(`phone_number\n"${`${A}\n`.repeat(20_000)}`))).toHaveLength(1);
-  });
-});
-
 describe('FILE', () => {
   const folder = mkdtempSync(join(tmpdir(), 'cli-numbers-'));
   afterAll(() => rmSync(folder, { recursive: true }));
-  const readFile = async (file: string, stdin = '') => {
+  const stdinOf = (text: string) => Readable.from([Buffer.from(text)]);
+  const readFile = async (file: string, stdin = '', more: Partial<ListFile> = {}) => {
     const rows: NumberRow[] = [];
-    for await (const row of readNumbers(file, Readable.from([Buffer.from(stdin)]))) rows.push(row);
+    for await (const row of readNumbers({ file, kind: 'update', ...more }, stdinOf(stdin))) rows.push(row);
     return rows;
   };
 
@@ -111,5 +32,35 @@ describe('FILE', () => {
       { message: expect.stringContaining('there is no such file') },
     ]);
     expect(await problemsOf(() => readFile(folder))).toMatchObject([{ message: expect.stringContaining('it is a folder') }]);
+  });
+
+  it('tells how it was read before its last number is taken over', async () => {
+    const told: string[] = [];
+    const list: ListFile = { file: '-', kind: 'delete', country: 'US' };
+    const rows = tellingNumbers(list, stdinOf(`name,did\nx,3125550100\n`), (text) => told.push(text));
+    expect((await rows.next()).value).toEqual({ number: A, at: 'row 2' });
+    expect(told).toEqual([]);
+    expect((await rows.next()).done).toBe(true);
+    expect(told).toEqual(['another column is ignored: name', '1 number was rewritten: "3125550100" is +13125550100 (row 2)']);
+  });
+
+  it('is looked through before a question: each number counts once, and wrong ones are told instead', async () => {
+    const look = (text: string) => lookThrough({ file: '-', kind: 'delete' }, stdinOf(text));
+    expect(await look(`${A}\n${B}\n${A}\n`)).toEqual({ count: 2, notes: ['1 repeated number is counted once'] });
+    expect((await problemsOf(() => look(`${A}\nx\n+1312\n`))).map((p) => p.path)).toEqual(['row 2', 'row 3']);
+  });
+
+  it('of a buy: numbers of other countries of +1 than the US are told, also without --country', async () => {
+    const told: string[] = [];
+    for await (const _ of tellingNumbers({ file: '-', kind: 'buy' }, stdinOf('+12423221234\n'), (t) => told.push(t)));
+    expect(told).toEqual([expect.stringContaining('+12423221234 is of Bahamas (BS)')]);
+  });
+
+  it('flags that only say how it is read are refused without it', async () => {
+    expect(await problemsOf(() => listOf({ column: 'did', country: 'US' }, 'update'))).toEqual([
+      { path: '--column', message: 'needs --numbers' },
+      { path: '--country', message: 'needs --numbers' },
+    ]);
+    expect(listOf({ country: 'CA' }, 'buy')).toBeNull();
   });
 });

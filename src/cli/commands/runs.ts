@@ -17,7 +17,7 @@ import { actor, type Cli, note, notFound, result, withProducer } from '../cli.ts
 import { confirm, requireConsent } from '../confirm.ts';
 import { EXIT } from '../exit-codes.ts';
 import { wholeNumber } from '../flags.ts';
-import { readNumbers } from '../numbers-file.ts';
+import { tellingNumbers } from '../numbers-file.ts';
 import { acceptText, repairText, runsText, runText } from '../run-text.ts';
 import { SHOWN_DRIFT } from './reconcile.ts';
 import { many } from './submit.ts';
@@ -115,8 +115,8 @@ async function settle(
   return withProducer(cli, async (deps) => {
     const run = await mustFind(deps, id);
     await confirm(cli.io, flags.yes, async () => summary(run.open));
-    const onOthers = (columns: string[]) => note(cli, `only phone_number is read; left out: ${columns.join(', ')}`);
-    const numbers = flags.numbers === undefined ? undefined : readNumbers(flags.numbers, cli.io.stdin, { onOthers });
+    const list = { file: flags.numbers ?? '', kind: 'update' as const };
+    const numbers = flags.numbers === undefined ? undefined : tellingNumbers(list, cli.io.stdin, (text) => note(cli, text));
     return act(deps, { only: flags.only, ...(numbers !== undefined && { numbers }) });
   });
 }

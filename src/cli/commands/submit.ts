@@ -6,6 +6,9 @@ import { type SubmitFlags, submit, withSubmitFlags } from '../submit.ts';
 /** Collects a repeatable option. */
 export const many = (value: string, before: string[]): string[] => [...before, value];
 
+const COLUMN = 'the column of the file that holds the numbers (phone_number)';
+const COUNTRY = 'read the numbers of the file that have no + as those of this country';
+
 /** `buy`, `update` and `delete`. */
 export function registerSubmit(program: Command, cli: Cli): void {
   registerBuy(program, cli);
@@ -22,7 +25,8 @@ function registerBuy(program: Command, cli: Cli): void {
     .option('--city <city=count>', 'so many in a city, such as "Chicago,IL=20"; repeatable', many, [])
     .option('--toll-free <count>', 'so many toll-free numbers')
     .option('--numbers <file>', 'exactly these: CSV with a phone_number column, or one a line; - is stdin')
-    .option('--country <code>', 'country of the numbers', 'US')
+    .option('--country <code>', 'country of the numbers (US), also of those in the file that have no +')
+    .option('--column <name>', COLUMN)
     .option('--feature <name>', 'only numbers that have it, such as sms; repeatable', many, [])
     .option('--rate-center <name>', 'only numbers of this rate center (US and Canada; not for toll-free numbers)')
     .option('--quickship', 'only toll-free numbers that work at once (the default for those of the US)')
@@ -40,7 +44,7 @@ function registerBuy(program: Command, cli: Cli): void {
     .option('--reserve', 'reserve the numbers before they are ordered')
     .option('--label <text>', 'a name for people');
   withSubmitFlags(command).action(async (flags: BuyFlags & SubmitFlags) => {
-    cli.exit = await submit(cli, () => buyBody(flags), flags);
+    cli.exit = await submit(cli, 'buy', () => buyBody(flags), flags);
   });
 }
 
@@ -49,6 +53,8 @@ function registerUpdate(program: Command, cli: Cli): void {
     .command('update')
     .description('change settings of numbers that you own')
     .option('--numbers <file>', 'these: CSV with a phone_number column, or one a line; - is stdin')
+    .option('--column <name>', COLUMN)
+    .option('--country <code>', COUNTRY)
     .option('--where <key=value>', 'those of the inventory that match, such as tag=solar; repeatable', many, [])
     .option(
       '--set <key=value>',
@@ -58,7 +64,7 @@ function registerUpdate(program: Command, cli: Cli): void {
     )
     .option('--label <text>', 'a name for people');
   withSubmitFlags(command).action(async (flags: UpdateFlags & SubmitFlags) => {
-    cli.exit = await submit(cli, () => updateBody(flags), flags);
+    cli.exit = await submit(cli, 'update', () => updateBody(flags), flags);
   });
 }
 
@@ -67,12 +73,15 @@ function registerDelete(program: Command, cli: Cli): void {
     .command('delete')
     .description('release numbers')
     .option('--numbers <file>', 'these: CSV with a phone_number column, or one a line; - is stdin')
+    .option('--column <name>', COLUMN)
+    .option('--country <code>', COUNTRY)
     .option('--where <key=value>', 'those of the inventory that match, such as tag=old; repeatable', many, [])
     .requiredOption('--expect <count>', 'how many numbers this is; refused when it is not')
     .option('--include-locked', 'also numbers that are deletion-locked')
     .option('--include-emergency', 'also numbers with emergency calling')
+    .option('--skip-gone', 'skip numbers that have left the account already; --expect counts them too')
     .option('--label <text>', 'a name for people');
   withSubmitFlags(command).action(async (flags: DeleteFlags & SubmitFlags) => {
-    cli.exit = await submit(cli, () => deleteBody(flags), flags);
+    cli.exit = await submit(cli, 'delete', () => deleteBody(flags), flags);
   });
 }

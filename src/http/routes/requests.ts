@@ -3,15 +3,22 @@ import { REQUEST_STATUSES } from '../../domain/request.ts';
 import { approveRequest } from '../../producers/approve.ts';
 import { cancelRequest } from '../../producers/cancel.ts';
 import { listRequests, lookAtRequest } from '../../producers/look.ts';
+import { notesOf } from '../../producers/number-list.ts';
+import { noteOfRepeats } from '../../producers/numbers-in.ts';
 import { retryRequest } from '../../producers/retry.ts';
 import { submitRequest } from '../../producers/submit.ts';
 import { requestBody } from '../../producers/validate.ts';
 import type { RequestView } from '../../producers/views.ts';
 import { actorOf } from '../auth.ts';
+import { csvQuery, csvRequest } from '../csv-request.ts';
 import type { App, HttpDeps } from '../deps.ts';
 import { notFound } from '../errors.ts';
 import { cursorOption, given, pageAnswer, pageQuery, ROW } from '../paging.ts';
 import { answers, idParams, pageOf, REQUEST_KINDS, requestAnswer } from '../schemas.ts';
+
+const submittedAnswer = requestAnswer
+  .extend({ notes: z.array(z.string()).optional().describe('How a CSV was read: what was rewritten, ignored or counted once') })
+  .meta({ id: 'SubmittedRequest' });
 
 /** Room for 100,000 numbers with everything around them. */
 const SUBMIT_LIMIT = 32 * 1024 * 1024;
@@ -36,20 +43,32 @@ export function requestRoutes(app: App, { producer }: HttpDeps): void {
     schema: {
       tags: ['requests'],
       summary: 'Buy, update or delete numbers',
-      description: 'Checked completely before anything is stored: 422 lists every problem.',
+      description:
+        'Checked completely before anything is stored: 422 lists every problem. The numbers may also come as text/csv, with the other fields in the query.',
       headers: idempotency,
+      querystring: csvQuery,
       body: requestBody,
-      response: answers({ 200: requestAnswer.describe('The key was used for this body before'), 202: requestAnswer }),
+      response: answers({ 200: submittedAnswer.describe('The key was used for this body before'), 202: submittedAnswer }),
     },
     handler: async (request, reply) => {
       const idempotencyKey = request.headers['idempotency-key'];
-      const { request: stored, created } = await submitRequest(producer, request.body, given({ idempotencyKey }));
+      const sent: unknown = request.body;
+      const csv = Buffer.isBuffer(sent) ? await csvRequest(sent, request.query) : null;
+      const {
+        request: stored,
+        created,
+        repeats,
+      } = await submitRequest(producer, csv?.body ?? sent, {
+        ...given({ idempotencyKey }),
+        ...(csv !== null && { numbers: csv.numbers, repeats: 'once' }),
+      });
+      const notes = csv === null ? [] : [...notesOf(csv.report), noteOfRepeats(repeats)].filter((n) => n !== null);
       request.log.info({ requestId: stored.id, actor: actorOf(request) }, created ? 'submitted' : 'submitted before');
       const stands = await view(stored.id);
       return reply
         .code(created ? 202 : 200)
         .header('location', `/v1/requests/${stored.id}`)
-        .send(stands);
+        .send({ ...stands, ...(notes.length > 0 && { notes }) });
     },
   });
 

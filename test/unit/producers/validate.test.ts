@@ -120,8 +120,41 @@ describe('every problem at once', () => {
   });
 });
 
+describe('C1 area codes', () => {
+  it.each(['861', '436', '624', '257', '324', '976', '555', '500', '521'])(
+    '%s has the shape of one and is left to the search, alone and to fall back to, in the US and Canada',
+    (code) => {
+      for (const country_code of ['US', 'CA']) {
+        expect(() => parseRequest(buying({ country_code, national_destination_code: code }))).not.toThrow();
+        expect(() => parseRequest(buying({ country_code, fallback: { national_destination_codes: [code] } }))).not.toThrow();
+      }
+    },
+  );
+
+  it.each(['211', '411', '911', '012', '112', '390', '31', '3120'])('%s can be none and is refused', async (code) => {
+    for (const line of [{ national_destination_code: code }, { fallback: { national_destination_codes: [code] } }]) {
+      expect(await problems(buying(line))).toMatchObject([{ message: `"${code}" is not an area code of the US or Canada` }]);
+    }
+  });
+
+  it('900 is premium rate and no area', async () => {
+    expect(await problems(buying({ national_destination_code: '900' }))).toMatchObject([
+      { message: '"900" is the code of premium-rate numbers and no area' },
+    ]);
+  });
+});
+
+describe('a number in a body', () => {
+  it('C9 that carries an invisible mark is refused with the name of the mark', async () => {
+    const body = { kind: 'update', phone_numbers: [`\u202a${NUMBER}`], set: { colour: 'red' } };
+    expect((await problems(body))[1]?.message).toBe(
+      `"<U+202A>${NUMBER}" is not an E.164 number such as +13125550100: it contains U+202A`,
+    );
+  });
+});
+
 describe('toll-free codes', () => {
-  it.each(['800', '833', '844', '855', '866', '877', '888'])(
+  it.each(['800', '822', '833', '844', '855', '866', '877', '880', '888', '889'])(
     '%s is refused for local numbers, with a word on what to ask',
     async (code) => {
       for (const line of [{ national_destination_code: code }, { fallback: { national_destination_codes: [code] } }]) {

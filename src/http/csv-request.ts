@@ -1,0 +1,107 @@
+import { setImmediate as breathe } from 'node:timers/promises';
+import { z } from 'zod';
+import { type ErrorDetail, invalid, ProvisioningError } from '../domain/errors.ts';
+import { emptyReport, type ListReport, numbersOf } from '../producers/number-list.ts';
+import { listProblems, type NumberRow } from '../producers/numbers-in.ts';
+import { parseRequest } from '../producers/validate.ts';
+import type { App } from './deps.ts';
+
+/** How a list of numbers is sent as the body, and the rest of the request in the query. */
+export const csvQuery = z
+  .looseObject({
+    column: z.string().max(200).optional().describe('With text/csv: the column that holds the numbers'),
+    country: z.string().max(10).optional().describe('With text/csv: numbers that have no + are read as those of this country'),
+  })
+  .describe(
+    'With text/csv: the fields of the body but phone_numbers, such as kind=delete&expected_count=300 or set.add_tags=a,b',
+  );
+
+/** Takes CSV bodies too. They are read completely first, within the limit of the route: a slow sender holds no connection of the database. */
+export function readCsv(app: App): void {
+  app.addContentTypeParser('text/csv', { parseAs: 'buffer' }, (_request, body, done) => done(null, body));
+}
+
+/** A request whose numbers came as CSV. */
+export interface CsvRequest {
+  body: Record<string, unknown>;
+  numbers: AsyncGenerator<NumberRow>;
+  /** Filled while the numbers are read. */
+  report: ListReport;
+}
+
+/** The request that a CSV body and its query make. Throws `validation_failed` with every problem of both. */
+export async function csvRequest(bytes: Buffer, query: z.infer<typeof csvQuery>): Promise<CsvRequest> {
+  const { column, country, ...fields } = query;
+  const report = emptyReport();
+  const read = () =>
+    numbersOf(
+      {
+        bytes: inPieces(bytes),
+        name: 'the body',
+        at: 'body',
+        column,
+        country,
+        elsewhere: 'refuse',
+        options: { column: 'column', country: 'country' },
+      },
+      report,
+    );
+  const { body, problems } = bodyOf(fields);
+  problems.push(...problemsOf(body));
+  if (problems.length > 0) throw invalid([...problems, ...(await listProblems(read(), 'once'))]);
+  return { body, numbers: read(), report };
+}
+
+function problemsOf(body: Record<string, unknown>): ErrorDetail[] {
+  try {
+    parseRequest(body, { streamed: true });
+    return [];
+  } catch (error) {
+    if (error instanceof ProvisioningError && error.code === 'validation_failed') return error.details;
+    throw error;
+  }
+}
+
+const PIECE = 64 * 1024;
+
+/** Other requests have their turn between two pieces. */
+async function* inPieces(bytes: Buffer): AsyncGenerator<Buffer> {
+  for (let at = 0; at < bytes.length; at += PIECE) {
+    yield bytes.subarray(at, at + PIECE);
+    await breathe();
+  }
+}
+
+const BOOLEANS = /^(include_locked|include_emergency|skip_gone|reserve|\w+_enabled)$/;
+const LISTS = /^(tags|add_tags|remove_tags)$/;
+
+/** The fields of a query as a body: `set.add_tags=a,b` is a field of `set`, and a whole object or list may be JSON. */
+function bodyOf(query: Record<string, unknown>): { body: Record<string, unknown>; problems: ErrorDetail[] } {
+  const fields = new Map<string, unknown>();
+  const parts = new Map<string, Map<string, unknown>>();
+  const problems: ErrorDetail[] = [];
+  for (const [key, text] of Object.entries(query)) {
+    const [, part, name = key] = /^(set|assign|where)\.(.+)$/.exec(key) ?? [];
+    if (typeof text !== 'string') problems.push({ path: key, message: 'is given twice' });
+    else if (part === undefined) fields.set(key, typed(key, text));
+    else parts.set(part, (parts.get(part) ?? new Map<string, unknown>()).set(name, typed(name, text)));
+  }
+  for (const [part, values] of parts) {
+    if (fields.has(part)) problems.push({ path: part, message: 'is given twice' });
+    fields.set(part, Object.fromEntries(values));
+  }
+  return { body: Object.fromEntries(fields), problems };
+}
+
+/** A value that has another shape than its field stays text: the check of the body says what is wrong. */
+function typed(name: string, text: string): unknown {
+  if (BOOLEANS.test(name) && /^(true|false)$/.test(text)) return text === 'true';
+  if (name === 'expected_count' && /^\d{1,15}$/.test(text)) return Number(text);
+  if (LISTS.test(name) && !text.startsWith('[')) return text.split(',').flatMap((t) => (t.trim() === '' ? [] : [t.trim()]));
+  if (!/^[{[]|^null$/.test(text)) return text;
+  try {
+    return JSON.parse(text);
+  } catch {
+    return text;
+  }
+}

@@ -1,0 +1,113 @@
+import { afterAll, beforeEach, describe, expect, it } from 'vitest';
+import { z } from 'zod';
+import { migrateDatabase } from '../../src/db/migrate.ts';
+import { fileDatabase } from '../support/postgres.ts';
+import { operator, own, testServer } from './http-harness.ts';
+
+const database = await fileDatabase({ beforeEach, afterAll });
+await migrateDatabase(database.url);
+const { app, db, close } = await testServer(database.url);
+afterAll(close);
+
+const answer = z.object({
+  id: z.string(),
+  kind: z.string(),
+  counts: z.object({ asked: z.number(), skipped: z.number() }),
+  notes: z.array(z.string()).optional(),
+});
+const failure = z.object({
+  error: z.object({ code: z.string(), details: z.array(z.object({ path: z.string(), message: z.string() })) }),
+});
+
+async function post(query: Record<string, string>, body: string | Buffer, headers: Record<string, string> = {}) {
+  const reply = await app.inject({
+    method: 'POST',
+    url: '/v1/requests',
+    query,
+    payload: body,
+    headers: { ...operator, 'content-type': 'text/csv; charset=utf-8', ...headers },
+  });
+  return { status: reply.statusCode, body: reply.json<unknown>() };
+}
+const problems = (body: unknown) => failure.parse(body).error.details;
+const numbers = (from: number, count: number) => Array.from({ length: count }, (_, i) => `+1312${6_000_000 + from + i}`);
+const stored = async (id: string) =>
+  (await db.sql<{ phoneNumber: string }[]>`select phone_number from items where request_id = ${id} order by position`).map(
+    (r) => r.phoneNumber,
+  );
+
+describe('text/csv', () => {
+  it('carries the numbers, the query the rest; the answer says how the list was read', async () => {
+    const [a = '', b = ''] = numbers(0, 2);
+    const csv = `\ufeffName;DID\r\nx;${a}\r\ny;${b.slice(1)}\r\nz;${a}\r\n`;
+    const { status, body } = await post({ kind: 'update', country: 'US', 'set.add_tags': 'a,b', 'set.connection_id': '7' }, csv);
+    expect([status, answer.parse(body).counts.asked]).toEqual([202, 2]);
+    expect(answer.parse(body).notes).toEqual([
+      'another column is ignored: Name',
+      `1 number was rewritten: "${b.slice(1)}" is ${b} (row 3)`,
+      `1 repeated number is counted once: ${a} (row 4, first at row 2)`,
+    ]);
+    expect(await stored(answer.parse(body).id)).toEqual([a, b]);
+  });
+
+  it('of a release is held to the expected count and the inventory; skip_gone ends what has left', async () => {
+    const [a = '', b = ''] = numbers(10, 2);
+    await own(db, [a, b]);
+    await db.sql`update phone_numbers set state = 'missing' where phone_number = ${b}`;
+    const query = { kind: 'delete', expected_count: '2' };
+    const refused = await post(query, `${a}\n${b}\n`);
+    expect([refused.status, problems(refused.body)]).toEqual([
+      409,
+      [{ path: 'phone_numbers', message: `${b} left the account: it is missing` }],
+    ]);
+    const taken = await post({ ...query, skip_gone: 'true' }, `${a}\n${b}\n`);
+    expect([taken.status, answer.parse(taken.body)]).toMatchObject([202, { counts: { asked: 2, skipped: 1 } }]);
+  });
+
+  it('buys with objects as JSON in the query', async () => {
+    const { status, body } = await post({ kind: 'buy', assign: '{"tags":["x"]}', max_upfront_cost: '5.00' }, '+13125550100\n');
+    expect([status, answer.parse(body).kind]).toEqual([202, 'buy']);
+  });
+
+  it('the same key, query and list is the same request; another list is a conflict', async () => {
+    const key = { 'idempotency-key': 'csv-1' };
+    const query = { kind: 'update', 'set.customer_reference': 'x' };
+    const first = await post(query, '+13125550100\n', key);
+    const again = await post(query, 'phone_number\r\n"+13125550100"\r\n', key);
+    const other = await post(query, '+13125550101\n', key);
+    expect([first.status, again.status, other.status]).toEqual([202, 200, 409]);
+    expect(answer.parse(again.body).id).toBe(answer.parse(first.body).id);
+  });
+
+  it.each([
+    ['every problem of query and list at once', { kind: 'update', 'set.colour': 'x' }, '+1312\n', ['set.colour', 'row 1']],
+    ['a stray quote with its row', { kind: 'delete', expected_count: '1' }, 'phone_number\n"+1312', ['row 2']],
+    ['a workbook', { kind: 'delete', expected_count: '1' }, 'PK\x03\x04xl/', ['body']],
+    ['an empty body', { kind: 'delete', expected_count: '1' }, '', ['body']],
+    ['a count that is none', { kind: 'delete', expected_count: 'many' }, '+13125550100', ['expected_count']],
+    ['an unknown field', { kind: 'delete', expected_count: '1', colour: 'red' }, '+13125550100', ['colour']],
+    ['numbers and a filter', { kind: 'delete', expected_count: '1', 'where.tag': 'x' }, '+13125550100', ['phone_numbers']],
+    ['an unknown country', { kind: 'delete', expected_count: '1', country: 'XX' }, '3125550100', ['country']],
+    ['no such column', { kind: 'delete', expected_count: '1', column: 'did' }, 'a,b\n1,2\n', ['column']],
+    ['a number of another country of +1', { kind: 'delete', expected_count: '1', country: 'US' }, '2423221234', ['row 1']],
+    ['a prototype', { kind: 'update', 'set.__proto__': '{"a":1}' }, '+13125550100', ['set.__proto__']],
+  ])('answers 422 to %s, and stores nothing', async (_, query, csv, paths) => {
+    const before = await db.sql`select count(*) from requests`;
+    const { status, body } = await post(query, csv);
+    expect([status, problems(body).map((p) => p.path)]).toEqual([422, paths]);
+    expect(await db.sql`select count(*) from requests`).toEqual(before);
+  });
+
+  it('beyond the limit of the route is a 413, and no viewer may send it', async () => {
+    const csv = { 'content-type': 'text/csv' };
+    const large = await app.inject({
+      method: 'POST',
+      url: '/v1/requests?kind=buy',
+      payload: Buffer.alloc(33 * 1024 * 1024, '1'),
+      headers: { ...operator, ...csv },
+    });
+    expect(large.statusCode).toBe(413);
+    const anonymous = await app.inject({ method: 'POST', url: '/v1/requests?kind=buy', payload: '+13125550100', headers: csv });
+    expect(anonymous.statusCode).toBe(401);
+  });
+});
