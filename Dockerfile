@@ -1,7 +1,11 @@
 # syntax=docker/dockerfile:1
 # Build: docker build -t provisioner .   Run: docker run --rm provisioner --help
+#
+# The images are pinned by their version and not by a digest: a digest is fixed to one build of the base system, and nothing here
+# renews it, so security updates of that system would never arrive. To pin: docker buildx imagetools inspect node:24-slim, then
+# node:24-slim@sha256:… in all three lines, and a bot that renews it.
 
-FROM node:20-slim AS build
+FROM node:24-slim AS build
 WORKDIR /app
 COPY package.json package-lock.json .npmrc ./
 RUN --mount=type=cache,target=/root/.npm npm ci --ignore-scripts --no-audit --no-fund
@@ -11,12 +15,12 @@ COPY src src
 RUN npm run build
 
 # Optional packages are the embedded Postgres and native speed-ups: a container has a database beside it, and needs neither.
-FROM node:20-slim AS dependencies
+FROM node:24-slim AS dependencies
 WORKDIR /app
 COPY package.json package-lock.json .npmrc ./
 RUN --mount=type=cache,target=/root/.npm npm ci --omit=dev --omit=optional --ignore-scripts --no-audit --no-fund
 
-FROM node:20-slim
+FROM node:24-slim
 ENV NODE_ENV=production
 WORKDIR /app
 COPY --from=dependencies /app/node_modules node_modules

@@ -13,6 +13,7 @@ import { createRunJob } from '../processors/run-job.ts';
 import { EMERGENCY_AT_ONCE, MESSAGING_AT_ONCE } from '../queues/catalogue.ts';
 import { refuseEviction } from '../queues/redis.ts';
 import { startWorkers, type Workers } from '../queues/workers.ts';
+import { aliveFile } from './alive-file.ts';
 import { openWork } from './compose.ts';
 import { type Foundation, type FoundationOptions, openFoundation } from './foundation.ts';
 import { heartbeat } from './heartbeat.ts';
@@ -55,6 +56,7 @@ export async function buildRole(role: Role, config: Config, log: RootLog, option
     const dog = watchdog(foundation, role !== 'serve', () => workers);
     services.push(dog);
     if (role !== 'serve') services.push(...workerServices(foundation, role, options, (w) => (workers = w)));
+    if (role !== 'serve' && config.aliveFile !== null) services.push(aliveFile(config.aliveFile, dog, log));
     if (role !== 'worker') services.push(await httpService(foundation, log, dog, (at) => (url = at)));
     return { foundation, lifecycle: createLifecycle(services, log), url: () => url };
   } catch (error) {

@@ -31,6 +31,8 @@ export interface Config {
   };
   /** `cron: null` means no nightly run. */
   readonly reconcile: { readonly cron: string | null; readonly tz: string };
+  /** `null`: nobody looks for the file of life. */
+  readonly aliveFile: string | null;
   readonly log: { readonly level: string; readonly format: 'json' | 'pretty' };
 }
 
@@ -90,6 +92,7 @@ function grouped(v: Values): Config {
       fundsProbeMs: v.PROVISIONER_FUNDS_PROBE_SECONDS * 1_000,
     },
     reconcile: { cron: v.PROVISIONER_RECONCILE_CRON, tz: v.PROVISIONER_RECONCILE_TZ },
+    aliveFile: v.PROVISIONER_ALIVE_FILE ?? null,
     log: { level: v.LOG_LEVEL, format: v.LOG_FORMAT },
   };
 }

@@ -94,6 +94,11 @@ export const VARIABLES = {
     meaning: 'When the nightly run starts; `off` for never.',
   },
   PROVISIONER_RECONCILE_TZ: { schema: field.timeZone, fallback: 'UTC', meaning: 'The time zone of that cron line.' },
+  PROVISIONER_ALIVE_FILE: {
+    schema: field.plainText.optional(),
+    meaning:
+      'A file that a worker renews every five seconds while it can do its part: what `/readyz` is to a server. Not set: no file.',
+  },
   LOG_LEVEL: {
     schema: field.oneOf(['fatal', 'error', 'warn', 'info', 'debug', 'trace', 'silent']),
     fallback: 'info',

@@ -26,6 +26,7 @@ export const CHUNK_MOVES = [
   { from: 'submitting', cause: 'refused', to: 'settled' },
   { from: 'submitting', cause: 'refused_split', to: 'settled' },
   { from: 'submitted', cause: 'finished', to: 'settled' },
+  { from: 'submitted', cause: 'part_finished', to: 'submitted' },
   { from: 'submitted', cause: 'contradiction', to: 'needs_attention' },
   { from: 'ambiguous', cause: 'found', to: 'submitted' },
   { from: 'ambiguous', cause: 'owned_without_order', to: 'settled' },

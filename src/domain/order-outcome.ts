@@ -43,3 +43,14 @@ export function judgeNumber(fact: LineFact, patience: Patience): NumberVerdict {
   if (fact.lineStatus === null) return patience.windowOver && patience.looks >= 3 ? 'lost' : 'unclear';
   return patience.looks >= 2 && (patience.windowOver || patience.resent !== true) ? 'lost' : 'unclear';
 }
+
+/**
+ * What can be said of a number while its order still waits for others: it is bought when its own line is a success and it is
+ * ours. `failed` is a hint: it becomes a loss when no look shows it for a settling window. A line that fell over its paperwork is
+ * judged with the whole order.
+ */
+export function judgeEarly(fact: LineFact & { requirementsMet: boolean | null }): 'bought' | 'failed' | 'open' {
+  if (fact.lineStatus === null || !isFinalStatus(fact.lineStatus)) return 'open';
+  if (fact.lineStatus === 'success') return fact.owned ? 'bought' : 'open';
+  return fact.owned || fact.requirementsMet === false ? 'open' : 'failed';
+}

@@ -46,6 +46,8 @@ export interface Evidence extends Lineage {
   hidden?: Streaks;
   /** Before a batch is sent: numbers that the list does not show, or whose services are still being disabled. */
   notReady?: Streaks;
+  /** Lines of an order that Telnyx calls failed while others wait, and that ownership did not show, with their looks. */
+  failedLines?: Streaks;
   conclusion?: string;
 }
 

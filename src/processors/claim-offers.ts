@@ -8,6 +8,7 @@ import { inSlices } from '../domain/phone-number.ts';
 import { chunkJob, enqueue } from '../producers/enqueue.ts';
 import { balanceShortfall } from '../reconcile/account-gate.ts';
 import type { WorkDeps } from '../reconcile/deps.ts';
+import { kindOf } from '../reconcile/search-listed.ts';
 import type { Offer } from '../telnyx/gateway.ts';
 import type { Round } from './round.ts';
 
@@ -100,7 +101,10 @@ export function waitForHeld(deps: WorkDeps, heldUntil: Date): Round {
   return { kind: 'again', delayMs, reason: 'numbers that were just refused still count against the budget' };
 }
 
-/** Cuts claimed numbers of a line into planned order chunks. */
+/**
+ * Cuts claimed numbers of a line into planned order chunks, each for one country and one type: where one of them needs paperwork,
+ * an order of several would wait for it with all its numbers.
+ */
 export async function cutOrders(
   tx: Tx,
   deps: WorkDeps,
@@ -115,7 +119,8 @@ export async function cutOrders(
   const step = { ...order, settings: { ...order.settings, ...(group !== undefined && { requirement_group_id: group }) } };
   const [count] = await tx<{ n: number }[]>`select count(*)::int as n from chunks where request_id = ${request.id}`;
   const made: Chunk[] = [];
-  for (const [i, slice] of inSlices(numbers, deps.limits.orderSize).entries()) {
+  const slices = byKind(numbers).flatMap((group) => inSlices(group, deps.limits.orderSize));
+  for (const [i, slice] of slices.entries()) {
     const chunk = await insertChunk(tx, {
       requestId: request.id,
       lineId: line.id,
@@ -130,4 +135,17 @@ export async function cutOrders(
     made.push(chunk);
   }
   return made;
+}
+
+/** The numbers in groups of one country and type, both in the order in which they come. */
+function byKind(numbers: string[]): string[][] {
+  const groups = new Map<string, string[]>();
+  for (const number of numbers) {
+    const { countryCode, phoneNumberType } = kindOf(number);
+    const key = `${countryCode}/${phoneNumberType}`;
+    const group = groups.get(key);
+    if (group === undefined) groups.set(key, [number]);
+    else group.push(number);
+  }
+  return [...groups.values()];
 }

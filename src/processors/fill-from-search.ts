@@ -3,15 +3,13 @@ import { unusableNumbers } from '../db/lines.ts';
 import { formatMoney, parseMoney } from '../domain/money.ts';
 import type { SearchCriteriaLine } from '../domain/request.ts';
 import type { WorkDeps } from '../reconcile/deps.ts';
-import { MOST_OFFERS } from '../reconcile/search-listed.ts';
-import type { Offer, SearchCriteria } from '../telnyx/gateway.ts';
+import { MOST_OFFERS, mayHide } from '../reconcile/search-listed.ts';
+import type { Offer, SearchCriteria, SearchResult } from '../telnyx/gateway.ts';
 import { claimOffers, waitForFunds, waitForHeld } from './claim-offers.ts';
 import type { Round } from './round.ts';
 
 /** Fewer rows than this are not worth a call. */
 const FEWEST_OFFERS = 100;
-/** Added to a cursor once its pass over the patterns claimed from an answer that may hide others. */
-const CLAIMED = 1_000;
 
 /** One search on the line's present rung; what fits is claimed, priced and cut into order chunks. */
 export async function fillFromSearch(deps: WorkDeps, line: Line, criteria: SearchCriteriaLine, slots: number): Promise<Round> {
@@ -19,7 +17,7 @@ export async function fillFromSearch(deps: WorkDeps, line: Line, criteria: Searc
   const rung = ladder[line.rung];
   if (rung === undefined) return exhausted(criteria, slots);
   const limit = Math.min(MOST_OFFERS, Math.max(FEWEST_OFFERS, slots + Math.ceil(slots / 5) + 10));
-  const position = line.cursor % CLAIMED;
+  const { position } = readCursor(line.cursor);
   const result = await deps.telnyx.search({ ...rung, ...patternOf(position), limit });
   const usable = await usableOffers(deps, line, result.offers, criteria.max_number_cost);
   const wanted = usable.slice(0, slots);
@@ -29,20 +27,43 @@ export async function fillFromSearch(deps: WorkDeps, line: Line, criteria: Searc
   if (claimed.budgetReached !== null && claimed.heldUntil !== null) return waitForHeld(deps, claimed.heldUntil);
   if (claimed.budgetReached !== null) return { kind: 'exhausted', code: 'budget_reached', reason: claimed.budgetReached };
   if (claimed.numbers.length >= slots) return { kind: 'filled' };
-  return afterAnswer(line, position, { more: result.more, gotSome: claimed.numbers.length > 0 });
+  return afterAnswer(line, result, claimed.numbers.length > 0);
 }
 
+/** Where a line stands in its search of one rung; kept in one number of its row. */
+interface Cursor {
+  position: number;
+  /** The present pass over the patterns has claimed something. */
+  claimed: boolean;
+  /** Rows of the longest answer on this rung. */
+  longest: number;
+}
+
+const readCursor = (cursor: number): Cursor => ({
+  position: cursor % 1_000,
+  claimed: Math.floor(cursor / 1_000) % 10 === 1,
+  longest: Math.floor(cursor / 10_000),
+});
+
+const writeCursor = ({ position, claimed, longest }: Cursor): number =>
+  position + (claimed ? 1_000 : 0) + 10_000 * Math.min(longest, MOST_OFFERS);
+
 /**
- * Where the line searches next. Telnyx may cap an answer at any number of rows, so one that may hide others is cut by digit
- * patterns. A pass over them that claimed from such answers is followed by another one: what it claimed is bought by then and
- * hides nothing any more. Only a pass that brings nothing, or a small answer to the whole, ends the rung.
+ * Where the line searches next. Telnyx may cap an answer at any number of rows, and give the same rows again, so an answer that
+ * may hide others is cut by digit patterns. A pass over the patterns that claimed something is followed by another one: what it
+ * claimed is bought by then and hides nothing any more. The rung ends with a pass that brings nothing, or with an answer to the
+ * whole that brings nothing and hides nothing. Each further pass has claimed a number before, so passes end with the slots.
  */
-function afterAnswer(line: Line, position: number, answer: { more: boolean; gotSome: boolean }): Round {
-  const mark = line.cursor >= CLAIMED || (answer.more && answer.gotSome) ? CLAIMED : 0;
-  const next = nextCursor(position, answer);
-  if (next !== null) return { kind: 'again', delayMs: 0, reason: 'more to search', cursor: next + mark };
-  if (position === 0 || mark === 0) return nextRung(line);
-  return { kind: 'again', delayMs: 0, reason: 'another pass over the patterns', cursor: 0 };
+function afterAnswer(line: Line, result: SearchResult, gotSome: boolean): Round {
+  const before = readCursor(line.cursor);
+  const longest = Math.max(before.longest, result.seen);
+  const claimed = before.claimed || (before.position > 0 && gotSome);
+  const more = mayHide(result, before.longest);
+  const next = nextCursor(before.position, { more, gotSome });
+  const again = (reason: string, cursor: Cursor): Round => ({ kind: 'again', delayMs: 0, reason, cursor: writeCursor(cursor) });
+  if (next !== null) return again('more to search', { position: next, claimed, longest });
+  if (before.position === 0) return gotSome ? again('one more look', { position: 0, claimed, longest }) : nextRung(line);
+  return claimed ? again('another pass over the patterns', { position: 0, claimed: false, longest }) : nextRung(line);
 }
 
 /**

@@ -12,13 +12,18 @@ import type { Order } from '../telnyx/gateway.ts';
 import { ownedByRequest } from './owned-by-request.ts';
 import { park } from './resolution.ts';
 import { settleOrder } from './settle-order.ts';
+import { settlePart, stillOwed } from './settle-part.ts';
 import { movedByOthers } from './submission.ts';
 
 /** A line that stays open in an order that is called a failure is waited for this many settling windows. */
 const OPEN_LINE_WINDOWS = 5;
 
-/** Polls an order until Telnyx has said its last word on every number, then settles it. Holds no worker while it waits. */
-export async function followOrder(deps: WorkDeps, chunk: Chunk): Promise<Outcome> {
+/**
+ * Polls an order until Telnyx has said its last word on every number, and settles each as early as that can be known. Holds no
+ * worker while it waits.
+ */
+export async function followOrder(deps: WorkDeps, followed: Chunk): Promise<Outcome> {
+  const chunk = await stillOwed(deps, followed);
   const order = await readOrder(deps, chunk);
   if (order === 'unreadable') return waitForOrder(deps, chunk, null);
   if (order === 'gone') return parkWith(deps, chunk, `Telnyx accepted order ${chunk.telnyxId} and now does not know it`);
@@ -26,7 +31,8 @@ export async function followOrder(deps: WorkDeps, chunk: Chunk): Promise<Outcome
   if (foreign !== null) return parkWith(deps, chunk, foreign);
   if (!isOver(order)) {
     await cancelIfWanted(deps, chunk, order);
-    return waitForOrder(deps, chunk, order);
+    const part = isSlow(deps, chunk, order) ? await settlePart(deps, chunk, order) : null;
+    return part ?? waitForOrder(deps, chunk, order);
   }
   return judgeOrder(deps, chunk, order);
 }
@@ -40,8 +46,7 @@ async function readOrder(deps: WorkDeps, chunk: Chunk): Promise<Order | 'unreada
     if (error instanceof ProvisioningError) await closedByFailure(deps, error);
     // Not only "not found": an id that a person adopted may be none at all.
     const absent = error instanceof ProvisioningError && error.disposition === 'rejected';
-    const since = deps.clock.now().getTime() - (chunk.submittedAt ?? chunk.createdAt).getTime();
-    if (absent && since > deps.timings.settleMs) return 'gone';
+    if (absent && ageOf(deps, chunk) > deps.timings.settleMs) return 'gone';
     deps.log.warn(
       { err: asError(error), chunkId: chunk.id, requestId: chunk.requestId },
       'the order could not be read, trying again',
@@ -54,6 +59,14 @@ async function readOrder(deps: WorkDeps, chunk: Chunk): Promise<Order | 'unreada
 function isOver(order: Order): boolean {
   return isFinalStatus(order.status) && order.lines.every((l) => l.status !== 'pending' || order.status !== 'success');
 }
+
+/** An order that waits for paperwork, or takes longer than orders do. In any other one all numbers are judged together soon. */
+function isSlow(deps: WorkDeps, chunk: Chunk, order: Order): boolean {
+  return order.requirementsMet === false || ageOf(deps, chunk) > deps.timings.hotPollMs;
+}
+
+const ageOf = (deps: WorkDeps, chunk: Chunk): number =>
+  deps.clock.now().getTime() - (chunk.submittedAt ?? chunk.createdAt).getTime();
 
 /** Why this cannot be the order of the chunk: a person may have adopted another one, and what it lacks is not lost. */
 function whyForeign(chunk: Chunk, order: Order): string | null {
@@ -69,7 +82,7 @@ async function waitForOrder(deps: WorkDeps, chunk: Chunk, order: Order | null): 
   const { timings: t } = deps;
   const now = deps.clock.now();
   const waiting = order === null ? chunk.waiting : order.requirementsMet === false;
-  const age = now.getTime() - (chunk.submittedAt ?? chunk.createdAt).getTime();
+  const age = ageOf(deps, chunk);
   const delayMs =
     waiting || age > t.hotPollMs
       ? backoff(chunk.polls, t.pollMaxMs, t.coldPollMs)
@@ -164,10 +177,14 @@ async function judgeOrder(deps: WorkDeps, chunk: Chunk, order: Order): Promise<O
     bought,
     lost,
     orderStatus: order.status,
-    unmet: chunk.waiting && order.requirementsMet !== true,
+    ...(chunk.waiting && order.requirementsMet !== true && { unmet: unmetOf(order) }),
   });
   return settled ? done(`settled: ${bought.length} bought, ${lost.length} lost`) : movedByOthers;
 }
+
+/** The numbers whose own requirements were not met. */
+const unmetOf = (order: Order): Set<string> =>
+  new Set(order.lines.flatMap((l) => (l.requirementsMet === true ? [] : [l.phoneNumber])));
 
 /** For a person: nothing is bought again meanwhile. */
 const parkWith = (deps: WorkDeps, chunk: Chunk, conclusion: string): Promise<Outcome> =>

@@ -5,6 +5,7 @@ import { getLine } from '../db/lines.ts';
 import { enterBought } from '../db/numbers.ts';
 import { getRequest } from '../db/requests.ts';
 import type { ChunkCause } from '../domain/chunk.ts';
+import { after } from '../domain/clock.ts';
 import { countryOfNumber } from '../producers/validate.ts';
 import type { WorkDeps } from '../reconcile/deps.ts';
 import { type Again, lossOf, type Settlement, settleChunk } from './settle.ts';
@@ -21,8 +22,8 @@ export interface OrderResult {
   priced?: Parameters<typeof reprice>[2];
   /** Until then the price of what is lost counts against the budget. */
   heldUntil?: Date;
-  /** True when the order fell over paperwork that was never approved: others of the same kind would too. */
-  unmet?: boolean;
+  /** The numbers whose paperwork was never approved, in an order that fell over it: others of the same kind would too. */
+  unmet?: ReadonlySet<string>;
 }
 
 /** Writes down what an order brought: inventory rows with price, ended items, free slots for what was lost. */
@@ -41,6 +42,7 @@ export async function settleOrder(deps: WorkDeps, chunk: Chunk, result: OrderRes
     succeeded,
     ...(await whatBecomesOfLost(deps, chunk, result)),
     ...(result.again !== undefined && { again: result.again }),
+    ...(result.cause === 'part_finished' && { patch: { nextRunAt: after(at, deps.timings.pollMinMs) } }),
     detail: {
       bought: result.bought.length,
       lost: result.lost.length,
@@ -76,15 +78,24 @@ export async function settleOrder(deps: WorkDeps, chunk: Chunk, result: OrderRes
  * fell over its paperwork (others of the same kind would too).
  */
 async function whatBecomesOfLost(deps: WorkDeps, chunk: Chunk, result: OrderResult): Promise<Pick<Settlement, 'ended' | 'lost'>> {
-  const end = (status: 'failed' | 'cancelled', reasonCode: string, reason: string) => ({
-    ended: result.lost.map((phoneNumber): ItemEnd => ({ phoneNumber, status, reasonCode, reason })),
-  });
+  const end = (numbers: string[], status: 'failed' | 'cancelled', reasonCode: string, reason: string) =>
+    numbers.map((phoneNumber): ItemEnd => ({ phoneNumber, status, reasonCode, reason }));
   if (result.lost.length === 0) return { ended: [] };
   const request = await getRequest(deps.db.sql, chunk.requestId);
-  if (request?.cancelRequestedAt != null) return end('cancelled', 'cancelled', 'the order was cancelled at Telnyx');
-  if (result.unmet === true)
-    return end('failed', 'requirements_not_met', `the order ended as ${result.orderStatus} while its requirements were not met`);
+  if (request?.cancelRequestedAt != null)
+    return { ended: end(result.lost, 'cancelled', 'cancelled', 'the order was cancelled at Telnyx') };
+  const [unmet, gone] = [result.lost.filter((n) => result.unmet?.has(n)), result.lost.filter((n) => !result.unmet?.has(n))];
+  const why = `the order ended as ${result.orderStatus} while its requirements were not met`;
+  const unmetEnds = end(unmet, 'failed', 'requirements_not_met', why);
+  if (gone.length === 0) return { ended: unmetEnds };
   const reason = 'Telnyx no longer has this number: it was sold to somebody else or withdrawn';
   const { heldUntil } = result;
-  return lossOf(deps, chunk, result.lost, { code: 'number_unavailable', reason }, heldUntil === undefined ? {} : { heldUntil });
+  const loss = await lossOf(
+    deps,
+    chunk,
+    gone,
+    { code: 'number_unavailable', reason },
+    heldUntil === undefined ? {} : { heldUntil },
+  );
+  return { ...loss, ended: [...unmetEnds, ...loss.ended] };
 }

@@ -54,6 +54,8 @@ export async function resolveChunk(
               actor,
               detail,
               patch: {
+                // What was settled before has its end, and must not go out again.
+                numbers: (await openItemsOfChunk(tx, chunkId)).flatMap((i) => i.phoneNumber ?? []),
                 nextRunAt: at,
                 leaseToken: null,
                 leaseUntil: null,

@@ -1,11 +1,19 @@
 import { parsePhoneNumberFromString } from 'libphonenumber-js/max';
 import { parseMoney } from '../domain/money.ts';
 import type { E164 } from '../domain/phone-number.ts';
-import type { Offer, SearchCriteria } from '../telnyx/gateway.ts';
+import type { Offer, SearchCriteria, SearchResult } from '../telnyx/gateway.ts';
 import type { WorkDeps } from './deps.ts';
 
 /** Largest answer asked for; larger ones were never tried against Telnyx. */
 export const MOST_OFFERS = 1_000;
+/**
+ * Whether others may be on sale behind an answer. Telnyx may cap answers at any number of rows without saying so: only an answer
+ * that is empty, or shorter than one to the same kind of search before it (`longest` rows), is surely below that cap.
+ */
+export function mayHide(result: Pick<SearchResult, 'seen' | 'more'>, longest: number): boolean {
+  return result.more || (result.seen > 0 && result.seen >= longest);
+}
+
 /** So many characters are country and area code: what is searched first. */
 const AREA = 5;
 
@@ -43,7 +51,9 @@ export async function searchListed(
   const cap = parseMoney(maxNumberCost) ?? 0n;
   const isAffordable = (o: Offer) =>
     (parseMoney(o.upfrontCost) ?? cap + 1n) <= cap && (parseMoney(o.monthlyCost) ?? cap + 1n) <= cap;
-  /** Returns those of the group that the answer may have hidden: Telnyx may cap it at fewer rows than asked. */
+  // Rows of the longest answer in the present area.
+  let longest = 0;
+  /** Returns those of the group that the answer may have hidden. */
   const search = async (group: E164[], filter: Pick<SearchCriteria, 'startsWith' | 'endsWith'>): Promise<E164[]> => {
     const [sample] = group;
     if (sample === undefined) return [];
@@ -52,7 +62,9 @@ export async function searchListed(
     const wanted = new Set(group);
     for (const offer of result.offers)
       if (wanted.has(offer.phoneNumber) && isAffordable(offer)) offers.set(offer.phoneNumber, offer);
-    return result.more ? group.filter((n) => !offers.has(n)) : [];
+    const hides = mayHide(result, longest);
+    longest = Math.max(longest, result.seen);
+    return hides ? group.filter((n) => !offers.has(n)) : [];
   };
   const descend = async (hidden: E164[], ladder: Ladder, rung: number): Promise<void> => {
     const length = ladder.lengths[rung];
@@ -61,6 +73,7 @@ export async function searchListed(
       await descend(await search(group, ladder.filterOf(key, group[0] ?? key)), ladder, rung + 1);
   };
   for (const group of groupBy(numbers, (n) => n.slice(0, AREA)).values()) {
+    longest = 0;
     const hidden = await search(group, {});
     await descend(hidden, cheaperLadder(hidden), 0);
   }
@@ -84,14 +97,18 @@ function groupBy(numbers: E164[], keyOf: (n: E164) => string): Map<string, E164[
   return groups;
 }
 
-/** The search for the area of a number; country and type come from the numbering plan. */
-function areaOf(sample: E164): SearchCriteria {
-  const parsed = parsePhoneNumberFromString(sample);
+/** Country and type of a number by the numbering plan, as searches name them. */
+export function kindOf(number: E164): Pick<SearchCriteria, 'countryCode' | 'phoneNumberType'> {
+  const parsed = parsePhoneNumberFromString(number);
   const type = parsed?.getType();
   const phoneNumberType = type === 'TOLL_FREE' ? 'toll_free' : type === 'MOBILE' ? 'mobile' : 'local';
+  return { countryCode: parsed?.country ?? 'US', phoneNumberType };
+}
+
+/** The search for the area of a number. */
+function areaOf(sample: E164): SearchCriteria {
   return {
-    countryCode: parsed?.country ?? 'US',
-    phoneNumberType,
+    ...kindOf(sample),
     bestEffort: false,
     limit: MOST_OFFERS,
     ...(sample.startsWith('+1')

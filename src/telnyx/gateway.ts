@@ -38,7 +38,7 @@ export interface Offer {
 export interface SearchResult {
   offers: Offer[];
   seen: number;
-  /** There may be others behind this answer: narrower searches are worth their calls. */
+  /** There are likely others behind this answer. `false` proves nothing unless nothing was seen: a cap may be at any number of rows. */
   more: boolean;
 }
 

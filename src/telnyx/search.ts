@@ -11,7 +11,7 @@ import { maskedRow, type OfferRow, offerRow, searchAnswer } from './wire.ts';
 
 type SearchFilter = NonNullable<NonNullable<Parameters<Telnyx['availablePhoneNumbers']['list']>[0]>['filter']>;
 
-/** Telnyx documents no maximum for `limit` and may cap it: an answer of this many rows or more may be a cut one. */
+/** Telnyx documents no maximum for `limit` and may cap it: an answer of this many rows or more is likely a cut one. */
 const SMALLEST_CUT = 50;
 
 /**
@@ -108,8 +108,9 @@ function saysNoneFound(refusal: ProvisioningError): boolean {
 }
 
 /**
- * Fewer rows than asked are normal and prove nothing; only a small or empty answer is the whole of what there is. A total above
- * the rows says that there are more; one that equals them may have counted no more than the answer.
+ * Whether this answer alone makes it likely that there are others. Fewer rows than asked are normal and prove nothing. A total
+ * above the rows says that there are more; one that equals them may have counted no more than the answer. `false` is no proof of
+ * the contrary: only an empty answer is, or a comparison with longer ones (`mayHide` in `reconcile/search-listed.ts`).
  */
 function mayHideOthers(seen: number, total: number | null, limit: number): boolean {
   return seen > 0 && (seen >= Math.min(limit, SMALLEST_CUT) || (total ?? 0) > seen);

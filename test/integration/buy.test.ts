@@ -352,7 +352,7 @@ describe('I7 a server that answers a search with fewer rows than asked', () => {
   it('an area that is truly exhausted costs few calls', async () => {
     await capped(250, 'its own rows');
     for (const [ndc, most] of [
-      ['616', 1],
+      ['616', 12],
       ['512', 30],
     ] as const) {
       const there = (await onSale(h(), ndc, 250)).length;

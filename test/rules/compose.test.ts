@@ -1,10 +1,14 @@
-import { existsSync, readFileSync } from 'node:fs';
+import { spawnSync } from 'node:child_process';
+import { existsSync, mkdtempSync, readFileSync, utimesSync } from 'node:fs';
+import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { describe, expect, it } from 'vitest';
 import { parse } from 'yaml';
 import { z } from 'zod';
+import { aliveFile } from '../../src/app/alive-file.ts';
 import { loadConfig } from '../../src/config/config.ts';
 import { VARIABLES } from '../../src/config/variables.ts';
+import { createLog } from '../../src/observability/log.ts';
 import { ROOT } from '../support/sources.ts';
 
 const text = (path: string): string => readFileSync(join(ROOT, path), 'utf8');
@@ -43,6 +47,13 @@ const compose = z
   .parse(parse(text('docker-compose.yml'), { merge: true }));
 const { services, volumes } = compose;
 const ours = Object.entries(services).filter(([, s]) => s.image === 'provisioner');
+
+/** What a person fills in. */
+const SAMPLES: Record<string, string> = {
+  POSTGRES_PASSWORD: 'a-password-of-mine',
+  PROVISIONER_API_KEYS: 'me:a-key-of-mine-alone',
+  TELNYX_API_KEY: 'KEY_SIM',
+};
 
 describe('docker-compose.yml', () => {
   it('stores: a healthy Postgres 18 and a Redis 7 that neither evicts nor forgets, each on a volume', () => {
@@ -84,11 +95,50 @@ describe('docker-compose.yml', () => {
     expect(services.simulator.network_mode).toBe('service:worker');
   });
 
+  it('has no password of its own: each secret is asked for, and only the worker gets the key of Telnyx', () => {
+    const secrets = ['TELNYX_API_KEY', 'TELNYX_PUBLIC_KEY', 'PROVISIONER_API_KEYS', 'POSTGRES_PASSWORD'];
+    // An empty value wins over the .env file, and counts as not set.
+    const given = (s: z.output<typeof service>) => secrets.filter((name) => s.environment[name] !== '');
+    expect(given(services.migrate)).toEqual([]);
+    expect(given(services.serve)).toEqual(['TELNYX_PUBLIC_KEY', 'PROVISIONER_API_KEYS']);
+    expect(given(services.worker)).toEqual(['TELNYX_API_KEY']);
+    expect(services.serve.environment['PROVISIONER_API_KEYS']).toMatch(/^\$\{PROVISIONER_API_KEYS:\?/);
+    expect(services.worker.environment['TELNYX_API_KEY']).toMatch(/^\$\{TELNYX_API_KEY:\?/);
+    expect(services.postgres.environment['POSTGRES_PASSWORD']).toMatch(/^\$\{POSTGRES_PASSWORD:\?/);
+    expect(text('docker-compose.yml')).not.toMatch(/\$\{[A-Z_]*(?:PASSWORD|KEY|KEYS):-[^}]/);
+    expect(text('.env.example')).toMatch(/^# POSTGRES_PASSWORD=$/m);
+  });
+
+  it('a worker is healthy while it renews its file, and only then', async () => {
+    const [cmd, program, flag, script = ''] = services.worker.healthcheck?.test ?? [];
+    expect([cmd, program, flag]).toEqual(['CMD', 'node', '-e']);
+    const path = services.worker.environment['PROVISIONER_ALIVE_FILE'] ?? '';
+    const folder = mkdtempSync(join(tmpdir(), 'alive-'));
+    const file = join(folder, 'alive');
+    const look = () => spawnSync(process.execPath, ['-e', script.replace(path, file)]).status;
+    expect(script).toContain(path);
+    expect(look()).toBe(1);
+    const troubles: string[] = [];
+    const log = createLog({ level: 'silent', format: 'json' });
+    const alive = aliveFile(file, { problems: () => troubles }, log);
+    await alive.start?.();
+    expect(look()).toBe(0);
+    utimesSync(file, new Date(), new Date(Date.now() - 61_000));
+    expect(look()).toBe(1);
+    await alive.stop();
+    expect(existsSync(file)).toBe(false);
+    await expect(aliveFile(join(folder, 'no', 'alive'), { problems: () => [] }, log).start?.()).rejects.toThrow('ENOENT');
+  });
+
   it('sets only variables that the configuration knows, and values that it takes', () => {
     for (const [, s] of ours) {
-      expect(Object.keys(s.environment).filter((name) => !Object.hasOwn(VARIABLES, name))).toEqual([]);
+      const unknown = Object.keys(s.environment).filter((name) => !Object.hasOwn(VARIABLES, name));
+      expect(unknown.filter((name) => name !== 'POSTGRES_PASSWORD')).toEqual([]);
       const env = Object.fromEntries(
-        Object.entries(s.environment).map(([name, value]) => [name, value.replace(/\$\{\w+:-([^}]*)\}/g, '$1')]),
+        Object.entries(s.environment).map(([name, value]) => [
+          name,
+          value.replace(/\$\{\w+:-([^}]*)\}/g, '$1').replace(/\$\{(\w+):\?[^}]+\}/g, (_, v: string) => SAMPLES[v] ?? ''),
+        ]),
       );
       expect(() => loadConfig(env)).not.toThrow();
     }
@@ -106,8 +156,9 @@ describe('Dockerfile', () => {
   const instructions = (name: string) =>
     file.split('\n').flatMap((line) => (line.startsWith(`${name} `) ? [line.slice(name.length + 1)] : []));
 
-  it('is built in stages on the oldest Node that we support, and runs without root', () => {
-    expect(instructions('FROM').map((f) => f.split(' ')[0])).toEqual(Array(3).fill('node:20-slim'));
+  it('is built in stages on the present Node LTS, says why no digest pins it, and runs without root', () => {
+    expect(instructions('FROM').map((f) => f.split(' ')[0])).toEqual(Array(3).fill('node:24-slim'));
+    expect(file).toContain('not by a digest');
     expect(instructions('USER')).toEqual(['node']);
     expect(instructions('ENTRYPOINT')).toEqual(['["node", "--enable-source-maps", "dist/cli/main.js"]']);
   });
@@ -123,5 +174,17 @@ describe('Dockerfile', () => {
     for (const path of copied) expect([path, existsSync(join(ROOT, path)), allowed.includes(path)]).toEqual([path, true, true]);
     expect(text('.dockerignore').split('\n')).toContain('*');
     expect(allowed.filter((a) => a.startsWith('.env'))).toEqual([]);
+  });
+});
+
+describe('package.json', () => {
+  const manifest = z
+    .object({ license: z.string(), overrides: z.record(z.string(), z.string()), '//overrides': z.record(z.string(), z.string()) })
+    .parse(JSON.parse(text('package.json')));
+
+  it('gives a reason for each override, and its license as a file', () => {
+    expect(Object.keys(manifest['//overrides']).sort()).toEqual(Object.keys(manifest.overrides).sort());
+    for (const reason of Object.values(manifest['//overrides'])) expect(reason.length).toBeGreaterThan(30);
+    expect([manifest.license, text('LICENSE').split('\n')[0]]).toEqual(['MIT', 'MIT License']);
   });
 });

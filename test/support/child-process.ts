@@ -23,7 +23,7 @@ export interface Child {
 }
 
 export interface StartOptions {
-  stdin?: string;
+  stdin?: string | Buffer;
   cwd?: string;
 }
 

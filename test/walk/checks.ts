@@ -51,7 +51,9 @@ function checkClaims(s: Rows): void {
   const unheld = [...openBuys, ...inBatches].find((i) => holder.get(i.phone_number ?? '') !== i.request_id);
   if (unheld !== undefined)
     throw new Violation('I4', 'an open item does not hold its number', { unheld, holder: holder.get(unheld.phone_number ?? '') });
-  const doubled = duplicates([...atTelnyx.values()].flatMap((c) => c.numbers));
+  // What a chunk has settled as a part is not its work any more.
+  const owed = new Set(s.items.flatMap((i) => (OPEN_ITEM.has(i.status) ? [`${i.chunk_id} ${i.phone_number}`] : [])));
+  const doubled = duplicates([...atTelnyx.values()].flatMap((c) => c.numbers.filter((n) => owed.has(`${c.id} ${n}`))));
   if (doubled.length > 0)
     throw new Violation(
       'I4',

@@ -1,0 +1,38 @@
+import { rm, writeFile } from 'node:fs/promises';
+import { asError } from '../domain/errors.ts';
+import type { Log } from '../observability/log.ts';
+import type { Service } from './lifecycle.ts';
+import { periodic } from './periodic.ts';
+import type { Health } from './watchdog.ts';
+
+const RENEW_EVERY_MS = 5_000;
+
+/**
+ * Renews a file while the process can do its part, for orchestrators that can only run a command: a worker listens on no port. An
+ * old file means trouble, or a process that is frozen. Starting fails where the file cannot be written.
+ */
+export function aliveFile(path: string, health: Pick<Health, 'problems'>, log: Log): Service {
+  const renew = (): Promise<void> => writeFile(path, `${new Date().toISOString()}\n`);
+  let failing = false;
+  const service = periodic('alive file', RENEW_EVERY_MS, async () => {
+    if (health.problems().length > 0) return;
+    try {
+      await renew();
+      failing = false;
+    } catch (error) {
+      if (!failing) log.warn({ err: asError(error), part: 'alive file' }, `${path} cannot be renewed: this worker looks dead`);
+      failing = true;
+    }
+  });
+  return {
+    ...service,
+    start: async () => {
+      await renew();
+      await service.start?.();
+    },
+    stop: async () => {
+      await service.stop();
+      await rm(path, { force: true });
+    },
+  };
+}
