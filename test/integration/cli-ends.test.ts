@@ -155,7 +155,7 @@ describe('drift on the command line', () => {
       .join('\n');
     const accepted = await run(['accept', first.id, '--numbers', '-', '--yes'], one_row);
     expect(accepted).toMatchObject({ exit: 0, out: expect.stringContaining('accepted: 1 field changed') });
-    expect(accepted.err).toContain('only phone_number is read');
+    expect(accepted.err).toContain('other columns are ignored');
     const repaired = await run(['repair', first.id, '--yes', '--json']);
     const { requests } = repaired.json() as unknown as { requests: { id: string }[] };
     expect([repaired.exit, requests.length]).toEqual([0, 1]);
