@@ -1,6 +1,6 @@
 import { access, constants } from 'node:fs/promises';
 import type { Command } from 'commander';
-import { streamInventory } from '../db/numbers.ts';
+import { countMatching } from '../db/numbers.ts';
 import type { BuyBody, BuyLine, RequestBody } from '../domain/bodies.ts';
 import { invalid } from '../domain/errors.ts';
 import type { ProducerDeps } from '../producers/deps.ts';
@@ -9,6 +9,7 @@ import { listProblems } from '../producers/numbers-in.ts';
 import { worstCaseCost } from '../producers/plan-request.ts';
 import { submitRequest } from '../producers/submit.ts';
 import type { RequestView } from '../producers/views.ts';
+import { wideNote } from '../producers/wide-filter.ts';
 import { type Cli, note, notFound, result, withProducer } from './cli.ts';
 import { confirm, requireConsent } from './confirm.ts';
 import { parseDuration } from './duration.ts';
@@ -52,10 +53,13 @@ export async function submit(cli: Cli, read: () => RequestBody, flags: SubmitFla
   if (file !== undefined) await requireReadable(file);
   requireConsent(cli.io, flags.yes, file === '-');
   return withProducer(cli, async (deps) => {
-    await confirm(cli.io, flags.yes, async () => summaryOf(body, await countNumbers(cli, deps, body, file), deps));
+    await confirm(cli.io, flags.yes, async () => {
+      const { listed, wide } = await countNumbers(cli, deps, body, file);
+      return `${summaryOf(body, listed, deps)}${wide === null ? '' : `\nMind that ${wide}.`}`;
+    });
     const { request, created } = await submitRequest(deps, body, {
       ...(file !== undefined && { numbers: readNumbers(file, cli.io.stdin) }),
-      ...(idempotencyKey !== undefined && { idempotencyKey }),
+      ...(idempotencyKey !== undefined && { idempotencyKey, keySpace: 'cli' as const }),
     });
     if (!created) note(cli, `the idempotency key was used for this before: request ${request.id}`);
     return flags.wait === true
@@ -136,11 +140,20 @@ async function requireReadable(file: string): Promise<void> {
 }
 
 /** How many numbers an answer of yes is about. Reads the file once more than needed, but only where a person waits. */
-async function countNumbers(cli: Cli, deps: ProducerDeps, body: RequestBody, file: string | undefined): Promise<number> {
-  let n = 0;
-  if (file !== undefined) for await (const _row of readNumbers(file, cli.io.stdin)) n += 1;
-  else if (body.kind !== 'buy') for await (const _number of streamInventory(deps.db.sql, body.where ?? {})) n += 1;
-  return n;
+async function countNumbers(
+  cli: Cli,
+  deps: ProducerDeps,
+  body: RequestBody,
+  file: string | undefined,
+): Promise<{ listed: number; wide: string | null }> {
+  if (file !== undefined) {
+    let listed = 0;
+    for await (const _row of readNumbers(file, cli.io.stdin)) listed += 1;
+    return { listed, wide: null };
+  }
+  if (body.kind === 'buy') return { listed: 0, wide: null };
+  const counts = await countMatching(deps.db.sql, body.where ?? {});
+  return { listed: counts.matched, wide: wideNote(counts) };
 }
 
 function summaryOf(body: RequestBody, listed: number, deps: ProducerDeps): string {

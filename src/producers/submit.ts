@@ -5,21 +5,27 @@ import { newRequestId } from '../db/ids.ts';
 import { chunksFromIncoming, createIncoming, itemsFromIncoming } from '../db/incoming.ts';
 import { insertSlots } from '../db/items.ts';
 import { getLine, insertLine, type Line } from '../db/lines.ts';
-import { stageInventory } from '../db/numbers.ts';
+import { countOwned, stageInventory } from '../db/numbers.ts';
 import { getRequest, insertRequest, type Request, requestByIdempotencyKey } from '../db/requests.ts';
-import type { BuyBody, RequestBody, UpdateBody } from '../domain/bodies.ts';
+import type { BuyBody, RequestBody, UpdateBody, Where } from '../domain/bodies.ts';
 import { type ErrorDetail, invalid, ProvisioningError, refused } from '../domain/errors.ts';
+import type { KeySpace } from '../domain/key-space.ts';
 import { parseMoney } from '../domain/money.ts';
+import { keyProblem } from '../domain/text.ts';
 import type { AnyEnqueue } from '../queues/port.ts';
 import { hashOfBody, withNumbers } from './body-hash.ts';
 import type { ProducerDeps } from './deps.ts';
 import { chunkJob, enqueue, lineJob } from './enqueue.ts';
 import { type NumberRow, rowsOf, stageList } from './numbers-in.ts';
 import { buySteps, deleteSteps, lineCriteria, updateSteps, worstCaseCost } from './plan-request.ts';
-import { parseRequest } from './validate.ts';
+import { MAX_ASKED } from './size-limits.ts';
+import { askedProblem, parseRequest } from './validate.ts';
+import { wideNote } from './wide-filter.ts';
 
 export interface SubmitOptions {
   idempotencyKey?: string;
+  /** Whose the idempotency key is; without it the library's. */
+  keySpace?: KeySpace;
   /** Numbers that come beside the body, such as the rows of a CSV file; read once, never held. */
   numbers?: AsyncIterable<NumberRow>;
   /** The request or run that files this one. */
@@ -38,6 +44,8 @@ export interface Submitted {
  * is stored and nothing will be sent.
  */
 export async function submitRequest(deps: ProducerDeps, input: unknown, options: SubmitOptions = {}): Promise<Submitted> {
+  const wrongKey = options.idempotencyKey === undefined ? null : keyProblem(options.idempotencyKey);
+  if (wrongKey !== null) throw invalid([{ path: 'idempotency_key', message: wrongKey }]);
   return takeOn(deps, parseRequest(input, { streamed: options.numbers !== undefined }), { ...options, known: false });
 }
 
@@ -57,7 +65,7 @@ interface TakeOptions extends SubmitOptions {
 async function takeOn(deps: ProducerDeps, body: RequestBody, options: TakeOptions): Promise<Submitted> {
   const hash = hashOfBody(body);
   if (options.idempotencyKey !== undefined) {
-    const known = await requestByIdempotencyKey(deps.db.sql, options.idempotencyKey);
+    const known = await requestByIdempotencyKey(deps.db.sql, spaceOf(options), options.idempotencyKey);
     if (known !== null)
       return sameOrConflict(known, await withNumbers(hash, options.numbers ?? rowsOf(body.phone_numbers ?? [])));
   }
@@ -68,6 +76,8 @@ async function takeOn(deps: ProducerDeps, body: RequestBody, options: TakeOption
   deps.log.info({ requestId: request.id, kind: request.kind, asked: request.asked }, 'request accepted');
   return { request, created: true };
 }
+
+const spaceOf = (options: SubmitOptions): KeySpace => options.keySpace ?? 'library';
 
 async function store(
   deps: ProducerDeps,
@@ -96,6 +106,7 @@ async function store(
     maxUpfrontCost: body.kind === 'buy' ? (body.max_upfront_cost ?? null) : null,
     maxMonthlyCost: body.kind === 'buy' ? (body.max_monthly_cost ?? null) : null,
     idempotencyKey: options.idempotencyKey ?? null,
+    keySpace: options.idempotencyKey === undefined ? null : spaceOf(options),
     bodyHash: '',
     filedBy: options.filedBy ?? null,
     createdAt: at,
@@ -122,6 +133,7 @@ async function store(
     at,
     detail: { asked },
   });
+  if (body.kind !== 'buy' && body.where !== undefined) await noteWide(deps, tx, id, asked);
   return getRequest(tx, id);
 }
 
@@ -151,7 +163,7 @@ async function storeBuy(
       ...(body.requirement_group_id !== undefined && { requirement_group_id: body.requirement_group_id }),
     };
     const lineId = await insertLine(tx, { requestId, position: body.lines.length, quantity: 0, criteria, at, open: true });
-    const rows = options.numbers ?? rowsOf(body.phone_numbers);
+    const rows = upTo(MAX_ASKED - asked, options.numbers ?? rowsOf(body.phone_numbers));
     const listed = await stageList(tx, rows, { onNumber: (n) => hash.update(n), known: false });
     await itemsFromIncoming(tx, { requestId, lineId, from: asked, at });
     await tx`update lines set quantity = ${listed} where id = ${lineId}`;
@@ -163,6 +175,17 @@ async function storeBuy(
     if (line !== null) jobs.push(lineJob(line));
   }
   return asked;
+}
+
+/** The rows of a list; more than `most` of them are refused without reading on. */
+async function* upTo(most: number, rows: AsyncIterable<NumberRow> | Iterable<NumberRow>): AsyncGenerator<NumberRow> {
+  let n = 0;
+  for await (const row of rows) {
+    n += 1;
+    const tooMany = n > most ? askedProblem(MAX_ASKED + 1) : null;
+    if (tooMany !== null) throw invalid([tooMany]);
+    yield row;
+  }
 }
 
 async function storeTargets(
@@ -189,7 +212,13 @@ async function storeTargets(
   return count;
 }
 
-async function stageWhere(tx: Tx, where: Record<string, string>): Promise<number> {
+/** Says in the log when a filter matched so much that it may be a mistake. */
+async function noteWide(deps: ProducerDeps, tx: Tx, requestId: string, matched: number): Promise<void> {
+  const note = wideNote({ matched, of: await countOwned(tx) });
+  if (note !== null) deps.log.warn({ requestId, asked: matched }, note);
+}
+
+async function stageWhere(tx: Tx, where: Where): Promise<number> {
   await createIncoming(tx);
   return stageInventory(tx, where);
 }

@@ -41,7 +41,8 @@ async function fileRepair(deps: WorkDeps, runId: string, set: UpdateSet, numbers
     .update(JSON.stringify([set, numbers]))
     .digest('hex')
     .slice(0, 24);
-  const { request } = await submitKnown(deps, body, { filedBy: runId, idempotencyKey: `repair-${runId}-${mark}` });
+  const key = { keySpace: 'internal' as const, idempotencyKey: `repair-${runId}-${mark}` };
+  const { request } = await submitKnown(deps, body, { filedBy: runId, ...key });
   deps.log.info({ runId, requestId: request.id, count: numbers.length }, 'a repair was filed');
 }
 

@@ -1,7 +1,10 @@
 import { z } from 'zod';
+import { spaceOfClient } from '../../domain/key-space.ts';
 import { REQUEST_STATUSES } from '../../domain/request.ts';
+import { keyProblem } from '../../domain/text.ts';
 import { approveRequest } from '../../producers/approve.ts';
 import { cancelRequest } from '../../producers/cancel.ts';
+import { said } from '../../producers/field-shapes.ts';
 import { listRequests, lookAtRequest } from '../../producers/look.ts';
 import { retryRequest } from '../../producers/retry.ts';
 import { submitRequest } from '../../producers/submit.ts';
@@ -17,7 +20,9 @@ import { answers, idParams, pageOf, REQUEST_KINDS, requestAnswer } from '../sche
 const SUBMIT_LIMIT = 32 * 1024 * 1024;
 
 const idempotency = z.object({
-  'idempotency-key': z.string().min(1).max(255).optional().describe('The same key and body give the same request'),
+  'idempotency-key': said(z.string().min(1).max(255), keyProblem)
+    .optional()
+    .describe('The same key and body give the same request, to the same API key'),
 });
 
 const listQuery = z.strictObject({
@@ -43,7 +48,10 @@ export function requestRoutes(app: App, { producer }: HttpDeps): void {
     },
     handler: async (request, reply) => {
       const idempotencyKey = request.headers['idempotency-key'];
-      const { request: stored, created } = await submitRequest(producer, request.body, given({ idempotencyKey }));
+      const { request: stored, created } = await submitRequest(producer, request.body, {
+        ...given({ idempotencyKey }),
+        keySpace: spaceOfClient(actorOf(request)),
+      });
       request.log.info({ requestId: stored.id, actor: actorOf(request) }, created ? 'submitted' : 'submitted before');
       const stands = await view(stored.id);
       return reply
