@@ -1,5 +1,6 @@
 import { CommanderError } from 'commander';
-import { createCli, note, say } from './cli.ts';
+import { visible, visibleLines } from '../domain/text.ts';
+import { createCli, jsonText, note, say } from './cli.ts';
 import { EXIT, type Failure, failureOf } from './exit-codes.ts';
 import type { Io } from './io.ts';
 import { createProgram } from './program.ts';
@@ -23,12 +24,8 @@ export async function runCli(argv: readonly string[], io: Io, services: Services
   } catch (error) {
     if (error instanceof CommanderError && error.exitCode === 0) return EXIT.ok;
     const failure = failureOf(error);
-    if (json)
-      await say(
-        cli,
-        JSON.stringify({ error: { code: failure.code, message: failure.message, details: failure.details } }, null, 2),
-      );
-    else note(cli, failureText(failure, io));
+    if (json) await say(cli, jsonText({ error: { code: failure.code, message: failure.message, details: failure.details } }));
+    else io.stderr.write(`${failureText(failure, io)}\n`);
     if (failure.stack !== null && io.env['LOG_LEVEL'] === 'debug') note(cli, failure.stack);
     return failure.exit;
   }
@@ -36,8 +33,10 @@ export async function runCli(argv: readonly string[], io: Io, services: Services
 
 function failureText(failure: Failure, io: Io): string {
   const head = io.paintErr('red', 'error');
-  if (failure.details.length <= 1)
-    return `${head} ${failure.message}${failure.code === 'internal_error' ? ' (internal_error; LOG_LEVEL=debug shows more)' : ''}`;
-  const lines = failure.details.map((d) => `  ${d.path === '' ? '' : `${d.path}: `}${d.message}`);
+  if (failure.details.length <= 1) {
+    const more = failure.code === 'internal_error' ? ' (internal_error; LOG_LEVEL=debug shows more)' : '';
+    return `${head} ${visibleLines(failure.message)}${more}`;
+  }
+  const lines = failure.details.map((d) => visible(`  ${d.path === '' ? '' : `${d.path}: `}${d.message}`));
   return [`${head} ${failure.code}`, ...lines].join('\n');
 }

@@ -6,7 +6,7 @@ import { openDb, type Sql } from '../../db/client.ts';
 import { redisBackend } from '../../queues/redis.ts';
 import { type Cli, configOf, requireDatabase, result, withProducer } from '../cli.ts';
 import { EXIT, failureOf } from '../exit-codes.ts';
-import { type Paint, table } from '../output.ts';
+import { type Paint, painted, table } from '../output.ts';
 
 interface Check {
   name: string;
@@ -153,7 +153,7 @@ function checksText(checks: readonly Check[], paint: Paint): string {
   const colours = { ok: 'green', warning: 'yellow', failed: 'red' } as const;
   return table(
     ['', 'check', ''],
-    checks.map((c) => [paint(colours[c.status], c.status), c.name, c.text]),
+    checks.map((c) => [painted(colours[c.status], c.status), c.name, c.text]),
     paint,
   )
     .split('\n')

@@ -4,6 +4,7 @@ import { stringify } from 'csv-stringify';
 import type { InventoryFilter } from '../../db/numbers.ts';
 import { invalid } from '../../domain/errors.ts';
 import { isE164 } from '../../domain/phone-number.ts';
+import { CSV } from '../../producers/csv.ts';
 import type { ProducerDeps } from '../../producers/deps.ts';
 import { parseFilter } from '../../producers/filter-shapes.ts';
 import { lookAtInventory, lookAtNumber } from '../../producers/look.ts';
@@ -44,9 +45,7 @@ async function inventory(cli: Cli, flags: InventoryFlags): Promise<void> {
   const filter = filterOf(flags.where);
   if (flags.csv === true && flags.json === true) throw invalid([{ path: '--csv', message: 'cannot be combined with --json' }]);
   if (flags.csv === true) {
-    await withProducer(cli, (deps) =>
-      pipeline(allOf(deps, filter), stringify({ header: true, cast: { boolean: String } }), cli.io.stdout, { end: false }),
-    );
+    await withProducer(cli, (deps) => pipeline(allOf(deps, filter), stringify(CSV), cli.io.stdout, { end: false }));
     return;
   }
   const limit = wholeNumber(flags.limit, '--limit', 500);

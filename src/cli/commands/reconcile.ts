@@ -9,7 +9,7 @@ import { driftView } from '../../producers/views.ts';
 import { type Cli, note, result, withProducer } from '../cli.ts';
 import { confirm, requireConsent } from '../confirm.ts';
 import { EXIT } from '../exit-codes.ts';
-import { count, type Paint, pairs, table } from '../output.ts';
+import { count, type Paint, painted, pairs, table } from '../output.ts';
 
 const POLL_MS = 500;
 const NOBODY_MS = 30_000;
@@ -88,7 +88,7 @@ function runText(run: RunReport, drift: readonly Drift[], paint: Paint): string 
   const head = pairs(
     [
       ['run', run.id],
-      ['status', paint(colour, run.status)],
+      ['status', painted(colour, run.status)],
       ['started', run.started_at],
       ['finished', run.finished_at],
       ['error', run.error],
