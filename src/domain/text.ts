@@ -10,6 +10,8 @@ const CONTROL_IN_KEY = /[\u0000-\u001f\u007f\p{Bidi_Control}\p{Surrogate}]/u;
 /** A spreadsheet calculates a cell that begins so; the wide forms are what East Asian keyboards write. */
 const FORMULA = /^[=+\-@\t\r\n\uff1d\uff0b\uff0d\uff20]/;
 
+const HALF_AT_END = /[\ud800-\udbff]$/;
+
 /** `U+202E` */
 function codePoint(char: string): string {
   return `U+${(char.codePointAt(0) ?? 0).toString(16).toUpperCase().padStart(4, '0')}`;
@@ -66,7 +68,7 @@ export function clipped(text: string, most: number): string {
   if (text.length <= most) return text;
   const start = text.slice(0, most);
   // Half a character at the cut would be no text.
-  return `${NO_TEXT.test(start.slice(-1)) ? start.slice(0, -1) : start}…`;
+  return `${HALF_AT_END.test(start) ? start.slice(0, -1) : start}…`;
 }
 
 /**
