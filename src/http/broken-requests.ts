@@ -11,6 +11,8 @@ const REFUSALS: Readonly<Record<string, readonly [status: number, code: string, 
   ERR_HTTP_REQUEST_TIMEOUT: [408, 'request_timeout', 'the request did not arrive in time'],
 };
 
+const LINGER_MS = 1_000;
+
 /** Answers in the one error shape what never became a request: oversize headers, no HTTP at all, too slow. */
 export function answerBroken(log: FastifyBaseLogger) {
   return (error: Error & { code?: string }, socket: Socket): void => {
@@ -21,6 +23,8 @@ export function answerBroken(log: FastifyBaseLogger) {
     const body = bodyOf(code, message);
     const headers = Object.entries({ ...headersFor(body), connection: 'close' }).map(([name, value]) => `${name}: ${value}`);
     socket.end([`HTTP/1.1 ${status} ${STATUS_CODES[status] ?? ''}`, ...headers, '', body].join('\r\n'));
+    // Time to read the answer, and no more: what the client goes on sending is not read, so its end might never be seen.
+    setTimeout(() => socket.destroy(), LINGER_MS).unref();
   };
 }
 

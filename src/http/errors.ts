@@ -23,6 +23,7 @@ const STATUS: Readonly<Record<string, number>> = {
   forbidden: 403,
   bad_signature: 401,
   malformed_event: 400,
+  bad_request: 400,
   too_many_watchers: 503,
   too_many_wrong_keys: 429,
   webhooks_off: 503,

@@ -27,6 +27,12 @@ export async function setHeaders(request: FastifyRequest, reply: FastifyReply): 
   reply.headers({ ...SAFE_HEADERS, 'x-request-id': request.id });
 }
 
+/** HTTP/1.1 wants a `Host`, and `refuseForeign` looks at it. Node itself would answer without a body. */
+export async function refuseNameless({ headers, raw }: FastifyRequest): Promise<void> {
+  if (headers.host === undefined && raw.httpVersion === '1.1')
+    throw new ProvisioningError('bad_request', 'rejected', 'a request of HTTP/1.1 needs a Host header');
+}
+
 /** Refuses an address whose path or query holds what is no text: it would only fail in the database. */
 export async function refuseNoText(request: FastifyRequest): Promise<void> {
   const problems: ErrorDetail[] = [];

@@ -20,7 +20,7 @@ import { requestEventRoutes } from './routes/request-events.ts';
 import { requestItemRoutes } from './routes/request-items.ts';
 import { requestActRoutes, requestRoutes } from './routes/requests.ts';
 import { webhookRoutes } from './routes/webhooks.ts';
-import { refuseForeign, refuseNoText, setHeaders } from './security.ts';
+import { refuseForeign, refuseNameless, refuseNoText, setHeaders } from './security.ts';
 
 export type { ApiKey, Role } from './auth.ts';
 export { assertMayListen } from './auth.ts';
@@ -50,6 +50,7 @@ export async function buildServer(deps: HttpDeps): Promise<FastifyInstance> {
     routerOptions: { maxParamLength: 200 },
     // Fastify's own answers to these have another shape.
     return503OnClosing: false,
+    http: { requireHostHeader: false },
     clientErrorHandler: answerBroken(deps.log),
     frameworkErrors: (error, request, reply) => {
       void setHeaders(request, reply);
@@ -68,6 +69,7 @@ export async function buildServer(deps: HttpDeps): Promise<FastifyInstance> {
   const door = createDoor(app, keyring);
   app.addHook('onRequest', setHeaders);
   app.addHook('onRequest', refuseWhenClosing(app));
+  app.addHook('onRequest', refuseNameless);
   app.addHook('onRequest', refuseForeign(keyring));
   app.addHook('onRequest', guard(door));
   app.addHook('onRequest', refuseNoText);

@@ -24,6 +24,8 @@ export interface CliStage {
   databaseUrl: string;
   simulator: Simulator;
   sql: ReturnType<typeof openDb>['sql'];
+  /** The environment that the commands get. */
+  env: Record<string, string>;
   run(argv: string[], how?: { stdin?: string; env?: Record<string, string> }): Promise<Said>;
   close(): Promise<void>;
 }
@@ -57,6 +59,7 @@ export async function openCliStage(
     databaseUrl: database.url,
     simulator,
     sql: db.sql,
+    env,
     run: async (argv, how = {}) => {
       const { io, out, err } = testIo(how.stdin ?? '', { ...env, ...how.env });
       const exit = await runCli(argv, io, realServices);

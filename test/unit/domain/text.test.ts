@@ -90,6 +90,6 @@ describe('an error has a size', () => {
 });
 
 it.each(['0', '2.00', '99999999.999999'])('%s is an amount', (text) => expect(parseAmount(text)).not.toBeNull());
-it.each(['', ' 1', '-1', '1.', '.5', '1e9', '100000000', '1.0000001', '9'.repeat(1_000_000)])('an amount is not %.20s', (text) =>
+it.each(['', ' 1', '-1', '1.', '.5', '1e9', '100000000', '1.0000001', '9'.repeat(1_000_000)])('an amount is not %s', (text) =>
   expect(parseAmount(text)).toBeNull(),
 );
