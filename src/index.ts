@@ -72,7 +72,7 @@ export function createProvisioner(options: ProvisionerOptions = {}): Provisioner
   const look = async (id: string) => lookAtRequest((await producer()).deps.db, id);
   const submit = async (kind: string, body: Body, call: CallOptions = {}) => {
     const { deps } = await producer();
-    const { request } = await submitRequest(deps, { ...body, kind }, call);
+    const { request } = await submitRequest(deps, { ...body, kind }, { ...call, keySpace: 'library' });
     return mustFind(await look(request.id), request.id);
   };
   return {

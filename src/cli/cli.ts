@@ -1,6 +1,7 @@
 import { userInfo } from 'node:os';
 import type { Config } from '../config/config.ts';
 import { ProvisioningError } from '../domain/errors.ts';
+import { visibleJson, visibleLines } from '../domain/text.ts';
 import { createScrubber, type Scrub } from '../observability/scrub.ts';
 import type { ProducerDeps } from '../producers/deps.ts';
 import { EXIT } from './exit-codes.ts';
@@ -26,14 +27,19 @@ export async function say(cli: Cli, text: string): Promise<void> {
   await writeLine(cli.io.stdout, text);
 }
 
-/** Writes to stderr: everything that is not the result. */
+/** Writes to stderr: everything that is not the result, with what others wrote made visible. */
 export function note(cli: Cli, text: string): void {
-  cli.io.stderr.write(`${cli.scrub(text)}\n`);
+  cli.io.stderr.write(`${visibleLines(cli.scrub(text))}\n`);
+}
+
+/** One JSON value as `--json` prints it: a terminal obeys none of its characters, a program reads the same value. */
+export function jsonText(value: unknown): string {
+  return visibleJson(JSON.stringify(value, null, 2));
 }
 
 /** The one JSON value of `--json`, or the text for people. */
 export async function result(cli: Cli, json: boolean | undefined, value: unknown, text: () => string): Promise<void> {
-  await say(cli, json === true ? JSON.stringify(value, null, 2) : text());
+  await say(cli, json === true ? jsonText(value) : text());
 }
 
 export async function configOf(cli: Cli): Promise<Config> {

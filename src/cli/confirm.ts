@@ -1,5 +1,6 @@
 import { createInterface } from 'node:readline/promises';
 import { refused } from '../domain/errors.ts';
+import { visibleLines } from '../domain/text.ts';
 import type { Io } from './io.ts';
 
 /** Refuses at once, before anything is opened, when nobody can be asked. */
@@ -12,7 +13,7 @@ export function requireConsent(io: Io, yes: boolean | undefined, stdinIsTaken = 
 /** Shows what will happen and asks; anything but yes refuses. Call `requireConsent` first. */
 export async function confirm(io: Io, yes: boolean | undefined, summary: () => Promise<string>): Promise<void> {
   if (yes === true) return;
-  io.stderr.write(`${await summary()}\n`);
+  io.stderr.write(`${visibleLines(await summary())}\n`);
   const lines = createInterface({ input: io.stdin, output: io.stderr });
   const ctrl = new AbortController();
   // Ctrl-C and Ctrl-D are a no.

@@ -1,5 +1,6 @@
 import { parseArgs } from 'node:util';
 import { asError } from '../domain/errors.ts';
+import { visibleLines } from '../domain/text.ts';
 import { createBoard } from './demo/board.ts';
 import { proofOf } from './demo/evidence.ts';
 import type { ProofRow } from './demo/proof.ts';
@@ -7,7 +8,7 @@ import { openStage, type Stage } from './demo/stage.ts';
 import { PLOT, type StepReport, tell } from './demo/story.ts';
 import { EXIT, failureOf } from './exit-codes.ts';
 import { type Io, processIo } from './io.ts';
-import { count, plural, seconds, table, writeLine } from './output.ts';
+import { count, painted, plural, seconds, table, writeLine } from './output.ts';
 
 const HELP = `npm run demo [-- --serve] [-- --redis]
 
@@ -43,7 +44,7 @@ async function main(io: Io, argv: string[]): Promise<number> {
     if (interrupt.signal.aborted) return EXIT.interrupted;
     const failure = failureOf(error);
     io.stderr.write(
-      `${io.paintErr('red', 'error')} ${failure.message}\n${io.env['LOG_LEVEL'] === 'debug' ? `${asError(error).stack ?? ''}\n` : ''}`,
+      `${io.paintErr('red', 'error')} ${visibleLines(failure.message)}\n${io.env['LOG_LEVEL'] === 'debug' ? `${asError(error).stack ?? ''}\n` : ''}`,
     );
     return failure.exit;
   } finally {
@@ -83,7 +84,7 @@ function proofTable(io: Io, rows: readonly ProofRow[]): string {
       right('charged by Telnyx'),
     ],
     rows.map((r) => [
-      r.problems.length === 0 ? paint('green', '✔') : paint('red', '✘'),
+      r.problems.length === 0 ? painted('green', '✔') : painted('red', '✘'),
       r.operation,
       count(r.asked),
       count(r.database),

@@ -1,4 +1,5 @@
 import type { Writable } from 'node:stream';
+import { visible } from '../domain/text.ts';
 
 export type Colour = 'red' | 'green' | 'yellow' | 'cyan' | 'dim' | 'bold';
 export type Paint = (colour: Colour, text: string) => string;
@@ -17,12 +18,27 @@ export function painter(on: boolean): Paint {
   return (colour, text) => (on ? `\u001b[${CODES[colour][0]}m${text}\u001b[${CODES[colour][1]}m` : text);
 }
 
-// biome-ignore lint/suspicious/noControlCharactersInRegex: the escape character is what colours begin with
-const ESCAPES = /\u001b\[\d+m/g;
+/** A text in a colour. Texts are painted where they are printed, after what others wrote was made visible. */
+export interface Painted {
+  colour: Colour;
+  text: string;
+}
+
+/** What a table or a list of pairs shows in one place. */
+export type Cell = string | Painted;
+
+export function painted(colour: Colour, text: string): Painted {
+  return { colour, text };
+}
+
+/** The one place where what others wrote becomes something to print: no character of it moves, hides or turns anything. */
+function shown(cell: Cell): { text: string; colour: Colour | null } {
+  return typeof cell === 'string' ? { text: visible(cell), colour: null } : { text: visible(cell.text), colour: cell.colour };
+}
 
 /** How many columns a text takes on the screen. */
 export function widthOf(text: string): number {
-  return [...text.replace(ESCAPES, '')].length;
+  return [...text].length;
 }
 
 export interface Column {
@@ -33,28 +49,32 @@ export interface Column {
 /** Aligned columns, two blanks between them; no trailing blanks. */
 export function table(
   columns: readonly (Column | string)[],
-  rows: readonly (readonly string[])[],
+  rows: readonly (readonly Cell[])[],
   paint: Paint = painter(false),
 ): string {
   const heads: Column[] = columns.map((c) => (typeof c === 'string' ? { title: c } : c));
-  const widths = heads.map((head, i) => Math.max(widthOf(head.title), ...rows.map((row) => widthOf(row[i] ?? ''))));
-  const line = (cells: readonly string[]) =>
+  const cells = rows.map((row) => heads.map((_, i) => shown(row[i] ?? '')));
+  const widths = heads.map((head, i) => Math.max(widthOf(head.title), ...cells.map((row) => widthOf(row[i]?.text ?? ''))));
+  const line = (row: readonly ReturnType<typeof shown>[]) =>
     heads
       .map((head, i) => {
-        const cell = cells[i] ?? '';
-        const blanks = ' '.repeat(Math.max(0, (widths[i] ?? 0) - widthOf(cell)));
-        return head.align === 'right' ? blanks + cell : cell + blanks;
+        const { text, colour } = row[i] ?? shown('');
+        const blanks = ' '.repeat(Math.max(0, (widths[i] ?? 0) - widthOf(text)));
+        const printed = colour === null ? text : paint(colour, text);
+        return head.align === 'right' ? blanks + printed : printed + blanks;
       })
       .join('  ')
       .trimEnd();
-  return [paint('dim', line(heads.map((h) => h.title))), ...rows.map(line)].join('\n');
+  return [paint('dim', line(heads.map((h) => shown(h.title)))), ...cells.map(line)].join('\n');
 }
 
 /** `name  value` lines with the values under one another; pairs without a value are left out. */
-export function pairs(entries: readonly (readonly [string, string | null])[], paint: Paint = painter(false)): string {
-  const shown = entries.flatMap(([name, value]) => (value === null ? [] : [[name, value] as const]));
-  const width = Math.max(0, ...shown.map(([name]) => widthOf(name)));
-  return shown.map(([name, value]) => `${paint('dim', name.padEnd(width))}  ${value}`).join('\n');
+export function pairs(entries: readonly (readonly [string, Cell | null])[], paint: Paint = painter(false)): string {
+  const there = entries.flatMap(([name, value]) => (value === null ? [] : [[name, shown(value)] as const]));
+  const width = Math.max(0, ...there.map(([name]) => widthOf(name)));
+  return there
+    .map(([name, { text, colour }]) => `${paint('dim', name.padEnd(width))}  ${colour === null ? text : paint(colour, text)}`)
+    .join('\n');
 }
 
 /** `12,345` */

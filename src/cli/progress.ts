@@ -1,4 +1,5 @@
 import { MultiBar, Presets, type SingleBar } from 'cli-progress';
+import { visibleLines } from '../domain/text.ts';
 import type { RequestView } from '../producers/views.ts';
 import type { Io } from './io.ts';
 import { count } from './output.ts';
@@ -40,7 +41,7 @@ function barProgress(io: Io): Progress {
       else bar.update(settledOf(view), payload);
     },
     note: (text) => {
-      bars.log(`${text}\n`);
+      bars.log(`${visibleLines(text)}\n`);
       bars.update();
     },
     done: () => {
@@ -72,7 +73,7 @@ function lineProgress(io: Io): Progress {
       if (Date.now() - lastAt >= LINE_EVERY_MS) write(text);
       else held = text;
     },
-    note: (text) => io.stderr.write(`${text}\n`),
+    note: (text) => io.stderr.write(`${visibleLines(text)}\n`),
     done: () => {
       if (held !== null) write(held);
     },

@@ -1,8 +1,9 @@
 import type { Evidence } from '../domain/submission.ts';
+import { visible } from '../domain/text.ts';
 import type { ProducerDeps } from '../producers/deps.ts';
 import { lookAtChunks, type reasonsOf } from '../producers/look.ts';
 import type { ChunkView, ItemView, RequestView } from '../producers/views.ts';
-import { type Column, count, type Paint, pairs, plural, table } from './output.ts';
+import { type Column, count, type Paint, type Painted, painted, pairs, plural, table } from './output.ts';
 import { wordsOf } from './progress.ts';
 
 export type Reasons = Awaited<ReturnType<typeof reasonsOf>>;
@@ -14,10 +15,10 @@ export function requestText(view: RequestView, paint: Paint): string {
   const { counts, chunks, cost } = view;
   const head = pairs(
     [
-      ['request', paint('bold', view.id)],
+      ['request', painted('bold', view.id)],
       ['kind', view.kind],
       ['label', view.label],
-      ['status', statusText(view.status, paint)],
+      ['status', statusText(view.status)],
       ['created', view.created_at],
       ['finished', view.finished_at],
       ['chunks', chunks.total === 0 ? null : `${count(chunks.settled)} of ${count(chunks.total)} settled`],
@@ -80,9 +81,9 @@ export function attentionText(requestId: string, chunk: ChunkView, paint: Paint)
   ];
   return [
     `\n\n${paint('yellow', `chunk ${chunk.id} needs your decision`)}: ${what} of ${plural(chunk.numbers, 'number')}, reference ${chunk.customer_reference}`,
-    ...evidenceLines(chunk).map((line) => `  ${line}`),
+    ...evidenceLines(chunk).map((line) => `  ${visible(line)}`),
     '  You can:',
-    ...choices.map(([command, meaning]) => `    ${paint('cyan', command)}\n      ${meaning}`),
+    ...choices.map(([command, meaning]) => `    ${paint('cyan', visible(command))}\n      ${visible(meaning)}`),
   ].join('\n');
 }
 
@@ -135,9 +136,9 @@ async function openDecisions(deps: ProducerDeps, view: RequestView): Promise<Chu
 }
 
 /** A status in its colour. */
-export function statusText(status: string, paint: Paint): string {
-  if (status === 'succeeded') return paint('green', wordsOf(status));
-  if (status === 'failed') return paint('red', wordsOf(status));
-  if (status === 'running' || status === 'queued') return paint('cyan', wordsOf(status));
-  return paint('yellow', wordsOf(status));
+export function statusText(status: string): Painted {
+  if (status === 'succeeded') return painted('green', wordsOf(status));
+  if (status === 'failed') return painted('red', wordsOf(status));
+  if (status === 'running' || status === 'queued') return painted('cyan', wordsOf(status));
+  return painted('yellow', wordsOf(status));
 }

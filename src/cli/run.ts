@@ -1,6 +1,7 @@
 import { CommanderError } from 'commander';
 import type { ErrorDetail } from '../domain/errors.ts';
-import { createCli, note, say } from './cli.ts';
+import { visible, visibleLines } from '../domain/text.ts';
+import { createCli, jsonText, note, say } from './cli.ts';
 import { EXIT, type Failure, failureOf } from './exit-codes.ts';
 import type { Io } from './io.ts';
 import { createProgram } from './program.ts';
@@ -28,11 +29,7 @@ export async function runCli(argv: readonly string[], io: Io, services: Services
     if (json)
       await say(
         cli,
-        JSON.stringify(
-          { error: { code: failure.code, message: cli.scrub(failure.message), details: scrubbed(failure.details) } },
-          null,
-          2,
-        ),
+        jsonText({ error: { code: failure.code, message: cli.scrub(failure.message), details: scrubbed(failure.details) } }),
       );
     else note(cli, failureText(failure, io));
     if (failure.stack !== null && io.env['LOG_LEVEL'] === 'debug') note(cli, failure.stack);
@@ -47,6 +44,6 @@ function failureText(failure: Failure, io: Io): string {
   const isList = failure.details.length > 1 && failure.details.every((d) => failure.message.includes(d.message));
   const lines = failure.details
     .filter((d) => isList || !failure.message.includes(d.message))
-    .map((d) => `  ${d.path === '' ? '' : `${d.path}: `}${d.message}`);
-  return [`${head} ${isList ? failure.code : failure.message}${more}`, ...lines].join('\n');
+    .map((d) => visible(`  ${d.path === '' ? '' : `${d.path}: `}${d.message}`));
+  return [`${head} ${isList ? failure.code : visibleLines(failure.message)}${more}`, ...lines].join('\n');
 }

@@ -1,5 +1,5 @@
 import type { Command } from 'commander';
-import { streamInventory } from '../db/numbers.ts';
+import { countMatching } from '../db/numbers.ts';
 import type { BuyBody, BuyLine, RequestBody } from '../domain/bodies.ts';
 import { invalid } from '../domain/errors.ts';
 import type { RequestKind } from '../domain/request.ts';
@@ -9,6 +9,7 @@ import { listProblems, noteOfRepeats } from '../producers/numbers-in.ts';
 import { worstCaseCost } from '../producers/plan-request.ts';
 import { submitRequest } from '../producers/submit.ts';
 import type { RequestView } from '../producers/views.ts';
+import { wideNote } from '../producers/wide-filter.ts';
 import { type Cli, note, notFound, result, withProducer } from './cli.ts';
 import { confirm, requireConsent } from './confirm.ts';
 import { parseDuration } from './duration.ts';
@@ -68,7 +69,7 @@ export async function submit(cli: Cli, kind: RequestKind, read: () => RequestBod
     const numbers = list === null ? undefined : tellingNumbers(list, cli.io.stdin, (text) => note(cli, text));
     const { request, created, repeats } = await submitRequest(deps, body, {
       ...(numbers !== undefined && { numbers, repeats: 'once' }),
-      ...(idempotencyKey !== undefined && { idempotencyKey }),
+      ...(idempotencyKey !== undefined && { idempotencyKey, keySpace: 'cli' as const }),
     });
     const repeated = noteOfRepeats(repeats);
     if (repeated !== null) note(cli, repeated);
@@ -153,9 +154,10 @@ async function lookAhead(
   list: ListFile | null,
 ): Promise<{ count: number; notes: string[] }> {
   if (list !== null) return lookThrough(list, cli.io.stdin);
-  let count = 0;
-  if (body.kind !== 'buy') for await (const _number of streamInventory(deps.db.sql, body.where ?? {})) count += 1;
-  return { count, notes: [] };
+  if (body.kind === 'buy') return { count: 0, notes: [] };
+  const counts = await countMatching(deps.db.sql, body.where ?? {});
+  const wide = wideNote(counts);
+  return { count: counts.matched, notes: wide === null ? [] : [`Mind that ${wide}.`] };
 }
 
 function summaryOf(body: RequestBody, listed: number, deps: ProducerDeps): string {

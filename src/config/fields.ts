@@ -1,5 +1,5 @@
 import { z } from 'zod';
-import { parseMoney } from '../domain/money.ts';
+import { parseAmount } from '../domain/money.ts';
 import { DEFAULT_RATES, RATE_FAMILIES, type RateFamily } from '../domain/rate-families.ts';
 import { type Secret, secret } from './secret.ts';
 
@@ -22,15 +22,15 @@ export type RedisTarget =
   | { kind: 'cluster'; nodes: RedisNode[]; username: string | null; password: Secret | null };
 
 /** A transform that may refuse: return the value, or say what is wrong with the text. */
-type Reading<T> = { ok: true; value: T } | { ok: false; problem: string };
+type Reading<T> = { ok: true; value: T } | { ok: false; problems: readonly string[] };
 const ok = <T>(value: T): Reading<T> => ({ ok: true, value });
-const bad = (problem: string): { ok: false; problem: string } => ({ ok: false, problem });
+const bad = (...problems: readonly string[]): { ok: false; problems: readonly string[] } => ({ ok: false, problems });
 
 function reading<T>(read: (text: string) => Reading<T>) {
   return z.string().transform((text, context): T => {
     const result = read(text);
     if (result.ok) return result.value;
-    context.addIssue({ code: 'custom', message: result.problem });
+    for (const message of result.problems) context.addIssue({ code: 'custom', message });
     return z.NEVER;
   });
 }
@@ -103,17 +103,26 @@ export const publicKeys = reading<string[]>((text) => {
   return broken < 0 ? ok(keys) : bad(`key ${broken + 1} is not the base64 of a 32-byte Ed25519 public key`);
 });
 
+/** A shorter one can be guessed. */
+const SHORTEST_KEY = 16;
+
 export const apiKeys = reading<ApiKey[]>((text) => {
-  const keys: ApiKey[] = [];
+  const keys: { name: string; key: string; role: ApiRole }[] = [];
+  const problems: string[] = [];
   for (const [index, entry] of list(text).entries()) {
     const [name = '', key = '', role = 'admin', ...rest] = entry.split(':');
     const known = API_ROLES.find((candidate) => candidate === role);
-    if (name === '' || key === '' || rest.length > 0) return bad(`entry ${index + 1} must be name:key or name:key:role`);
-    if (known === undefined) return bad(`the role of "${name}" must be one of ${API_ROLES.join(', ')}`);
-    if (keys.some((other) => other.name === name)) return bad(`the name "${name}" is used twice`);
-    keys.push({ name, key: secret(key), role: known });
+    if (name === '' || key === '' || rest.length > 0) problems.push(`entry ${index + 1} must be name:key or name:key:role`);
+    else if (known === undefined) problems.push(`the role of "${name}" must be one of ${API_ROLES.join(', ')}`);
+    else {
+      if (key.length < SHORTEST_KEY) problems.push(`the key of "${name}" must have at least ${SHORTEST_KEY} characters`);
+      if (keys.some((other) => other.name === name)) problems.push(`the name "${name}" is used twice`);
+      const twin = keys.find((other) => other.key === key && other.name !== name);
+      if (twin !== undefined) problems.push(`"${twin.name}" and "${name}" have the same key; give each a key of its own`);
+      keys.push({ name, key, role: known });
+    }
   }
-  return ok(keys);
+  return problems.length > 0 ? bad(...problems) : ok(keys.map((k) => ({ ...k, key: secret(k.key) })));
 });
 
 export const rates = reading<Record<RateFamily, number>>((text) => {
@@ -131,8 +140,7 @@ export const rates = reading<Record<RateFamily, number>>((text) => {
 });
 
 export const cost = reading<string>((text) => {
-  const micros = parseMoney(text);
-  return micros !== null && micros >= 0n ? ok(text) : bad(`must be an amount such as 5.00, not "${text}"`);
+  return parseAmount(text) !== null ? ok(text) : bad(`must be an amount such as 5.00, not "${text}"`);
 });
 
 const CRON_FIELD = /^[\d*/,\-#?a-z]+$/i;

@@ -47,7 +47,7 @@ export const VARIABLES = {
   PROVISIONER_API_KEYS: {
     schema: field.apiKeys.optional(),
     meaning:
-      'Comma list `name:key[:role]`; the role is `admin` (default), `operator` or `viewer`. Without it the server listens on loopback only.',
+      'Comma list `name:key[:role]`, each key of at least 16 characters and its own; the role is `admin` (default), `operator` or `viewer`. Without it the server listens on loopback only.',
   },
   PROVISIONER_HOST: { schema: field.plainText, fallback: '127.0.0.1', meaning: 'The address that the HTTP server listens on.' },
   PROVISIONER_PORT: { schema: field.wholeNumber(0, 65_535), fallback: '8080', meaning: 'The port; 0 for any free one.' },

@@ -161,7 +161,7 @@ export async function shownSincePurchase(sql: SqlOrTx, numbers: string[]): Promi
   return new Set(rows.map((r) => r.phoneNumber));
 }
 
-/** What the inventory can be filtered by. */
+/** What the inventory can be filtered by; the shapes of the values are in `producers/filter-shapes.ts`. */
 export const INVENTORY_FILTERS = [
   'tag',
   'connection_id',
@@ -177,7 +177,7 @@ export const INVENTORY_FILTERS = [
 ] as const;
 export type InventoryFilter = Partial<Record<(typeof INVENTORY_FILTERS)[number], string>>;
 
-/** The rows of the inventory that match; only owned ones unless the filter names a state. */
+/** The rows of the inventory that match, compared exactly; only owned ones unless the filter names a state. */
 const matching = (sql: SqlOrTx, f: InventoryFilter) => sql`
   state = ${f.state ?? 'owned'}
   and (${f.tag ?? null}::text is null or tags @> array[${f.tag ?? null}::text])
@@ -190,7 +190,15 @@ const matching = (sql: SqlOrTx, f: InventoryFilter) => sql`
   and (${f.status ?? null}::text is null or status = ${f.status ?? null})
   and (${f.bought_by ?? null}::text is null or bought_by = ${f.bought_by ?? null})
   and (${f.national_destination_code ?? null}::text is null
-    or phone_number like '+1' || ${f.national_destination_code ?? null} || '%')`;
+    or (left(phone_number, 2) = '+1' and substr(phone_number, 3, 3) = ${f.national_destination_code ?? null}))`;
+
+/** How many numbers match, and how many there are in that state at all. */
+export async function countMatching(sql: SqlOrTx, filter: InventoryFilter): Promise<{ matched: number; of: number }> {
+  const [row] = await sql<{ matched: number; of: number }[]>`
+    select count(*) filter (where ${matching(sql, filter)})::int as matched, count(*)::int as of
+    from phone_numbers where state = ${filter.state ?? 'owned'}`;
+  return row ?? { matched: 0, of: 0 };
+}
 
 /** Page of the inventory, by number; `after` is the last number of the page before. */
 export async function listInventory(

@@ -1,3 +1,4 @@
+import type { KeySpace } from '../domain/key-space.ts';
 import { type ItemCounts, type RequestStatus, requestStatus } from '../domain/request.ts';
 import { countChunks } from './chunks.ts';
 import type { SqlOrTx } from './client.ts';
@@ -12,11 +13,11 @@ export type NewRequest = Omit<Request, 'seq' | 'updatedAt' | 'finishedAt' | 'can
 export async function insertRequest(sql: SqlOrTx, r: NewRequest): Promise<Request | null> {
   const [row] = await sql<Request[]>`
     insert into requests (id, kind, status, label, body, steps, asked, max_upfront_cost, max_monthly_cost, idempotency_key,
-      body_hash, filed_by, created_at, updated_at)
+      key_space, body_hash, filed_by, created_at, updated_at)
     values (${r.id}, ${r.kind}, ${r.status}, ${r.label}, ${JSON.stringify(r.body)}::text::jsonb,
       ${JSON.stringify(r.steps)}::text::jsonb, ${r.asked}, ${r.maxUpfrontCost}, ${r.maxMonthlyCost}, ${r.idempotencyKey},
-      ${r.bodyHash}, ${r.filedBy}, ${r.createdAt}, ${r.createdAt})
-    on conflict (idempotency_key) do nothing
+      ${r.keySpace}, ${r.bodyHash}, ${r.filedBy}, ${r.createdAt}, ${r.createdAt})
+    on conflict (key_space, idempotency_key) do nothing
     returning *`;
   return row ?? null;
 }
@@ -26,8 +27,12 @@ export async function getRequest(sql: SqlOrTx, id: string): Promise<Request | nu
   return row ?? null;
 }
 
-export async function requestByIdempotencyKey(sql: SqlOrTx, key: string): Promise<Request | null> {
-  const [row] = await sql<Request[]>`select * from requests where idempotency_key = ${key}`;
+/** The request of a key in its space; a client's own is also looked for among those from before there were spaces. */
+export async function requestByIdempotencyKey(sql: SqlOrTx, space: KeySpace, key: string): Promise<Request | null> {
+  const spaces = space === 'internal' ? [space] : [space, 'shared'];
+  const [row] = await sql<Request[]>`
+    select * from requests where key_space = any(${spaces}::text[]) and idempotency_key = ${key}
+    order by key_space = 'shared' limit 1`;
   return row ?? null;
 }
 

@@ -1,5 +1,5 @@
 import type { RunCounts } from '../domain/reconciliation.ts';
-import type { SqlOrTx, Tx } from './client.ts';
+import type { Sql, SqlOrTx, Tx } from './client.ts';
 import type { runs } from './schema/index.ts';
 
 export type Run = typeof runs.$inferSelect;
@@ -13,6 +13,19 @@ export async function insertRun(
     values (${r.id}, 'queued', ${r.trigger}, ${r.repair}, ${r.at}) returning *`;
   if (row === undefined) throw new Error('a reconciliation run was not inserted');
   return row;
+}
+
+/** Any number: processes that queue a run at once meet on it. */
+const QUEUE_LOCK = 7_105_020_010;
+
+/** The queued run of this sort, or a new one when none waits: so runs cannot pile up. */
+export async function queueRun(sql: Sql, r: Parameters<typeof insertRun>[1]): Promise<Run> {
+  return sql.begin(async (tx) => {
+    await tx`select pg_advisory_xact_lock(${QUEUE_LOCK})`;
+    const [waiting] = await tx<Run[]>`
+      select * from reconciliation_runs where status = 'queued' and repair = ${r.repair} order by created_at limit 1`;
+    return waiting ?? insertRun(tx, r);
+  });
 }
 
 export async function getRun(sql: SqlOrTx, id: string): Promise<Run | null> {

@@ -1,3 +1,5 @@
+import { clipped } from './text.ts';
+
 /**
  * What may be done about a failure. Decided where the cause is known, never guessed from a message.
  * - `rejected`: refused for good; the numbers concerned will not get what was asked by repeating the call.
@@ -22,6 +24,28 @@ export interface ErrorExtras {
   numbers?: string[];
 }
 
+/** A longer list of problems helps nobody, and its size is the client's to choose. */
+export const MOST_PROBLEMS = 100;
+const LONGEST_PATH = 200;
+const LONGEST_MESSAGE = 1_000;
+
+const MORE = /^and ([\d,]+) more$/;
+
+/** The first hundred problems, each of a length that can be read, and how many more there are. Doing it twice changes nothing. */
+export function shownProblems(details: readonly ErrorDetail[]): ErrorDetail[] {
+  const told = details.filter(({ path, message }) => path !== '' || !MORE.test(message));
+  const shown = told.slice(0, MOST_PROBLEMS).map(({ path, message }) => ({
+    path: clipped(path, LONGEST_PATH),
+    message: clipped(message, LONGEST_MESSAGE),
+  }));
+  const counted = details.reduce(
+    (sum, d) => sum + (d.path === '' ? Number(MORE.exec(d.message)?.[1]?.replaceAll(',', '') ?? 0) : 0),
+    0,
+  );
+  const more = told.length - shown.length + counted;
+  return more === 0 ? shown : [...shown, { path: '', message: `and ${more.toLocaleString('en-US')} more` }];
+}
+
 /** The one error type of the product: a stable code, a text fit for people, and what may be done about it. */
 export class ProvisioningError extends Error {
   readonly code: string;
@@ -35,15 +59,17 @@ export class ProvisioningError extends Error {
     this.name = 'ProvisioningError';
     this.code = code;
     this.disposition = disposition;
-    this.details = extras.details ?? [];
+    this.details = shownProblems(extras.details ?? []);
     this.retryAfterMs = extras.retryAfterMs;
     this.numbers = extras.numbers ?? [];
   }
 }
 
-/** Bad input: nothing was stored and nothing was sent. Every problem is listed. */
+/** Bad input: nothing was stored and nothing was sent. Every problem is listed, up to a hundred. */
 export function invalid(details: ErrorDetail[]): ProvisioningError {
-  const text = details.map((d) => (d.path === '' ? d.message : `${d.path}: ${d.message}`)).join('; ');
+  const text = shownProblems(details)
+    .map((d) => (d.path === '' ? d.message : `${d.path}: ${d.message}`))
+    .join('; ');
   return new ProvisioningError('validation_failed', 'rejected', text, { details });
 }
 

@@ -15,6 +15,14 @@ export function parseMoney(text: string): Micros | null {
   return sign === '-' ? -micros : micros;
 }
 
+/** What a person may write as an amount: eight digits before the point, as many as a column of the database holds, six behind. */
+const AMOUNT = /^\d{1,8}(\.\d{1,6})?$/;
+
+/** Reads an amount that a person wrote; `null` for anything else, however long: its length is looked at before its value. */
+export function parseAmount(text: string): Micros | null {
+  return AMOUNT.test(text) ? parseMoney(text) : null;
+}
+
 /** Writes at least two decimals, more only when they are not zero: `1.00`, `0.0055`. */
 export function formatMoney(value: Micros): string {
   const sign = value < 0n ? '-' : '';

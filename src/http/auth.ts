@@ -1,5 +1,5 @@
 import { createHash, timingSafeEqual } from 'node:crypto';
-import type { FastifyReply, FastifyRequest } from 'fastify';
+import type { FastifyInstance, FastifyReply, FastifyRequest } from 'fastify';
 import { invalid, ProvisioningError } from '../domain/errors.ts';
 
 /**
@@ -72,21 +72,64 @@ export function createKeyring(keys: readonly ApiKey[]): Keyring {
   };
 }
 
-/** The hook that lets a request in, or answers 401 or 403. Runs before a body is read. */
-export function guard(keyring: Keyring) {
+/** Wrong keys from one address within a minute; what comes beyond is answered with 429. */
+const WRONG_KEYS = { max: 20, timeWindow: 60_000 };
+
+/** Lets requests in by their key, and slows down those who try keys. */
+export interface Door {
+  /** False when there are no keys. */
+  readonly locked: boolean;
+  /** Who asks, or why the request stays outside. A right key always opens: others may share its address behind a proxy. */
+  admit(request: FastifyRequest): Promise<{ principal: Principal } | { refusal: ProvisioningError }>;
+}
+
+/** Needs `@fastify/rate-limit` on the server. Every wrong key is logged with its address; a flood of them once a minute. */
+export function createDoor(app: Pick<FastifyInstance, 'createRateLimit'>, keyring: Keyring): Door {
+  const limiter = app.createRateLimit(WRONG_KEYS);
+  const floodLines = app.createRateLimit({ max: 1, timeWindow: WRONG_KEYS.timeWindow });
+  const unauthorized = () =>
+    new ProvisioningError('unauthorized', 'rejected', 'a valid API key is needed: Authorization: Bearer <key>');
+  return {
+    locked: keyring.locked,
+    admit: async (request) => {
+      const { authorization } = request.headers;
+      const principal = keyring.identify(authorization);
+      if (principal !== null) return { principal };
+      if (authorization === undefined) return { refusal: unauthorized() };
+      const fields = { remote: request.ip, route: request.routeOptions.url };
+      const tried = await limiter(request);
+      if (tried.isAllowed || !tried.isExceeded) {
+        request.log.warn(fields, 'a wrong API key was refused');
+        return { refusal: unauthorized() };
+      }
+      const line = await floodLines(request);
+      if (!line.isAllowed && !line.isExceeded)
+        request.log.warn(
+          fields,
+          'more wrong API keys come from this address; they are refused with 429 and not logged for a minute',
+        );
+      const message = `too many wrong keys from this address; try again in ${tried.ttlInSeconds} s`;
+      return { refusal: new ProvisioningError('too_many_wrong_keys', 'retry', message, { retryAfterMs: tried.ttl }) };
+    },
+  };
+}
+
+/** The hook that lets a request in, or answers 401, 403 or 429. Runs before a body is read. */
+export function guard(door: Door) {
   return async (request: FastifyRequest, reply: FastifyReply): Promise<void> => {
     const access = request.routeOptions.config.access ?? (isRead(request.method) ? 'viewer' : 'operator');
     if (access === 'public') return;
-    request.principal = keyring.identify(request.headers.authorization);
-    if (request.principal === null) {
-      reply.header('www-authenticate', 'Bearer realm="provisioner"');
-      throw new ProvisioningError('unauthorized', 'rejected', 'a valid API key is needed: Authorization: Bearer <key>');
+    const met = await door.admit(request);
+    if ('refusal' in met) {
+      if (met.refusal.code === 'unauthorized') reply.header('www-authenticate', 'Bearer realm="provisioner"');
+      throw met.refusal;
     }
-    if (!mayDo(request.principal, access)) {
+    request.principal = met.principal;
+    if (!mayDo(met.principal, access)) {
       throw new ProvisioningError(
         'forbidden',
         'rejected',
-        `the key "${request.principal.name}" is a ${request.principal.role}; this needs ${access}`,
+        `the key "${met.principal.name}" is a ${met.principal.role}; this needs ${access}`,
       );
     }
   };

@@ -2,7 +2,7 @@ import { createBullBoard } from '@bull-board/api';
 import { BullMQAdapter } from '@bull-board/api/bullMQAdapter';
 import { FastifyAdapter } from '@bull-board/fastify';
 import type { FastifyReply, FastifyRequest } from 'fastify';
-import { type Keyring, mayDo, type Role } from './auth.ts';
+import { type Door, mayDo, type Role } from './auth.ts';
 import type { App, HttpDeps } from './deps.ts';
 import { answerTo } from './errors.ts';
 import { PAGE_POLICY } from './security.ts';
@@ -13,7 +13,7 @@ export const BOARD_PATH = '/queues';
 const ROLE_HEADER = 'x-provisioner-role';
 
 /** Bull Board behind a login. Viewers look; everybody else may also retry, pause and clean: the queue is disposable. */
-export async function dashboard(app: App, deps: HttpDeps, keyring: Keyring): Promise<void> {
+export async function dashboard(app: App, deps: HttpDeps, door: Door): Promise<void> {
   const board = new FastifyAdapter();
   board.setBasePath(BOARD_PATH);
   createBullBoard({
@@ -42,7 +42,7 @@ export async function dashboard(app: App, deps: HttpDeps, keyring: Keyring): Pro
       scope.addHook('onRoute', (route) => {
         route.config = { ...route.config, access: 'public' };
       });
-      scope.addHook('onRequest', login(keyring, PAGE_POLICY));
+      scope.addHook('onRequest', login(door, PAGE_POLICY));
       await scope.register(board.registerPlugin());
     },
     { prefix: BOARD_PATH },
@@ -50,16 +50,19 @@ export async function dashboard(app: App, deps: HttpDeps, keyring: Keyring): Pro
 }
 
 /** A browser's login for pages: name and key of any API key. Answers by itself, so that no other error handler is in between. */
-export function login(keyring: Keyring, policy: string) {
+export function login(door: Door, policy: string) {
   return async (request: FastifyRequest, reply: FastifyReply): Promise<FastifyReply | undefined> => {
-    const principal = keyring.identify(request.headers.authorization);
-    if (principal === null) {
+    const met = await door.admit(request);
+    if ('refusal' in met) {
+      const { status, body, retryAfterS } = answerTo(met.refusal, request.id);
+      if (status === 401) reply.header('www-authenticate', 'Basic realm="provisioner", charset="UTF-8"');
+      if (retryAfterS !== undefined) reply.header('retry-after', String(retryAfterS));
       return reply
-        .code(401)
-        .header('www-authenticate', 'Basic realm="provisioner", charset="UTF-8"')
+        .code(status)
         .type('text/plain')
-        .send('Login needed\n');
+        .send(status === 401 ? 'Login needed\n' : `${body.error.message}\n`);
     }
+    const { principal } = met;
     request.principal = principal;
     request.headers[ROLE_HEADER] = principal.role;
     reply.header('content-security-policy', policy);

@@ -1,6 +1,7 @@
 import type { FastifyError, FastifyReply, FastifyRequest } from 'fastify';
 import { hasZodFastifySchemaValidationErrors } from 'fastify-type-provider-zod';
-import { asError, type ErrorDetail, ProvisioningError } from '../domain/errors.ts';
+import { asError, type ErrorDetail, invalid, ProvisioningError } from '../domain/errors.ts';
+import { clipped } from '../domain/text.ts';
 
 /** The one shape of every error body. */
 export interface ErrorBody {
@@ -22,7 +23,9 @@ const STATUS: Readonly<Record<string, number>> = {
   forbidden: 403,
   bad_signature: 401,
   malformed_event: 400,
+  bad_request: 400,
   too_many_watchers: 503,
+  too_many_wrong_keys: 429,
   webhooks_off: 503,
 };
 
@@ -31,7 +34,12 @@ const FASTIFY_CODES: Readonly<Record<string, string>> = {
   FST_ERR_CTP_INVALID_JSON_BODY: 'invalid_json',
   FST_ERR_CTP_BODY_TOO_LARGE: 'body_too_large',
   FST_ERR_CTP_INVALID_MEDIA_TYPE: 'unsupported_media_type',
+  FST_ERR_BAD_URL: 'bad_url',
+  FST_ERR_MAX_PARAM_LENGTH: 'url_too_long',
 };
+
+/** Texts of Fastify may repeat a whole address. */
+const LONGEST_MESSAGE = 300;
 
 /** Failures of the connection to Postgres: codes of Node and postgres.js, and the SQLSTATEs of a server that goes or comes. */
 const DATABASE_AWAY =
@@ -45,21 +53,18 @@ export function answerTo(thrown: unknown, requestId: string): Answer {
   const error = asError(thrown);
   if (error instanceof ProvisioningError) return ofProvisioning(error, requestId);
   if (hasZodFastifySchemaValidationErrors(error)) {
-    const details = error.validation.map((v) => ({
-      path: v.instancePath.slice(1).replaceAll('/', '.'),
-      message: v.message ?? 'is wrong',
-    }));
-    return answer(
-      422,
-      'validation_failed',
-      details.map((d) => (d.path === '' ? d.message : `${d.path}: ${d.message}`)).join('; '),
-      details,
+    const { message, details } = invalid(
+      error.validation.map((v) => ({
+        path: v.instancePath.slice(1).replaceAll('/', '.'),
+        message: v.message ?? 'is wrong',
+      })),
     );
+    return answer(422, 'validation_failed', message, details);
   }
   const { code, statusCode } = fieldsOf(error);
   if (statusCode !== undefined && statusCode >= 400 && statusCode < 500) {
     const known = FASTIFY_CODES[code ?? ''] ?? (error instanceof SyntaxError ? 'invalid_json' : 'bad_request');
-    return answer(statusCode, known, error.message);
+    return answer(statusCode, known, clipped(error.message, LONGEST_MESSAGE));
   }
   if (code !== undefined && DATABASE_AWAY.test(code)) {
     return {
@@ -72,7 +77,13 @@ export function answerTo(thrown: unknown, requestId: string): Answer {
 
 function ofProvisioning(error: ProvisioningError, requestId: string): Answer {
   const status = STATUS[error.code];
-  if (status !== undefined) return answer(status, error.code, error.message, error.details);
+  if (status !== undefined) {
+    const { retryAfterMs: ms } = error;
+    return {
+      ...answer(status, error.code, error.message, error.details),
+      ...(ms !== undefined && { retryAfterS: Math.max(1, Math.ceil(ms / 1_000)) }),
+    };
+  }
   switch (error.disposition) {
     case 'rejected':
       return answer(409, error.code, error.message, error.details);

@@ -1,5 +1,5 @@
 import { createHash } from 'node:crypto';
-import type { Keyring } from './auth.ts';
+import type { Door } from './auth.ts';
 import { BOARD_PATH, login } from './dashboard.ts';
 import type { App } from './deps.ts';
 
@@ -47,13 +47,13 @@ const hashOf = (text: string): string => `'sha256-${createHash('sha256').update(
 const POLICY = `default-src 'none'; connect-src 'self'; script-src ${hashOf(SCRIPT)}; style-src ${hashOf(STYLE)}; base-uri 'none'; form-action 'none'; frame-ancestors 'none'`;
 
 /** The operator's page: the latest requests, and the way to the queues and the API. */
-export function pageRoutes(app: App, keyring: Keyring): void {
+export function pageRoutes(app: App, door: Door): void {
   app.route({
     method: 'GET',
     url: '/',
     config: { access: 'public' },
     schema: { hide: true },
-    onRequest: login(keyring, POLICY),
+    onRequest: login(door, POLICY),
     handler: (_request, reply) => reply.type('text/html; charset=utf-8').send(PAGE),
   });
 }

@@ -1,5 +1,6 @@
 import type { FastifyReply, FastifyRequest } from 'fastify';
-import { ProvisioningError } from '../domain/errors.ts';
+import { type ErrorDetail, invalid, ProvisioningError } from '../domain/errors.ts';
+import { textProblem } from '../domain/text.ts';
 import { isLoopback, isRead, type Keyring } from './auth.ts';
 
 /** For JSON: a browser that is led to show it may load and run nothing. */
@@ -12,16 +13,40 @@ const API_POLICY = "default-src 'none'; frame-ancestors 'none'";
 export const PAGE_POLICY =
   "default-src 'self'; style-src 'self' 'unsafe-inline'; img-src 'self' data:; font-src 'self' data:; object-src 'none'; base-uri 'self'; form-action 'self'; frame-ancestors 'none'";
 
+/** What every answer carries, also one to something that is no request. */
+export const SAFE_HEADERS = {
+  'content-security-policy': API_POLICY,
+  'referrer-policy': 'no-referrer',
+  'x-content-type-options': 'nosniff',
+  'x-frame-options': 'DENY',
+  'cache-control': 'no-store',
+} as const;
+
 /** Sets what a careful server says with every answer; a route may set another policy. */
 export async function setHeaders(request: FastifyRequest, reply: FastifyReply): Promise<void> {
-  reply.headers({
-    'content-security-policy': API_POLICY,
-    'referrer-policy': 'no-referrer',
-    'x-content-type-options': 'nosniff',
-    'x-frame-options': 'DENY',
-    'x-request-id': request.id,
-    'cache-control': 'no-store',
-  });
+  reply.headers({ ...SAFE_HEADERS, 'x-request-id': request.id });
+}
+
+/** HTTP/1.1 wants a `Host`, and `refuseForeign` looks at it. Node itself would answer without a body. */
+export async function refuseNameless({ headers, raw }: FastifyRequest): Promise<void> {
+  if (headers.host === undefined && raw.httpVersion === '1.1')
+    throw new ProvisioningError('bad_request', 'rejected', 'a request of HTTP/1.1 needs a Host header');
+}
+
+/** Refuses an address whose path or query holds what is no text: it would only fail in the database. */
+export async function refuseNoText(request: FastifyRequest): Promise<void> {
+  const problems: ErrorDetail[] = [];
+  for (const [name, value] of Object.entries({ ...fieldsOf(request.query), ...fieldsOf(request.params) })) {
+    for (const text of [name, ...(Array.isArray(value) ? value : [value])]) {
+      const problem = typeof text === 'string' ? textProblem(text) : null;
+      if (problem !== null) problems.push({ path: name, message: problem });
+    }
+  }
+  if (problems.length > 0) throw invalid(problems);
+}
+
+function fieldsOf(value: unknown): object {
+  return typeof value === 'object' && value !== null ? value : {};
 }
 
 /**

@@ -1,8 +1,12 @@
 import { randomUUID } from 'node:crypto';
+import rateLimit from '@fastify/rate-limit';
 import { fastifySSE } from '@fastify/sse';
 import Fastify, { type FastifyInstance, LogController } from 'fastify';
 import type { ZodTypeProvider } from 'fastify-type-provider-zod';
-import { assertMayListen, createKeyring, guard } from './auth.ts';
+import { ProvisioningError } from '../domain/errors.ts';
+import { clipped } from '../domain/text.ts';
+import { assertMayListen, createDoor, createKeyring, guard } from './auth.ts';
+import { answerBroken, refuseExpectation } from './broken-requests.ts';
 import { readCsv } from './csv-request.ts';
 import { dashboard } from './dashboard.ts';
 import type { App, HttpDeps } from './deps.ts';
@@ -18,7 +22,7 @@ import { requestEventRoutes } from './routes/request-events.ts';
 import { requestItemRoutes } from './routes/request-items.ts';
 import { requestActRoutes, requestRoutes } from './routes/requests.ts';
 import { webhookRoutes } from './routes/webhooks.ts';
-import { refuseForeign, setHeaders } from './security.ts';
+import { refuseForeign, refuseNameless, refuseNoText, setHeaders } from './security.ts';
 
 export type { ApiKey, Role } from './auth.ts';
 export { assertMayListen } from './auth.ts';
@@ -46,18 +50,32 @@ export async function buildServer(deps: HttpDeps): Promise<FastifyInstance> {
     keepAliveTimeout: 72_000,
     forceCloseConnections: 'idle',
     routerOptions: { maxParamLength: 200 },
+    // Fastify's own answers to these have another shape.
+    return503OnClosing: false,
+    http: { requireHostHeader: false },
+    clientErrorHandler: answerBroken(deps.log),
+    frameworkErrors: (error, request, reply) => {
+      void setHeaders(request, reply);
+      handleError(error, request, reply);
+    },
   });
+  server.server.on('checkExpectation', refuseExpectation);
   const app: App = server.withTypeProvider<ZodTypeProvider>();
   app.decorateRequest('principal', null);
   app.setErrorHandler(handleError);
   app.setNotFoundHandler((request) => {
-    throw notFound(`there is no ${request.method} ${request.url.split('?')[0]}`);
+    throw notFound(`there is no ${request.method} ${clipped(request.url.split('?')[0] ?? '', 200)}`);
   });
   readJsonOnly(app);
   readCsv(app);
+  await app.register(rateLimit, { global: false });
+  const door = createDoor(app, keyring);
   app.addHook('onRequest', setHeaders);
+  app.addHook('onRequest', refuseWhenClosing(app));
+  app.addHook('onRequest', refuseNameless);
   app.addHook('onRequest', refuseForeign(keyring));
-  app.addHook('onRequest', guard(keyring));
+  app.addHook('onRequest', guard(door));
+  app.addHook('onRequest', refuseNoText);
   app.addHook('onResponse', async (request, reply) => {
     const { method, routeOptions, log } = request;
     log.info({ method, route: routeOptions.url, status: reply.statusCode, durationMs: Math.round(reply.elapsedTime) }, 'request');
@@ -73,12 +91,23 @@ export async function buildServer(deps: HttpDeps): Promise<FastifyInstance> {
   reconciliationRoutes(app, deps);
   driftRoutes(app, deps);
   accountRoutes(app, deps);
-  healthRoutes(app, deps, keyring);
-  pageRoutes(app, keyring);
+  healthRoutes(app, deps, door);
+  pageRoutes(app, door);
   await webhookRoutes(app, deps);
-  await dashboard(app, deps, keyring);
+  await dashboard(app, deps, door);
   await app.ready();
   return server;
+}
+
+/** A server that ends takes nothing new on, also not over a connection that is still open. */
+function refuseWhenClosing(app: App) {
+  let closing = false;
+  app.addHook('preClose', async () => {
+    closing = true;
+  });
+  return async (): Promise<void> => {
+    if (closing) throw new ProvisioningError('stopping', 'retry', 'the server is stopping; try again');
+  };
 }
 
 /** Many clients name JSON as the type of an empty body, as in `POST …/cancel`; Fastify alone refuses that. */

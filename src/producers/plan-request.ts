@@ -62,9 +62,12 @@ export function lineCriteria(line: BuyLine, body: BuyBody, maxNumberCost: string
       exclude_held_numbers: line.exclude_held_numbers,
       requirement_group_id: line.requirement_group_id ?? body.requirement_group_id,
     }),
-    features: line.features,
+    // Each once: a search is made for every one.
+    features: [...new Set(line.features)],
     max_number_cost: line.max_number_cost ?? body.max_number_cost ?? maxNumberCost,
-    fallback_ndcs: line.fallback?.national_destination_codes ?? [],
+    fallback_ndcs: [...new Set(line.fallback?.national_destination_codes ?? [])].filter(
+      (code) => code !== line.national_destination_code,
+    ),
     best_effort: line.fallback?.best_effort ?? false,
   };
 }

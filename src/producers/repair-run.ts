@@ -92,6 +92,7 @@ async function fileOne(
   const body = { kind: 'update' as const, label: `repair of ${runId}`, phone_numbers: numbers, set };
   const { request } = await submitKnown(deps, body, {
     filedBy: runId,
+    keySpace: 'internal',
     idempotencyKey: `repair-${mark}`,
     together: async (tx, requestId) => {
       const because = { cause: 'repair_filed', at: deps.clock.now(), runId, requestId, actor };

@@ -1,11 +1,12 @@
 import { linesOfRequest } from '../db/lines.ts';
-import { getRequest, type Request } from '../db/requests.ts';
+import { getRequest, type Request, requestByIdempotencyKey } from '../db/requests.ts';
 import type { UpdateSet } from '../domain/bodies.ts';
 import { ProvisioningError, refused } from '../domain/errors.ts';
 import { hasEnded } from '../domain/request.ts';
+import { withoutControls } from '../domain/text.ts';
 import type { ProducerDeps } from './deps.ts';
 import type { NumberRow } from './numbers-in.ts';
-import { type SubmitOptions, type Submitted, submitKnown, submitRequest } from './submit.ts';
+import { NO_REPEATS, type SubmitOptions, type Submitted, submitKnown, submitRequest } from './submit.ts';
 
 /**
  * Files a new request for what an ended one failed to do. Ends are never changed: the old request keeps its result, the new
@@ -16,6 +17,10 @@ export async function retryRequest(deps: ProducerDeps, id: string): Promise<Subm
   if (request === null) throw new ProvisioningError('not_found', 'rejected', `there is no request ${id}`);
   if (!hasEnded(request.status))
     throw refused('not_ended', `request ${id} is ${request.status}; it can be retried when it has ended`);
+  const key = { keySpace: 'internal' as const, idempotencyKey: `retry-${id}` };
+  // Before anything is checked: what was filed before stands, also where the rules for bodies have changed since.
+  const before = await requestByIdempotencyKey(deps.db.sql, key.keySpace, key.idempotencyKey);
+  if (before !== null) return { request: before, created: false, repeats: NO_REPEATS };
   const failed = await deps.db.sql<Failed[]>`
     select phone_number, line_id from items where request_id = ${id} and status = 'failed' and bought_at is null order by position`;
   if (failed.length === 0)
@@ -24,8 +29,8 @@ export async function retryRequest(deps: ProducerDeps, id: string): Promise<Subm
       `request ${id} has no failed number that can be tried again (a bought number is finished by an update)`,
     );
   const numbers = failed.flatMap((f) => f.phoneNumber ?? []);
-  const options = { filedBy: id, idempotencyKey: `retry-${id}` };
-  const { phone_numbers: _count, where: _where, ...body } = request.body;
+  const options = { filedBy: id, ...key };
+  const { phone_numbers: _count, where: _where, ...body } = printable(request.body);
   if (request.kind === 'delete')
     return submitRequest(deps, { ...body, expected_count: numbers.length }, { ...options, numbers: listed(numbers) });
   // Sound because the row holds what was checked when it was taken on. The values of a repair are those of Telnyx, not a user's.
@@ -37,6 +42,12 @@ export async function retryRequest(deps: ProducerDeps, id: string): Promise<Subm
     );
   }
   return submitRequest(deps, ...(await buyAgain(deps, request, failed, options)));
+}
+
+/** The body with a label that may be written today: older versions took any characters. */
+function printable(body: Request['body']): Request['body'] {
+  const { label } = body;
+  return typeof label === 'string' ? { ...body, label: withoutControls(label) } : body;
 }
 
 interface Failed {
@@ -65,7 +76,7 @@ async function buyAgain(
     return quantity === undefined || bodyLines[l.position] === undefined ? [] : [{ ...bodyLines[l.position], quantity }];
   });
   const numbers = failed.flatMap((f) => (f.lineId !== null && searching.has(f.lineId) ? [] : (f.phoneNumber ?? [])));
-  const { phone_numbers: _listed, ...body } = request.body;
+  const { phone_numbers: _listed, ...body } = printable(request.body);
   const again = { ...body, lines };
   return [again, numbers.length > 0 ? { ...options, numbers: listed(numbers) } : options];
 }

@@ -1,5 +1,5 @@
 import { newRunId } from '../db/ids.ts';
-import { insertRun, type Run } from '../db/runs.ts';
+import { queueRun, type Run } from '../db/runs.ts';
 import type { AnyEnqueue } from '../queues/port.ts';
 import type { ProducerDeps } from './deps.ts';
 import { enqueue } from './enqueue.ts';
@@ -8,9 +8,12 @@ export function runJob(run: Pick<Run, 'id' | 'generation'>): AnyEnqueue {
   return { name: 'reconcile.run', payload: { runId: run.id }, id: `${run.id}-${run.generation}` };
 }
 
-/** Starts a reconciliation; a worker does it. With `repair`, changed fields are put back by an ordinary update request. */
+/**
+ * Starts a reconciliation; a worker does it. With `repair`, changed fields are put back by an ordinary update request. While
+ * such a run waits for its worker, it is that run which is given: it will see what a second one would.
+ */
 export async function startRun(deps: ProducerDeps, trigger: Run['trigger'], repair: boolean): Promise<Run> {
-  const run = await insertRun(deps.db.sql, { id: newRunId(), trigger, repair, at: deps.clock.now() });
+  const run = await queueRun(deps.db.sql, { id: newRunId(), trigger, repair, at: deps.clock.now() });
   await enqueue(deps, [runJob(run)]);
   return run;
 }

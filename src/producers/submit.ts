@@ -5,11 +5,13 @@ import { newRequestId } from '../db/ids.ts';
 import { chunksFromIncoming, createIncoming, itemsFromIncoming, skipGone } from '../db/incoming.ts';
 import { insertSlots } from '../db/items.ts';
 import { getLine, insertLine, type Line } from '../db/lines.ts';
-import { stageInventory } from '../db/numbers.ts';
+import { countOwned, stageInventory } from '../db/numbers.ts';
 import { getRequest, insertRequest, type Request, refreshRequest, requestByIdempotencyKey } from '../db/requests.ts';
-import type { BuyBody, RequestBody, UpdateBody } from '../domain/bodies.ts';
+import type { BuyBody, RequestBody, UpdateBody, Where } from '../domain/bodies.ts';
 import { type ErrorDetail, invalid, ProvisioningError } from '../domain/errors.ts';
+import type { KeySpace } from '../domain/key-space.ts';
 import { parseMoney } from '../domain/money.ts';
+import { keyProblem } from '../domain/text.ts';
 import type { AnyEnqueue } from '../queues/port.ts';
 import { hashOfBody, withNumbers } from './body-hash.ts';
 import type { ProducerDeps } from './deps.ts';
@@ -17,10 +19,14 @@ import { chunkJob, enqueue, lineJob } from './enqueue.ts';
 import { guardDelete } from './guard-delete.ts';
 import { type NumberRow, type OnRepeat, type Repeats, rowsOf, type Staged, stageList } from './numbers-in.ts';
 import { buySteps, deleteSteps, lineCriteria, updateSteps, worstCaseCost } from './plan-request.ts';
-import { parseRequest } from './validate.ts';
+import { MAX_ASKED } from './size-limits.ts';
+import { askedProblem, parseRequest } from './validate.ts';
+import { wideNote } from './wide-filter.ts';
 
 export interface SubmitOptions {
   idempotencyKey?: string;
+  /** Whose the idempotency key is; without it the library's. */
+  keySpace?: KeySpace;
   /** Numbers that come beside the body, such as the rows of a CSV file; read once, never held. */
   numbers?: AsyncIterable<NumberRow>;
   /** What a repeated number of the list is: `refuse` (the default) calls it a mistake, `once` counts it once. */
@@ -39,7 +45,7 @@ export interface Submitted {
   repeats: Repeats;
 }
 
-const NO_REPEATS: Repeats = { count: 0, sample: [] };
+export const NO_REPEATS: Repeats = { count: 0, sample: [] };
 
 /**
  * Takes a request on: checks everything, stores request, lines, items and chunks in one transaction, then enqueues. Errors:
@@ -47,6 +53,8 @@ const NO_REPEATS: Repeats = { count: 0, sample: [] };
  * is stored and nothing will be sent.
  */
 export async function submitRequest(deps: ProducerDeps, input: unknown, options: SubmitOptions = {}): Promise<Submitted> {
+  const wrongKey = options.idempotencyKey === undefined ? null : keyProblem(options.idempotencyKey);
+  if (wrongKey !== null) throw invalid([{ path: 'idempotency_key', message: wrongKey }]);
   return takeOn(deps, parseRequest(input, { streamed: options.numbers !== undefined }), { ...options, known: false });
 }
 
@@ -66,7 +74,7 @@ interface TakeOptions extends SubmitOptions {
 async function takeOn(deps: ProducerDeps, body: RequestBody, options: TakeOptions): Promise<Submitted> {
   const hash = hashOfBody(body);
   if (options.idempotencyKey !== undefined) {
-    const known = await requestByIdempotencyKey(deps.db.sql, options.idempotencyKey);
+    const known = await requestByIdempotencyKey(deps.db.sql, spaceOf(options), options.idempotencyKey);
     if (known !== null)
       return sameOrConflict(known, await withNumbers(hash, options.numbers ?? rowsOf(body.phone_numbers ?? [])));
   }
@@ -78,6 +86,8 @@ async function takeOn(deps: ProducerDeps, body: RequestBody, options: TakeOption
   deps.log.info({ requestId: request.id, kind: request.kind, asked: request.asked }, 'request accepted');
   return { request, created: true, repeats };
 }
+
+const spaceOf = (options: SubmitOptions): KeySpace => options.keySpace ?? 'library';
 
 async function store(
   deps: ProducerDeps,
@@ -106,6 +116,7 @@ async function store(
     maxUpfrontCost: body.kind === 'buy' ? (body.max_upfront_cost ?? null) : null,
     maxMonthlyCost: body.kind === 'buy' ? (body.max_monthly_cost ?? null) : null,
     idempotencyKey: options.idempotencyKey ?? null,
+    keySpace: options.idempotencyKey === undefined ? null : spaceOf(options),
     bodyHash: '',
     filedBy: options.filedBy ?? null,
     createdAt: at,
@@ -135,6 +146,7 @@ async function store(
   await options.together?.(tx, id);
   // A release whose numbers have all left before has nothing to wait for.
   if (body.kind === 'delete' && jobs.length === 0) await refreshRequest(tx, id, at);
+  if (body.kind !== 'buy' && body.where !== undefined) await noteWide(deps, tx, id, asked);
   const request = await getRequest(tx, id);
   return request === null ? null : { request, repeats };
 }
@@ -166,7 +178,7 @@ async function storeBuy(
       ...(body.requirement_group_id !== undefined && { requirement_group_id: body.requirement_group_id }),
     };
     const lineId = await insertLine(tx, { requestId, position: body.lines.length, quantity: 0, criteria, at, open: true });
-    const rows = options.numbers ?? rowsOf(body.phone_numbers);
+    const rows = upTo(MAX_ASKED - asked, options.numbers ?? rowsOf(body.phone_numbers));
     const onRepeat = options.repeats ?? 'refuse';
     const listed = await stageList(tx, rows, { onNumber: (n) => hash.update(n), known: false, repeats: onRepeat });
     await itemsFromIncoming(tx, { requestId, lineId, from: asked, at });
@@ -180,6 +192,17 @@ async function storeBuy(
     if (line !== null) jobs.push(lineJob(line));
   }
   return { count: asked, repeats };
+}
+
+/** The rows of a list; more than `most` of them are refused without reading on. */
+async function* upTo(most: number, rows: AsyncIterable<NumberRow> | Iterable<NumberRow>): AsyncGenerator<NumberRow> {
+  let n = 0;
+  for await (const row of rows) {
+    n += 1;
+    const tooMany = n > most ? askedProblem(MAX_ASKED + 1) : null;
+    if (tooMany !== null) throw invalid([tooMany]);
+    yield row;
+  }
 }
 
 async function storeTargets(
@@ -208,7 +231,13 @@ async function storeTargets(
   return { count: asked, repeats };
 }
 
-async function stageWhere(tx: Tx, where: Record<string, string>): Promise<Staged> {
+/** Says in the log when a filter matched so much that it may be a mistake. */
+async function noteWide(deps: ProducerDeps, tx: Tx, requestId: string, matched: number): Promise<void> {
+  const note = wideNote({ matched, of: await countOwned(tx) });
+  if (note !== null) deps.log.warn({ requestId, asked: matched }, note);
+}
+
+async function stageWhere(tx: Tx, where: Where): Promise<Staged> {
   await createIncoming(tx);
   return { count: await stageInventory(tx, where), repeats: NO_REPEATS };
 }

@@ -1,21 +1,30 @@
 import { isSupportedCountry, parsePhoneNumberFromString } from 'libphonenumber-js/max';
 import type { z } from 'zod';
 import type { RequestBody } from '../domain/bodies.ts';
-import { type ErrorDetail, invalid } from '../domain/errors.ts';
+import { type ErrorDetail, invalid, MOST_PROBLEMS } from '../domain/errors.ts';
 import { notE164, unseenIn } from '../domain/phone-cell.ts';
 import { isE164 } from '../domain/phone-number.ts';
+import { clipped } from '../domain/text.ts';
+import { unknownField, WHERE_FIELDS } from './filter-shapes.ts';
 import { ADMINISTRATIVE_AREAS } from './regions.ts';
-import { AREA_CODE, requestBody, WHERE_FIELDS } from './request-shapes.ts';
+import { AREA_CODE, requestBody } from './request-shapes.ts';
+import { MAX_ASKED, MAX_FALLBACK_CODES, MAX_LINES, sizeProblem } from './size-limits.ts';
 
-export { MAX_LINE_QUANTITY, requestBody } from './request-shapes.ts';
+export { MOST_PROBLEMS } from '../domain/errors.ts';
+export { requestBody } from './request-shapes.ts';
 
 export interface Parsed {
   /** True when the numbers come as a stream beside the body. */
   streamed?: boolean;
 }
 
-/** Checks a body completely and lists every problem; nothing is stored or sent for a body that fails. */
+/**
+ * Checks a body completely and lists every problem; nothing is stored or sent for a body that fails. One that is too large is
+ * refused for that alone, before its parts are looked at.
+ */
 export function parseRequest(input: unknown, options: Parsed = {}): RequestBody {
+  const tooLarge = sizeProblem(input);
+  if (tooLarge !== null) throw invalid([tooLarge]);
   const parsed = requestBody.safeParse(input);
   const problems = [...(parsed.success ? [] : shapeProblems(parsed.error)), ...meaningProblems(input, options)];
   if (parsed.success && problems.length === 0) return parsed.data as RequestBody;
@@ -27,7 +36,7 @@ function shapeProblems(error: z.ZodError): ErrorDetail[] {
   return error.issues.flatMap((issue) => {
     const path = issue.path.join('.');
     if (issue.code !== 'unrecognized_keys') return [{ path, message: issue.message }];
-    const message = path === 'where' ? `is no field to look for; there are ${WHERE_FIELDS.join(', ')}` : 'is not known';
+    const message = path === 'where' ? unknownField(WHERE_FIELDS) : 'is not known';
     return issue.keys.map((key) => ({ path: [...issue.path, key].join('.'), message }));
   });
 }
@@ -48,7 +57,27 @@ function buyProblems(body: Fields, options: Parsed): ErrorDetail[] {
   const nothing = (list: unknown) => list === undefined || (Array.isArray(list) && list.length === 0);
   if (nothing(lines) && nothing(phone_numbers) && options.streamed !== true)
     return [{ path: 'lines', message: 'a buy needs at least one line or phone number' }];
-  return listOf(lines).flatMap((l, i) => lineProblems(fieldsOf(l), `lines.${i}`));
+  const told = listOf(lines)
+    .slice(0, MAX_LINES)
+    .flatMap((l, i) => lineProblems(fieldsOf(l), `lines.${i}`));
+  const tooMany = askedProblem(quantityOf(lines) + listOf(phone_numbers).length);
+  return tooMany === null ? told : [...told, tooMany];
+}
+
+/** What is wrong with asking for so many numbers in one buy, or `null`. */
+export function askedProblem(asked: number): ErrorDetail | null {
+  if (asked <= MAX_ASKED) return null;
+  return {
+    path: 'lines',
+    message: `a buy may ask for ${MAX_ASKED.toLocaleString('en-US')} numbers at most, all lines and its list together`,
+  };
+}
+
+function quantityOf(lines: unknown): number {
+  return listOf(lines).reduce((sum: number, l) => {
+    const { quantity } = fieldsOf(l);
+    return sum + (typeof quantity === 'number' && quantity > 0 ? quantity : 0);
+  }, 0);
 }
 
 function lineProblems(l: Fields, path: string): ErrorDetail[] {
@@ -57,7 +86,7 @@ function lineProblems(l: Fields, path: string): ErrorDetail[] {
   const country = country_code.toUpperCase();
   const problems: ErrorDetail[] = [];
   if (!isSupportedCountry(country)) problems.push({ path: `${path}.country_code`, message: `unknown country "${country}"` });
-  const fallback = listOf(fieldsOf(l['fallback'])['national_destination_codes']);
+  const fallback = listOf(fieldsOf(l['fallback'])['national_destination_codes']).slice(0, MAX_FALLBACK_CODES);
   const codes = [
     [l['national_destination_code'], 'national_destination_code'] as const,
     ...fallback.map((code, i) => [code, `fallback.national_destination_codes.${i}`] as const),
@@ -96,6 +125,9 @@ function targetProblems(body: Fields, options: Parsed): ErrorDetail[] {
   const sources = Number(phone_numbers !== undefined) + Number(where !== undefined) + Number(options.streamed === true);
   if (sources !== 1) return [{ path: 'phone_numbers', message: 'give either phone_numbers or where' }];
   if (isFields(where) && Object.keys(where).length === 0) return [{ path: 'where', message: 'names no condition' }];
+  // A program that has no value for a condition would match far more than it meant.
+  const empty = Object.entries(fieldsOf(where)).filter(([, value]) => value === undefined);
+  if (empty.length > 0) return empty.map(([key]) => ({ path: `where.${key}`, message: 'has no value' }));
   if (Array.isArray(phone_numbers) && phone_numbers.length === 0)
     return [{ path: 'phone_numbers', message: 'the list is empty' }];
   return [];
@@ -129,13 +161,13 @@ function idleVoice(voice: Fields): ErrorDetail[] {
   return idle.map(([key]) => ({ path: `set.voice.${key}`, message }));
 }
 
-/** More of them help nobody. */
-export const MOST_PROBLEMS = 100;
+/** So many numbers are looked at to complete a list of problems; a body that is refused anyway must not cost more. */
+const LOOKED_AT = 5_000;
 
 function numberProblems(numbers: unknown): ErrorDetail[] {
   const check = listCheck();
   const problems: ErrorDetail[] = [];
-  for (const [i, number] of listOf(numbers).entries()) {
+  for (const [i, number] of listOf(numbers).slice(0, LOOKED_AT).entries()) {
     const problem = typeof number === 'string' ? check({ number, at: `phone_numbers.${i}` }) : null;
     if (problem !== null) problems.push(problem);
     if (problems.length >= MOST_PROBLEMS) break;
@@ -158,7 +190,7 @@ export function listCheck(
 
 /** What is wrong with one number of a list, or `null`. */
 export function phoneNumberProblem(n: string): string | null {
-  if (!isE164(n)) return notE164(n, unseenIn(n));
+  if (!isE164(n)) return notE164(clipped(n, 60), unseenIn(n));
   if (parsePhoneNumberFromString(n)?.isPossible() !== true) return `"${n}" has a length that its country does not use`;
   return null;
 }

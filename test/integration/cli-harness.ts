@@ -25,6 +25,8 @@ export interface CliStage {
   simulator: Simulator;
   sql: ReturnType<typeof openDb>['sql'];
   run(argv: string[], how?: { stdin?: string; canAsk?: boolean; env?: Record<string, string> }): Promise<Said>;
+  /** The environment that the commands get. */
+  env: Record<string, string>;
   close(): Promise<void>;
 }
 
@@ -57,6 +59,7 @@ export async function openCliStage(
     databaseUrl: database.url,
     simulator,
     sql: db.sql,
+    env,
     run: async (argv, how = {}) => {
       const { io, out, err } = testIo(how.stdin ?? '', { ...env, ...how.env });
       io.canAsk = how.canAsk ?? false;

@@ -4,7 +4,7 @@ import { lookAtAccount } from '../../producers/look.ts';
 import type { AccountView } from '../../producers/views.ts';
 import { actor, type Cli, note, result, withProducer } from '../cli.ts';
 import { confirm, requireConsent } from '../confirm.ts';
-import { moneyWith, type Paint, pairs, table } from '../output.ts';
+import { moneyWith, type Paint, painted, pairs, table } from '../output.ts';
 
 /** `account` and `account reopen`. */
 export function registerAccount(program: Command, cli: Cli): void {
@@ -48,7 +48,7 @@ function accountText(view: AccountView, paint: Paint): string {
   const { gate, balance } = view;
   const head = pairs(
     [
-      ['gate', gate.open ? paint('green', 'open') : paint('red', 'closed')],
+      ['gate', gate.open ? painted('green', 'open') : painted('red', 'closed')],
       ['reason', gate.code === null ? gate.reason : `${gate.reason ?? ''} (${gate.code})`.trim()],
       ['what to do', gate.advice],
       ['closed', gate.closed_at],

@@ -11,7 +11,7 @@ import { gateAdvice } from '../../producers/views.ts';
 import { redisBackend } from '../../queues/redis.ts';
 import { type Cli, configOf, quietLog, requireDatabase, result, withProducer } from '../cli.ts';
 import { EXIT, failureOf } from '../exit-codes.ts';
-import { type Paint, plural, table } from '../output.ts';
+import { type Paint, painted, plural, table } from '../output.ts';
 
 type Check = Finding;
 
@@ -192,7 +192,7 @@ function checksText(checks: readonly Check[], paint: Paint): string {
   const colours = { ok: 'green', warning: 'yellow', failed: 'red' } as const;
   return table(
     ['', 'check', ''],
-    checks.map((c) => [paint(colours[c.status], c.status), c.name, c.text]),
+    checks.map((c) => [painted(colours[c.status], c.status), c.name, c.text]),
     paint,
   )
     .split('\n')

@@ -1,10 +1,12 @@
 import { pipeline } from 'node:stream/promises';
 import type { Command } from 'commander';
 import { stringify } from 'csv-stringify';
-import { INVENTORY_FILTERS, type InventoryFilter } from '../../db/numbers.ts';
-import { type ErrorDetail, invalid } from '../../domain/errors.ts';
+import type { InventoryFilter } from '../../db/numbers.ts';
+import { invalid } from '../../domain/errors.ts';
 import { isE164 } from '../../domain/phone-number.ts';
+import { CSV } from '../../producers/csv.ts';
 import type { ProducerDeps } from '../../producers/deps.ts';
+import { parseFilter } from '../../producers/filter-shapes.ts';
 import { lookAtInventory, lookAtNumber } from '../../producers/look.ts';
 import type { NumberView } from '../../producers/views.ts';
 import { type Cli, note, notFound, result, withProducer } from '../cli.ts';
@@ -43,9 +45,7 @@ async function inventory(cli: Cli, flags: InventoryFlags): Promise<void> {
   const filter = filterOf(flags.where);
   if (flags.csv === true && flags.json === true) throw invalid([{ path: '--csv', message: 'cannot be combined with --json' }]);
   if (flags.csv === true) {
-    await withProducer(cli, (deps) =>
-      pipeline(allOf(deps, filter), stringify({ header: true, cast: { boolean: String } }), cli.io.stdout, { end: false }),
-    );
+    await withProducer(cli, (deps) => pipeline(allOf(deps, filter), stringify(CSV), cli.io.stdout, { end: false }));
     return;
   }
   const limit = wholeNumber(flags.limit, '--limit', 500);
@@ -73,12 +73,7 @@ async function inventory(cli: Cli, flags: InventoryFlags): Promise<void> {
 }
 
 function filterOf(texts: readonly string[]): InventoryFilter {
-  const where = parseWhere(texts) ?? {};
-  const problems: ErrorDetail[] = Object.keys(where)
-    .filter((key) => !INVENTORY_FILTERS.some((known) => known === key))
-    .map((key) => ({ path: `--where ${key}`, message: `is no field to look for; there are ${INVENTORY_FILTERS.join(', ')}` }));
-  if (problems.length > 0) throw invalid(problems);
-  return where;
+  return parseFilter(parseWhere(texts) ?? {}, (field) => `--where ${field}`);
 }
 
 async function* allOf(deps: ProducerDeps, filter: InventoryFilter): AsyncGenerator<Record<string, unknown>> {

@@ -3,6 +3,8 @@ import { type Command, Option } from 'commander';
 import { stringify } from 'csv-stringify';
 import { invalid } from '../../domain/errors.ts';
 import { ITEM_STATUSES, type ItemStatus, REQUEST_STATUSES, type RequestKind, type RequestStatus } from '../../domain/request.ts';
+import { visible } from '../../domain/text.ts';
+import { CSV } from '../../producers/csv.ts';
 import { listItems, listRequests, lookAtChunks, lookAtRequest, reasonsOf, streamItems } from '../../producers/look.ts';
 import type { ItemView, RequestView } from '../../producers/views.ts';
 import { type Cli, note, notFound, result, withProducer } from '../cli.ts';
@@ -98,17 +100,17 @@ function listText(requests: readonly RequestView[], paint: Paint): string {
     requests.map((r) => [
       r.id,
       r.kind,
-      statusText(r.status, paint),
+      statusText(r.status),
       count(r.counts.asked),
       count(r.counts.succeeded),
       count(r.counts.failed),
       r.created_at,
-      (r.label ?? '').replaceAll(/\s+/g, ' '),
+      r.label ?? '',
     ]),
     paint,
   ).split('\n');
   const waits = (r: RequestView | undefined) =>
-    r?.error == null ? [] : [paint('dim', `  waits: ${r.error.message} (${r.error.code})`)];
+    r?.error == null ? [] : [paint('dim', visible(`  waits: ${r.error.message} (${r.error.code})`))];
   return [head, ...lines.flatMap((line, i) => [line, ...waits(requests[i])])].join('\n');
 }
 
@@ -161,7 +163,7 @@ const ITEM_COLUMNS = [
 async function exportItems(cli: Cli, id: string): Promise<void> {
   await withProducer(cli, async (deps) => {
     if ((await lookAtRequest(deps.db, id)) === null) throw notFound(`there is no request ${id}`);
-    await pipeline(streamItems(deps.db, id), stringify({ header: true, columns: [...ITEM_COLUMNS] }), cli.io.stdout, {
+    await pipeline(streamItems(deps.db, id), stringify({ ...CSV, columns: [...ITEM_COLUMNS] }), cli.io.stdout, {
       end: false,
     });
   });

@@ -1,5 +1,6 @@
 import { sql } from 'drizzle-orm';
 import { bigserial, index, integer, jsonb, pgTable, text, uniqueIndex } from 'drizzle-orm/pg-core';
+import type { KeySpace } from '../../domain/key-space.ts';
 import type { RequestKind, RequestStatus } from '../../domain/request.ts';
 import type { Step } from '../../domain/step.ts';
 import { moment, money } from './columns.ts';
@@ -21,6 +22,8 @@ export const requests = pgTable(
     maxUpfrontCost: money('max_upfront_cost'),
     maxMonthlyCost: money('max_monthly_cost'),
     idempotencyKey: text('idempotency_key'),
+    /** Whose the key is; null without a key. */
+    keySpace: text('key_space').$type<KeySpace>(),
     bodyHash: text('body_hash').notNull(),
     errorCode: text('error_code'),
     error: text('error'),
@@ -32,7 +35,7 @@ export const requests = pgTable(
     finishedAt: moment('finished_at'),
   },
   (t) => [
-    uniqueIndex('requests_idempotency_key').on(t.idempotencyKey),
+    uniqueIndex('requests_idempotency_key').on(t.keySpace, t.idempotencyKey),
     index('requests_open').on(t.seq).where(sql`${t.finishedAt} is null`),
     index('requests_created').on(t.createdAt),
   ],

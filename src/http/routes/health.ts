@@ -1,5 +1,5 @@
 import { z } from 'zod';
-import type { Keyring } from '../auth.ts';
+import type { Door } from '../auth.ts';
 import type { App, HttpDeps } from '../deps.ts';
 
 const readyAnswer = z.object({
@@ -9,7 +9,7 @@ const readyAnswer = z.object({
 });
 
 /** For orchestrators and Prometheus. Health is open; metrics need a key as soon as there are keys. */
-export function healthRoutes(app: App, deps: HttpDeps, keyring: Keyring): void {
+export function healthRoutes(app: App, deps: HttpDeps, { locked }: Pick<Door, 'locked'>): void {
   app.route({
     method: 'GET',
     url: '/healthz',
@@ -39,7 +39,7 @@ export function healthRoutes(app: App, deps: HttpDeps, keyring: Keyring): void {
   app.route({
     method: 'GET',
     url: '/metrics',
-    config: { access: keyring.locked ? 'viewer' : 'public' },
+    config: { access: locked ? 'viewer' : 'public' },
     logLevel: 'warn',
     schema: {
       tags: ['health'],

@@ -1,30 +1,13 @@
 import { z } from 'zod';
 import { isE164 } from '../../domain/phone-number.ts';
+import { filterFields } from '../../producers/filter-shapes.ts';
 import { lookAtInventory, lookAtNumber } from '../../producers/look.ts';
 import type { App, HttpDeps } from '../deps.ts';
 import { notFound } from '../errors.ts';
 import { cursorOption, given, pageAnswer, pageQuery } from '../paging.ts';
 import { answers, numberAnswer, numberWithHistory, pageOf } from '../schemas.ts';
 
-const text = z.string().min(1).max(200).optional();
-
-const inventoryQuery = z.strictObject({
-  ...pageQuery,
-  tag: text,
-  status: text.describe('As Telnyx names it, e.g. active'),
-  state: z.enum(['owned', 'released', 'missing']).optional().describe('Without it: owned'),
-  connection_id: text,
-  billing_group_id: text,
-  messaging_profile_id: text,
-  customer_reference: text,
-  country_code: text,
-  phone_number_type: text,
-  national_destination_code: z
-    .string()
-    .regex(/^\d{1,6}$/, 'must be digits')
-    .optional(),
-  bought_by: text.describe('The request that bought it'),
-});
+const inventoryQuery = z.strictObject({ ...pageQuery, ...filterFields });
 
 const numberParams = z.object({ e164: z.string().refine(isE164, 'is not an E.164 number such as +13125550100') });
 

@@ -3,12 +3,14 @@ import { z } from 'zod';
 import { ProvisioningError } from '../../domain/errors.ts';
 import { hasEnded } from '../../domain/request.ts';
 import { lookAtRequest } from '../../producers/look.ts';
+import { actorOf } from '../auth.ts';
 import { type App, HTTP_TIMINGS, type HttpDeps } from '../deps.ts';
 import { answers, idParams } from '../schemas.ts';
 import { viewOf } from './requests.ts';
 
-/** Each watcher costs a few queries a second. */
+/** Each watcher costs a few queries a second; one key may not take the places of all others. */
 const MOST_WATCHERS = 100;
+const MOST_WATCHERS_OF_A_KEY = 20;
 
 /** Id of the last event, by which a browser that reconnects on its own is told that there is nothing more. */
 const END = 'end';
@@ -17,7 +19,7 @@ const END = 'end';
 export function requestEventRoutes(app: App, { producer: { db }, timings }: HttpDeps): void {
   const { watchMs, longestWatchMs } = { ...HTTP_TIMINGS, ...timings };
   const closing = new AbortController();
-  let watchers = 0;
+  const watchers = new Map<string, number>();
   app.addHook('preClose', async () => closing.abort());
 
   app.route({
@@ -37,9 +39,13 @@ export function requestEventRoutes(app: App, { producer: { db }, timings }: Http
     handler: async (request, reply) => {
       let view = await viewOf(db, request.params.id);
       if (reply.sse.lastEventId === END && hasEnded(view.status)) return void reply.code(204).send(undefined);
-      if (watchers >= MOST_WATCHERS)
-        throw new ProvisioningError('too_many_watchers', 'retry', 'too many requests are being watched; try again later');
-      watchers += 1;
+      const name = actorOf(request);
+      const own = watchers.get(name) ?? 0;
+      if (own >= MOST_WATCHERS_OF_A_KEY)
+        throw tooMany(`the key "${name}" watches ${own} requests already; end one of these streams`);
+      if ([...watchers.values()].reduce((sum, n) => sum + n, 0) >= MOST_WATCHERS)
+        throw tooMany('too many requests are being watched; try again later');
+      watchers.set(name, own + 1);
       const gone = new AbortController();
       reply.sse.onClose(() => gone.abort());
       // The connection serves this stream only; kept alive it would hold up a shutdown.
@@ -58,10 +64,16 @@ export function requestEventRoutes(app: App, { producer: { db }, timings }: Http
           view = (await lookAtRequest(db, request.params.id)) ?? view;
         }
       } finally {
-        watchers -= 1;
+        const left = (watchers.get(name) ?? 1) - 1;
+        if (left === 0) watchers.delete(name);
+        else watchers.set(name, left);
       }
     },
   });
+}
+
+function tooMany(message: string): ProvisioningError {
+  return new ProvisioningError('too_many_watchers', 'retry', message, { retryAfterMs: 5_000 });
 }
 
 /** False when the wait was cut short. */

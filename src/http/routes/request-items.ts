@@ -2,6 +2,7 @@ import { pipeline, Readable } from 'node:stream';
 import { stringify } from 'csv-stringify';
 import { z } from 'zod';
 import { ITEM_STATUSES } from '../../domain/request.ts';
+import { CSV } from '../../producers/csv.ts';
 import { listItems, lookAtChunks, streamItems } from '../../producers/look.ts';
 import type { App, HttpDeps } from '../deps.ts';
 import { cursorOption, given, pageAnswer, pageQuery, ROW } from '../paging.ts';
@@ -44,7 +45,7 @@ export function requestItemRoutes(app: App, { producer: { db } }: HttpDeps): voi
     },
     handler: async ({ params: { id }, log }, reply) => {
       await viewOf(db, id);
-      const csv = stringify({ header: true, columns: [...COLUMNS] });
+      const csv = stringify({ ...CSV, columns: [...COLUMNS] });
       // Ends the database cursor too when the client goes away; what was cut shows as a cut transfer.
       pipeline(Readable.from(streamItems(db, id)), csv, (err) => {
         if (err !== null && err !== undefined) log.warn({ err, requestId: id }, 'a CSV was cut');

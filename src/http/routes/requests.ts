@@ -1,7 +1,10 @@
 import { z } from 'zod';
+import { spaceOfClient } from '../../domain/key-space.ts';
 import { REQUEST_STATUSES } from '../../domain/request.ts';
+import { keyProblem } from '../../domain/text.ts';
 import { approveRequest } from '../../producers/approve.ts';
 import { cancelRequest } from '../../producers/cancel.ts';
+import { said } from '../../producers/field-shapes.ts';
 import { listRequests, lookAtRequest } from '../../producers/look.ts';
 import { notesOf } from '../../producers/number-list.ts';
 import { noteOfRepeats } from '../../producers/numbers-in.ts';
@@ -24,7 +27,9 @@ const submittedAnswer = requestAnswer
 const SUBMIT_LIMIT = 32 * 1024 * 1024;
 
 const idempotency = z.object({
-  'idempotency-key': z.string().min(1).max(255).optional().describe('The same key and body give the same request'),
+  'idempotency-key': said(z.string().min(1).max(255), keyProblem)
+    .optional()
+    .describe('The same key and body give the same request, to the same API key'),
 });
 
 const listQuery = z.strictObject({
@@ -60,6 +65,7 @@ export function requestRoutes(app: App, { producer }: HttpDeps): void {
         repeats,
       } = await submitRequest(producer, csv?.body ?? sent, {
         ...given({ idempotencyKey }),
+        keySpace: spaceOfClient(actorOf(request)),
         ...(csv !== null && { numbers: csv.numbers, repeats: 'once' }),
       });
       const notes = csv === null ? [] : [...notesOf(csv.report), noteOfRepeats(repeats)].filter((n) => n !== null);

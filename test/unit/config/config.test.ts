@@ -36,13 +36,15 @@ describe('loadConfig', () => {
       TELNYX_API_KEY: 'KEY-top-secret',
       DATABASE_URL: 'postgres://u:db-secret@h/d',
       REDIS_URL: 'redis-cluster://u:redis-secret@a:1,b:2',
-      PROVISIONER_API_KEYS: 'ops:ops-secret:operator',
+      PROVISIONER_API_KEYS: 'ops:ops-secret-of-16-at-least:operator',
     };
     const config = loadConfig(env);
     const { apiKey } = config.telnyx;
     for (const text of [inspect(config, { depth: 9 }), JSON.stringify(config), `${apiKey}`]) expect(text).not.toMatch(/secret/);
     expect(apiKey?.reveal()).toBe('KEY-top-secret');
-    expect(secretsOf(config)).toEqual(expect.arrayContaining(['KEY-top-secret', 'redis-secret', 'ops-secret', 'db-secret']));
+    expect(secretsOf(config)).toEqual(
+      expect.arrayContaining(['KEY-top-secret', 'redis-secret', 'ops-secret-of-16-at-least', 'db-secret']),
+    );
     expect(
       problemsOf({ DATABASE_URL: 'mysql://u:secret@h', PROVISIONER_API_KEYS: 'secret', REDIS_URL: 'x://secret' }).join(),
     ).not.toMatch(/secret/);
@@ -57,7 +59,7 @@ describe('loadConfig', () => {
   it('reads rates, keys, a cluster and the nightly run', () => {
     const config = loadConfig({
       PROVISIONER_RATE_LIMITS: 'orders=0.5, reads=20',
-      PROVISIONER_API_KEYS: 'a:k1,b:k2:viewer',
+      PROVISIONER_API_KEYS: 'a:the-first-key-here,b:the-other-key-here:viewer',
       REDIS_URL: 'redis-cluster://:pw@one:7000,[::1]:7001',
       PROVISIONER_RECONCILE_CRON: 'off',
       PROVISIONER_SETTLE_SECONDS: '90',
@@ -80,8 +82,11 @@ describe('loadConfig', () => {
   });
 
   it.each([
-    ['PROVISIONER_API_KEYS', 'a:k:owner'],
-    ['PROVISIONER_API_KEYS', 'a:k,a:l'],
+    ['PROVISIONER_API_KEYS', 'a:a-key-long-enough:owner'],
+    ['PROVISIONER_API_KEYS', 'a:a-key-long-enough,a:other-key-long-enough'],
+    ['PROVISIONER_API_KEYS', 'a:15-characters-'],
+    ['PROVISIONER_API_KEYS', 'a:a-key-long-enough,b:a-key-long-enough:viewer'],
+    ['PROVISIONER_MAX_NUMBER_COST', '123456789.00'],
     ['PROVISIONER_RATE_LIMITS', 'orders=0'],
     ['PROVISIONER_RATE_LIMITS', 'faxes=1'],
     ['PROVISIONER_MAX_NUMBER_COST', '-1'],
@@ -95,9 +100,20 @@ describe('loadConfig', () => {
     expect(problemsOf({ [name]: value })).toHaveLength(1);
   });
 
+  it('an API key has 16 characters at least and one name, and all problems of the keys are told at once', () => {
+    const keys = 'a:short,b:a-key-long-enough,c:a-key-long-enough,b:another-long-key,d:x:boss';
+    expect(problemsOf({ PROVISIONER_API_KEYS: keys })).toEqual([
+      'PROVISIONER_API_KEYS the key of "a" must have at least 16 characters',
+      'PROVISIONER_API_KEYS "b" and "c" have the same key; give each a key of its own',
+      'PROVISIONER_API_KEYS the name "b" is used twice',
+      'PROVISIONER_API_KEYS the role of "d" must be one of admin, operator, viewer',
+    ]);
+    expect(problemsOf({ PROVISIONER_API_KEYS: keys }).join()).not.toMatch(/a-key-long-enough|another-long-key/);
+  });
+
   it('does not let a server without keys listen to the network', () => {
     expect(() => requireSafeListener(loadConfig({ PROVISIONER_HOST: '0.0.0.0' }))).toThrow(/PROVISIONER_API_KEYS/);
-    requireSafeListener(loadConfig({ PROVISIONER_HOST: '0.0.0.0', PROVISIONER_API_KEYS: 'a:k' }));
+    requireSafeListener(loadConfig({ PROVISIONER_HOST: '0.0.0.0', PROVISIONER_API_KEYS: 'a:a-key-long-enough' }));
     requireSafeListener(loadConfig({ PROVISIONER_HOST: '127.0.0.1' }));
   });
 });

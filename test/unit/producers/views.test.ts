@@ -43,6 +43,7 @@ const request = (kind: RequestKind, fields: Partial<Request> = {}): Request => (
   maxUpfrontCost: null,
   maxMonthlyCost: null,
   idempotencyKey: null,
+  keySpace: null,
   bodyHash: '',
   errorCode: null,
   error: null,
