@@ -218,6 +218,7 @@ describe('numbers that Telnyx does not show', () => {
       const [gone = '', kept = ''] = numbers;
       if (how === 'released') h().sim.releaseInPortal([gone]);
       else h().sim.portOut([gone]);
+      await until('Telnyx shows it no more', async () => !(await h().deps.telnyx.verifyOwnership([gone])).has(gone));
       const view = await h().run(release(numbers));
       expect(view).toMatchObject({ status: 'partially_succeeded', counts: { succeeded: 1, skipped: 1 } });
       expect(await endsOf(h(), view.id)).toEqual({ [gone]: 'skipped: already_gone', [kept]: 'succeeded' });

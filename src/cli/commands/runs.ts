@@ -8,6 +8,7 @@ import { invalid } from '../../domain/errors.ts';
 import { DRIFT_SELECTORS } from '../../domain/reconciliation.ts';
 import { acceptRun } from '../../producers/accept-run.ts';
 import type { DriftChoice } from '../../producers/choose-drift.ts';
+import { CSV } from '../../producers/csv.ts';
 import type { ProducerDeps } from '../../producers/deps.ts';
 import { acceptAnswer, type RepairAnswer, repairAnswer } from '../../producers/drift-answers.ts';
 import { DRIFT_COLUMNS, lookAtRun, type RunReport, reportRuns, streamRunDrift } from '../../producers/look.ts';
@@ -86,7 +87,7 @@ async function showRun(cli: Cli, id: string, flags: RunFlags): Promise<void> {
   await withProducer(cli, async (deps) => {
     const run = await mustFind(deps, id);
     if (flags.csv === true) {
-      const csv = stringify({ header: true, columns: [...DRIFT_COLUMNS] });
+      const csv = stringify({ ...CSV, columns: [...DRIFT_COLUMNS] });
       await pipeline(streamRunDrift(deps.db, id), csv, cli.io.stdout, { end: false });
       return;
     }

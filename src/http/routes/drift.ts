@@ -6,6 +6,7 @@ import { getRun } from '../../db/runs.ts';
 import { DRIFT_SELECTORS } from '../../domain/reconciliation.ts';
 import { acceptRun } from '../../producers/accept-run.ts';
 import type { DriftChoice } from '../../producers/choose-drift.ts';
+import { CSV } from '../../producers/csv.ts';
 import { acceptAnswer, repairAnswer } from '../../producers/drift-answers.ts';
 import { DRIFT_COLUMNS, streamRunDrift } from '../../producers/look.ts';
 import { rowsOf } from '../../producers/numbers-in.ts';
@@ -87,7 +88,7 @@ export function driftRoutes(app: App, { producer }: HttpDeps): void {
     },
     handler: async ({ params: { id }, log }, reply) => {
       await mustBeThere(id);
-      const csv = stringify({ header: true, columns: [...DRIFT_COLUMNS] });
+      const csv = stringify({ ...CSV, columns: [...DRIFT_COLUMNS] });
       // Ends the database cursor too when the client goes away; what was cut shows as a cut transfer.
       pipeline(Readable.from(streamRunDrift(producer.db, id)), csv, (err) => {
         if (err !== null && err !== undefined) log.warn({ err, runId: id }, 'a CSV was cut');
