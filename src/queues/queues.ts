@@ -66,7 +66,7 @@ export function openQueues(backend: QueueBackend, log: Log): Queues {
 function openOne(backend: QueueBackend, name: QueueName, log: Log): Queue {
   const queue = backend.openQueue(name, {});
   // Without a listener an error of the connection would end the process.
-  queue.on('error', (error) => log.debug({ err: error, queue: name }, 'the queue reports an error'));
+  queue.on('error', (error) => log.debug({ err: error, queue: name, backend: 'queue' }, 'the queue reports an error'));
   return queue;
 }
 

@@ -1,19 +1,12 @@
-import { Queue, Worker } from 'bullmq';
-import { Cluster, Redis } from 'ioredis';
+import { createRedisBackend, type Processor, Queue, Worker, type WorkerOptions } from 'bullmq';
 import type { RedisTarget } from '../config/config.ts';
 import { ProvisioningError } from '../domain/errors.ts';
 import type { BackendOptions, QueueBackend } from './backend.ts';
-import { endsWithin, withinDeadline } from './deadline.ts';
+import { withinDeadline } from './deadline.ts';
+import { backingOff } from './fetch-backoff.ts';
+import { asRedis, clientFor, endClient, type Patience, type SharedRedis, track } from './redis-connections.ts';
+import { watchConnections } from './redis-watch.ts';
 
-type SharedRedis = Redis | Cluster;
-
-interface Patience {
-  maxRetriesPerRequest: number | null;
-  enableOfflineQueue: boolean;
-}
-
-const RECONNECT_MAX_MS = 2_000;
-const QUIT_MS = 1_000;
 const INFO_MS = 3_000;
 
 /**
@@ -35,6 +28,7 @@ export function redisBackend(target: RedisTarget, options: BackendOptions): Queu
   };
   const patient = connect('redis', { maxRetriesPerRequest: null, enableOfflineQueue: true });
   const hasty = connect('redis (producer)', { maxRetriesPerRequest: 1, enableOfflineQueue: false });
+  const stopWatching = watchConnections(open);
   // In a hash tag, so that all keys of a queue live in one slot of a Redis Cluster.
   const prefix = `{${options.namespace ?? 'provisioner'}}`;
   return {
@@ -42,68 +36,17 @@ export function redisBackend(target: RedisTarget, options: BackendOptions): Queu
     redis: asRedis(patient),
     prepare: async () => undefined,
     openQueue: (name, settings) => new Queue(name, { ...settings, connection: hasty, prefix }),
-    openWorker: (name, processor, settings) => new Worker(name, processor, { ...settings, connection: patient, prefix }),
+    openWorker: (name, processor, settings) => openWorker(name, processor, { ...settings, connection: patient, prefix }),
     close: async () => {
       closing = true;
+      stopWatching();
       await Promise.all([...open].map(endClient));
     },
   };
 }
 
-function clientFor(target: RedisTarget, { maxRetriesPerRequest, enableOfflineQueue }: Patience): SharedRedis {
-  const retryStrategy = (times: number): number => Math.min(100 * 2 ** Math.min(times, 8), RECONNECT_MAX_MS);
-  if (target.kind === 'single')
-    return new Redis(target.url.reveal(), { maxRetriesPerRequest, enableOfflineQueue, retryStrategy });
-  const login = {
-    ...(target.username === null ? {} : { username: target.username }),
-    ...(target.password === null ? {} : { password: target.password.reveal() }),
-  };
-  return new Cluster([...target.nodes], {
-    redisOptions: { maxRetriesPerRequest, ...login },
-    enableOfflineQueue,
-    clusterRetryStrategy: retryStrategy,
-  });
-}
-
-/**
- * Keeps hold of a client and of every copy that BullMQ makes of it for blocking reads: with Redis away `worker.close()` never
- * ends those, and a single one keeps the process alive.
- */
-function track(client: SharedRedis, open: Set<SharedRedis>): SharedRedis {
-  open.add(client);
-  const duplicate = duplicatorOf(client);
-  const tracked = (...args: unknown[]): SharedRedis => {
-    const copy = track(duplicate(args), open);
-    copy.on('error', () => undefined);
-    copy.once('end', () => open.delete(copy));
-    return copy;
-  };
-  return Object.assign(client, { duplicate: tracked });
-}
-
-/** Sound because the arguments are passed on as they came: BullMQ fits them to the kind of client it was given. */
-function duplicatorOf(client: SharedRedis): (args: unknown[]) => SharedRedis {
-  const duplicate = client.duplicate as (...args: unknown[]) => SharedRedis;
-  if (client instanceof Redis) return (args) => duplicate.apply(client, args);
-  return ([first, ...rest]) => {
-    // A caller that means `Redis.duplicate(options)`: a cluster takes nodes first, and options of a node by name.
-    if (rest.length === 0 && first !== undefined && !Array.isArray(first)) {
-      const redisOptions = Object.assign({}, client.options.redisOptions, first);
-      return duplicate.call(client, [], { redisOptions });
-    }
-    return duplicate.call(client, first, ...rest);
-  };
-}
-
-/** Sound for commands on single keys and for `duplicate(options)`: a Cluster has them all, `duplicatorOf` sees to the latter. */
-function asRedis(client: SharedRedis): Redis {
-  return client as Redis;
-}
-
-async function endClient(client: SharedRedis): Promise<void> {
-  if (client.status === 'end') return;
-  if (client.status === 'ready') await endsWithin(client.quit(), QUIT_MS);
-  client.disconnect();
+function openWorker(name: string, processor: Processor, options: WorkerOptions): Worker {
+  return new Worker(name, processor, options, (...args) => backingOff(createRedisBackend(...args)));
 }
 
 /**
