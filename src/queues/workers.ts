@@ -5,6 +5,7 @@ import type { QueueBackend } from './backend.ts';
 import { QUEUE_NAMES, type QueueName } from './catalogue.ts';
 import { endsWithin } from './deadline.ts';
 import { type HeldJobs, holdJobs } from './held-jobs.ts';
+import { repeatStrategy } from './next-run.ts';
 
 /** What runs a job. `token` proves to the store that we hold it; `signal` fires when the process is to stop. */
 export type ProcessJob = (job: Job, token: string, signal: AbortSignal) => Promise<unknown>;
@@ -87,6 +88,7 @@ function startOne(
     maxStalledCount: STALLS_ALLOWED,
     drainDelay: DRAIN_SECONDS,
     runRetryDelay: RETRY_MS,
+    settings: { repeatStrategy },
   });
   worker.on('error', (error) =>
     log.warn({ err: error, queue: name, backend: 'worker' }, 'the worker reports an error; it goes on by itself'),

@@ -111,7 +111,7 @@ for (const store of backendCases()) {
     });
 
     it('never has more held jobs than slots, over two workers', async () => {
-      await queues.setSlots(3);
+      await queues.setLimits(3);
       let open = 0;
       let most = 0;
       const rounds = new Map<string, number>();
