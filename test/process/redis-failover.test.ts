@@ -1,7 +1,7 @@
 import { afterEach, describe, expect, it } from 'vitest';
 import { type Child, endOf, logLines } from '../support/child-process.ts';
 import { useStages } from '../support/process-stage.ts';
-import { type Proxy, startProxy } from '../support/proxy.ts';
+import { startProxy, type TcpProxy } from '../support/proxy.ts';
 import { hasRedis, type PrivateRedis, startRedis } from '../support/redis.ts';
 import { until } from '../support/until.ts';
 
@@ -17,14 +17,14 @@ async function redis(): Promise<PrivateRedis> {
   return server;
 }
 
-async function proxyTo(port: number): Promise<Proxy> {
+async function proxyTo(port: number): Promise<TcpProxy> {
   const proxy = await startProxy(port);
   opened.push(proxy);
   return proxy;
 }
 
 /** A primary with a replica that has all its data, and an address that leads to the primary. */
-async function pair(): Promise<{ first: PrivateRedis; second: PrivateRedis; proxy: Proxy }> {
+async function pair(): Promise<{ first: PrivateRedis; second: PrivateRedis; proxy: TcpProxy }> {
   const [first, second] = [await redis(), await redis()];
   await second.say(`REPLICAOF 127.0.0.1 ${first.port}`);
   await until('the replica has caught up', async () => (await second.say('INFO replication')).includes('master_link_status:up'));
@@ -44,7 +44,8 @@ function floods(child: Child): [string, number][] {
     if (level === 'warn' || level === 'error') times.set(String(msg), (times.get(String(msg)) ?? 0) + 1);
   return [...times].filter(([, n]) => n > MOST_LINES);
 }
-const MOST_LINES = 5;
+/** Each of the twenty jobs that run at once may tell its own end. */
+const MOST_LINES = 20;
 
 describe.skipIf(!hasRedis())('a Redis that fails over', { timeout: 240_000 }, () => {
   it('in the middle of a buy is found again by every connection of every process, and the buy ends right within a minute', async () => {
@@ -71,7 +72,7 @@ describe.skipIf(!hasRedis())('a Redis that fails over', { timeout: 240_000 }, ()
     await until('no connection is left on the demoted server', async () => (await connectionsTo(first)).length === 0, {
       withinMs: 60_000,
     });
-    expect((await connectionsTo(second)).length).toBeGreaterThan(10);
+    await until('they are on the new primary', async () => (await connectionsTo(second)).length > 10, { withinMs: 60_000 });
     expect(stage.simulator.ledger().bought).toHaveLength(200);
     expect(await stage.disagreements()).toEqual([]);
     expect([floods(worker), floods(serve)]).toEqual([[], []]);

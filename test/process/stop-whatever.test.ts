@@ -1,7 +1,7 @@
 import { afterEach, describe, expect, it } from 'vitest';
 import { type Child, endOf, logLines } from '../support/child-process.ts';
 import { useStages } from '../support/process-stage.ts';
-import { type Proxy, type ProxyMode, startProxy } from '../support/proxy.ts';
+import { type ProxyMode, startProxy, type TcpProxy } from '../support/proxy.ts';
 import { hasRedis, startRedis } from '../support/redis.ts';
 import { until } from '../support/until.ts';
 
@@ -46,7 +46,7 @@ describe.skipIf(!hasRedis())('SIGTERM in the middle of a buy', { timeout: 300_00
       simulator: { latencyMs: { min: 300, max: 600 } },
     });
     const database = new URL(stage.env['DATABASE_URL'] ?? '');
-    const running: { of: Case; child: Child; proxy: Proxy }[] = [];
+    const running: { of: Case; child: Child; proxy: TcpProxy }[] = [];
     for (const of of CASES) {
       const proxy = closing(await startProxy(of.store === 'redis' ? primary.port : Number(database.port)));
       const moved = new URL(of.store === 'redis' ? `redis://127.0.0.1:${primary.port}` : database);

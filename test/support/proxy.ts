@@ -10,7 +10,7 @@ import { connect, createServer, type Socket } from 'node:net';
 export type ProxyMode = 'open' | 'hang' | 'half_open' | 'refuse';
 
 /** A TCP proxy, as an address that moves: open connections stay where they lead, new ones go to the target of the moment. */
-export interface Proxy {
+export interface TcpProxy {
   port: number;
   /** From now on new connections lead there. */
   leadTo(port: number): void;
@@ -18,7 +18,7 @@ export interface Proxy {
   close(): Promise<void>;
 }
 
-export async function startProxy(target: number): Promise<Proxy> {
+export async function startProxy(target: number): Promise<TcpProxy> {
   let to = target;
   let mode: ProxyMode = 'open';
   const pairs = new Set<[Socket, Socket]>();
