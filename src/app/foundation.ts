@@ -96,17 +96,11 @@ async function databaseUrl(config: Config, closers: (() => Promise<void>)[]): Pr
 }
 
 function openBackend(config: Config, databaseUrlText: string, log: Log, { namespace }: FoundationOptions): QueueBackend {
-  // Connections repeat their errors while they reconnect: one line each ten seconds is enough.
-  const last = new Map<string, number>();
-  const onError = (error: Error, source: string): void => {
-    const now = Date.now();
-    if (now - (last.get(source) ?? 0) < 10_000) return;
-    last.set(source, now);
+  const onError = (error: Error, source: string): void =>
     log.warn(
       { err: error, backend: source },
       'the queue store does not answer; work is kept in Postgres and goes on when it is back',
     );
-  };
   if (config.queue.redis !== null)
     return redisBackend(config.queue.redis, { onError, ...(namespace !== undefined && { namespace }) });
   return postgresBackend(secret(databaseUrlText), { onError });

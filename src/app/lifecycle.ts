@@ -24,11 +24,18 @@ export interface Lifecycle {
   readonly stopping: boolean;
 }
 
-export function createLifecycle(services: readonly Service[], log: Log): Lifecycle {
+/**
+ * All stops together may take this long, whatever Redis, Postgres or Telnyx answer: whoever runs the process kills it after 90 s.
+ */
+const ALL_STOPS_MS = 80_000;
+/** What is left for a service when those before it took all of that. */
+const AT_LEAST_MS = 1_000;
+
+export function createLifecycle(services: readonly Service[], log: Log, allStopsMs = ALL_STOPS_MS): Lifecycle {
   const started: Service[] = [];
   let stopped: Promise<StopReport> | undefined;
   const stop = (reason: string): Promise<StopReport> => {
-    stopped ??= stopAll(started, reason, log);
+    stopped ??= stopAll(started, reason, log, allStopsMs);
     return stopped;
   };
   return {
@@ -54,12 +61,13 @@ export function createLifecycle(services: readonly Service[], log: Log): Lifecyc
   };
 }
 
-async function stopAll(started: Service[], reason: string, log: Log): Promise<StopReport> {
+async function stopAll(started: Service[], reason: string, log: Log, allStopsMs: number): Promise<StopReport> {
+  const until = Date.now() + allStopsMs;
   log.info({ reason }, 'stopping');
   const problems: Error[] = [];
   // Taken one by one, because a start that is still going on may add its service meanwhile.
   for (let service = started.pop(); service !== undefined; service = started.pop()) {
-    const problem = await stopOne(service);
+    const problem = await stopOne(service, Math.min(service.stopWithinMs, Math.max(AT_LEAST_MS, until - Date.now())));
     if (problem === null) log.debug({ service: service.name }, 'stopped');
     else {
       log.error({ err: problem, service: service.name }, 'a service did not stop cleanly');
@@ -70,13 +78,10 @@ async function stopAll(started: Service[], reason: string, log: Log): Promise<St
   return { clean: problems.length === 0, problems };
 }
 
-async function stopOne(service: Service): Promise<Error | null> {
+async function stopOne(service: Service, withinMs: number): Promise<Error | null> {
   let timer: NodeJS.Timeout | undefined;
   const late = new Promise<Error>((resolve) => {
-    timer = setTimeout(
-      () => resolve(new Error(`${service.name} did not stop within ${service.stopWithinMs} ms`)),
-      service.stopWithinMs,
-    );
+    timer = setTimeout(() => resolve(new Error(`${service.name} did not stop within ${withinMs} ms`)), withinMs);
   });
   try {
     // A stop that throws at once counts like one that rejects.

@@ -149,7 +149,13 @@ function workerServices(f: Foundation, role: Role, options: RoleOptions, started
         // First no new jobs; then no new calls, so that each job ends with the call that it waits for.
         const drained = workers?.close({ deadlineMs: DRAIN_MS });
         await Promise.all([drained, work.stop()]);
-        if ((await drained) === false) throw new Error(`jobs were left to be taken over: ${workers?.running().join(', ')}`);
+        if ((await drained) !== false) return;
+        const left = workers?.running() ?? [];
+        throw new Error(
+          left.length > 0
+            ? `jobs were left to be taken over: ${left.join(', ')}`
+            : 'the queue store did not take the last answers',
+        );
       },
       stopWithinMs: DRAIN_MS + 5_000,
     },

@@ -7,7 +7,7 @@ import { sweepOnce } from '../reconcile/sweep.ts';
 import type { Service } from './lifecycle.ts';
 import { periodic } from './periodic.ts';
 
-/** Schedules and slots live in Redis, which may have been flushed: they are set again this often. */
+/** Schedules and limits live in Redis, which may have been flushed, and people change them by hand: they are set again this often. */
 const RESET_EVERY_MS = 30_000;
 
 /**
@@ -19,7 +19,7 @@ export function sweeper(work: WorkDeps, queues: Queues, config: Config, metrics:
   const round = async (): Promise<void> => {
     try {
       if (Date.now() >= resetAt) {
-        await queues.setSlots(config.queue.jobSlots);
+        await queues.setLimits(config.queue.jobSlots);
         await queues.upsertSchedules([
           { name: 'reconcile.nightly', cron: config.reconcile.cron, tz: config.reconcile.tz },
           { name: 'maintenance.prune', cron: '30 4 * * *', tz: config.reconcile.tz },

@@ -13,6 +13,7 @@ import type { Service } from './lifecycle.ts';
 import { periodic } from './periodic.ts';
 
 const LOOK_EVERY_MS = 5_000;
+const PAUSED_BY_HAND = 'paused by hand; its work waits until somebody resumes it on the dashboard';
 
 /** What the process knows of its own health; `/readyz` shows it. */
 export interface Health {
@@ -32,6 +33,7 @@ export function watchdog(f: Foundation, works: boolean, workers: () => Workers |
   const scrub = createScrubber(secretsOf(f.config));
   const states = new Map<QueueName, Consumption>();
   const stuck = new Set<QueueName>();
+  const paused = new Set<QueueName>();
   const troubles = new Map<'database' | 'queue', string>();
   let standstill: string | null = null;
   let alone = false;
@@ -45,6 +47,16 @@ export function watchdog(f: Foundation, works: boolean, workers: () => Workers |
       troubles.set(what, scrub(`${what}: ${asError(error).message || asError(error).name}`));
     }
   };
+  /** A person's pause is no fault of a process, but nobody must forget it. */
+  const notePaused = (names: QueueName[]): void => {
+    for (const name of QUEUE_NAMES) {
+      const isPaused = names.includes(name);
+      f.metrics.queuePaused.set({ queue: name }, isPaused ? 1 : 0);
+      if (isPaused && !paused.has(name)) f.log.warn({ queue: name }, PAUSED_BY_HAND);
+      if (!isPaused && paused.delete(name)) f.log.info({ queue: name }, 'the queue was resumed');
+      if (isPaused) paused.add(name);
+    }
+  };
   const judge = (counts: Record<QueueName, QueueCounts>): void => {
     const processed = workers()?.processed();
     for (const name of QUEUE_NAMES) {
@@ -53,8 +65,8 @@ export function watchdog(f: Foundation, works: boolean, workers: () => Workers |
         f.metrics.queueDepth.set({ queue: name, state }, seen[state]);
       const { verdict, state } = evaluateConsumption(states.get(name) ?? null, seen, Date.now());
       states.set(name, state);
-      f.metrics.queueStuck.set({ queue: name }, verdict === 'stuck' ? 1 : 0);
-      if (verdict === 'ok') stuck.delete(name);
+      f.metrics.queueStuck.set({ queue: name }, verdict === 'stuck' && !paused.has(name) ? 1 : 0);
+      if (verdict === 'ok' || paused.has(name)) stuck.delete(name);
       else if (!stuck.has(name)) {
         stuck.add(name);
         f.log.error({ queue: name, count: seen.waiting }, 'work waits in this queue and nothing consumes it');
@@ -62,7 +74,10 @@ export function watchdog(f: Foundation, works: boolean, workers: () => Workers |
     }
   };
   const round = async (): Promise<void> => {
-    await attempt('queue', async () => judge(await f.queues.counts()));
+    await attempt('queue', async () => {
+      notePaused(await f.queues.paused());
+      judge(await f.queues.counts());
+    });
     await attempt('database', async () => {
       await refreshGauges(f);
       const now = Date.now();
@@ -83,7 +98,7 @@ export function watchdog(f: Foundation, works: boolean, workers: () => Workers |
   return {
     ...periodic('watchdog', LOOK_EVERY_MS, round),
     problems: () => [...troubles.values(), ...(works ? unconsumed() : [])],
-    notices: () => (works ? [] : unconsumed()),
+    notices: () => [...[...paused].map((q) => `queue ${q}: ${PAUSED_BY_HAND}`), ...(works ? [] : unconsumed())],
   };
 }
 

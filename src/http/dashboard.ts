@@ -12,6 +12,12 @@ export const BOARD_PATH = '/queues';
 /** Set by us on every request, over whatever the client sent: Bull Board's hooks see headers and nothing else. */
 const ROLE_HEADER = 'x-provisioner-role';
 
+/**
+ * Limits of a queue as Bull Board would change them. Refused to everybody: the slots hold Telnyx's cap, the pace is the rate limiter's,
+ * and the workers set both again within half a minute, so that a button for them would promise what does not last.
+ */
+const LIMIT_ROUTES = /\/(?:concurrency|rate-limit)$/;
+
 /** Bull Board behind a login. Viewers look; everybody else may also retry, pause and clean: the queue is disposable. */
 export async function dashboard(app: App, deps: HttpDeps, door: Door): Promise<void> {
   const board = new FastifyAdapter();
@@ -23,11 +29,11 @@ export async function dashboard(app: App, deps: HttpDeps, door: Door): Promise<v
     options: {
       uiConfig: { boardTitle: 'provisioner', hideDocsLink: true, miscLinks: [{ text: 'Requests', url: '/' }] },
       handlerHooks: {
-        before: ({ method, request }) =>
-          method !== 'get' && mayOnlyLook(request.headers)
+        before: ({ method, route, request }) =>
+          method !== 'get' && (mayOnlyLook(request.headers) || LIMIT_ROUTES.test(route))
             ? { allow: false, status: 405, errorKey: 'ERRORS.QUEUE_READ_ONLY' }
             : undefined,
-        after: ({ request }, result) => (mayOnlyLook(request.headers) ? { ...result, body: shownReadOnly(result.body) } : result),
+        after: ({ request }, result) => ({ ...result, body: shown(result.body, mayOnlyLook(request.headers)) }),
       },
     },
   });
@@ -76,8 +82,9 @@ function mayOnlyLook(headers: Record<string, string | undefined>): boolean {
 }
 const ROLES: readonly Role[] = ['viewer', 'operator', 'admin'];
 
-/** Marks the queues in an answer as read-only, so that the page shows no buttons. */
-function shownReadOnly<T>(body: T): T {
+/** Takes the buttons off the page that are refused: for limits, and all of them for those who may only look. */
+function shown<T>(body: T, readOnly: boolean): T {
   if (typeof body !== 'object' || body === null || !('queues' in body) || !Array.isArray(body.queues)) return body;
-  return { ...body, queues: body.queues.map((queue: object) => ({ ...queue, readOnlyMode: true, allowRetries: false })) };
+  const changes = { supportsGlobalRateLimit: false, ...(readOnly && { readOnlyMode: true, allowRetries: false }) };
+  return { ...body, queues: body.queues.map((queue: object) => ({ ...queue, ...changes })) };
 }

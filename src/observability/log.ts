@@ -1,5 +1,6 @@
 import { type DestinationStream, type Logger, pino } from 'pino';
 import { PinoPretty } from 'pino-pretty';
+import { createRepetitions, type Repetitions } from './repeated.ts';
 import { createScrubber, type Scrub, scrubValue } from './scrub.ts';
 
 /**
@@ -39,6 +40,7 @@ export interface LogFields {
   part?: string;
   service?: string;
   phase?: string;
+  /** The store or connection that a line is about; its repetitions are held back. */
   backend?: string;
   role?: string;
   host?: string;
@@ -110,7 +112,7 @@ export function createLog(options: LogOptions): RootLog {
     },
     target,
   );
-  return Object.assign(wrap(logger, scrub), { pino: logger, flush: () => logger.flush() });
+  return Object.assign(wrap(logger, scrub, createRepetitions()), { pino: logger, flush: () => logger.flush() });
 }
 
 /** A log that says nothing, for tests and for code that is given none. */
@@ -122,14 +124,25 @@ export const silentLog: Log = {
   child: () => silentLog,
 };
 
-function wrap(logger: Logger, scrub: Scrub): Log {
+type Level = 'debug' | 'info' | 'warn' | 'error';
+
+function wrap(logger: Logger, scrub: Scrub, repetitions: Repetitions): Log {
+  const say =
+    (level: Level) =>
+    (fields: LogFields, text: string): void => {
+      if (!logger.isLevelEnabled(level)) return;
+      repetitions.pass({ level, text, err: fields.err, ofConnection: fields.backend !== undefined }, (count) => {
+        if (count === null) logger[level](fields, text);
+        else logger[level]({ ...fields, count }, `${text} (again: count tells how often within a minute)`);
+      });
+    };
   return {
-    debug: (fields, text) => logger.debug(fields, text),
-    info: (fields, text) => logger.info(fields, text),
-    warn: (fields, text) => logger.warn(fields, text),
-    error: (fields, text) => logger.error(fields, text),
+    debug: say('debug'),
+    info: say('info'),
+    warn: say('warn'),
+    error: say('error'),
     // Pino does not pass the bindings of a child through its formatters.
-    child: (fields) => wrap(logger.child(safeFields({ ...fields }, scrub)), scrub),
+    child: (fields) => wrap(logger.child(safeFields({ ...fields }, scrub)), scrub, repetitions),
   };
 }
 

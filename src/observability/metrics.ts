@@ -53,6 +53,12 @@ export function createMetrics(options: { processMetrics?: boolean } = {}) {
       labelNames: ['queue', 'state'] as const,
       registers,
     }),
+    queuePaused: new Gauge({
+      name: 'provisioner_queue_paused',
+      help: '1 while the queue is paused by hand and gives out no work.',
+      labelNames: ['queue'] as const,
+      registers,
+    }),
     queueStuck: new Gauge({
       name: 'provisioner_queue_stuck',
       help: '1 when work waits in the queue and nothing has consumed it for 45 seconds.',

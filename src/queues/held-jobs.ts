@@ -15,6 +15,8 @@ export interface HeldJobs {
   ids(): string[];
   /** Runs `work` and holds the job for it until it has ended. */
   during<T>(job: Job, token: string, work: (signal: AbortSignal) => Promise<T>): Promise<T>;
+  /** Resolves as soon as nothing runs. */
+  idle(): Promise<void>;
   /** Tells every run, also those that begin later, to stop. */
   stopAll(): void;
   /** Renews no more: what still runs is taken over by another worker when its lock has run out. */
@@ -33,6 +35,7 @@ const LOST = new Error('the queue no longer knows that we hold this job');
  */
 export function holdJobs({ lockMs, log }: { lockMs: number; log: Log }): HeldJobs {
   const runs = new Set<HeldRun>();
+  const waiting: (() => void)[] = [];
   let stopping = false;
   const timer = setInterval(() => {
     for (const run of runs) void renew(run);
@@ -61,8 +64,10 @@ export function holdJobs({ lockMs, log }: { lockMs: number; log: Log }): HeldJob
         return await work(run.stop.signal);
       } finally {
         runs.delete(run);
+        if (runs.size === 0) for (const resolve of waiting.splice(0)) resolve();
       }
     },
+    idle: () => new Promise((resolve) => (runs.size === 0 ? resolve() : waiting.push(resolve))),
     stopAll: () => {
       stopping = true;
       for (const run of runs) run.stop.abort(STOPPING);

@@ -12,8 +12,11 @@ export interface Enqueue<N extends JobName = JobName> {
 
 export type AnyEnqueue = { [N in JobName]: Enqueue<N> }[JobName];
 
-/** `missing` also when the queue was flushed. `finished` covers completed and failed. */
-export type JobPresence = 'missing' | 'live' | 'finished';
+/**
+ * `missing` also when the queue was flushed. `asleep`: it waits for a time of its own, and nobody has added it or taken it up for a
+ * minute. `finished` covers completed and failed.
+ */
+export type JobPresence = 'missing' | 'live' | 'asleep' | 'finished';
 
 export interface QueueCounts {
   waiting: number;

@@ -1,6 +1,7 @@
 import {
   createPostgresBackend,
   type PostgresConnectionOptions,
+  type PostgresQueueBackend,
   type Processor,
   type Queue,
   runMigrations,
@@ -12,6 +13,7 @@ import type { Secret } from '../config/config.ts';
 import type { BackendOptions, QueueBackend, QueueSettings, WorkerSettings } from './backend.ts';
 import { QUEUE_NAMES } from './catalogue.ts';
 import { endsWithin } from './deadline.ts';
+import { backingOff } from './fetch-backoff.ts';
 
 /** Any number, but the same in every process: two that migrate at once must meet on it. */
 const MIGRATION_LOCK = 7_105_020_002;
@@ -22,6 +24,9 @@ const POOL_SIZE = QUEUE_NAMES.length + 8;
 const CLOSE_MS = 2_000;
 
 const onPostgres = withBackend(createPostgresBackend);
+const workersOnPostgres = withBackend<PostgresQueueBackend, PostgresConnectionOptions>((...args) =>
+  backingOff(createPostgresBackend(...args)),
+);
 
 /**
  * BullMQ's own Postgres store, for installations without Redis: one process. All queues and workers share one bounded pool;
@@ -79,7 +84,7 @@ function openQueue(pool: pg.Pool, name: string, settings: QueueSettings): Queue 
 
 /** See `openQueue`. */
 function openWorker(pool: pg.Pool, name: string, processor: Processor, settings: WorkerSettings): Worker {
-  return new onPostgres.Worker(name, processor, { ...settings, connection: asConnection(pool) }) as unknown as Worker;
+  return new workersOnPostgres.Worker(name, processor, { ...settings, connection: asConnection(pool) }) as unknown as Worker;
 }
 
 /** BullMQ documents that it takes a `pg.Pool`; only the overloads of `on` in the two typings do not meet. */

@@ -12,11 +12,14 @@ import {
   RETENTION,
 } from './catalogue.ts';
 import { endsWithin, withinDeadline } from './deadline.ts';
+import { repeatStrategy } from './next-run.ts';
 import type { AnyEnqueue, JobPresence, JobQueue, QueueCounts } from './port.ts';
 
 /** A producer waits this long for the queue; the row is committed, and the sweep adds what was not added. */
 const COMMAND_MS = 5_000;
 const CLOSE_MS = 2_000;
+/** A job that ran a moment ago has set its own time, for a reason of its own. */
+const ASLEEP_MS = 60_000;
 /** One BullMQ transaction; more would block Redis for longer than a lock should wait. */
 const BULK = 1_000;
 
@@ -28,8 +31,13 @@ export interface Schedule {
 }
 
 export interface Queues extends JobQueue {
-  /** How much may be open at Telnyx at once, over all processes: `slots` update and delete jobs; the other kinds by constants. */
-  setSlots(slots: number): Promise<void>;
+  /**
+   * Sets how much may be open at Telnyx at once, over all processes: `slots` update and delete jobs; the other kinds by constants.
+   * Removes every other limit, whoever has set it: a queue has none but these.
+   */
+  setLimits(slots: number): Promise<void>;
+  /** Queues that somebody has paused: they give out no work until somebody resumes them. */
+  paused(): Promise<QueueName[]>;
   /** Safe to repeat, and must be: a flushed Redis has lost its schedules. */
   upsertSchedules(schedules: readonly Schedule[]): Promise<void>;
   /** For the dashboard. */
@@ -38,22 +46,23 @@ export interface Queues extends JobQueue {
   close(): Promise<void>;
 }
 
+export interface QueuesOptions {
+  /** Only for tests: see `JobPresence`. */
+  asleepMs?: number;
+}
+
 /** Opens all queues of the catalogue on a backend. Never waits for the store: the first command does. */
-export function openQueues(backend: QueueBackend, log: Log): Queues {
+export function openQueues(backend: QueueBackend, log: Log, { asleepMs = ASLEEP_MS }: QueuesOptions = {}): Queues {
   const queues = new Map<QueueName, Queue>(QUEUE_NAMES.map((name) => [name, openOne(backend, name, log)]));
   const queueOf = (name: JobName): Queue => mustHave(queues, CATALOGUE[name].queue);
   let closing: Promise<void> | undefined;
   return {
     add: (jobs) => withinDeadline(addAll(jobs, queueOf), COMMAND_MS, 'adding jobs'),
-    presence: (name, id) => withinDeadline(presenceOf(queueOf(name), id), COMMAND_MS, 'looking for a job'),
+    presence: (name, id) => withinDeadline(presenceOf(queueOf(name), id, asleepMs), COMMAND_MS, 'looking for a job'),
     wake: (name, id) => withinDeadline(wakeOne(queueOf(name), id), COMMAND_MS, 'waking a job'),
     counts: () => withinDeadline(countsOf(queues), COMMAND_MS, 'counting jobs'),
-    setSlots: async (slots) => {
-      const most = { 'batch-jobs': slots, emergency: EMERGENCY_AT_ONCE, messaging: MESSAGING_AT_ONCE } as const;
-      const set = (name: keyof typeof most) => mustHave(queues, name).setGlobalConcurrency(most[name]);
-      const all = Promise.all([set('batch-jobs'), set('emergency'), set('messaging')]);
-      await withinDeadline(all, COMMAND_MS, 'setting the job slots');
-    },
+    setLimits: (slots) => withinDeadline(setAllLimits(queues, slots), COMMAND_MS, 'setting the limits of the queues'),
+    paused: () => withinDeadline(pausedOf(queues), COMMAND_MS, 'looking for paused queues'),
     upsertSchedules: (schedules) => withinDeadline(upsertAll(schedules, queueOf), COMMAND_MS, 'setting schedules'),
     all: () => [...queues.values()],
     close: () => {
@@ -64,9 +73,9 @@ export function openQueues(backend: QueueBackend, log: Log): Queues {
 }
 
 function openOne(backend: QueueBackend, name: QueueName, log: Log): Queue {
-  const queue = backend.openQueue(name, {});
+  const queue = backend.openQueue(name, { settings: { repeatStrategy } });
   // Without a listener an error of the connection would end the process.
-  queue.on('error', (error) => log.debug({ err: error, queue: name }, 'the queue reports an error'));
+  queue.on('error', (error) => log.debug({ err: error, queue: name, backend: 'queue' }, 'the queue reports an error'));
   return queue;
 }
 
@@ -104,9 +113,14 @@ function runOptions(spec: (typeof CATALOGUE)[JobName]) {
   };
 }
 
-async function presenceOf(queue: Queue, id: string): Promise<JobPresence> {
+async function presenceOf(queue: Queue, id: string, asleepMs: number): Promise<JobPresence> {
   const state = await queue.getJobState(id);
   if (state === 'unknown') return 'missing';
+  if (state === 'delayed') {
+    const job: Job | undefined = await queue.getJob(id);
+    if (job === undefined) return 'missing';
+    return Date.now() - (job.processedOn ?? job.timestamp) > asleepMs ? 'asleep' : 'live';
+  }
   return state === 'completed' || state === 'failed' ? 'finished' : 'live';
 }
 
@@ -133,6 +147,28 @@ async function countsOf(queues: ReadonlyMap<QueueName, Queue>): Promise<Record<Q
     }),
   );
   return asTotal(entries);
+}
+
+async function setAllLimits(queues: ReadonlyMap<QueueName, Queue>, slots: number): Promise<void> {
+  const most: Partial<Record<QueueName, number>> = {
+    'batch-jobs': slots,
+    emergency: EMERGENCY_AT_ONCE,
+    messaging: MESSAGING_AT_ONCE,
+  };
+  const setOne = async ([name, queue]: [QueueName, Queue]): Promise<void> => {
+    const atOnce = most[name];
+    await (atOnce === undefined ? queue.removeGlobalConcurrency() : queue.setGlobalConcurrency(atOnce));
+    if ((await queue.getGlobalRateLimit()) === null) return;
+    await queue.removeGlobalRateLimit();
+    // Otherwise the wait that the limit has begun goes on to its end, which may be hours away.
+    await queue.removeRateLimitKey();
+  };
+  await Promise.all([...queues].map(setOne));
+}
+
+async function pausedOf(queues: ReadonlyMap<QueueName, Queue>): Promise<QueueName[]> {
+  const found = await Promise.all([...queues].map(async ([name, queue]) => ((await queue.isPaused()) ? [name] : [])));
+  return found.flat();
 }
 
 async function upsertAll(schedules: readonly Schedule[], queueOf: (name: JobName) => Queue): Promise<void> {

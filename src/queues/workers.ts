@@ -5,6 +5,7 @@ import type { QueueBackend } from './backend.ts';
 import { QUEUE_NAMES, type QueueName } from './catalogue.ts';
 import { endsWithin } from './deadline.ts';
 import { type HeldJobs, holdJobs } from './held-jobs.ts';
+import { repeatStrategy } from './next-run.ts';
 
 /** What runs a job. `token` proves to the store that we hold it; `signal` fires when the process is to stop. */
 export type ProcessJob = (job: Job, token: string, signal: AbortSignal) => Promise<unknown>;
@@ -25,7 +26,7 @@ export interface Workers {
   running(): string[];
   /**
    * Tells the handlers to stop, waits for them at most `deadlineMs`, and then leaves whatever is left to be taken over by
-   * another process. Says whether all ended in time. Safe to call twice.
+   * another process. When no handler runs any more, the store gets a few seconds only. Says whether all ended in time. Safe to call twice.
    */
   close(options: { deadlineMs: number }): Promise<boolean>;
 }
@@ -38,6 +39,9 @@ const STALLS_ALLOWED = 1_000_000;
 const DRAIN_SECONDS = 2;
 /** After a failed read (Redis or Postgres away) a worker tries again this soon; BullMQ's own default is 15 s. */
 const RETRY_MS = 1_000;
+/** When no handler runs any more, the store has this long to take the last answers. One that hangs would use up the deadline. */
+const IDLE_CLOSE_MS = 5_000;
+
 /** Starts one worker for each queue. `process` is given every job; see `processors/run-job.ts`. */
 export function startWorkers(backend: QueueBackend, process: ProcessJob, options: WorkersOptions): Workers {
   const lockMs = options.lockMs ?? LOCK_MS;
@@ -84,8 +88,11 @@ function startOne(
     maxStalledCount: STALLS_ALLOWED,
     drainDelay: DRAIN_SECONDS,
     runRetryDelay: RETRY_MS,
+    settings: { repeatStrategy },
   });
-  worker.on('error', (error) => log.warn({ err: error, queue: name }, 'the worker reports an error; it goes on by itself'));
+  worker.on('error', (error) =>
+    log.warn({ err: error, queue: name, backend: 'worker' }, 'the worker reports an error; it goes on by itself'),
+  );
   worker.on('stalled', (jobId) => log.warn({ queue: name, jobId }, 'a job of a lost worker is run again'));
   return worker;
 }
@@ -95,11 +102,18 @@ function startOne(
  * leaves open is ended by `backend.close()`. Not by `worker.disconnect()`: that ends the connection that all share.
  */
 async function closeAll(workers: Worker[], held: HeldJobs, deadlineMs: number): Promise<boolean> {
-  const closed = Promise.allSettled(workers.map((worker) => worker.close()));
+  const closed = Promise.allSettled(workers.map((worker) => worker.close())).then(() => true);
   // First no new jobs, then the abort: the other way round a job that snoozes could be taken up again by this very worker.
   await sleep(0);
   held.stopAll();
-  const clean = await endsWithin(closed, deadlineMs);
+  const abandoned = held.idle().then(() => sleep(IDLE_CLOSE_MS, false, { ref: false }));
+  let clean = false;
+  await endsWithin(
+    Promise.race([closed, abandoned]).then((ok) => {
+      clean = ok;
+    }),
+    deadlineMs,
+  );
   // What is left must stop renewing its lock, or no other worker could ever take it over.
   held.letGo();
   return clean;

@@ -11,17 +11,19 @@ const PAGE = 500;
 
 /**
  * Puts work back into the queue that the queue has forgotten (flushed, restarted empty, an enqueue that was lost) or ended too
- * early. Looks at rows, never at how full the queue is: an empty queue is just what a flushed one looks like. Returns how many
- * jobs were added.
+ * early, and wakes a job that sleeps beyond the time of its row (somebody has put it off on the dashboard). Looks at rows, never at
+ * how full the queue is: an empty queue is just what a flushed one looks like. Returns how many jobs were added or woken.
  */
 export async function requeueOrphans(deps: WorkDeps): Promise<number> {
   const now = deps.clock.now();
   const overdue = after(now, -deps.timings.orphanMs);
   const jobs: AnyEnqueue[] = [];
+  const asleep: AnyEnqueue[] = [];
   for await (const chunk of overdueChunks(deps.db.sql, overdue, PAGE)) {
     const job = chunkJob(chunk);
     const presence = await deps.queue.presence(job.name, job.id);
     if (presence === 'missing') jobs.push(job);
+    if (presence === 'asleep') asleep.push(job);
     if (presence !== 'finished') continue;
     const renewed = await requeueChunk(deps.db.sql, chunk);
     if (renewed !== null) jobs.push(chunkJob(renewed));
@@ -30,6 +32,7 @@ export async function requeueOrphans(deps: WorkDeps): Promise<number> {
     const job = lineJob(line);
     const presence = await deps.queue.presence(job.name, job.id);
     if (presence === 'missing') jobs.push(job);
+    if (presence === 'asleep') asleep.push(job);
     if (presence !== 'finished') continue;
     const renewed = await reopenLine(deps.db.sql, line.id, now);
     if (renewed !== null) jobs.push(lineJob(renewed));
@@ -39,5 +42,7 @@ export async function requeueOrphans(deps: WorkDeps): Promise<number> {
     await deps.queue.add(jobs);
     deps.log.warn({ jobs: jobs.length }, 'work that the queue had lost was put back');
   }
-  return jobs.length;
+  for (const job of asleep) await deps.queue.wake(job.name, job.id);
+  if (asleep.length > 0) deps.log.warn({ jobs: asleep.length }, 'jobs that slept beyond the time of their work were woken');
+  return jobs.length + asleep.length;
 }

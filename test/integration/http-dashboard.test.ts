@@ -12,7 +12,9 @@ await migrateDatabase(database.url);
 afterAll(() => database.drop());
 
 const boardShape = z.object({
-  queues: z.array(z.object({ name: z.string(), readOnlyMode: z.boolean(), isPaused: z.boolean() })),
+  queues: z.array(
+    z.object({ name: z.string(), readOnlyMode: z.boolean(), isPaused: z.boolean(), supportsGlobalRateLimit: z.boolean() }),
+  ),
 });
 const viewer = basic('vera', 'viewer-key-1');
 const operator = basic('otto', 'operator-key-1');
@@ -52,6 +54,26 @@ it.each(backendCases().filter((c) => c.available))(
     expect((await ask(app, 'PUT', pause, { headers: operator })).status).toBe(200);
     expect((await seen(operator)).filter((q) => q.isPaused && !q.readOnlyMode).map((q) => q.name)).toEqual(['reconcile']);
 
+    await close();
+    await queues.close();
+    await dispose();
+  },
+);
+
+it.each(backendCases().filter((c) => c.available))(
+  'on $name the dashboard offers no limits: they are refused to everybody, and the page shows no button for a rate',
+  async ({ open }) => {
+    const { backend, dispose } = await open();
+    const queues = queuesOn(backend);
+    const { app, close } = await testServer(database.url, { boardQueues: () => queues.all() });
+    const put = async (path: string, payload: object) =>
+      (await ask(app, 'PUT', `/queues/api/queues/buy/${path}`, { headers: basic('anna', 'admin-key-1'), payload })).status;
+    expect(await put('concurrency', { concurrency: 1 })).toBe(405);
+    expect(await put('rate-limit', { max: 1, duration: 3_600_000 })).toBe(405);
+    const [buy] = queues.all();
+    expect([await buy?.getGlobalConcurrency(), await buy?.getGlobalRateLimit()]).toEqual([null, null]);
+    const { body } = await ask(app, 'GET', '/queues/api/queues', { headers: operator });
+    expect(boardShape.parse(body).queues.map((q) => q.supportsGlobalRateLimit)).toEqual(QUEUE_NAMES.map(() => false));
     await close();
     await queues.close();
     await dispose();

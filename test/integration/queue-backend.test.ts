@@ -1,4 +1,4 @@
-import { afterEach, beforeEach, describe, expect, it } from 'vitest';
+import { afterEach, beforeEach, describe, expect, it, vi } from 'vitest';
 import { ProvisioningError } from '../../src/domain/errors.ts';
 import { done, failed, hold, snooze } from '../../src/domain/outcome.ts';
 import type { Handlers } from '../../src/processors/context.ts';
@@ -111,7 +111,7 @@ for (const store of backendCases()) {
     });
 
     it('never has more held jobs than slots, over two workers', async () => {
-      await queues.setSlots(3);
+      await queues.setLimits(3);
       let open = 0;
       let most = 0;
       const rounds = new Map<string, number>();
@@ -173,6 +173,37 @@ for (const store of backendCases()) {
       expect((await queues.counts()).reconcile.delayed).toBe(1);
       await queues.upsertSchedules([{ ...schedule, cron: null }]);
       expect((await queues.counts()).reconcile.delayed).toBe(0);
+    });
+
+    it('knows no limit that somebody set by hand any more, once the workers set theirs', async () => {
+      const buy = queues.all().find(({ name }) => name === 'buy');
+      if (buy === undefined) throw new Error('no queue');
+      await buy.setGlobalConcurrency(1);
+      await buy.setGlobalRateLimit(1, 3_600_000);
+      const seen: string[] = [];
+      work({
+        'order.run': async ({ chunkId }) => {
+          seen.push(chunkId);
+          return done();
+        },
+      });
+      const order = (id: string): AnyEnqueue => ({ name: 'order.run', payload: { chunkId: id, requestId: 'r' }, id });
+      await queues.add([order('o-1'), order('o-2')]);
+      await until('the limit holds the second one back', async () => seen.length === 1 && (await buy.getRateLimitTtl()) > 0);
+      await queues.setLimits(3);
+      expect([await buy.getGlobalConcurrency(), await buy.getGlobalRateLimit()]).toEqual([null, null]);
+      await until('the second ran', () => seen.length === 2, { withinMs: 40_000 });
+    }, 60_000);
+
+    it('runs once in the night that jumps over the time of a nightly line', async () => {
+      vi.useFakeTimers({ now: Date.parse('2026-09-05T12:00:00Z'), toFake: ['Date'] });
+      try {
+        await queues.upsertSchedules([{ name: 'reconcile.nightly', cron: '0 0 * * *', tz: 'America/Santiago' }]);
+      } finally {
+        vi.useRealTimers();
+      }
+      const schedulers = await Promise.all(queues.all().map((queue) => queue.getJobSchedulers()));
+      expect(schedulers.flat().map(({ next }) => new Date(next ?? 0).toISOString())).toEqual(['2026-09-06T04:00:00.000Z']);
     });
   });
 }

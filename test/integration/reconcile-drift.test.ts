@@ -12,7 +12,7 @@ import { until } from '../support/until.ts';
 const [connectionId = '', otherConnection = ''] = SIMULATED_ACCOUNT.connectionIds;
 const [profileId = ''] = SIMULATED_ACCOUNT.messagingProfileIds;
 const [billingGroupId = ''] = SIMULATED_ACCOUNT.billingGroupIds;
-const [addressId = ''] = SIMULATED_ACCOUNT.emergencyAddressIds;
+const [addressId = '', otherAddress = ''] = SIMULATED_ACCOUNT.emergencyAddressIds;
 
 describe('drift that a run found', () => {
   const h = useHarness(
@@ -76,6 +76,12 @@ describe('drift that a run found', () => {
     for (const id of (await openEverywhere(h().db.sql)).keys()) await acceptRun(h().deps, id, {}, 'test');
   });
 
+  /** Somebody else sets another emergency address at Telnyx. */
+  const setOtherAddress = async (number: string): Promise<void> => {
+    await h().deps.telnyx.updateEmergency([number], true, otherAddress);
+    await until('Telnyx shows the other address', async () => (await shown(number))?.emergencyAddressId === otherAddress);
+  };
+
   it('is one open row over several runs, and is put back days later from the stored rows, once', async () => {
     const [number = ''] = take(1);
     await asked([number], { connection_id: connectionId });
@@ -129,7 +135,7 @@ describe('drift that a run found', () => {
       external_pin: '9999',
       hd_voice_enabled: false,
     };
-    showOtherAddress([a]);
+    await setOtherAddress(a);
     for (const [field, value] of Object.entries(theirs)) h().sim.setOwnedField([a], field as OwnedField, value);
     h().sim.setTags([a], ['vandal']);
     h().sim.lock([a], false);
@@ -189,7 +195,8 @@ describe('drift that a run found', () => {
     await asked([off], { emergency_address_id: null });
     // It keeps its address, unused.
     await h().db.sql`update phone_numbers set emergency_address_id = ${addressId} where phone_number = ${off}`;
-    showOtherAddress([on, off]);
+    await setOtherAddress(on);
+    showOtherAddress([off]);
     h().sim.setEmergency([on], 'disabled');
     const { run, drift } = await h().reconcile();
     expect(of(drift, off)).toEqual([['changed', 'emergency_address_id', addressId, 'another', 'open']]);

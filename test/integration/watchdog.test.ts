@@ -71,6 +71,19 @@ describe.skipIf(redisProgram() === null)('work that waits while nothing is consu
     expect(seen).toEqual({ status: 200, problems: [], notices: [], stuck: false });
   });
 
+  it('is told when somebody has paused the queue, as a notice and by metric, and no longer when it is resumed', async () => {
+    const buy = serve.foundation.queues.all().find(({ name }) => name === 'buy');
+    const pausedNow = async () =>
+      /^provisioner_queue_paused\{queue="buy"\} 1$/m.test(await serve.foundation.metrics.registry.metrics());
+    await buy?.pause();
+    await until('it is told', pausedNow, { withinMs: 15_000 });
+    const notice = 'queue buy: paused by hand; its work waits until somebody resumes it on the dashboard';
+    expect(await told()).toEqual({ status: 200, problems: [], notices: [notice], stuck: false });
+    await buy?.resume();
+    await until('it is no longer told', async () => !(await pausedNow()), { withinMs: 15_000 });
+    expect((await told()).notices).toEqual([]);
+  });
+
   it('is told when the queue is away, and no longer when it is back', async () => {
     await forgetWorker(sql(), worker.id);
     await redis.kill();

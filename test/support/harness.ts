@@ -65,6 +65,8 @@ export interface HarnessOptions {
   timings?: Partial<Timings>;
   limits?: Partial<Limits>;
   jobSlots?: number;
+  /** See `JobPresence`. */
+  asleepMs?: number;
   /** Requests a second of single families; the others are practically unlimited. */
   rates?: Record<string, number>;
   /** Total deadline of every call to Telnyx. */
@@ -126,7 +128,7 @@ export async function openHarness(options: HarnessOptions = {}): Promise<Harness
   const backend = openBackend(options, database.url);
   await backend.prepare();
   const db = openDb(database.url, { maxConnections: 12 });
-  const queues = openQueues(backend, log);
+  const queues = openQueues(backend, log, options.asleepMs === undefined ? {} : { asleepMs: options.asleepMs });
   const metrics = createMetrics();
   const deadline = options.deadlineMs ?? 3_000;
   const fast = 500;

@@ -20,6 +20,8 @@ export interface PrivateRedis {
   kill(): Promise<void>;
   /** Starts it again: empty, unless it was opened to keep its data. */
   start(): Promise<void>;
+  /** Sends one command; what the server answered, at its first packet. */
+  say(command: string): Promise<string>;
   /** FLUSHALL. */
   flush(): Promise<void>;
   /** Forgets on disk what it kept; for while it is down. */
@@ -54,7 +56,8 @@ export async function startRedis({ keepsData = false } = {}): Promise<PrivateRed
     port,
     kill,
     start,
-    flush: () => flush(port),
+    say: (command) => say(port, command),
+    flush: async () => void (await say(port, 'FLUSHALL')),
     wipe: () => {
       rmSync(folder, { recursive: true, force: true });
       mkdirSync(folder);
@@ -79,12 +82,13 @@ function pings(port: number): Promise<boolean> {
   });
 }
 
-async function flush(port: number): Promise<void> {
+async function say(port: number, command: string): Promise<string> {
   const socket = connect(port, '127.0.0.1');
   try {
     await once(socket, 'connect');
-    socket.write('FLUSHALL\r\n');
-    await once(socket, 'data');
+    socket.write(`${command}\r\n`);
+    const [answer] = await once(socket, 'data');
+    return String(answer);
   } finally {
     socket.destroy();
   }

@@ -48,6 +48,16 @@ describe('lifecycle', () => {
   });
 });
 
+it('all stops together end in time, however long each may take and whatever hangs', async () => {
+  const { service } = recorder();
+  const hangs = (name: string) => service(name, { stop: () => new Promise(() => undefined), stopWithinMs: 60_000 });
+  const life = createLifecycle([hangs('a'), hangs('b')], silentLog, 100);
+  await life.start();
+  const begun = Date.now();
+  expect((await life.stop('test')).problems).toHaveLength(2);
+  expect(Date.now() - begun).toBeLessThan(4_000);
+});
+
 describe('runUntilSignal', () => {
   function fakeProcess() {
     const listeners = new Map<NodeJS.Signals, (signal: NodeJS.Signals) => void>();

@@ -1,4 +1,5 @@
-import { describe, expect, it } from 'vitest';
+import { afterEach, beforeEach, describe, expect, it, vi } from 'vitest';
+import { ProvisioningError } from '../../../src/domain/errors.ts';
 import { evaluateConsumption, NO_WORKER, type WorkSeen, whyStandstill } from '../../../src/observability/liveness.ts';
 import { createLog } from '../../../src/observability/log.ts';
 
@@ -44,6 +45,42 @@ describe('the log', () => {
       msg: 'text',
       err: { message: 'no', code: 'slots_full', stack: expect.stringContaining('log.test') },
     });
+  });
+});
+
+describe('the same error of a connection', () => {
+  beforeEach(() => void vi.useFakeTimers());
+  afterEach(() => void vi.useRealTimers());
+  const refused = () => Object.assign(new Error('connect ECONNREFUSED 127.0.0.1:6379'), { code: 'ECONNREFUSED' });
+  const demoted = (n: number) =>
+    Object.assign(new Error(`READONLY You can't write against a read only replica. script: ab${n}, on @user_script:${n}.`), {
+      name: 'ReplyError',
+    });
+
+  it('is written once a minute with its count, whoever tells it, and no more when it has ended', () => {
+    const { lines, log } = capture();
+    const written = () => lines.map((line) => JSON.parse(line)).map(({ msg, count }) => [msg, count]);
+    for (let n = 0; n < 600; n++) log.child({ queue: `q${n % 7}` }).warn({ err: demoted(n) }, 'the worker reports an error');
+    expect(written()).toEqual([['the worker reports an error', undefined]]);
+    vi.advanceTimersByTime(60_000);
+    expect(written().slice(1)).toEqual([[expect.stringContaining('the worker reports an error (again'), 599]]);
+    vi.advanceTimersByTime(300_000);
+    expect(lines).toHaveLength(2);
+    log.warn({ err: demoted(1) }, 'the worker reports an error');
+    expect(lines).toHaveLength(3);
+  });
+
+  it('hides no other: other errors, other texts, and errors of the work itself are all written', () => {
+    const { lines, log } = capture();
+    for (const text of ['a', 'b']) for (const err of [refused(), demoted(1)]) log.warn({ err }, text);
+    expect(lines).toHaveLength(4);
+    const ofOneCall = new ProvisioningError('reply_lost', 'ambiguous', 'no reply', { cause: refused() });
+    for (let n = 0; n < 3; n++) log.warn({ err: ofOneCall, chunkId: `c${n}` }, 'the reply was lost');
+    for (let n = 0; n < 3; n++) log.error({ err: new Error('broken') }, 'the job ended with an error');
+    for (let n = 0; n < 3; n++) log.info({ jobs: n }, 'no error at all');
+    expect(lines).toHaveLength(13);
+    for (let n = 0; n < 3; n++) log.info({ err: new Error('Failed query', { cause: refused() }) }, 'put off');
+    expect(lines).toHaveLength(14);
   });
 });
 
