@@ -141,7 +141,7 @@ async function requireReadable(file: string): Promise<void> {
 async function countNumbers(cli: Cli, deps: ProducerDeps, body: RequestBody, file: string | undefined): Promise<number> {
   let n = 0;
   if (file !== undefined) for await (const _row of readNumbers(file, cli.io.stdin)) n += 1;
-  else if (body.kind !== 'buy') for await (const _number of streamInventory(deps.db.sql, body.where ?? {})) n += 1;
+  else if (body.kind !== 'buy') for await (const _number of streamInventory(deps.db.reads, body.where ?? {})) n += 1;
   return n;
 }
 

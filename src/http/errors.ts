@@ -22,7 +22,8 @@ const STATUS: Readonly<Record<string, number>> = {
   forbidden: 403,
   bad_signature: 401,
   malformed_event: 400,
-  too_many_watchers: 503,
+  too_many_streams: 429,
+  streams_full: 503,
   webhooks_off: 503,
 };
 
@@ -72,7 +73,11 @@ export function answerTo(thrown: unknown, requestId: string): Answer {
 
 function ofProvisioning(error: ProvisioningError, requestId: string): Answer {
   const status = STATUS[error.code];
-  if (status !== undefined) return answer(status, error.code, error.message, error.details);
+  if (status !== undefined)
+    return {
+      ...answer(status, error.code, error.message, error.details),
+      ...(error.retryAfterMs !== undefined && { retryAfterS: Math.max(1, Math.ceil(error.retryAfterMs / 1_000)) }),
+    };
   switch (error.disposition) {
     case 'rejected':
       return answer(409, error.code, error.message, error.details);

@@ -46,7 +46,7 @@ async function reconcile(cli: Cli, deps: ProducerDeps, flags: ReconcileFlags): P
     note(cli, `stopped waiting; run ${id} goes on`);
     return EXIT.interrupted;
   }
-  const drift = await listDrift(deps.db.sql, id, SHOWN_DRIFT, null);
+  const drift = await listDrift(deps.db.reads, id, SHOWN_DRIFT, null);
   const report = await reportRun(deps.db, run);
   await result(cli, flags.json, { ...report, drift: drift.map(driftView) }, () => runText(report, drift, cli.io.paintOut));
   return exitOfRun(run);
@@ -69,7 +69,7 @@ async function waitForRun(cli: Cli, deps: ProducerDeps, id: string): Promise<Run
   let said = false;
   try {
     while (!interrupt.signal.aborted) {
-      const run = await getRun(deps.db.sql, id);
+      const run = await getRun(deps.db.reads, id);
       if (run !== null && run.finishedAt !== null) return run;
       if (!said && Date.now() - started >= ALONE_MS && !(await workerLives(deps.db))) {
         note(cli, NO_WORKER);

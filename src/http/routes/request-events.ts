@@ -1,23 +1,23 @@
 import { setTimeout as wait } from 'node:timers/promises';
 import { z } from 'zod';
-import { ProvisioningError } from '../../domain/errors.ts';
 import { hasEnded } from '../../domain/request.ts';
 import { lookAtRequest } from '../../producers/look.ts';
 import { type App, HTTP_TIMINGS, type HttpDeps } from '../deps.ts';
+import { createPlaces, cutWhenIdle } from '../places.ts';
 import { answers, idParams } from '../schemas.ts';
 import { viewOf } from './requests.ts';
 
 /** Each watcher costs a few queries a second. */
-const MOST_WATCHERS = 100;
+const WATCHERS = { each: 20, all: 100 };
 
 /** Id of the last event, by which a browser that reconnects on its own is told that there is nothing more. */
 const END = 'end';
 
 /** Follows one request by server-sent events. The row is looked at again and again: it knows everything, whoever changed it. */
 export function requestEventRoutes(app: App, { producer: { db }, timings }: HttpDeps): void {
-  const { watchMs, longestWatchMs } = { ...HTTP_TIMINGS, ...timings };
+  const { watchMs, longestWatchMs, idleReaderMs } = { ...HTTP_TIMINGS, ...timings };
   const closing = new AbortController();
-  let watchers = 0;
+  const places = createPlaces('watched requests', WATCHERS);
   app.addHook('preClose', async () => closing.abort());
 
   app.route({
@@ -37,9 +37,8 @@ export function requestEventRoutes(app: App, { producer: { db }, timings }: Http
     handler: async (request, reply) => {
       let view = await viewOf(db, request.params.id);
       if (reply.sse.lastEventId === END && hasEnded(view.status)) return void reply.code(204).send(undefined);
-      if (watchers >= MOST_WATCHERS)
-        throw new ProvisioningError('too_many_watchers', 'retry', 'too many requests are being watched; try again later');
-      watchers += 1;
+      const leave = places.take(request);
+      cutWhenIdle(request, idleReaderMs);
       const gone = new AbortController();
       reply.sse.onClose(() => gone.abort());
       // The connection serves this stream only; kept alive it would hold up a shutdown.
@@ -58,7 +57,7 @@ export function requestEventRoutes(app: App, { producer: { db }, timings }: Http
           view = (await lookAtRequest(db, request.params.id)) ?? view;
         }
       } finally {
-        watchers -= 1;
+        leave();
       }
     },
   });
