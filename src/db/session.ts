@@ -48,27 +48,34 @@ export interface Connection {
  * `unsuited_session` names the setting and the command that puts it right.
  */
 export async function lookAtConnection(url: string): Promise<Connection> {
-  const plain = one(url, CARRIED);
-  let stated: postgres.Sql | null = null;
+  const opened: postgres.Sql[] = [];
+  const open = (session: Session): postgres.Sql => {
+    const sql = one(url, session);
+    opened.push(sql);
+    return sql;
+  };
   try {
-    const wanted = await settingsFor(plain);
-    stated = one(url, wanted);
-    const accepted = await stated`select 1`.then(
-      () => true,
-      (error: unknown) => {
-        if (isRefusedParameter(error)) return false;
-        throw error;
-      },
-    );
-    if (!accepted) {
-      await stated.end({ timeout: 1 });
-      stated = one(url, CARRIED);
-    }
-    const pooled = await isPooled(plain, stated);
-    await assertSuited(stated, wanted);
+    const full = open(RELIED_ON);
+    const accepted = await takesSettings(full);
+    const first = accepted ? full : open(CARRIED);
+    const wanted = await settingsFor(first);
+    const second = open(accepted ? wanted : CARRIED);
+    const pooled = await isPooled(first, second);
+    await assertSuited(second, wanted);
     return { session: accepted && !pooled ? wanted : CARRIED, pooled };
   } finally {
-    await Promise.all([plain.end({ timeout: 1 }), stated?.end({ timeout: 1 })]);
+    await Promise.all(opened.map((sql) => sql.end({ timeout: 1 })));
+  }
+}
+
+/** PgBouncer: "unsupported startup parameter: search_path"; others speak of parameters too, with the same code. */
+async function takesSettings(sql: postgres.Sql): Promise<boolean> {
+  try {
+    await sql`select 1`;
+    return true;
+  } catch (error) {
+    if (error instanceof Error && /startup parameter/i.test(error.message)) return false;
+    throw error;
   }
 }
 
@@ -95,11 +102,6 @@ async function settingsFor(sql: postgres.Sql): Promise<Session> {
     ...Object.fromEntries(Object.entries(NEWER).filter(([name]) => known.has(name))),
     ...(known.get('synchronous_commit') === 'off' && { synchronous_commit: 'on' }),
   };
-}
-
-/** PgBouncer: "unsupported startup parameter: search_path"; others speak of parameters too, with the same code. */
-function isRefusedParameter(error: unknown): boolean {
-  return error instanceof Error && /startup parameter/i.test(error.message);
 }
 
 /** Two clients that ask in turn: with connections of their own each always meets its own process of the server, and only that. */
@@ -129,10 +131,13 @@ async function assertSuited(sql: postgres.Sql, wanted: Session): Promise<void> {
   );
 }
 
+/** A search path may be written in many ways: what counts is that it leads to `public` and nowhere else. */
 async function unsuited(sql: postgres.Sql, wanted: Session): Promise<{ name: string; setting: string; wanted: string }[]> {
   const rows = await sql<{ name: string; setting: string; wanted: string }[]>`
     select s.name, s.setting, w.value as wanted
     from unnest(${Object.keys(wanted)}::text[], ${Object.values(wanted)}::text[]) as w(name, value)
-    join pg_settings s on lower(s.name) = lower(w.name) where s.setting <> w.value order by 1`;
+    join pg_settings s on lower(s.name) = lower(w.name)
+    where case when s.name = 'search_path' then current_schemas(false) <> '{public}' else s.setting <> w.value end
+    order by 1`;
   return [...rows];
 }
