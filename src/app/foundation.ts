@@ -1,8 +1,8 @@
 import { type Config, secret } from '../config/config.ts';
-import { type Db, openDb } from '../db/client.ts';
-import { assertUsable } from '../db/health.ts';
+import { connectDb, type Db } from '../db/client.ts';
+import { answering, assertUsable } from '../db/health.ts';
 import { migrateDatabase } from '../db/migrate.ts';
-import { systemClock } from '../domain/clock.ts';
+import { RELIED_ON } from '../db/session.ts';
 import { ProvisioningError } from '../domain/errors.ts';
 import type { Log } from '../observability/log.ts';
 import { createMetrics, type Metrics } from '../observability/metrics.ts';
@@ -11,6 +11,7 @@ import type { QueueBackend } from '../queues/backend.ts';
 import { postgresBackend } from '../queues/postgres.ts';
 import { openQueues, type Queues } from '../queues/queues.ts';
 import { redisBackend } from '../queues/redis.ts';
+import { keepClock } from './clock.ts';
 import { type EmbeddedPostgres, startEmbeddedPostgres } from './embedded.ts';
 
 /** What every process has: database, queue, and the producers on them. Needs no Telnyx key. */
@@ -24,6 +25,9 @@ export interface Foundation {
   queues: Queues;
   metrics: Metrics;
   deps: ProducerDeps;
+  /** What people should know of this machine's clock; nothing when it is right. */
+  clockNotice(): string[];
+  clockAheadMs(): number;
   close(): Promise<void>;
 }
 
@@ -42,13 +46,18 @@ export async function openFoundation(config: Config, log: Log, options: Foundati
   };
   try {
     const url = await databaseUrl(config, closers);
-    const db = openDb(url, {
-      maxConnections: 20,
-      onNotice: (text) => log.debug({ reason: text }, 'postgres notice'),
-      ...(options.idleInTransactionMs !== undefined && { idleInTransactionMs: options.idleInTransactionMs }),
-    });
+    const db = await answering(() =>
+      connectDb(url, {
+        maxConnections: 20,
+        onNotice: (text) => log.debug({ reason: text }, 'postgres notice'),
+        ...(options.idleInTransactionMs !== undefined && { idleInTransactionMs: options.idleInTransactionMs }),
+      }),
+    );
     closers.push(db.close);
     await assertUsable(db.sql);
+    if (db.pooled && config.queue.redis === null) throw needsRedis();
+    const { clock, notice, aheadMs, close: stopClock } = await keepClock(db.sql, log);
+    closers.push(stopClock);
     const backend = openBackend(config, url, log, options);
     closers.push(backend.close);
     await backend.prepare();
@@ -58,7 +67,7 @@ export async function openFoundation(config: Config, log: Log, options: Foundati
     const deps: ProducerDeps = {
       db,
       queue: queues,
-      clock: systemClock,
+      clock,
       log,
       limits: { orderSize, batchSize, maxNumberCost, approvalAbove },
     };
@@ -71,12 +80,24 @@ export async function openFoundation(config: Config, log: Log, options: Foundati
       queues,
       metrics: createMetrics({ processMetrics: true }),
       deps,
+      clockNotice: () => [notice()].filter((text) => text !== null),
+      clockAheadMs: aheadMs,
       close,
     };
   } catch (error) {
     await close();
     throw error;
   }
+}
+
+/** BullMQ's store listens, and the right to be the only worker is a lock: both need a connection that stays the same. */
+export function needsRedis(): ProvisioningError {
+  return new ProvisioningError(
+    'pooled_queue',
+    'rejected',
+    'DATABASE_URL leads to a pooler that gives out a connection for each transaction, and the queue on Postgres needs connections ' +
+      'of its own: set REDIS_URL, or point DATABASE_URL at Postgres itself or at a pool in session mode',
+  );
 }
 
 /** The database of the configuration; the embedded one is started and migrated on the way. */
@@ -103,7 +124,7 @@ function openBackend(config: Config, databaseUrlText: string, log: Log, { namesp
     );
   if (config.queue.redis !== null)
     return redisBackend(config.queue.redis, { onError, ...(namespace !== undefined && { namespace }) });
-  return postgresBackend(secret(databaseUrlText), { onError });
+  return postgresBackend(secret(databaseUrlText), { onError, session: RELIED_ON });
 }
 
 /** Database and queue for a command that only looks or submits. */

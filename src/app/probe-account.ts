@@ -1,4 +1,5 @@
 import type { Config } from '../config/config.ts';
+import { CLOCK_SKEW_MS } from '../domain/clock.ts';
 import { asError, ProvisioningError } from '../domain/errors.ts';
 import { formatMoney, parseMoney } from '../domain/money.ts';
 import type { Log } from '../observability/log.ts';
@@ -18,8 +19,6 @@ export interface Finding {
 
 /** A person waits. */
 const DEADLINE_MS = 8_000;
-/** Beyond this, leases and the signatures of webhooks are judged wrongly. */
-export const CLOCK_SKEW_MS = 5_000;
 /** The `date` header counts whole seconds (RFC 9110): on average half a second has passed since. */
 const HALF_A_SECOND = 500;
 const A_DAY_MS = 86_400_000;
@@ -135,6 +134,6 @@ export function clockCheck(name: string, what: string, skewMs: number): Finding 
   return {
     name,
     status: 'failed',
-    text: `${seconds} s ${skewMs > 0 ? 'behind' : 'ahead of'} ${what}; leases and webhook signatures need the right time`,
+    text: `${seconds} s ${skewMs > 0 ? 'behind' : 'ahead of'} ${what}; set it by NTP`,
   };
 }

@@ -2,7 +2,6 @@ import { setFlagsFromString } from 'node:v8';
 import { type Config, secretsOf } from '../config/config.ts';
 import { packageVersion } from '../config/version.ts';
 import { takeSoleWorker } from '../db/health.ts';
-import { systemClock } from '../domain/clock.ts';
 import { ProvisioningError } from '../domain/errors.ts';
 import type { Timings } from '../domain/timings.ts';
 import { buildServer } from '../http/server.ts';
@@ -14,6 +13,7 @@ import { EMERGENCY_AT_ONCE, MESSAGING_AT_ONCE } from '../queues/catalogue.ts';
 import { refuseEviction } from '../queues/redis.ts';
 import { startWorkers, type Workers } from '../queues/workers.ts';
 import { aliveFile } from './alive-file.ts';
+import { liveBy } from './clock.ts';
 import { openWork } from './compose.ts';
 import { type Foundation, type FoundationOptions, openFoundation } from './foundation.ts';
 import { heartbeat } from './heartbeat.ts';
@@ -74,7 +74,8 @@ const HEAP_GROWTH_PERCENT = 25;
 /** Runs a role until a signal asks to stop; resolves to the exit code. */
 export async function runRole(role: Role, config: Config, log: RootLog): Promise<number> {
   setFlagsFromString(`--heap-growing-percent=${HEAP_GROWTH_PERCENT}`);
-  const { lifecycle, url } = await buildRole(role, config, log);
+  const { foundation, lifecycle, url } = await buildRole(role, config, log);
+  liveBy(foundation.deps.clock);
   const exit = new Promise<number>((resolve) => {
     const host = { on: process.on.bind(process), off: process.off.bind(process), exit: resolve };
     runUntilSignal({ lifecycle, log, process: host, beforeExit: log.flush }).then(
@@ -180,7 +181,7 @@ async function httpService(f: Foundation, log: RootLog, health: Health, listenin
       const problems = [...(stopping ? ['stopping'] : []), ...health.problems()];
       return { ok: problems.length === 0, problems, notices: health.notices() };
     },
-    clock: systemClock,
+    clock: f.deps.clock,
     log: log.pino,
   });
   return {

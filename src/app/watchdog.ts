@@ -11,9 +11,12 @@ import type { Workers } from '../queues/workers.ts';
 import type { Foundation } from './foundation.ts';
 import type { Service } from './lifecycle.ts';
 import { periodic } from './periodic.ts';
+import { POOL_MS, poolProbe } from './pool-probe.ts';
 
 const LOOK_EVERY_MS = 5_000;
 const PAUSED_BY_HAND = 'paused by hand; its work waits until somebody resumes it on the dashboard';
+/** A look that takes longer is a trouble of its own: it must not keep the next one from being made. */
+const LOOK_MS = 5_000;
 
 /** What the process knows of its own health; `/readyz` shows it. */
 export interface Health {
@@ -29,7 +32,10 @@ export interface Health {
  * ready then. One that only serves stays ready, because it stores what it takes on: were it taken away, nothing could be submitted.
  */
 export function watchdog(f: Foundation, works: boolean, workers: () => Workers | null): Service & Health {
-  const startedAt = new Date();
+  const startedAt = f.deps.clock.now();
+  const probe = poolProbe(f.db, f.metrics);
+  const looking = new Set<'database' | 'queue'>();
+  let stuckPools: string[] = [];
   const scrub = createScrubber(secretsOf(f.config));
   const states = new Map<QueueName, Consumption>();
   const stuck = new Set<QueueName>();
@@ -39,7 +45,11 @@ export function watchdog(f: Foundation, works: boolean, workers: () => Workers |
   let alone = false;
   const attempt = async (what: 'database' | 'queue', look: () => Promise<void>): Promise<void> => {
     try {
-      await look();
+      // One that still waits is not asked a second time.
+      if (looking.has(what)) throw noAnswer(what);
+      looking.add(what);
+      const answer = look().finally(() => looking.delete(what));
+      if (!(await endsBy(answer, LOOK_MS))) throw noAnswer(what);
       troubles.delete(what);
     } catch (error) {
       if (!troubles.has(what)) f.log.error({ err: asError(error), part: what }, `the ${what} does not answer`);
@@ -73,14 +83,21 @@ export function watchdog(f: Foundation, works: boolean, workers: () => Workers |
       }
     }
   };
+  const lookAtPools = async (): Promise<void> => {
+    const found = (await probe()).map((pool) => `database: no connection for ${pool} was free for ${POOL_MS / 1_000} s`);
+    for (const text of found) if (!stuckPools.includes(text)) f.log.error({ part: 'watchdog' }, text);
+    stuckPools = found;
+    f.metrics.clockAhead.set(f.clockAheadMs() / 1_000);
+  };
   const round = async (): Promise<void> => {
+    await lookAtPools();
     await attempt('queue', async () => {
       notePaused(await f.queues.paused());
       judge(await f.queues.counts());
     });
     await attempt('database', async () => {
       await refreshGauges(f);
-      const now = Date.now();
+      const now = f.deps.clock.now().getTime();
       const seen = await lookForStandstill(f.db.sql, new Date(now - STUCK_AFTER_MS));
       // This process is a worker before its own first sign of life.
       const workersSince = (await liveWorkers(f.db.sql))[0]?.startedAt ?? (works ? startedAt : null);
@@ -97,9 +114,30 @@ export function watchdog(f: Foundation, works: boolean, workers: () => Workers |
   ];
   return {
     ...periodic('watchdog', LOOK_EVERY_MS, round),
-    problems: () => [...troubles.values(), ...(works ? unconsumed() : [])],
-    notices: () => [...[...paused].map((q) => `queue ${q}: ${PAUSED_BY_HAND}`), ...(works ? [] : unconsumed())],
+    problems: () => [...stuckPools, ...troubles.values(), ...(works ? unconsumed() : [])],
+    notices: () => [
+      ...[...paused].map((q) => `queue ${q}: ${PAUSED_BY_HAND}`),
+      ...(works ? [] : unconsumed()),
+      ...f.clockNotice(),
+    ],
   };
+}
+
+function noAnswer(what: string): Error {
+  return new Error(`no answer within ${LOOK_MS / 1_000} s (${what})`);
+}
+
+/** False when the time is over first; the failure of the work is thrown. */
+async function endsBy(work: Promise<void>, ms: number): Promise<boolean> {
+  let timer: NodeJS.Timeout | undefined;
+  const late = new Promise<false>((resolve) => (timer = setTimeout(() => resolve(false), ms)));
+  // It may fail after nobody waits any more.
+  work.catch(() => undefined);
+  try {
+    return await Promise.race([work.then(() => true), late]);
+  } finally {
+    clearTimeout(timer);
+  }
 }
 
 async function refreshGauges(f: Foundation): Promise<void> {

@@ -93,7 +93,7 @@ interface Seen {
 }
 
 async function look(deps: ProducerDeps, id: string): Promise<Seen> {
-  const [view, account, lives] = await Promise.all([lookAtRequest(deps.db, id), getAccount(deps.db.sql), workerLives(deps.db)]);
+  const [view, account, lives] = await Promise.all([lookAtRequest(deps.db, id), getAccount(deps.db.reads), workerLives(deps.db)]);
   if (view === null) throw notFound(`there is no request ${id}`);
   return { view, account, alone: !lives && needsWorker(view.status) };
 }

@@ -1,9 +1,9 @@
 import { connect, type Socket } from 'node:net';
-import { makePgArray } from 'drizzle-orm/pg-core';
 import { drizzle, type PostgresJsDatabase } from 'drizzle-orm/postgres-js';
 import postgres from 'postgres';
-import { parse as parseArray } from 'postgres-array';
 import * as schema from './schema/index.ts';
+import { type Connection, lookAtConnection, RELIED_ON, type Session } from './session.ts';
+import { KNOWN_TYPES } from './wire-types.ts';
 
 export type Sql = postgres.Sql;
 /** A pool or a transaction: every query takes it first, so that callers decide what commits together. */
@@ -14,14 +14,21 @@ export type Orm = PostgresJsDatabase<typeof schema>;
 export interface Db {
   /** Plain postgres.js: transactions, compare-and-set, unnest, COPY, cursors. Columns arrive in camelCase. */
   sql: Sql;
+  /**
+   * The same for what people look at: lists, pages, downloads. It has connections of its own, so that readers, however many and
+   * however slow, take none from the work. It cannot write.
+   */
+  reads: Sql;
   /** Drizzle, for reads with optional filters. It changes the client it is given, so it has its own. */
   orm: Orm;
   close(): Promise<void>;
 }
 
 export interface DbOptions {
-  /** Connections of the plain client; Drizzle gets a small pool of its own. */
+  /** Connections of the plain client; reading and Drizzle get small pools of their own. */
   maxConnections?: number;
+  /** How the database is reached, as `lookAtConnection` found it; without it directly. */
+  connection?: Connection;
   onNotice?: (text: string) => void;
   /**
    * Postgres ends a transaction that says nothing for this long (milliseconds). Without it a process that is frozen, or cut off
@@ -30,66 +37,63 @@ export interface DbOptions {
   idleInTransactionMs?: number;
 }
 
+/** Connections for people who read. */
+const READERS = 6;
+/** A single page that takes longer is given up: readers wait for each other. */
+const READ_MS = 30_000;
+
+/** Looks how the database is reached, and opens it so. Errors: those of `lookAtConnection`. */
+export async function connectDb(url: string, options: DbOptions = {}): Promise<Db & { pooled: boolean }> {
+  const connection = await lookAtConnection(url);
+  return { ...openDb(url, { ...options, connection }), pooled: connection.pooled };
+}
+
 /** Opens lazily connecting pools on `url` (`postgres://…`). Never throws for a database that is away: the first query does. */
 export function openDb(url: string, options: DbOptions = {}): Db {
+  const { session, pooled } = options.connection ?? { session: RELIED_ON, pooled: false };
+  const silence: Session =
+    options.idleInTransactionMs === undefined ? {} : { idle_in_transaction_session_timeout: String(options.idleInTransactionMs) };
   const common = {
     onnotice: (notice: postgres.Notice) => options.onNotice?.(String(notice['message'])),
     connect_timeout: 10,
     idle_timeout: 60,
     backoff: (retries: number) => Math.min(2, 0.1 * 2 ** retries),
-    connection: {
-      application_name: 'provisioner',
-      ...(options.idleInTransactionMs !== undefined && { idle_in_transaction_session_timeout: options.idleInTransactionMs }),
-    },
+    // A statement prepared on one connection is unknown on the next one that a pooler gives out.
+    prepare: false,
     ...KNOWN_TYPES,
     ...eagerSockets(),
   };
-  const sql = postgres(url, {
-    ...common,
-    max: options.maxConnections ?? 10,
-    transform: { column: { from: postgres.toCamel, to: postgres.fromCamel } },
-  });
-  const forOrm = postgres(url, { ...common, max: 3 });
+  const stating = (more: Session = {}) => ({ connection: { application_name: 'provisioner', ...session, ...(!pooled && more) } });
+  const camel = { transform: { column: { from: postgres.toCamel, to: postgres.fromCamel } } };
+  const sql = postgres(url, { ...common, ...stating(silence), ...camel, max: options.maxConnections ?? 10 });
+  if (pooled) stateInTransactions(sql, { ...RELIED_ON, ...silence });
+  const forReaders = { default_transaction_read_only: 'on', statement_timeout: String(READ_MS) };
+  const reads = postgres(url, { ...common, ...stating(forReaders), ...camel, max: READERS });
+  const forOrm = postgres(url, { ...common, ...stating(), max: 3 });
   return {
     sql,
+    reads,
     orm: drizzle(forOrm, { schema }),
     close: async () => {
-      await Promise.all([sql.end({ timeout: 5 }), forOrm.end({ timeout: 5 })]);
+      await Promise.all([sql, reads, forOrm].map((pool) => pool.end({ timeout: 5 })));
     },
   };
 }
 
-/** `text[]`, the only array type of the schema. */
-const TEXT_ARRAY = 1009;
-/** `bigint`, which also `count(*)` gives. */
-const INT8 = 20;
-
 /**
- * postgres.js would ask every new connection for the array types, and nobody holds the promise of that query: a connection that
- * is cut meanwhile ends the process as an unhandled rejection (porsager/postgres 1192, 1223). So the one type that is used is
- * told to it.
+ * A pooler that drops most settings as a connection begins lets a transaction state them for itself. Whatever writes more than
+ * one row in a process of ours is a transaction; single statements rely on the look at the start.
  */
-const KNOWN_TYPES = {
-  fetch_types: false,
-  types: {
-    textArray: {
-      to: TEXT_ARRAY,
-      from: [TEXT_ARRAY],
-      serialize: (values: unknown) => (Array.isArray(values) ? makePgArray(values) : values),
-      parse: (text: string) => parseArray(text),
-    },
-    int8: { to: INT8, from: [INT8], serialize: String, parse: wholeNumber },
-  },
-};
-
-/**
- * The schema calls its `bigint` columns numbers, so they arrive as numbers, and not as the strings that postgres.js makes of them.
- * @throws RangeError for a value beyond 2^53, which no counter of ours reaches: the query is rejected, nothing is rounded.
- */
-function wholeNumber(text: string): number {
-  const value = Number(text);
-  if (Number.isSafeInteger(value)) return value;
-  throw new RangeError(`the database gave ${text}, which is too large to be exact: cast it to text in the query`);
+function stateInTransactions(sql: Sql, session: Session): void {
+  const begin = sql.begin.bind(sql);
+  const stated = <T>(work: (tx: Tx) => T | Promise<T>) =>
+    begin('isolation level read committed read write', async (tx) => {
+      await tx`
+        select set_config(s.name, s.value, true)
+        from unnest(${Object.keys(session)}::text[], ${Object.values(session)}::text[]) as s(name, value)`;
+      return work(tx);
+    });
+  Object.assign(sql, { begin: stated });
 }
 
 /** What postgres.js 3.4.9 gives to its `socket` option, which its typings leave out. */

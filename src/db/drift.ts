@@ -3,6 +3,7 @@ import type { CannotPutBack, DriftSelector, DriftState, OpenKind } from '../doma
 import type { SqlOrTx, Tx } from './client.ts';
 import type { Because } from './events.ts';
 import { noteChanges } from './numbers.ts';
+import { pageByPage } from './pages.ts';
 import type { drift } from './schema/index.ts';
 
 /** A row as people see it: an open one says whether a repair of it is under way. */
@@ -42,11 +43,12 @@ export async function listDrift(
     where ${ofRun(sql, runId)} and ${kept(sql, filter)} and (${after}::bigint is null or d.id > ${after}) order by d.id limit ${limit}`;
 }
 
-/** All that a run found, without holding it. */
-export async function* streamDrift(sql: SqlOrTx, runId: string): AsyncGenerator<Drift> {
-  const cursor = sql<Drift[]>`select ${asSeen(sql)} from drift d where ${ofRun(sql, runId)} order by d.id`.cursor(2_000);
-  for await (const rows of cursor) yield* rows;
+/** All that a run found, without holding it, nor a connection between two pages. */
+export function streamDrift(sql: SqlOrTx, runId: string): AsyncGenerator<Drift> {
+  return pageByPage(STREAM_PAGE, (behind) => listDrift(sql, runId, STREAM_PAGE, behind?.id ?? null));
 }
+
+const STREAM_PAGE = 2_000;
 
 /** Which open rows of a run an act is about. */
 export interface Choice {

@@ -6,27 +6,41 @@ import type { Sql } from './client.ts';
  * saying what to do.
  */
 export async function assertUsable(sql: Sql): Promise<void> {
-  let found: boolean;
-  try {
-    const [row] = await sql<{ found: boolean }[]>`select to_regclass('public.requests') is not null as found`;
-    found = row?.found === true;
-  } catch (error) {
-    const why = error instanceof AggregateError ? error.errors.map(String).join('; ') : String(error);
-    throw new ProvisioningError(
-      'database_unavailable',
-      'retry',
-      `Postgres does not answer (${why}); check DATABASE_URL and that it runs`,
-      {
-        cause: error,
-      },
-    );
-  }
-  if (!found)
+  const [row] = await answering(() => sql<{ found: boolean }[]>`select to_regclass('public.requests') is not null as found`);
+  if (row?.found !== true)
     throw new ProvisioningError(
       'database_not_migrated',
       'rejected',
       'the database has no tables yet: run `provisioner migrate` first',
     );
+}
+
+/** Runs the first questions to a database; a failure that is not our own verdict says what to check. */
+export async function answering<T>(ask: () => PromiseLike<T>): Promise<T> {
+  try {
+    return await ask();
+  } catch (error) {
+    if (error instanceof ProvisioningError) throw error;
+    const why = error instanceof AggregateError ? error.errors.map(String).join('; ') : String(error);
+    throw new ProvisioningError(
+      'database_unavailable',
+      'retry',
+      `Postgres does not answer (${why}); check DATABASE_URL and that it runs`,
+      { cause: error },
+    );
+  }
+}
+
+/** The time of the database, in milliseconds since the epoch. */
+export async function databaseTime(sql: Sql): Promise<number> {
+  const [row] = await sql<{ ms: number }[]>`select (extract(epoch from clock_timestamp()) * 1000)::float8 as ms`;
+  if (row === undefined) throw new Error('the database did not tell the time');
+  return row.ms;
+}
+
+/** Asks for nothing but a connection of the pool. */
+export async function takeConnection(sql: Sql): Promise<void> {
+  await sql`select 1`;
 }
 
 /** Takes the right to be the only worker process on this database, until the connection ends; `null` when another has it. */

@@ -2,8 +2,8 @@ import { dirname, join } from 'node:path';
 import { fileURLToPath } from 'node:url';
 import { drizzle } from 'drizzle-orm/postgres-js';
 import { migrate } from 'drizzle-orm/postgres-js/migrator';
-import postgres from 'postgres';
 import { ProvisioningError } from '../domain/errors.ts';
+import { lookAtConnection, one } from './session.ts';
 
 const MIGRATIONS = join(dirname(fileURLToPath(import.meta.url)), 'migrations');
 
@@ -12,19 +12,28 @@ const MIGRATION_LOCK = 7_105_020_001;
 
 /**
  * Applies all migrations. Safe to run twice and from several processes at once: Drizzle's own `migrate` is not (two of three
- * were seen to fail), hence the advisory lock on one reserved connection.
+ * were seen to fail), hence the advisory lock. A transaction of its own holds the lock, because behind a pooler a session is
+ * whatever connection comes next.
  */
 export async function migrateDatabase(url: string): Promise<void> {
-  const client = postgres(url, { max: 1, fetch_types: false, onnotice: () => undefined, connect_timeout: 10 });
   try {
-    await client`select pg_advisory_lock(${MIGRATION_LOCK})`;
-    await migrate(drizzle(client), { migrationsFolder: MIGRATIONS });
+    const { session } = await lookAtConnection(url);
+    const [lock, client] = [one(url, session), one(url, session)];
+    try {
+      await lock.begin(async (tx) => {
+        // This transaction says nothing while the migrations run.
+        await tx`select set_config('idle_in_transaction_session_timeout', '0', true)`;
+        await tx`select pg_advisory_xact_lock(${MIGRATION_LOCK})`;
+        await migrate(drizzle(client), { migrationsFolder: MIGRATIONS });
+      });
+    } finally {
+      await Promise.all([lock.end({ timeout: 5 }), client.end({ timeout: 5 })]);
+    }
   } catch (error) {
+    if (error instanceof ProvisioningError) throw error;
     throw new ProvisioningError('database_unavailable', 'retry', `the migrations could not be applied: ${reasonOf(error)}`, {
       cause: error,
     });
-  } finally {
-    await client.end({ timeout: 5 });
   }
 }
 

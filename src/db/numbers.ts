@@ -3,7 +3,10 @@ import type { NumberSettings } from '../domain/step.ts';
 import type { SqlOrTx } from './client.ts';
 import { closeDrift } from './drift-ends.ts';
 import type { Because } from './events.ts';
+import { pageByPage } from './pages.ts';
 import type { phoneNumbers } from './schema/index.ts';
+
+const STREAM_PAGE = 2_000;
 
 export type PhoneNumber = typeof phoneNumbers.$inferSelect;
 
@@ -213,11 +216,16 @@ export async function listInventory(
     order by phone_number limit ${limit}`;
 }
 
-/** Streams the numbers that match, in order, without holding them. Needs a transaction or pool with cursors. */
+/** Gives the numbers that match, in order, a page at a time. */
 export async function* streamInventory(sql: SqlOrTx, filter: InventoryFilter): AsyncGenerator<string> {
-  const cursor = sql<{ phoneNumber: string }[]>`
-    select phone_number from phone_numbers where ${matching(sql, filter)} order by phone_number`.cursor(2_000);
-  for await (const rows of cursor) for (const row of rows) yield row.phoneNumber;
+  const pages = pageByPage<{ phoneNumber: string }>(
+    STREAM_PAGE,
+    (behind) => sql`
+      select phone_number from phone_numbers
+      where ${matching(sql, filter)} and (${behind?.phoneNumber ?? null}::text is null or phone_number > ${behind?.phoneNumber ?? null})
+      order by phone_number limit ${STREAM_PAGE}`,
+  );
+  for await (const row of pages) yield row.phoneNumber;
 }
 
 /** Stages the numbers that match, in this very transaction: a second connection for it could wait for the pool for ever. */

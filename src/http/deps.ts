@@ -40,11 +40,21 @@ export interface HttpTimings {
   watchMs: number;
   /** A stream of events ends after this long; a client reconnects. */
   longestWatchMs: number;
+  /** A reader that takes nothing of an answer for this long is cut. */
+  idleReaderMs: number;
+  /** A download is cut after this long, however it goes on. */
+  longestDownloadMs: number;
   /** Telnyx wants its answer within two seconds: what cannot be stored by then is refused, and delivered again. */
   webhookMs: number;
 }
 
-export const HTTP_TIMINGS: HttpTimings = { watchMs: 1_000, longestWatchMs: 3_600_000, webhookMs: 1_500 };
+export const HTTP_TIMINGS: HttpTimings = {
+  watchMs: 1_000,
+  longestWatchMs: 3_600_000,
+  idleReaderMs: 60_000,
+  longestDownloadMs: 3_600_000,
+  webhookMs: 1_500,
+};
 
 /** The server with schemas in zod. */
 export type App = FastifyInstance<

@@ -24,8 +24,9 @@ const STATUS: Readonly<Record<string, number>> = {
   bad_signature: 401,
   malformed_event: 400,
   bad_request: 400,
-  too_many_watchers: 503,
   too_many_wrong_keys: 429,
+  too_many_streams: 429,
+  streams_full: 503,
   webhooks_off: 503,
 };
 

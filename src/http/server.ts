@@ -10,6 +10,7 @@ import { answerBroken, refuseExpectation } from './broken-requests.ts';
 import { readCsv } from './csv-request.ts';
 import { dashboard } from './dashboard.ts';
 import type { App, HttpDeps } from './deps.ts';
+import { createDownloads } from './downloads.ts';
 import { handleError, notFound } from './errors.ts';
 import { describeApi } from './openapi.ts';
 import { pageRoutes } from './page.ts';
@@ -83,13 +84,14 @@ export async function buildServer(deps: HttpDeps): Promise<FastifyInstance> {
 
   await describeApi(app, deps.version ?? '0.0.0');
   await app.register(fastifySSE, { heartbeatInterval: 15_000 });
+  const sendCsv = createDownloads(deps);
   requestRoutes(app, deps);
   requestActRoutes(app, deps);
-  requestItemRoutes(app, deps);
+  requestItemRoutes(app, deps, sendCsv);
   requestEventRoutes(app, deps);
   numberRoutes(app, deps);
   reconciliationRoutes(app, deps);
-  driftRoutes(app, deps);
+  driftRoutes(app, deps, sendCsv);
   accountRoutes(app, deps);
   healthRoutes(app, deps, door);
   pageRoutes(app, door);

@@ -70,6 +70,23 @@ export function createMetrics(options: { processMetrics?: boolean } = {}) {
       help: '1 when work is overdue in the database and nothing has moved for 45 seconds, for lack of a worker or a queue.',
       registers,
     }),
+    poolWaitSeconds: new Gauge({
+      name: 'provisioner_database_pool_wait_seconds',
+      help: 'How long the last look waited for a connection of the pool (work, reads) and its answer; it rises while none comes.',
+      labelNames: ['pool'] as const,
+      registers,
+    }),
+    poolStuck: new Gauge({
+      name: 'provisioner_database_pool_stuck',
+      help: '1 while a pool of connections (work, reads) has given nothing out for 5 seconds.',
+      labelNames: ['pool'] as const,
+      registers,
+    }),
+    clockAhead: new Gauge({
+      name: 'provisioner_clock_ahead_seconds',
+      help: 'How far the clock of this machine is ahead of the database; work goes by the database.',
+      registers,
+    }),
     gateOpen: new Gauge({
       name: 'provisioner_account_gate_open',
       help: '1 when spending is allowed, 0 when the account gate is closed.',

@@ -32,7 +32,10 @@ const workersOnPostgres = withBackend<PostgresQueueBackend, PostgresConnectionOp
  * BullMQ's own Postgres store, for installations without Redis: one process. All queues and workers share one bounded pool;
  * left to itself BullMQ would open a pool for each.
  */
-export function postgresBackend(url: Secret, options: BackendOptions): QueueBackend {
+export function postgresBackend(
+  url: Secret,
+  options: BackendOptions & { session?: Readonly<Record<string, string>> },
+): QueueBackend {
   const pool = new pg.Pool({
     connectionString: url.reveal(),
     max: POOL_SIZE,
@@ -40,7 +43,7 @@ export function postgresBackend(url: Secret, options: BackendOptions): QueueBack
     connectionTimeoutMillis: 10_000,
     application_name: 'provisioner-queue',
     // BullMQ sets the search path only on pools that it makes itself.
-    options: `-c search_path=${SCHEMA}`,
+    options: asOptions({ ...options.session, search_path: SCHEMA }),
   });
   // Each queue and worker adds listeners of its own.
   pool.setMaxListeners(4 * POOL_SIZE);
@@ -61,6 +64,13 @@ export function postgresBackend(url: Secret, options: BackendOptions): QueueBack
       return closing;
     },
   };
+}
+
+/** Settings in the form that Postgres takes at the start of a connection, where a blank ends an argument. */
+function asOptions(session: Readonly<Record<string, string>>): string {
+  return Object.entries(session)
+    .map(([name, value]) => `-c ${name}=${value.replace(/[\\ ]/g, '\\$&')}`)
+    .join(' ');
 }
 
 async function migrate(pool: pg.Pool): Promise<void> {

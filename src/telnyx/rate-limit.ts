@@ -173,7 +173,7 @@ async function guarded<T>(state: FamilyState, ask: () => Promise<T>): Promise<T>
 }
 
 async function learn(state: FamilyState, store: PaceStore, status: number, headers: HeaderSource): Promise<void> {
-  const now = new Date();
+  const now = new Date(Date.now());
   const seen = readRateHeaders(headers, now);
   state.announced = seen.announced ?? state.announced;
   state.announcedPerSecond = seen.announcedPerSecond ?? state.announcedPerSecond;

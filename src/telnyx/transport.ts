@@ -138,7 +138,7 @@ export function createTransport(options: TransportOptions): Transport {
         } catch (thrown) {
           const { phase, numbers = 0, job = false, ordered } = spec;
           const named = ordered === undefined ? {} : { ordered };
-          const failure = toFailure(thrown, { phase, operation, numbers, job, scrub, now: new Date(), ...named });
+          const failure = toFailure(thrown, { phase, operation, numbers, job, scrub, now: new Date(Date.now()), ...named });
           report(failure.code);
           features.noteRefusal(spec.operation, failure);
           throw failure;

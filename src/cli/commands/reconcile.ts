@@ -49,9 +49,9 @@ async function reconcile(cli: Cli, deps: ProducerDeps, flags: ReconcileFlags): P
     note(cli, `stopped waiting; run ${id} goes on`);
     return EXIT.interrupted;
   }
-  const drift = await listDrift(deps.db.sql, id, SHOWN_DRIFT + 1, null);
+  const drift = await listDrift(deps.db.reads, id, SHOWN_DRIFT + 1, null);
   const shown = drift.slice(0, SHOWN_DRIFT);
-  const [report, open] = await Promise.all([reportRun(deps.db, run), openEverywhere(deps.db.sql)]);
+  const [report, open] = await Promise.all([reportRun(deps.db, run), openEverywhere(deps.db.reads)]);
   const still_open = [...open].map(([run_id, of]) => ({ run_id, ...of }));
   await result(cli, flags.json, { ...report, drift: shown.map(driftView), still_open }, () =>
     [runText(report, shown, drift.length > shown.length, cli.io.paintOut), openText(open)].filter((t) => t !== null).join('\n\n'),
@@ -72,7 +72,7 @@ async function waitForRun(cli: Cli, deps: ProducerDeps, id: string): Promise<Run
   let said = false;
   try {
     while (!interrupt.signal.aborted) {
-      const run = await getRun(deps.db.sql, id);
+      const run = await getRun(deps.db.reads, id);
       if (run !== null && run.finishedAt !== null) return run;
       if (!said && Date.now() - started >= ALONE_MS && !(await workerLives(deps.db))) {
         note(cli, NO_WORKER);

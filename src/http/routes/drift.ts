@@ -1,12 +1,9 @@
-import { pipeline, Readable } from 'node:stream';
-import { stringify } from 'csv-stringify';
 import { z } from 'zod';
 import { listDrift } from '../../db/drift.ts';
 import { getRun } from '../../db/runs.ts';
 import { DRIFT_SELECTORS } from '../../domain/reconciliation.ts';
 import { acceptRun } from '../../producers/accept-run.ts';
 import type { DriftChoice } from '../../producers/choose-drift.ts';
-import { CSV } from '../../producers/csv.ts';
 import { acceptAnswer, repairAnswer } from '../../producers/drift-answers.ts';
 import { DRIFT_COLUMNS, streamRunDrift } from '../../producers/look.ts';
 import { rowsOf } from '../../producers/numbers-in.ts';
@@ -14,6 +11,7 @@ import { repairRun } from '../../producers/repair-run.ts';
 import { driftView } from '../../producers/views.ts';
 import { actorOf } from '../auth.ts';
 import type { App, HttpDeps } from '../deps.ts';
+import type { SendCsv } from '../downloads.ts';
 import { notFound } from '../errors.ts';
 import { pageQuery, ROW, readCursor, writeCursor } from '../paging.ts';
 import {
@@ -49,7 +47,7 @@ const chosen = ({ only, phone_numbers }: z.infer<typeof choiceBody>): DriftChoic
 });
 
 /** The drift that a run found, and what people do about it. */
-export function driftRoutes(app: App, { producer }: HttpDeps): void {
+export function driftRoutes(app: App, { producer }: HttpDeps, sendCsv: SendCsv): void {
   const { sql } = producer.db;
   const mustBeThere = async (id: string): Promise<void> => {
     if ((await getRun(sql, id)) === null) throw notFound(`there is no reconciliation ${id}`);
@@ -86,14 +84,10 @@ export function driftRoutes(app: App, { producer }: HttpDeps): void {
         '4xx': errorBody,
       },
     },
-    handler: async ({ params: { id }, log }, reply) => {
+    handler: async (request, reply) => {
+      const { id } = request.params;
       await mustBeThere(id);
-      const csv = stringify({ ...CSV, columns: [...DRIFT_COLUMNS] });
-      // Ends the database cursor too when the client goes away; what was cut shows as a cut transfer.
-      pipeline(Readable.from(streamRunDrift(producer.db, id)), csv, (err) => {
-        if (err !== null && err !== undefined) log.warn({ err, runId: id }, 'a CSV was cut');
-      });
-      return reply.type('text/csv; charset=utf-8').header('content-disposition', `attachment; filename="${id}.csv"`).send(csv);
+      return sendCsv(request, reply, { name: id, columns: DRIFT_COLUMNS, rows: streamRunDrift(producer.db, id) });
     },
   });
 

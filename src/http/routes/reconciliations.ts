@@ -14,9 +14,9 @@ const listQuery = z.strictObject(pageQuery);
 
 /** Comparing the inventory with the account. */
 export function reconciliationRoutes(app: App, { producer }: HttpDeps): void {
-  const { sql } = producer.db;
+  const { reads } = producer.db;
   const runOf = async (id: string): Promise<Run> => {
-    const run = await getRun(sql, id);
+    const run = await getRun(reads, id);
     if (run === null) throw notFound(`there is no reconciliation ${id}`);
     return run;
   };
@@ -50,7 +50,7 @@ export function reconciliationRoutes(app: App, { producer }: HttpDeps): void {
       response: answers({ 200: pageOf(runAnswer) }),
     },
     handler: async ({ query: { limit, cursor } }) => {
-      const runs = await listRuns(sql, limit + 1, readCursor(cursor, /^run_\w{1,60}$/));
+      const runs = await listRuns(reads, limit + 1, readCursor(cursor, /^run_\w{1,60}$/));
       const shown = runs.slice(0, limit);
       const next_cursor = runs.length > limit ? writeCursor(shown.at(-1)?.id ?? null) : null;
       return { data: await reportRuns(producer.db, shown), next_cursor };

@@ -1,25 +1,23 @@
 import { setTimeout as wait } from 'node:timers/promises';
 import { z } from 'zod';
-import { ProvisioningError } from '../../domain/errors.ts';
 import { hasEnded } from '../../domain/request.ts';
 import { lookAtRequest } from '../../producers/look.ts';
-import { actorOf } from '../auth.ts';
 import { type App, HTTP_TIMINGS, type HttpDeps } from '../deps.ts';
+import { createPlaces, cutWhenIdle } from '../places.ts';
 import { answers, idParams } from '../schemas.ts';
 import { viewOf } from './requests.ts';
 
-/** Each watcher costs a few queries a second; one key may not take the places of all others. */
-const MOST_WATCHERS = 100;
-const MOST_WATCHERS_OF_A_KEY = 20;
+/** Each watcher costs a few queries a second. */
+const WATCHERS = { each: 20, all: 100 };
 
 /** Id of the last event, by which a browser that reconnects on its own is told that there is nothing more. */
 const END = 'end';
 
 /** Follows one request by server-sent events. The row is looked at again and again: it knows everything, whoever changed it. */
 export function requestEventRoutes(app: App, { producer: { db }, timings }: HttpDeps): void {
-  const { watchMs, longestWatchMs } = { ...HTTP_TIMINGS, ...timings };
+  const { watchMs, longestWatchMs, idleReaderMs } = { ...HTTP_TIMINGS, ...timings };
   const closing = new AbortController();
-  const watchers = new Map<string, number>();
+  const places = createPlaces('watched requests', WATCHERS);
   app.addHook('preClose', async () => closing.abort());
 
   app.route({
@@ -39,13 +37,8 @@ export function requestEventRoutes(app: App, { producer: { db }, timings }: Http
     handler: async (request, reply) => {
       let view = await viewOf(db, request.params.id);
       if (reply.sse.lastEventId === END && hasEnded(view.status)) return void reply.code(204).send(undefined);
-      const name = actorOf(request);
-      const own = watchers.get(name) ?? 0;
-      if (own >= MOST_WATCHERS_OF_A_KEY)
-        throw tooMany(`the key "${name}" watches ${own} requests already; end one of these streams`);
-      if ([...watchers.values()].reduce((sum, n) => sum + n, 0) >= MOST_WATCHERS)
-        throw tooMany('too many requests are being watched; try again later');
-      watchers.set(name, own + 1);
+      const leave = places.take(request);
+      cutWhenIdle(request, idleReaderMs);
       const gone = new AbortController();
       reply.sse.onClose(() => gone.abort());
       // The connection serves this stream only; kept alive it would hold up a shutdown.
@@ -64,16 +57,10 @@ export function requestEventRoutes(app: App, { producer: { db }, timings }: Http
           view = (await lookAtRequest(db, request.params.id)) ?? view;
         }
       } finally {
-        const left = (watchers.get(name) ?? 1) - 1;
-        if (left === 0) watchers.delete(name);
-        else watchers.set(name, left);
+        leave();
       }
     },
   });
-}
-
-function tooMany(message: string): ProvisioningError {
-  return new ProvisioningError('too_many_watchers', 'retry', message, { retryAfterMs: 5_000 });
 }
 
 /** False when the wait was cut short. */

@@ -1,10 +1,8 @@
-import { pipeline, Readable } from 'node:stream';
-import { stringify } from 'csv-stringify';
 import { z } from 'zod';
 import { ITEM_STATUSES } from '../../domain/request.ts';
-import { CSV } from '../../producers/csv.ts';
 import { listItems, lookAtChunks, streamItems } from '../../producers/look.ts';
 import type { App, HttpDeps } from '../deps.ts';
+import type { SendCsv } from '../downloads.ts';
 import { cursorOption, given, pageAnswer, pageQuery, ROW } from '../paging.ts';
 import { answers, chunkAnswer, errorBody, idParams, itemAnswer, pageOf } from '../schemas.ts';
 import { viewOf } from './requests.ts';
@@ -14,7 +12,7 @@ const COLUMNS = ['phone_number', 'status', 'reason_code', 'reason', 'line', 'chu
 const itemQuery = z.strictObject({ ...pageQuery, status: z.enum(ITEM_STATUSES).optional() });
 
 /** What became of each number of a request. */
-export function requestItemRoutes(app: App, { producer: { db } }: HttpDeps): void {
+export function requestItemRoutes(app: App, { producer: { db } }: HttpDeps, sendCsv: SendCsv): void {
   app.route({
     method: 'GET',
     url: '/v1/requests/:id/items',
@@ -43,14 +41,10 @@ export function requestItemRoutes(app: App, { producer: { db } }: HttpDeps): voi
         '4xx': errorBody,
       },
     },
-    handler: async ({ params: { id }, log }, reply) => {
+    handler: async (request, reply) => {
+      const { id } = request.params;
       await viewOf(db, id);
-      const csv = stringify({ ...CSV, columns: [...COLUMNS] });
-      // Ends the database cursor too when the client goes away; what was cut shows as a cut transfer.
-      pipeline(Readable.from(streamItems(db, id)), csv, (err) => {
-        if (err !== null && err !== undefined) log.warn({ err, requestId: id }, 'a CSV was cut');
-      });
-      return reply.type('text/csv; charset=utf-8').header('content-disposition', `attachment; filename="${id}.csv"`).send(csv);
+      return sendCsv(request, reply, { name: id, columns: COLUMNS, rows: streamItems(db, id) });
     },
   });
 

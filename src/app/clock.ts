@@ -1,0 +1,70 @@
+import type { Sql } from '../db/client.ts';
+import { databaseTime } from '../db/health.ts';
+import { CLOCK_SKEW_MS, type Clock, createSharedClock } from '../domain/clock.ts';
+import { asError } from '../domain/errors.ts';
+import type { Log } from '../observability/log.ts';
+
+/** Two cheap clocks drift apart by a few milliseconds in this time. */
+const LOOK_EVERY_MS = 30_000;
+/** A machine that slept, or whose clock was set, is noticed this soon. */
+const CHECK_EVERY_MS = 1_000;
+const FIRST_LOOKS = 3;
+
+export interface KeptClock {
+  clock: Clock;
+  /** Said to people when the clock of this machine is off; `null` when it is right. */
+  notice(): string | null;
+  aheadMs(): number;
+  close(): Promise<void>;
+}
+
+/**
+ * The clock of the database, for all processes: due times and leases are written by one machine and judged by another. The
+ * first looks fail when the database does; later ones are left out while it is away.
+ */
+export async function keepClock(sql: Sql, log: Log): Promise<KeptClock> {
+  const clock = createSharedClock();
+  let toldOff = false;
+  let lookedAt = 0;
+  let looking: Promise<void> | null = null;
+  const notice = (): string | null => {
+    const ahead = clock.aheadMs();
+    if (Math.abs(ahead) <= CLOCK_SKEW_MS) return null;
+    const seconds = Math.abs(ahead / 1_000).toFixed(1);
+    return `the clock of this machine is ${seconds} s ${ahead > 0 ? 'ahead of' : 'behind'} the database; work goes by the database`;
+  };
+  const look = async (): Promise<void> => {
+    const asked = clock.tick();
+    const theirs = await databaseTime(sql);
+    clock.adjust({ theirs, asked, answered: clock.tick() });
+    lookedAt = clock.tick();
+    const off = notice();
+    if (off !== null && !toldOff) log.warn({ part: 'clock' }, off);
+    toldOff = off !== null;
+  };
+  for (let n = 0; n < FIRST_LOOKS; n += 1) await look();
+  const timer = setInterval(() => {
+    if (looking !== null || (!clock.drifted() && clock.tick() - lookedAt < LOOK_EVERY_MS)) return;
+    looking = look()
+      .catch((error: unknown) => log.debug({ err: asError(error), part: 'clock' }, 'the database did not tell the time'))
+      .finally(() => (looking = null));
+  }, CHECK_EVERY_MS);
+  timer.unref();
+  return {
+    clock,
+    notice,
+    aheadMs: clock.aheadMs,
+    close: async () => {
+      clearInterval(timer);
+      await looking;
+    },
+  };
+}
+
+/**
+ * Lets a whole process live by this clock. BullMQ and Bottleneck hand `Date.now()` to Redis as the time, and compare it with what
+ * other machines wrote there; they can be given no other clock. Only for processes of our own, never for the library.
+ */
+export function liveBy(clock: Clock): void {
+  Date.now = () => clock.now().getTime();
+}

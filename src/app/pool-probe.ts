@@ -1,0 +1,37 @@
+import type { Db } from '../db/client.ts';
+import { takeConnection } from '../db/health.ts';
+import type { Metrics } from '../observability/metrics.ts';
+import { endsWithin } from '../queues/deadline.ts';
+
+/** A pool that gives nothing out for so long is stuck: whatever needs it stands still. */
+export const POOL_MS = 5_000;
+
+const POOLS = { work: 'sql', reads: 'reads' } as const;
+type Pool = keyof typeof POOLS;
+
+/**
+ * Asks each pool for a connection, and says which gave none in time. A question that is still open is not asked again: it waits
+ * in the same line as all others, so its age is how long they wait.
+ */
+export function poolProbe(db: Pick<Db, 'sql' | 'reads'>, metrics: Metrics, withinMs: number = POOL_MS): () => Promise<Pool[]> {
+  const asked = new Map<Pool, number>();
+  const open = new Map<Pool, Promise<void>>();
+  const ask = (pool: Pool): Promise<void> => {
+    const known = open.get(pool);
+    if (known !== undefined) return known;
+    asked.set(pool, performance.now());
+    // A failure is an answer too: the pool gave a connection, or said why not.
+    const asking = takeConnection(db[POOLS[pool]])
+      .catch(() => undefined)
+      .finally(() => open.delete(pool));
+    open.set(pool, asking);
+    return asking;
+  };
+  const look = async (pool: Pool): Promise<Pool[]> => {
+    const inTime = await endsWithin(ask(pool), withinMs);
+    metrics.poolWaitSeconds.set({ pool }, (performance.now() - (asked.get(pool) ?? 0)) / 1_000);
+    metrics.poolStuck.set({ pool }, inTime ? 0 : 1);
+    return inTime ? [] : [pool];
+  };
+  return async () => (await Promise.all([look('work'), look('reads')])).flat();
+}
