@@ -286,7 +286,8 @@ describe('an order of many refused for another reason', () => {
     const since = orderCalls(h());
     const view = await h().run(buying(8));
     expect(view).toMatchObject({ status: 'failed', counts: { failed: 8 } });
-    expect(since()['422']).toBeLessThanOrEqual(4);
+    // Two halves that are refused at the same moment are each sent once more.
+    expect(since()['422']).toBeLessThanOrEqual(5);
     for (const item of await h().items(view.id)) expect(item.reason).toContain('This field is not reachable here');
     await expectAgreement(h(), view.id);
   });

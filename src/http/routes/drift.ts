@@ -66,7 +66,7 @@ export function driftRoutes(app: App, { producer }: HttpDeps, sendCsv: SendCsv):
     handler: async ({ params: { id }, query: { limit, cursor, open = false } }) => {
       await mustBeThere(id);
       const after = readCursor(cursor, ROW);
-      const rows = await listDrift(sql, id, limit + 1, after === null ? null : Number(after), { open });
+      const rows = await listDrift(producer.db.reads, id, limit + 1, after === null ? null : Number(after), { open });
       const shown = rows.slice(0, limit);
       return { data: shown.map(driftView), next_cursor: rows.length > limit ? writeCursor(shown.at(-1)?.id ?? null) : null };
     },
