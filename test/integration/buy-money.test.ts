@@ -208,7 +208,7 @@ describe('the price of an order that waited', () => {
 
 describe('the recent-search rule', () => {
   const GOOD_FOR_MS = 1_500;
-  const h = useHarness(() => ({ limits: { orderSize: 10 }, simulator: { recentSearchMs: GOOD_FOR_MS } }));
+  const h = useHarness(() => ({ limits: { orderSize: 10 }, simulator: { recentSearchMs: GOOD_FOR_MS, unsearched: '85000' } }));
 
   it('85000: the same numbers are searched again and then ordered; without the search Telnyx would refuse for ever', async () => {
     const { id, chunks } = await claimedOnly(h(), buying(3, '415'));
@@ -218,6 +218,17 @@ describe('the recent-search rule', () => {
     expect(await h().ended(id)).toMatchObject({ status: 'succeeded', counts: { succeeded: 3 } });
     expect(await causesOf(h(), id)).toEqual(['planned', 'claim', 'try_later', 'claim', 'accepted', 'finished']);
     expect((await deliveredTo(h(), id)).map((b) => b.phone_number).sort()).toEqual(chunks[0]?.numbers);
+  });
+
+  it('10027: numbers whose search is too old are searched again and then ordered, the same ones', async () => {
+    h().sim.behave({ unsearched: '10027' });
+    const { id, chunks } = await claimedOnly(h(), buying(3, '415'));
+    const old = Date.now() + GOOD_FOR_MS;
+    await until('the search is too old for Telnyx', () => Date.now() > old);
+    await h().start();
+    expect(await h().ended(id)).toMatchObject({ status: 'succeeded', counts: { succeeded: 3 } });
+    expect((await deliveredTo(h(), id)).map((b) => b.phone_number).sort()).toEqual(chunks[0]?.numbers);
+    h().sim.behave({ unsearched: '85000' });
   });
 
   it('a search that fails after 85000 is tried again, and the order was surely not sent meanwhile', async () => {

@@ -182,9 +182,9 @@ describe('everything is bounded', () => {
     expect(twenty.map((a) => a.statusCode)).toEqual(Array<number>(20).fill(200));
     const more = await watch(viewer);
     expect([more.statusCode, more.headers['retry-after'], errorOf(await json(more)).code]).toEqual([
-      503,
+      429,
       '5',
-      'too_many_watchers',
+      'too_many_streams',
     ]);
     const other = await watch(operator);
     expect(other.statusCode).toBe(200);
