@@ -39,6 +39,8 @@ const STALLS_ALLOWED = 1_000_000;
 const DRAIN_SECONDS = 2;
 /** After a failed read (Redis or Postgres away) a worker tries again this soon; BullMQ's own default is 15 s. */
 const RETRY_MS = 1_000;
+/** A worker that meets a rate limit, which only a hand can have set, looks again this soon; BullMQ's own default is 30 s. */
+const LIMITED_MS = 2_000;
 /** When no handler runs any more, the store has this long to take the last answers. One that hangs would use up the deadline. */
 const IDLE_CLOSE_MS = 5_000;
 
@@ -88,6 +90,7 @@ function startOne(
     maxStalledCount: STALLS_ALLOWED,
     drainDelay: DRAIN_SECONDS,
     runRetryDelay: RETRY_MS,
+    maximumRateLimitDelay: LIMITED_MS,
     settings: { repeatStrategy },
   });
   worker.on('error', (error) =>
