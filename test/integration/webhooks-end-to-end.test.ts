@@ -83,6 +83,9 @@ describe('events that the simulator sends while a buy runs', () => {
     const orders = h()
       .sim.ledger()
       .orders.map((order) => order.id);
+    const references = h()
+      .sim.ledger()
+      .orders.map((order) => order.customer_reference);
     const [genuine, forged, foreign] = [ids(sent, 'genuine'), ids(sent, 'forged'), ids(sent, 'foreign')];
     expect([genuine.length, forged.length, foreign.length]).toEqual([3, 3, 3]);
     expect([statuses(sent, 'genuine'), statuses(sent, 'foreign'), statuses(sent, 'forged')]).toEqual([
@@ -94,7 +97,10 @@ describe('events that the simulator sends while a buy runs', () => {
     const events = await stored(h());
     expect(events.map((event) => event.id)).toEqual([...genuine, ...foreign].sort());
     const woken = events.filter((event) => genuine.includes(event.id));
-    expect(woken.map((event) => [event.orderId, event.outcome]).sort()).toEqual(orders.map((id) => [id, 'woke_poll']).sort());
+    // As Telnyx documents it, an event names no order: our reference tells which one is meant.
+    expect(woken.map((event) => [event.orderId, event.customerReference, event.outcome]).sort()).toEqual(
+      references.map((reference) => [null, reference, 'woke_poll']).sort(),
+    );
     expect(events.filter((event) => foreign.includes(event.id)).map((event) => event.outcome)).toEqual(
       Array.from({ length: 3 }, () => 'no_open_order'),
     );
