@@ -8,7 +8,8 @@ import { until } from '../support/until.ts';
 
 interface Stored {
   id: string;
-  orderId: string;
+  orderId: string | null;
+  customerReference: string | null;
   outcome: string | null;
 }
 
