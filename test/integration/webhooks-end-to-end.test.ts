@@ -38,7 +38,8 @@ async function listening(h: Harness, keys: string[]): Promise<() => Promise<void
   };
 }
 
-const stored = (h: Harness) => h.db.sql<Stored[]>`select id, order_id, customer_reference, outcome from webhook_events order by id`;
+const stored = (h: Harness) =>
+  h.db.sql<Stored[]>`select id, order_id, customer_reference, outcome from webhook_events order by id`;
 const ids = (sent: Ledger['webhooks'], kind: string) => [
   ...new Set(sent.flatMap((delivery) => (delivery.kind === kind ? [delivery.event_id] : []))),
 ];
