@@ -239,15 +239,17 @@ export async function lateArrival(notes: Notes, all = false): Promise<void> {
   for (const call of calls) {
     const [chunk] = await notes.world.look<{ state: string }[]>`select state from chunks where id = ${call.chunkId}`;
     // Everything had said no, and the chunk is over: what arrives now is a surplus that nobody could foresee.
-    if (chunk?.state === 'settled' || chunk?.state === 'cancelled') for (const n of call.numbers) notes.excused.add(n);
+    const isOver = chunk?.state === 'settled' || chunk?.state === 'cancelled';
+    // The copy of an order that Telnyx has accepted: the chunk follows the first of the two, and no look shows the other in time.
+    const isCopy = call.name === 'doubled createOrder' && (isOver || chunk?.state === 'submitted');
+    if (isOver || isCopy) for (const n of call.numbers) notes.excused.add(n);
     if (notes.world.now() - call.leftAt + LONGEST_SHORT_LAG_MS >= notes.world.deps.timings.settleMs)
       for (const n of call.numbers) notes.tooLate.add(n);
     const came = await call.send().then(
       () => 'taken',
       (error: unknown) => String(error).slice(0, 90),
     );
-    if (came === 'taken' && call.name === 'doubled createOrder' && (chunk?.state === 'settled' || chunk?.state === 'cancelled'))
-      count(notes, 'surplus of a doubled order');
+    if (came === 'taken' && isCopy) count(notes, 'surplus of a doubled order');
     count(notes, `late ${call.name}: ${came === 'taken' ? 'taken' : 'refused'}`);
     tell(notes, `late ${call.name} (chunk ${chunk?.state}): ${came}`);
   }
