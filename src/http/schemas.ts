@@ -224,3 +224,9 @@ export const pageOf = <T extends z.ZodType>(item: T) => z.object({ data: z.array
 export const answers = <T extends Record<number, z.ZodType>>(own: T) => ({ ...own, '4xx': errorBody, '5xx': errorBody });
 
 export const idParams = z.object({ id: z.string().min(1).max(100) });
+
+/** What a route that streams a CSV answers. */
+export const csvAnswer = {
+  200: { description: 'CSV with a header', content: { 'text/csv': { schema: z.unknown().meta({ type: 'string' }) } } },
+  '4xx': errorBody,
+};

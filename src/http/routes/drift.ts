@@ -17,8 +17,8 @@ import { pageQuery, ROW, readCursor, writeCursor } from '../paging.ts';
 import {
   acceptAnswer as acceptShape,
   answers,
+  csvAnswer,
   driftAnswer,
-  errorBody,
   idParams,
   pageOf,
   repairAnswer as repairShape,
@@ -79,10 +79,7 @@ export function driftRoutes(app: App, { producer }: HttpDeps, sendCsv: SendCsv):
       tags: ['reconciliations'],
       summary: 'All of them as CSV, streamed',
       params: idParams,
-      response: {
-        200: { description: 'CSV with a header', content: { 'text/csv': { schema: z.unknown().meta({ type: 'string' }) } } },
-        '4xx': errorBody,
-      },
+      response: csvAnswer,
     },
     handler: async (request, reply) => {
       const { id } = request.params;

@@ -4,7 +4,7 @@ import { listItems, lookAtChunks, streamItems } from '../../producers/look.ts';
 import type { App, HttpDeps } from '../deps.ts';
 import type { SendCsv } from '../downloads.ts';
 import { cursorOption, given, pageAnswer, pageQuery, ROW } from '../paging.ts';
-import { answers, chunkAnswer, errorBody, idParams, itemAnswer, pageOf } from '../schemas.ts';
+import { answers, chunkAnswer, csvAnswer, idParams, itemAnswer, pageOf } from '../schemas.ts';
 import { viewOf } from './requests.ts';
 
 const COLUMNS = ['phone_number', 'status', 'reason_code', 'reason', 'line', 'chunk_id', 'telnyx_id', 'updated_at'] as const;
@@ -36,10 +36,7 @@ export function requestItemRoutes(app: App, { producer: { db } }: HttpDeps, send
       tags: ['requests'],
       summary: 'All items as CSV, streamed',
       params: idParams,
-      response: {
-        200: { description: 'CSV with a header', content: { 'text/csv': { schema: z.unknown().meta({ type: 'string' }) } } },
-        '4xx': errorBody,
-      },
+      response: csvAnswer,
     },
     handler: async (request, reply) => {
       const { id } = request.params;
