@@ -4,14 +4,14 @@ import { loadConfig } from './config/config.ts';
 import { ProvisioningError } from './domain/errors.ts';
 import { hasEnded } from './domain/request.ts';
 import { silentLog } from './observability/log.ts';
-import { lookAtRequest, lookAtRun, type RunReport, reportRun } from './producers/look.ts';
-import { startRun } from './producers/start-run.ts';
-import { submitRequest } from './producers/submit.ts';
-import type { RequestView } from './producers/views.ts';
+import { startRun } from './producers/actions/start-run.ts';
+import { submitRequest } from './producers/intake/submit.ts';
+import { lookAtRequest, lookAtRun, type RunReport, reportRun } from './producers/read/read.ts';
+import type { RequestView } from './producers/read/views.ts';
 
 export { ProvisioningError } from './domain/errors.ts';
-export type { RunReport } from './producers/look.ts';
-export type { RequestView } from './producers/views.ts';
+export type { RunReport } from './producers/read/read.ts';
+export type { RequestView } from './producers/read/views.ts';
 
 export interface ProvisionerOptions {
   /** `postgres://…`; without it `DATABASE_URL` counts. */

@@ -1,6 +1,6 @@
 import { randomBytes } from 'node:crypto';
 import postgres from 'postgres';
-import { startEmbeddedPostgres } from '../../src/app/embedded.ts';
+import { startEmbeddedPostgres } from '../../src/app/embedded-postgres/start.ts';
 import { migrateDatabase } from '../../src/db/migrate.ts';
 
 /** A Postgres for the length of a benchmark. */

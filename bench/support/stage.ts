@@ -5,10 +5,10 @@ import { getRun } from '../../src/db/runs.ts';
 import { hasEnded } from '../../src/domain/request.ts';
 import type { Timings } from '../../src/domain/timings.ts';
 import { createLog } from '../../src/observability/log.ts';
+import { startRun } from '../../src/producers/actions/start-run.ts';
 import type { ProducerDeps } from '../../src/producers/deps.ts';
-import { lookAtRequest } from '../../src/producers/look.ts';
-import { startRun } from '../../src/producers/start-run.ts';
-import { submitRequest } from '../../src/producers/submit.ts';
+import { submitRequest } from '../../src/producers/intake/submit.ts';
+import { lookAtRequest } from '../../src/producers/read/read.ts';
 import { type Simulator, type SimulatorOptions, startSimulator } from '../../src/simulator/index.ts';
 
 export const KEY = 'KEY_SIM';

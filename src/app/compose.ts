@@ -1,7 +1,7 @@
 import { setTimeout as sleep } from 'node:timers/promises';
+import type { WorkDeps } from '../account/deps.ts';
 import { requireTelnyxKey } from '../config/config.ts';
 import { DEFAULT_TIMINGS, type Timings } from '../domain/timings.ts';
-import type { WorkDeps } from '../reconcile/deps.ts';
 import { createTelnyxGateway } from '../telnyx/client.ts';
 import type { Foundation } from './foundation.ts';
 

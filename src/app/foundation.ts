@@ -12,7 +12,7 @@ import { postgresBackend } from '../queues/postgres.ts';
 import { openQueues, type Queues } from '../queues/queues.ts';
 import { redisBackend } from '../queues/redis.ts';
 import { keepClock } from './clock.ts';
-import { type EmbeddedPostgres, startEmbeddedPostgres } from './embedded.ts';
+import { type EmbeddedPostgres, startEmbeddedPostgres } from './embedded-postgres/start.ts';
 
 /** What every process has: database, queue, and the producers on them. Needs no Telnyx key. */
 export interface Foundation {

@@ -1,9 +1,9 @@
+import type { WorkDeps } from '../account/deps.ts';
 import type { Config } from '../config/config.ts';
 import { asError } from '../domain/errors.ts';
 import type { Metrics } from '../observability/metrics.ts';
 import type { Queues } from '../queues/queues.ts';
-import type { WorkDeps } from '../reconcile/deps.ts';
-import { sweepOnce } from '../reconcile/sweep.ts';
+import { sweepOnce } from '../recovery/sweep.ts';
 import type { Service } from './lifecycle.ts';
 import { periodic } from './periodic.ts';
 

@@ -1,6 +1,6 @@
 import type { RequestBody } from '../domain/bodies.ts';
 import { type ErrorDetail, invalid, ProvisioningError } from '../domain/errors.ts';
-import { parseRequest } from '../producers/validate.ts';
+import { parseRequest } from '../producers/intake/validate.ts';
 import { commaList, readSettings } from './settings.ts';
 
 /** The flags of `buy`, as commander hands them over. */

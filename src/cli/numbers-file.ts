@@ -3,9 +3,9 @@ import { access, constants } from 'node:fs/promises';
 import type { Readable } from 'node:stream';
 import { asError, type ErrorDetail, invalid } from '../domain/errors.ts';
 import type { RequestKind } from '../domain/request.ts';
-import { emptyReport, type ListReport, notesOf, numbersOf } from '../producers/number-list.ts';
-import type { NumberRow } from '../producers/numbers-in.ts';
-import { listCheck, MOST_PROBLEMS } from '../producers/validate.ts';
+import { emptyReport, type ListReport, notesOf, numbersOf } from '../producers/intake/number-list.ts';
+import type { NumberRow } from '../producers/intake/stage-numbers.ts';
+import { listCheck, MOST_PROBLEMS } from '../producers/intake/validate.ts';
 
 /** FILE of `--numbers`, and how it is to be read. */
 export interface ListFile {

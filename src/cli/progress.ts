@@ -1,6 +1,6 @@
 import { MultiBar, Presets, type SingleBar } from 'cli-progress';
 import { visibleLines } from '../domain/text.ts';
-import type { RequestView } from '../producers/views.ts';
+import type { RequestView } from '../producers/read/views.ts';
 import type { Io } from './io.ts';
 import { count } from './output.ts';
 

@@ -1,8 +1,8 @@
 import type { Evidence } from '../domain/submission.ts';
 import { visible } from '../domain/text.ts';
 import type { ProducerDeps } from '../producers/deps.ts';
-import { lookAtChunks, type reasonsOf } from '../producers/look.ts';
-import type { ChunkView, ItemView, RequestView } from '../producers/views.ts';
+import { lookAtChunks, type reasonsOf } from '../producers/read/read.ts';
+import type { ChunkView, ItemView, RequestView } from '../producers/read/views.ts';
 import { type Column, count, type Paint, type Painted, painted, pairs, plural, table } from './output.ts';
 import { wordsOf } from './progress.ts';
 

@@ -1,8 +1,8 @@
 import type { Drift } from '../db/drift.ts';
 import { isOpen, type OpenDrift } from '../db/run-counts.ts';
 import type { RunCounts } from '../domain/reconciliation.ts';
-import type { AcceptAnswer, RepairAnswer } from '../producers/drift-answers.ts';
-import type { RunReport } from '../producers/look.ts';
+import type { AcceptAnswer, RepairAnswer } from '../producers/read/drift-answers.ts';
+import type { RunReport } from '../producers/read/read.ts';
 import { count, type Paint, pairs, plural, table } from './output.ts';
 
 const COUNTS = ['seen', 'matched', 'adopted', 'missing', 'changed', 'healed', 'surplus', 'too_fresh', 'undecided'] as const;

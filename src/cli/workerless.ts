@@ -1,7 +1,7 @@
 import { hasEnded, type RequestStatus } from '../domain/request.ts';
 import { NO_WORKER } from '../observability/liveness.ts';
 import type { ProducerDeps } from '../producers/deps.ts';
-import { workerLives } from '../producers/look.ts';
+import { workerLives } from '../producers/read/read.ts';
 import { type Cli, note } from './cli.ts';
 
 /** Does a request in this state go on by a worker, and not by a person? */

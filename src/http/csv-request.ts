@@ -1,9 +1,9 @@
 import { setImmediate as breathe } from 'node:timers/promises';
 import { z } from 'zod';
 import { type ErrorDetail, invalid, ProvisioningError } from '../domain/errors.ts';
-import { emptyReport, type ListReport, numbersOf } from '../producers/number-list.ts';
-import { listProblems, type NumberRow } from '../producers/numbers-in.ts';
-import { parseRequest } from '../producers/validate.ts';
+import { emptyReport, type ListReport, numbersOf } from '../producers/intake/number-list.ts';
+import { listProblems, type NumberRow } from '../producers/intake/stage-numbers.ts';
+import { parseRequest } from '../producers/intake/validate.ts';
 import type { App } from './deps.ts';
 
 /** How a list of numbers is sent as the body, and the rest of the request in the query. */

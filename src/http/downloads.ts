@@ -1,7 +1,7 @@
 import { addAbortSignal, finished, pipeline, Readable } from 'node:stream';
 import { stringify } from 'csv-stringify';
 import type { FastifyReply, FastifyRequest } from 'fastify';
-import { CSV } from '../producers/csv.ts';
+import { CSV } from '../producers/read/csv.ts';
 import { HTTP_TIMINGS, type HttpDeps } from './deps.ts';
 import { createPlaces, cutWhenIdle } from './places.ts';
 

@@ -1,6 +1,6 @@
 import { z } from 'zod';
 import { invalid } from '../domain/errors.ts';
-import type { Page } from '../producers/look.ts';
+import type { Page } from '../producers/read/read.ts';
 
 const MOST = 500;
 

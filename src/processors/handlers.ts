@@ -1,14 +1,14 @@
+import type { WorkDeps } from '../account/deps.ts';
+import { closedByFailure } from '../account/gate.ts';
 import { ProvisioningError } from '../domain/errors.ts';
 import type { Outcome } from '../domain/outcome.ts';
-import { closedByFailure } from '../reconcile/account-gate.ts';
-import type { WorkDeps } from '../reconcile/deps.ts';
-import { runBatch } from './batch-run.ts';
+import { runBatch } from './chunk/batch-run.ts';
+import { runOrder } from './chunk/order-run.ts';
 import type { Handlers, JobContext } from './context.ts';
-import { fillLine } from './line-fill.ts';
-import { runOrder } from './order-run.ts';
-import { prune } from './prune.ts';
-import { runReconciliation, startNightly } from './reconcile-run.ts';
-import { applyWebhook } from './webhook-apply.ts';
+import { applyWebhook } from './jobs/apply-webhook.ts';
+import { prune } from './jobs/prune.ts';
+import { runReconciliation, startNightly } from './jobs/reconcile.ts';
+import { fillLine } from './lines/fill-line.ts';
 
 /** The table of contents of the product: every job of the catalogue with its handler. A missing one does not compile. */
 export function createHandlers(deps: WorkDeps): Handlers {

@@ -1,6 +1,6 @@
-import { assertBillingGroup, assertConnection, assertTags } from './account.ts';
+import { assertBillingGroup, assertConnection, assertTags } from './api/account.ts';
+import { type Body, bool, isRecord, strings, text } from './api/wire.ts';
 import type { OwnedNumber } from './types.ts';
-import { type Body, bool, isRecord, strings, text } from './wire.ts';
 
 /** Fields that both the single PATCH and the update job take. */
 const SHARED = ['tags', 'connection_id', 'billing_group_id', 'customer_reference', 'external_pin', 'hd_voice_enabled'] as const;

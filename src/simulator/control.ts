@@ -1,10 +1,10 @@
+import { isFree } from './api/search.ts';
+import { type Body, isRecord, text } from './api/wire.ts';
 import type { Behaviour } from './behaviour.ts';
 import type { FaultScript } from './fault-kinds.ts';
 import { actInPortal } from './portal-request.ts';
-import { isFree } from './search.ts';
 import { settle } from './settle.ts';
 import type { Simulator } from './types.ts';
-import { type Body, isRecord, text } from './wire.ts';
 import type { World } from './world.ts';
 
 export interface ControlReply {

@@ -1,10 +1,10 @@
 import { z } from 'zod';
+import { E164, isRecord } from './api/wire.ts';
 import { BEHAVIOUR_KEYS, BEHAVIOUR_SCHEMA, type Behaviour, REFUSAL_SHAPES } from './behaviour.ts';
 import { type FaultKey, KEYS_OF, OWNED_FIELDS } from './fault-keys.ts';
 import { FAULT_KINDS, type Fault, type FaultKind, type FaultScript, isAct, RESOURCES } from './fault-kinds.ts';
 import { nearest } from './nearest.ts';
 import { EMERGENCY_STATUSES } from './types.ts';
-import { E164, isRecord } from './wire.ts';
 
 export interface ScriptProblem {
   /** `faults[0].match.path` */

@@ -1,7 +1,7 @@
+import { setEmergencyService } from './api/emergency.ts';
+import { text } from './api/wire.ts';
 import { applyChanges } from './changes.ts';
-import { setEmergencyService } from './emergency.ts';
 import type { Job } from './types.ts';
-import { text } from './wire.ts';
 import { dismiss, emergencyOf, type World } from './world.ts';
 
 const PARTIAL = { code: '10007', title: 'Unexpected error', detail: 'The operation failed for this number' };

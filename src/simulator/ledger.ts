@@ -1,5 +1,5 @@
+import { iso, money } from './api/wire.ts';
 import type { E164, Family, Job, Order } from './types.ts';
-import { iso, money } from './wire.ts';
 
 export interface Bought {
   phone_number: E164;

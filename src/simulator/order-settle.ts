@@ -1,4 +1,4 @@
-import { statusOf } from './order-views.ts';
+import { statusOf } from './api/order-views.ts';
 import type { Order, OrderLine } from './types.ts';
 import { acquire, type World } from './world.ts';
 

@@ -1,7 +1,7 @@
+import { closeForeign, openForeign } from './api/jobs.ts';
+import { isFree } from './api/search.ts';
 import { OWNED_FIELDS } from './fault-keys.ts';
-import { closeForeign, openForeign } from './jobs.ts';
 import { decide } from './order-settle.ts';
-import { isFree } from './search.ts';
 import type { E164, OwnedField, OwnedNumber, Portal } from './types.ts';
 import { acquire, dismiss, type World } from './world.ts';
 

@@ -1,5 +1,5 @@
 import { createServer, type IncomingMessage, type Server, type ServerResponse } from 'node:http';
-import { type Answer, answerTo, targetOf } from './answer.ts';
+import { type Answer, answerTo, targetOf } from './api/answer.ts';
 import type { ControlReply } from './control.ts';
 import { ScriptError } from './fault-schema.ts';
 import { type Random, seededRandom } from './random.ts';

@@ -1,6 +1,6 @@
 import { strike } from './acts.ts';
+import { settleBulk } from './api/messaging.ts';
 import { settleJobs } from './job-run.ts';
-import { settleBulk } from './messaging.ts';
 import { settleOrders } from './order-settle.ts';
 import type { World } from './world.ts';
 

@@ -2,12 +2,12 @@ import { generateKeyPairSync, type KeyObject, randomUUID, sign } from 'node:cryp
 import { setMaxListeners } from 'node:events';
 import { setTimeout as wait } from 'node:timers/promises';
 import type Telnyx from 'telnyx';
+import { orderView } from './api/order-views.ts';
+import { isFree } from './api/search.ts';
+import { iso } from './api/wire.ts';
 import type { Delivered } from './ledger.ts';
-import { orderView } from './order-views.ts';
-import { isFree } from './search.ts';
 import { settle } from './settle.ts';
 import type { Order } from './types.ts';
-import { iso } from './wire.ts';
 import type { World } from './world.ts';
 
 const POLL_MS = 25;

@@ -1,12 +1,20 @@
 import type { Redis } from 'ioredis';
+import {
+  deleteNumbers,
+  getJob,
+  getMessagingUpdate,
+  listJobs,
+  updateEmergency,
+  updateMessaging,
+  updateNumbers,
+} from './endpoints/jobs.ts';
+import { balance, listNumbers, verifyOwnership } from './endpoints/numbers.ts';
+import { createOrder, findOrders, getOrder, paperwork, reserve } from './endpoints/orders.ts';
+import { search } from './endpoints/search.ts';
+import { searchLimits } from './endpoints/search-limits.ts';
+import { cancelOrder } from './endpoints/sub-orders.ts';
 import type { TelnyxGateway } from './gateway.ts';
-import { deleteNumbers, getJob, getMessagingUpdate, listJobs, updateEmergency, updateMessaging, updateNumbers } from './jobs.ts';
-import { balance, listNumbers, verifyOwnership } from './numbers.ts';
-import { createOrder, findOrders, getOrder, paperwork, reserve } from './orders.ts';
-import { createRateLimiter, type LimiterLog, type RateLimiter } from './rate-limit.ts';
-import { search } from './search.ts';
-import { searchLimits } from './search-limits.ts';
-import { cancelOrder } from './sub-orders.ts';
+import { createRateLimiter, type LimiterLog, type RateLimiter } from './pacing/rate-limit.ts';
 import { type CallInfo, createTransport, type Deadlines, requireKey, type Transport } from './transport.ts';
 
 /** Longest a call may take once it was let go, body included, in milliseconds. All are below the lease of a claimed call. */

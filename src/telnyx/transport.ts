@@ -3,10 +3,10 @@ import type { z } from 'zod';
 import { ProvisioningError } from '../domain/errors.ts';
 import type { RateFamily } from '../domain/rate-families.ts';
 import { bracketLists } from './bracket-lists.ts';
-import { type Phase, statusOf, toFailure, unreadableAnswer } from './failures.ts';
-import { featureSwitch } from './feature-switch.ts';
+import { type Phase, statusOf, toFailure, unreadableAnswer } from './failures/failures.ts';
+import { featureSwitch } from './failures/feature-switch.ts';
 import type { LastLook } from './gateway.ts';
-import type { LimiterLog, RateLimiter } from './rate-limit.ts';
+import type { LimiterLog, RateLimiter } from './pacing/rate-limit.ts';
 
 /** What one call is, for pacing, for its deadline and for reading its failure. */
 export interface CallSpec {

@@ -1,5 +1,5 @@
 import postgres from 'postgres';
-import { startEmbeddedPostgres } from '../../src/app/embedded.ts';
+import { startEmbeddedPostgres } from '../../src/app/embedded-postgres/start.ts';
 import { type Simulator, startSimulator } from '../../src/simulator/index.ts';
 import { type Child, run, start } from '../support/child-process.ts';
 import { until } from '../support/until.ts';

@@ -2,7 +2,7 @@ import { chmodSync, mkdtempSync, rmSync } from 'node:fs';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import postgres from 'postgres';
-import { freePort, type RunningServer, runServer, urlOf } from '../../src/app/embedded-server.ts';
+import { freePort, type RunningServer, runServer, urlOf } from '../../src/app/embedded-postgres/server.ts';
 import type { Fault, Ledger, LedgerSummary } from '../../src/simulator/index.ts';
 import { run, start } from '../support/child-process.ts';
 import { type PrivateRedis, startRedis } from '../support/redis-server.ts';

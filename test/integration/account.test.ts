@@ -1,6 +1,6 @@
 import { describe, expect, it } from 'vitest';
+import { probeGate } from '../../src/account/gate.ts';
 import { type Account, closeGate, getAccount, openGate } from '../../src/db/account.ts';
-import { probeGate } from '../../src/reconcile/account-gate.ts';
 import type { Fault } from '../../src/simulator/index.ts';
 import { calls, deliveredTo, expectAgreement, expectInventory } from '../support/expect-agreement.ts';
 import { type Harness, useHarness } from '../support/harness.ts';

@@ -1,7 +1,7 @@
 import { describe, expect, it } from 'vitest';
 import { getAccount, openGate } from '../../src/db/account.ts';
-import { cancelRequest } from '../../src/producers/cancel.ts';
-import { resolveChunk } from '../../src/producers/resolve.ts';
+import { cancelRequest } from '../../src/producers/actions/cancel.ts';
+import { resolveChunk } from '../../src/producers/actions/decide.ts';
 import type { Fault } from '../../src/simulator/index.ts';
 import { calls, deliveredTo, expectAgreement, expectChunkHistories, expectInventory } from '../support/expect-agreement.ts';
 import { type Harness, useHarness } from '../support/harness.ts';

@@ -1,7 +1,7 @@
 import { createServer, type Server } from 'node:http';
 import { afterAll, describe, expect, it } from 'vitest';
-import { approveRequest } from '../../src/producers/approve.ts';
-import { cancelRequest } from '../../src/producers/cancel.ts';
+import { approveRequest } from '../../src/producers/actions/approve.ts';
+import { cancelRequest } from '../../src/producers/actions/cancel.ts';
 import { SIMULATED_BAD_IDS } from '../../src/simulator/index.ts';
 import { createTelnyxGateway } from '../../src/telnyx/client.ts';
 import { deliveredTo, expectAgreement, expectInventory } from '../support/expect-agreement.ts';

@@ -1,6 +1,6 @@
 import { afterEach, describe, expect, it } from 'vitest';
-import { nextCursor } from '../../src/processors/fill-from-search.ts';
-import { mayHide } from '../../src/reconcile/search-listed.ts';
+import { nextCursor } from '../../src/processors/lines/from-search.ts';
+import { mayHide } from '../../src/processors/lines/search-listed.ts';
 import { expectAgreement } from '../support/expect-agreement.ts';
 import { useHarness } from '../support/harness.ts';
 

@@ -4,8 +4,8 @@ import { join } from 'node:path';
 import { afterAll, describe, expect, it } from 'vitest';
 import { runCli } from '../../src/cli/run.ts';
 import { realServices } from '../../src/cli/services.ts';
-import { testIo } from '../unit/cli-support.ts';
-import { openCliStage } from './cli-harness.ts';
+import { openCliStage } from '../support/cli-harness.ts';
+import { testIo } from '../support/cli-runs.ts';
 
 const stage = await openCliStage({ simulator: { owned: 150 } });
 afterAll(() => stage.close());

@@ -5,7 +5,7 @@ import { loadConfig } from '../../src/config/config.ts';
 import { packageVersion } from '../../src/config/version.ts';
 import { createLog } from '../../src/observability/log.ts';
 import { SIMULATED_ACCOUNT } from '../../src/simulator/index.ts';
-import { type CliStage, openCliStage } from './cli-harness.ts';
+import { type CliStage, openCliStage } from '../support/cli-harness.ts';
 
 const [connection = '', otherConnection = ''] = SIMULATED_ACCOUNT.connectionIds;
 const WAIT = ['--yes', '--wait', '--timeout', '30s', '--json'];

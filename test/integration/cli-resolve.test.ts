@@ -2,10 +2,10 @@ import { beforeEach, describe, expect, it } from 'vitest';
 import { runCli } from '../../src/cli/run.ts';
 import { realServices } from '../../src/cli/services.ts';
 import type { Chunk } from '../../src/db/chunks.ts';
+import { testIo } from '../support/cli-runs.ts';
 import { expectAgreement } from '../support/expect-agreement.ts';
 import { useHarness } from '../support/harness.ts';
 import { until } from '../support/until.ts';
-import { testIo } from '../unit/cli-support.ts';
 
 const ordering = { method: 'POST', path: '/number_orders' };
 

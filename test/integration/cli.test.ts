@@ -6,8 +6,8 @@ import { loadConfig } from '../../src/config/config.ts';
 import { openDb } from '../../src/db/client.ts';
 import { createLog } from '../../src/observability/log.ts';
 import { SIMULATED_ACCOUNT, type Simulator, startSimulator } from '../../src/simulator/index.ts';
+import { testIo } from '../support/cli-runs.ts';
 import { createTestDatabase, type TestDatabase } from '../support/postgres.ts';
-import { testIo } from '../unit/cli-support.ts';
 
 const QUICK = { pollMinMs: 100, pollMaxMs: 500, lookMinMs: 100, backoffMs: 200, sweepMs: 500, orphanMs: 2_000 };
 const [CONNECTION] = SIMULATED_ACCOUNT.connectionIds;

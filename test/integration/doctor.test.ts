@@ -7,9 +7,9 @@ import { noteWorker } from '../../src/db/workers.ts';
 import { ProvisioningError } from '../../src/domain/errors.ts';
 import { type Simulator, startSimulator } from '../../src/simulator/index.ts';
 import { createTelnyxGateway } from '../../src/telnyx/client.ts';
+import { testIo } from '../support/cli-runs.ts';
 import { createTestDatabase, type TestDatabase } from '../support/postgres.ts';
 import { ensureTemplate } from '../support/template.ts';
-import { testIo } from '../unit/cli-support.ts';
 
 const KEY = 'KEY_of-the-doctor-tests';
 const PASSWORD = 'pa55-of-the-doctor';

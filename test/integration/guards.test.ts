@@ -2,7 +2,7 @@ import { describe, expect, it } from 'vitest';
 import { type GuardFacts, guardDelete, PROTECTED_TAG } from '../../src/domain/delete-guard.ts';
 import type { ProvisioningError } from '../../src/domain/errors.ts';
 import { formatMoney, parseMoney } from '../../src/domain/money.ts';
-import { retryRequest } from '../../src/producers/retry.ts';
+import { retryRequest } from '../../src/producers/actions/retry.ts';
 import type { EmergencyStatus, Fault } from '../../src/simulator/index.ts';
 import { pick, type Random, seededRandom } from '../../src/simulator/random.ts';
 import { deliveredTo, expectAgreement, expectInventory } from '../support/expect-agreement.ts';

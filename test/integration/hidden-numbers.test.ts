@@ -1,6 +1,6 @@
 import { setTimeout as sleep } from 'node:timers/promises';
 import { afterEach, describe, expect, it } from 'vitest';
-import { cancelRequest } from '../../src/producers/cancel.ts';
+import { cancelRequest } from '../../src/producers/actions/cancel.ts';
 import type { AccountNumber, TelnyxGateway } from '../../src/telnyx/gateway.ts';
 import { expectAgreement, expectInventory } from '../support/expect-agreement.ts';
 import { type Harness, useHarness } from '../support/harness.ts';

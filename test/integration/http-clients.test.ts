@@ -4,9 +4,9 @@ import { json } from 'node:stream/consumers';
 import { afterAll, beforeEach, describe, expect, it } from 'vitest';
 import { z } from 'zod';
 import { migrateDatabase } from '../../src/db/migrate.ts';
+import { admin, ask, basic, endAll, operator, own, testServer, viewer } from '../support/http-harness.ts';
 import { fileDatabase } from '../support/postgres.ts';
 import { until } from '../support/until.ts';
-import { admin, ask, basic, endAll, operator, own, testServer, viewer } from './http-harness.ts';
 
 const database = await fileDatabase({ beforeEach, afterAll });
 await migrateDatabase(database.url);

@@ -1,8 +1,8 @@
 import { afterAll, beforeEach, describe, expect, it } from 'vitest';
 import { z } from 'zod';
 import { migrateDatabase } from '../../src/db/migrate.ts';
+import { operator, own, testServer } from '../support/http-harness.ts';
 import { fileDatabase } from '../support/postgres.ts';
-import { operator, own, testServer } from './http-harness.ts';
 
 const database = await fileDatabase({ beforeEach, afterAll });
 await migrateDatabase(database.url);

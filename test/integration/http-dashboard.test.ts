@@ -4,8 +4,8 @@ import { migrateDatabase } from '../../src/db/migrate.ts';
 import { QUEUE_NAMES } from '../../src/queues/catalogue.ts';
 import { backendCases } from '../support/backends.ts';
 import { queuesOn } from '../support/fake-handlers.ts';
+import { ask, basic, testServer } from '../support/http-harness.ts';
 import { createTestDatabase } from '../support/postgres.ts';
-import { ask, basic, testServer } from './http-harness.ts';
 
 const database = await createTestDatabase();
 await migrateDatabase(database.url);

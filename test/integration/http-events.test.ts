@@ -1,9 +1,9 @@
 import { afterAll, beforeEach, expect, it } from 'vitest';
 import { z } from 'zod';
 import { migrateDatabase } from '../../src/db/migrate.ts';
+import { ask, endAll, testServer, viewer } from '../support/http-harness.ts';
 import { fileDatabase } from '../support/postgres.ts';
 import { until } from '../support/until.ts';
-import { ask, endAll, testServer, viewer } from './http-harness.ts';
 
 const database = await fileDatabase({ beforeEach, afterAll });
 await migrateDatabase(database.url);

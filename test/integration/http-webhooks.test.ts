@@ -2,8 +2,8 @@ import { generateKeyPairSync, type KeyObject, sign } from 'node:crypto';
 import { afterAll, beforeEach, expect, it } from 'vitest';
 import { openDb } from '../../src/db/client.ts';
 import { migrateDatabase } from '../../src/db/migrate.ts';
+import { ask, memoryQueue, testServer } from '../support/http-harness.ts';
 import { fileDatabase } from '../support/postgres.ts';
-import { ask, memoryQueue, testServer } from './http-harness.ts';
 
 const database = await fileDatabase({ beforeEach, afterAll });
 await migrateDatabase(database.url);

@@ -3,8 +3,8 @@ import { z } from 'zod';
 import { openDb } from '../../src/db/client.ts';
 import { migrateDatabase } from '../../src/db/migrate.ts';
 import { buildServer } from '../../src/http/server.ts';
+import { admin, ask, basic, endAll, operator, own, testServer, viewer } from '../support/http-harness.ts';
 import { fileDatabase } from '../support/postgres.ts';
-import { admin, ask, basic, endAll, operator, own, testServer, viewer } from './http-harness.ts';
 
 const database = await fileDatabase({ beforeEach, afterAll });
 await migrateDatabase(database.url);

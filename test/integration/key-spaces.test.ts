@@ -7,12 +7,12 @@ import postgres from 'postgres';
 import { afterAll, beforeEach, describe, expect, it } from 'vitest';
 import { migrateDatabase } from '../../src/db/migrate.ts';
 import { silentLog } from '../../src/observability/log.ts';
+import { retryRequest } from '../../src/producers/actions/retry.ts';
 import type { ProducerDeps } from '../../src/producers/deps.ts';
-import { retryRequest } from '../../src/producers/retry.ts';
-import { submitRequest } from '../../src/producers/submit.ts';
+import { submitRequest } from '../../src/producers/intake/submit.ts';
+import { admin, ask, endAll, memoryQueue, operator, testServer } from '../support/http-harness.ts';
 import { fileDatabase } from '../support/postgres.ts';
 import { ROOT } from '../support/sources.ts';
-import { admin, ask, endAll, memoryQueue, operator, testServer } from './http-harness.ts';
 
 const database = await fileDatabase({ beforeEach, afterAll, template: false });
 const BODY = {

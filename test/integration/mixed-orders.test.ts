@@ -1,7 +1,7 @@
 import { describe, expect, it } from 'vitest';
 import { judgeEarly } from '../../src/domain/order-outcome.ts';
-import { cancelRequest } from '../../src/producers/cancel.ts';
-import { resolveChunk } from '../../src/producers/resolve.ts';
+import { cancelRequest } from '../../src/producers/actions/cancel.ts';
+import { resolveChunk } from '../../src/producers/actions/decide.ts';
 import { expectAgreement } from '../support/expect-agreement.ts';
 import { useHarness } from '../support/harness.ts';
 import { until } from '../support/until.ts';

@@ -2,7 +2,7 @@ import { mkdtempSync, rmSync, writeFileSync } from 'node:fs';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { afterAll, beforeAll, describe, expect, it } from 'vitest';
-import { type CliStage, openCliStage } from './cli-harness.ts';
+import { type CliStage, openCliStage } from '../support/cli-harness.ts';
 
 const folder = mkdtempSync(join(tmpdir(), 'provisioner-lists-'));
 let stage: CliStage;

@@ -1,8 +1,8 @@
 import { describe, expect, it } from 'vitest';
+import { refreshBalance } from '../../src/account/gate.ts';
 import { getAccount, openGate } from '../../src/db/account.ts';
 import { ProvisioningError } from '../../src/domain/errors.ts';
-import { cancelRequest } from '../../src/producers/cancel.ts';
-import { refreshBalance } from '../../src/reconcile/account-gate.ts';
+import { cancelRequest } from '../../src/producers/actions/cancel.ts';
 import { createTelnyxGateway } from '../../src/telnyx/client.ts';
 import { calls, expectAgreement } from '../support/expect-agreement.ts';
 import { API_KEY, type Harness, useHarness } from '../support/harness.ts';

@@ -4,11 +4,11 @@ import { realServices } from '../../src/cli/services.ts';
 import { secret } from '../../src/config/config.ts';
 import { createLog } from '../../src/observability/log.ts';
 import { redisBackend } from '../../src/queues/redis.ts';
+import { testIo } from '../support/cli-runs.ts';
 import { createTestDatabase, type TestDatabase } from '../support/postgres.ts';
 import { hasRedis, redisUrl } from '../support/redis.ts';
 import { ensureTemplate } from '../support/template.ts';
 import { until } from '../support/until.ts';
-import { testIo } from '../unit/cli-support.ts';
 
 describe.skipIf(!hasRedis())('a Redis that answers is never called one that does not', () => {
   let database: TestDatabase;

@@ -1,6 +1,6 @@
 import { afterEach, describe, expect, it } from 'vitest';
+import { readNumbers, readNumbersSoon } from '../../src/account/read-numbers.ts';
 import { countByPrefix } from '../../src/db/numbers.ts';
-import { readNumbers, readNumbersSoon } from '../../src/reconcile/read-numbers.ts';
 import type { AccountNumber, NumbersQuery, TelnyxGateway } from '../../src/telnyx/gateway.ts';
 import { useHarness } from '../support/harness.ts';
 import { timed } from '../support/until.ts';

@@ -1,9 +1,9 @@
 import { afterEach, describe, expect, it } from 'vitest';
 import type { Drift } from '../../src/db/drift.ts';
 import { openEverywhere } from '../../src/db/run-counts.ts';
-import { acceptRun } from '../../src/producers/accept-run.ts';
-import { lookAtNumber } from '../../src/producers/look.ts';
-import { repairRun } from '../../src/producers/repair-run.ts';
+import { acceptRun } from '../../src/producers/actions/accept-run.ts';
+import { repairRun } from '../../src/producers/actions/repair-run.ts';
+import { lookAtNumber } from '../../src/producers/read/read.ts';
 import { type OwnedField, SIMULATED_ACCOUNT } from '../../src/simulator/index.ts';
 import { expectAgreement, expectInventory, expectNumberHistories } from '../support/expect-agreement.ts';
 import { useHarness } from '../support/harness.ts';

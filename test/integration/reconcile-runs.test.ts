@@ -5,7 +5,7 @@ import { newRunId } from '../../src/db/ids.ts';
 import { finishRun, getRun, insertRun, leaseRun, overdueRuns, type Run } from '../../src/db/runs.ts';
 import type { JobContext } from '../../src/processors/context.ts';
 import { createHandlers } from '../../src/processors/handlers.ts';
-import { startRun } from '../../src/producers/start-run.ts';
+import { startRun } from '../../src/producers/actions/start-run.ts';
 import { holdRun } from '../../src/reconcile/hold-run.ts';
 import { expectInventory } from '../support/expect-agreement.ts';
 import { useHarness } from '../support/harness.ts';

@@ -9,7 +9,7 @@ import { z } from 'zod';
 import { openDb } from '../../src/db/client.ts';
 import { migrateDatabase } from '../../src/db/migrate.ts';
 import { isOpen, openEverywhere } from '../../src/db/run-counts.ts';
-import { reconcileInventory } from '../../src/reconcile/inventory.ts';
+import { reconcileInventory } from '../../src/reconcile/walk.ts';
 import { openHarness } from '../support/harness.ts';
 import { createTestDatabase } from '../support/postgres.ts';
 import { ROOT } from '../support/sources.ts';

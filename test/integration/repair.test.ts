@@ -1,9 +1,9 @@
 import { describe, expect, it } from 'vitest';
 import { newRunId } from '../../src/db/ids.ts';
 import { getRun, insertRun, leaseRun } from '../../src/db/runs.ts';
-import { reportRun } from '../../src/producers/look.ts';
-import { retryRequest } from '../../src/producers/retry.ts';
-import { reconcileInventory } from '../../src/reconcile/inventory.ts';
+import { retryRequest } from '../../src/producers/actions/retry.ts';
+import { reportRun } from '../../src/producers/read/read.ts';
+import { reconcileInventory } from '../../src/reconcile/walk.ts';
 import { SIMULATED_ACCOUNT } from '../../src/simulator/index.ts';
 import { expectAgreement, expectInventory } from '../support/expect-agreement.ts';
 import { useHarness } from '../support/harness.ts';

@@ -1,7 +1,7 @@
 import Telnyx from 'telnyx';
 import { afterEach, beforeEach, describe, expect, it } from 'vitest';
 import type { Fault, FaultKind } from '../../src/simulator/index.ts';
-import { Bench } from './simulator-bench.ts';
+import { Bench } from '../support/simulator-bench.ts';
 
 // Every kind of fault there is, struck once in the plainest way. The record is complete by its type: a new kind without a
 // strike does not compile. Finer points of single kinds are in the other files beside this one.

@@ -1,7 +1,7 @@
 import type Telnyx from 'telnyx';
 import { afterEach, beforeEach, describe, expect, it } from 'vitest';
 import type { Fault } from '../../src/simulator/index.ts';
-import { Bench } from './simulator-bench.ts';
+import { Bench } from '../support/simulator-bench.ts';
 
 // Emergency service: a pool of jobs of its own, a status that settles by the clock, and addresses that really change.
 

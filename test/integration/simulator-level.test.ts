@@ -1,6 +1,6 @@
 import type Telnyx from 'telnyx';
 import { afterEach, beforeEach, describe, expect, it } from 'vitest';
-import { Bench } from './simulator-bench.ts';
+import { Bench } from '../support/simulator-bench.ts';
 
 // An account that Telnyx has not verified, and rows that come masked.
 

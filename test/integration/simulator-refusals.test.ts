@@ -1,7 +1,7 @@
 import Telnyx from 'telnyx';
 import { afterEach, beforeEach, describe, expect, it } from 'vitest';
 import { type Fault, OLD_SHAPE, ScriptError, type Simulator } from '../../src/simulator/index.ts';
-import { Bench } from './simulator-bench.ts';
+import { Bench } from '../support/simulator-bench.ts';
 
 // What an order is refused with whose numbers cannot be had: in the field's shape, and in every other that can be asked for.
 

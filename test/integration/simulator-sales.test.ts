@@ -1,7 +1,7 @@
 import Telnyx from 'telnyx';
 import { afterEach, beforeEach, expect, it } from 'vitest';
 import type { Fault } from '../../src/simulator/index.ts';
-import { Bench } from './simulator-bench.ts';
+import { Bench } from '../support/simulator-bench.ts';
 
 // Numbers that come up in a search and are sold to others before they are ordered.
 

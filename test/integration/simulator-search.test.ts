@@ -1,6 +1,6 @@
 import type Telnyx from 'telnyx';
 import { afterEach, beforeEach, describe, expect, it } from 'vitest';
-import { Bench } from './simulator-bench.ts';
+import { Bench } from '../support/simulator-bench.ts';
 
 // What a search filter does, in the form in which it goes over the wire.
 

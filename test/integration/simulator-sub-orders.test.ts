@@ -1,6 +1,6 @@
 import type Telnyx from 'telnyx';
 import { afterEach, beforeEach, expect, it } from 'vitest';
-import { Bench } from './simulator-bench.ts';
+import { Bench } from '../support/simulator-bench.ts';
 
 // Orders with more sub orders than one page of their list shows.
 

@@ -5,9 +5,9 @@ import { poolProbe } from '../../src/app/pool-probe.ts';
 import { openDb } from '../../src/db/client.ts';
 import { migrateDatabase } from '../../src/db/migrate.ts';
 import { createMetrics } from '../../src/observability/metrics.ts';
+import { admin, ask, testServer, viewer } from '../support/http-harness.ts';
 import { fileDatabase } from '../support/postgres.ts';
 import { door, until } from '../support/until.ts';
-import { admin, ask, testServer, viewer } from './http-harness.ts';
 
 const database = await fileDatabase({ beforeEach, afterAll });
 await migrateDatabase(database.url);

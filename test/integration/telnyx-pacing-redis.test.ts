@@ -4,14 +4,14 @@ import { setTimeout as sleep } from 'node:timers/promises';
 import { fileURLToPath } from 'node:url';
 import { Redis } from 'ioredis';
 import { afterAll, afterEach, beforeAll, describe, expect, it, vi } from 'vitest';
-import { freePort } from '../../src/app/embedded-server.ts';
+import { freePort } from '../../src/app/embedded-postgres/server.ts';
 import { ProvisioningError } from '../../src/domain/errors.ts';
-import { createRateLimiter, type RateLimiter, type RateLimiterOptions } from '../../src/telnyx/rate-limit.ts';
+import { createRateLimiter, type RateLimiter, type RateLimiterOptions } from '../../src/telnyx/pacing/rate-limit.ts';
 
 const installed = spawnSync('redis-server', ['--version']).status === 0;
 if (!installed) process.stderr.write('\n!!! redis-server is not on PATH: the shared rate limit is NOT tested !!!\n');
 
-const LIMITER = fileURLToPath(new URL('../../src/telnyx/rate-limit.ts', import.meta.url));
+const LIMITER = fileURLToPath(new URL('../../src/telnyx/pacing/rate-limit.ts', import.meta.url));
 let port = 0;
 let server: ChildProcess | null = null;
 

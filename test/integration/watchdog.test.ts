@@ -4,7 +4,7 @@ import { loadConfig } from '../../src/config/config.ts';
 import { forgetWorker, noteWorker } from '../../src/db/workers.ts';
 import { NO_WORKER } from '../../src/observability/liveness.ts';
 import { createLog } from '../../src/observability/log.ts';
-import { submitRequest } from '../../src/producers/submit.ts';
+import { submitRequest } from '../../src/producers/intake/submit.ts';
 import { createTestDatabase, type TestDatabase } from '../support/postgres.ts';
 import { type PrivateRedis, startRedis } from '../support/redis.ts';
 import { redisProgram } from '../support/redis-server.ts';

@@ -7,10 +7,10 @@ import { type Db, openDb } from '../../src/db/client.ts';
 import { liveWorkers } from '../../src/db/workers.ts';
 import { NO_WORKER } from '../../src/observability/liveness.ts';
 import { createLog } from '../../src/observability/log.ts';
+import { testIo } from '../support/cli-runs.ts';
 import { createTestDatabase, type TestDatabase } from '../support/postgres.ts';
 import { ensureTemplate } from '../support/template.ts';
 import { until } from '../support/until.ts';
-import { testIo } from '../unit/cli-support.ts';
 
 let database: TestDatabase;
 let db: Db;

@@ -3,8 +3,8 @@ import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import postgres from 'postgres';
 import { afterEach, beforeEach, expect, it } from 'vitest';
-import { startEmbeddedPostgres } from '../../src/app/embedded.ts';
-import { readConnection } from '../../src/app/embedded-files.ts';
+import { readConnection } from '../../src/app/embedded-postgres/files.ts';
+import { startEmbeddedPostgres } from '../../src/app/embedded-postgres/start.ts';
 import { until } from '../support/until.ts';
 
 let dataDir: string;

@@ -3,7 +3,7 @@ import { join } from 'node:path';
 import { describe, expect, it } from 'vitest';
 import { loadConfig } from '../../src/config/config.ts';
 import { configurationPage, describeConfig, envExample } from '../../src/config/describe.ts';
-import { createRateLimiter } from '../../src/telnyx/rate-limit.ts';
+import { createRateLimiter } from '../../src/telnyx/pacing/rate-limit.ts';
 import { ROOT } from '../support/sources.ts';
 
 const page = (path: string): string => readFileSync(join(ROOT, path), 'utf8');

@@ -2,8 +2,8 @@ import { describe, expect, it } from 'vitest';
 import { importsOf, type SourceFile, sourcesIn } from '../support/sources.ts';
 
 // Imports point one way:
-//   cli -> app -> { http, processors } -> reconcile -> producers -> { queues, db }
-// and telnyx is for reconcile, processors and app only. See docs/architecture.md.
+//   cli -> app -> { http, processors } -> { reconcile, recovery } -> account -> producers -> { queues, db }
+// and telnyx is for account, reconcile, processors and app only. See docs/architecture.md.
 
 const BASE = ['domain', 'config', 'observability'];
 const MAY_IMPORT: Record<string, readonly string[]> = {
@@ -14,14 +14,16 @@ const MAY_IMPORT: Record<string, readonly string[]> = {
   telnyx: BASE,
   queues: BASE,
   producers: ['queues', 'db', ...BASE],
-  reconcile: ['producers', 'queues', 'db', 'telnyx', ...BASE],
-  processors: ['reconcile', 'producers', 'queues', 'db', 'telnyx', ...BASE],
-  http: ['reconcile', 'producers', 'queues', 'db', ...BASE],
-  app: ['http', 'processors', 'reconcile', 'producers', 'queues', 'db', 'telnyx', 'simulator', ...BASE],
-  cli: ['app', 'producers', 'reconcile', 'queues', 'db', 'simulator', ...BASE],
+  account: ['producers', 'queues', 'db', 'telnyx', ...BASE],
+  reconcile: ['account', 'producers', 'queues', 'db', 'telnyx', ...BASE],
+  recovery: ['account', 'producers', 'queues', 'db', ...BASE],
+  processors: ['reconcile', 'account', 'producers', 'queues', 'db', 'telnyx', ...BASE],
+  http: ['account', 'producers', 'queues', 'db', ...BASE],
+  app: ['http', 'processors', 'reconcile', 'recovery', 'account', 'producers', 'queues', 'db', 'telnyx', 'simulator', ...BASE],
+  cli: ['app', 'producers', 'account', 'queues', 'db', 'simulator', ...BASE],
   simulator: [],
   // The library's entry shows what others may build on.
-  'index.ts': ['app', 'http', 'processors', 'producers', 'reconcile', 'queues', 'db', 'telnyx', 'simulator', ...BASE],
+  'index.ts': ['app', 'http', 'processors', 'producers', 'reconcile', 'account', 'queues', 'db', 'telnyx', 'simulator', ...BASE],
 };
 
 /** Single files that a layer may import although the layer is closed to it. */

@@ -8,9 +8,9 @@ import { runCli } from '../../src/cli/run.ts';
 import type { Services } from '../../src/cli/services.ts';
 import { VARIABLES } from '../../src/config/variables.ts';
 import { createProvisioner } from '../../src/index.ts';
-import { requestBody } from '../../src/producers/validate.ts';
+import { requestBody } from '../../src/producers/intake/validate.ts';
+import { testIo } from '../support/cli-runs.ts';
 import { ROOT } from '../support/sources.ts';
-import { testIo } from '../unit/cli-support.ts';
 
 // Every block of shell in the pages below is marked `sh`, and every line of it is checked here: the npm script exists, the
 // command and its flags are accepted, the variable is one that is read. `.ci/run` runs the demo and the tests themselves.

@@ -1,5 +1,5 @@
 import type { TestProject } from 'vitest/node';
-import { startEmbeddedPostgres } from '../../src/app/embedded.ts';
+import { startEmbeddedPostgres } from '../../src/app/embedded-postgres/start.ts';
 
 declare module 'vitest' {
   interface ProvidedContext {

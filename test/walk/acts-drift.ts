@@ -1,8 +1,8 @@
 import { ProvisioningError } from '../../src/domain/errors.ts';
 import { DRIFT_SELECTORS } from '../../src/domain/reconciliation.ts';
-import { acceptRun } from '../../src/producers/accept-run.ts';
-import type { DriftChoice } from '../../src/producers/choose-drift.ts';
-import { repairRun } from '../../src/producers/repair-run.ts';
+import { acceptRun } from '../../src/producers/actions/accept-run.ts';
+import type { DriftChoice } from '../../src/producers/actions/choose-drift.ts';
+import { repairRun } from '../../src/producers/actions/repair-run.ts';
 import { count, type Notes, tell, Violation } from './notes.ts';
 
 /** A person settles the drift of some run, also of an old one, or a part of it. */

@@ -1,12 +1,12 @@
 import { randomUUID } from 'node:crypto';
 import { closeGate, openGate } from '../../src/db/account.ts';
 import { ProvisioningError } from '../../src/domain/errors.ts';
-import { acceptWebhook } from '../../src/producers/accept-webhook.ts';
-import { cancelRequest } from '../../src/producers/cancel.ts';
-import { resolveChunk } from '../../src/producers/resolve.ts';
-import { retryRequest } from '../../src/producers/retry.ts';
-import { startRun } from '../../src/producers/start-run.ts';
-import { submitRequest } from '../../src/producers/submit.ts';
+import { acceptWebhook } from '../../src/producers/actions/accept-webhook.ts';
+import { cancelRequest } from '../../src/producers/actions/cancel.ts';
+import { resolveChunk } from '../../src/producers/actions/decide.ts';
+import { retryRequest } from '../../src/producers/actions/retry.ts';
+import { startRun } from '../../src/producers/actions/start-run.ts';
+import { submitRequest } from '../../src/producers/intake/submit.ts';
 import { SIMULATED_ACCOUNT, SIMULATED_BAD_IDS } from '../../src/simulator/index.ts';
 import { count, type Notes, tell, Violation } from './notes.ts';
 

@@ -1,4 +1,4 @@
-import { sweepOnce } from '../../src/reconcile/sweep.ts';
+import { sweepOnce } from '../../src/recovery/sweep.ts';
 import { settleDrift } from './acts-drift.ts';
 import { cancel, reconcile, reopenGate, resolve, retry, shutGate, submit, webhook } from './acts-people.ts';
 import { armFault, brokenAccount, changeLag, clearFaults, decidePaperwork, lateArrival, portalAct } from './acts-world.ts';

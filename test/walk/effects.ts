@@ -1,6 +1,6 @@
+import type { WorkDeps } from '../../src/account/deps.ts';
 import type { Sql } from '../../src/db/client.ts';
 import { ProvisioningError } from '../../src/domain/errors.ts';
-import type { WorkDeps } from '../../src/reconcile/deps.ts';
 import type { TelnyxGateway } from '../../src/telnyx/gateway.ts';
 
 /** The worker is gone: nothing that it would have done after this happens. */

@@ -2,7 +2,7 @@ import { type ChildProcess, fork } from 'node:child_process';
 import { availableParallelism } from 'node:os';
 import { fileURLToPath } from 'node:url';
 import { parseArgs } from 'node:util';
-import { startEmbeddedPostgres } from '../../src/app/embedded.ts';
+import { startEmbeddedPostgres } from '../../src/app/embedded-postgres/start.ts';
 import { failureText, tableText } from './report.ts';
 import type { Task, Walked } from './worker.ts';
 

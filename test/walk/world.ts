@@ -1,11 +1,11 @@
 import postgres from 'postgres';
+import type { WorkDeps } from '../../src/account/deps.ts';
 import { openDb } from '../../src/db/client.ts';
 import { migrateDatabase } from '../../src/db/migrate.ts';
 import { DEFAULT_TIMINGS } from '../../src/domain/timings.ts';
-import type { WorkDeps } from '../../src/reconcile/deps.ts';
 import { type Simulator, startSimulator } from '../../src/simulator/index.ts';
 import { DEFAULT_DEADLINES, gatewayOn } from '../../src/telnyx/client.ts';
-import type { RateLimiter } from '../../src/telnyx/rate-limit.ts';
+import type { RateLimiter } from '../../src/telnyx/pacing/rate-limit.ts';
 import { createTransport } from '../../src/telnyx/transport.ts';
 import { API_KEY, Outlets } from './outlets.ts';
 import { WalkQueue } from './queue.ts';

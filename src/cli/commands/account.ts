@@ -1,7 +1,7 @@
 import type { Command } from 'commander';
 import { getAccount, openGate } from '../../db/account.ts';
-import { lookAtAccount } from '../../producers/look.ts';
-import type { AccountView } from '../../producers/views.ts';
+import { lookAtAccount } from '../../producers/read/read.ts';
+import type { AccountView } from '../../producers/read/views.ts';
 import { actor, type Cli, note, result, withProducer } from '../cli.ts';
 import { confirm, requireConsent } from '../confirm.ts';
 import { moneyWith, type Paint, painted, pairs, table } from '../output.ts';

@@ -1,11 +1,11 @@
 import type { Command } from 'commander';
 import { invalid } from '../../domain/errors.ts';
-import { approveRequest } from '../../producers/approve.ts';
-import { cancelRequest } from '../../producers/cancel.ts';
+import { approveRequest } from '../../producers/actions/approve.ts';
+import { cancelRequest } from '../../producers/actions/cancel.ts';
+import { type Resolution, resolveChunk } from '../../producers/actions/decide.ts';
+import { retryRequest } from '../../producers/actions/retry.ts';
 import type { ProducerDeps } from '../../producers/deps.ts';
-import { lookAtRequest } from '../../producers/look.ts';
-import { type Resolution, resolveChunk } from '../../producers/resolve.ts';
-import { retryRequest } from '../../producers/retry.ts';
+import { lookAtRequest } from '../../producers/read/read.ts';
 import { actor, type Cli, note, notFound, result, withProducer } from '../cli.ts';
 import { confirm, requireConsent } from '../confirm.ts';
 import { requestText } from '../report.ts';

@@ -9,7 +9,7 @@ import { connectDb, type Sql } from '../../db/client.ts';
 import { answering } from '../../db/health.ts';
 import { liveWorkers } from '../../db/workers.ts';
 import { NO_WORKER } from '../../observability/liveness.ts';
-import { gateAdvice } from '../../producers/views.ts';
+import { gateAdvice } from '../../producers/read/views.ts';
 import { redisBackend } from '../../queues/redis.ts';
 import { type Cli, configOf, quietLog, requireDatabase, result, withProducer } from '../cli.ts';
 import { EXIT, failureOf } from '../exit-codes.ts';

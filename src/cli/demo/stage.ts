@@ -1,4 +1,4 @@
-import { type EmbeddedPostgres, startEmbeddedPostgres } from '../../app/embedded.ts';
+import { type EmbeddedPostgres, startEmbeddedPostgres } from '../../app/embedded-postgres/start.ts';
 import { buildRole } from '../../app/roles.ts';
 import { loadConfig, secretsOf } from '../../config/config.ts';
 import { migrateDatabase } from '../../db/migrate.ts';

@@ -1,5 +1,5 @@
 import { openGate } from '../../db/account.ts';
-import { lookAtAccount } from '../../producers/look.ts';
+import { lookAtAccount } from '../../producers/read/read.ts';
 import { actorOf } from '../auth.ts';
 import type { App, HttpDeps } from '../deps.ts';
 import { accountAnswer, answers } from '../schemas.ts';

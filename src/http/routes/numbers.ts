@@ -1,7 +1,7 @@
 import { z } from 'zod';
 import { isE164 } from '../../domain/phone-number.ts';
-import { filterFields } from '../../producers/filter-shapes.ts';
-import { lookAtInventory, lookAtNumber } from '../../producers/look.ts';
+import { filterFields } from '../../producers/intake/filter-shapes.ts';
+import { lookAtInventory, lookAtNumber } from '../../producers/read/read.ts';
 import type { App, HttpDeps } from '../deps.ts';
 import { notFound } from '../errors.ts';
 import { cursorOption, given, pageAnswer, pageQuery } from '../paging.ts';

@@ -1,8 +1,8 @@
 import { z } from 'zod';
 import { getRun, listRuns, type Run } from '../../db/runs.ts';
 import { invalid } from '../../domain/errors.ts';
-import { reportRun, reportRuns } from '../../producers/look.ts';
-import { startRun } from '../../producers/start-run.ts';
+import { startRun } from '../../producers/actions/start-run.ts';
+import { reportRun, reportRuns } from '../../producers/read/read.ts';
 import { actorOf } from '../auth.ts';
 import type { App, HttpDeps } from '../deps.ts';
 import { notFound } from '../errors.ts';

@@ -1,7 +1,7 @@
 import { setTimeout as wait } from 'node:timers/promises';
 import { z } from 'zod';
 import { hasEnded } from '../../domain/request.ts';
-import { lookAtRequest } from '../../producers/look.ts';
+import { lookAtRequest } from '../../producers/read/read.ts';
 import { type App, HTTP_TIMINGS, type HttpDeps } from '../deps.ts';
 import { createPlaces, cutWhenIdle } from '../places.ts';
 import { answers, idParams } from '../schemas.ts';

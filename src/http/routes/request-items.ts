@@ -1,6 +1,6 @@
 import { z } from 'zod';
 import { ITEM_STATUSES } from '../../domain/request.ts';
-import { listItems, lookAtChunks, streamItems } from '../../producers/look.ts';
+import { listItems, lookAtChunks, streamItems } from '../../producers/read/read.ts';
 import type { App, HttpDeps } from '../deps.ts';
 import type { SendCsv } from '../downloads.ts';
 import { cursorOption, given, pageAnswer, pageQuery, ROW } from '../paging.ts';

@@ -1,7 +1,7 @@
 import { setTimeout as wait } from 'node:timers/promises';
 import { z } from 'zod';
 import { ProvisioningError } from '../../domain/errors.ts';
-import { acceptWebhook } from '../../producers/accept-webhook.ts';
+import { acceptWebhook } from '../../producers/actions/accept-webhook.ts';
 import { verifyWebhook, type WebhookEvent } from '../../telnyx/webhook-signature.ts';
 import { type App, HTTP_TIMINGS, type HttpDeps } from '../deps.ts';
 import { answers } from '../schemas.ts';

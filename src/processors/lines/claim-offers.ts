@@ -1,0 +1,151 @@
+import type { WorkDeps } from '../../account/deps.ts';
+import { balanceShortfall } from '../../account/gate.ts';
+import { type Chunk, insertChunk } from '../../db/chunks.ts';
+import type { SqlOrTx, Tx } from '../../db/client.ts';
+import { committedCost } from '../../db/items.ts';
+import { assignChunk, fillSlots, heldCost, type Line, lockLeased, priceListed } from '../../db/lines.ts';
+import { getRequest, lockRequest, noteTrouble, type Request, refreshRequest } from '../../db/requests.ts';
+import { formatMoney, parseMoney } from '../../domain/money.ts';
+import { inSlices } from '../../domain/phone-number.ts';
+import { chunkJob, enqueue } from '../../producers/enqueue.ts';
+import type { Offer } from '../../telnyx/gateway.ts';
+import type { Round } from './round.ts';
+import { kindOf } from './search-listed.ts';
+
+export interface Claimed {
+  numbers: string[];
+  /** Why nothing more may be claimed, or `null`. */
+  budgetReached: string | null;
+  /** The budget is reached only because refused numbers still count against it: until then. */
+  heldUntil: Date | null;
+}
+
+const NOTHING: Claimed = { numbers: [], budgetReached: null, heldUntil: null };
+
+/**
+ * Claims offers for a line within the request's budget, in one transaction that locks the request: the numbers held never cost
+ * more than the budget, whatever runs beside. Offers of a search fill slots and are cut into chunks at once.
+ */
+export async function claimOffers(deps: WorkDeps, line: Line, offers: Offer[], mode: 'search' | 'list'): Promise<Claimed> {
+  if (offers.length === 0) return NOTHING;
+  const at = deps.clock.now();
+  const { claimed, chunks } = await deps.db.sql.begin(async (tx) => {
+    const request = await lockRequest(tx, line.requestId);
+    // An ended request holds no claims any more, and must not get new ones from a round that outlived its lease.
+    const mayClaim = request !== null && request.cancelRequestedAt === null && request.finishedAt === null;
+    if (!mayClaim || !(await lockLeased(tx, line))) return { claimed: NOTHING, chunks: [] };
+    const { fitting, budgetReached, heldUntil } = await withinBudget(tx, request, offers, at);
+    const numbers = mode === 'search' ? await fillSlots(tx, line, fitting, at) : await priceListed(tx, line, fitting, at);
+    const made = mode === 'search' ? await cutOrders(tx, deps, request, line, numbers, at) : [];
+    await refreshRequest(tx, request.id, at);
+    return { claimed: { numbers, budgetReached, heldUntil }, chunks: made };
+  });
+  await enqueue(
+    deps,
+    chunks.map((c) => chunkJob(c)),
+  );
+  return claimed;
+}
+
+/** A buy whose numbers the account cannot pay for waits, all of it, until there is credit; nothing fails for lack of funds. */
+export async function waitForFunds(deps: WorkDeps, line: Line, offers: Offer[]): Promise<Round | null> {
+  const request = await getRequest(deps.db.sql, line.requestId);
+  if (request === null) return null;
+  // What the budget leaves out is not bought, so the account need not pay for it.
+  const { fitting } = await withinBudget(deps.db.sql, request, offers, deps.clock.now());
+  const costs = fitting.flatMap((o) => [o.upfrontCost, o.monthlyCost]).map((c) => parseMoney(c) ?? 0n);
+  const planned = costs.reduce((sum, c) => sum + c, 0n);
+  const short = planned === 0n ? null : await balanceShortfall(deps, planned);
+  if (short === null) return null;
+  await noteTrouble(deps.db.sql, line.requestId, 'insufficient_funds', short);
+  deps.log.warn({ requestId: line.requestId, lineId: line.id }, `waits for funds: ${short}`);
+  return { kind: 'again', delayMs: deps.timings.fundsProbeMs, reason: 'insufficient_funds' };
+}
+
+interface Affordable {
+  fitting: Offer[];
+  budgetReached: string | null;
+  heldUntil: Date | null;
+}
+
+/**
+ * The offers, in their order, that the request can still pay for. All money of a request is of one currency: budgets are plain
+ * amounts, so an offer in another one is left out. Numbers that were refused a moment ago still count: a call that was doubled on
+ * its way may deliver them.
+ */
+async function withinBudget(sql: SqlOrTx, request: Request, offers: Offer[], at: Date): Promise<Affordable> {
+  const spent = await committedCost(sql, request.id);
+  const held = await heldCost(sql, request.id, at);
+  const currency = spent.currency ?? offers[0]?.currency;
+  const sum = (...texts: string[]) => texts.reduce((total, text) => total + (parseMoney(text) ?? 0n), 0n);
+  const limits = [
+    { name: 'upfront', max: request.maxUpfrontCost, used: sum(spent.upfront, held.upfront), of: (o: Offer) => o.upfrontCost },
+    { name: 'monthly', max: request.maxMonthlyCost, used: sum(spent.monthly, held.monthly), of: (o: Offer) => o.monthlyCost },
+  ];
+  const fitting: Offer[] = [];
+  for (const offer of offers.filter((o) => o.currency === currency)) {
+    const over = limits.find((l) => l.max !== null && l.used + (parseMoney(l.of(offer)) ?? 0n) > (parseMoney(l.max) ?? 0n));
+    if (over !== undefined) {
+      const text = `the ${over.name} budget of ${formatMoney(parseMoney(over.max ?? '0') ?? 0n)} is reached`;
+      return { fitting, budgetReached: text, heldUntil: held.until };
+    }
+    for (const l of limits) l.used += parseMoney(l.of(offer)) ?? 0n;
+    fitting.push(offer);
+  }
+  return { fitting, budgetReached: null, heldUntil: null };
+}
+
+/** A line whose budget is only held by refused numbers looks again when the first of them counts no more. */
+export function waitForHeld(deps: WorkDeps, heldUntil: Date): Round {
+  const delayMs = Math.max(0, heldUntil.getTime() - deps.clock.now().getTime()) + 1;
+  return { kind: 'again', delayMs, reason: 'numbers that were just refused still count against the budget' };
+}
+
+/**
+ * Cuts claimed numbers of a line into planned order chunks, each for one country and one type: where one of them needs paperwork,
+ * an order of several would wait for it with all its numbers.
+ */
+export async function cutOrders(
+  tx: Tx,
+  deps: WorkDeps,
+  request: Request,
+  line: Line,
+  numbers: string[],
+  at: Date,
+): Promise<Chunk[]> {
+  const [order, ...nextSteps] = request.steps;
+  if (order === undefined || order.kind !== 'order') return [];
+  const group = line.criteria.requirement_group_id;
+  const step = { ...order, settings: { ...order.settings, ...(group !== undefined && { requirement_group_id: group }) } };
+  const [count] = await tx<{ n: number }[]>`select count(*)::int as n from chunks where request_id = ${request.id}`;
+  const made: Chunk[] = [];
+  const slices = byKind(numbers).flatMap((group) => inSlices(group, deps.limits.orderSize));
+  for (const [i, slice] of slices.entries()) {
+    const chunk = await insertChunk(tx, {
+      requestId: request.id,
+      lineId: line.id,
+      position: (count?.n ?? 0) + i,
+      numbers: slice,
+      step,
+      nextSteps,
+      at,
+      cause: 'planned',
+    });
+    await assignChunk(tx, line.id, chunk.id, slice, at);
+    made.push(chunk);
+  }
+  return made;
+}
+
+/** The numbers in groups of one country and type, both in the order in which they come. */
+function byKind(numbers: string[]): string[][] {
+  const groups = new Map<string, string[]>();
+  for (const number of numbers) {
+    const { countryCode, phoneNumberType } = kindOf(number);
+    const key = `${countryCode}/${phoneNumberType}`;
+    const group = groups.get(key);
+    if (group === undefined) groups.set(key, [number]);
+    else group.push(number);
+  }
+  return [...groups.values()];
+}

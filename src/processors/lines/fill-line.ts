@@ -1,0 +1,118 @@
+import type { WorkDeps } from '../../account/deps.ts';
+import { closedByFailure, whySpendingStopped } from '../../account/gate.ts';
+import { cancelPending } from '../../db/items.ts';
+import {
+  emptySlots,
+  failUnclaimed,
+  getLine,
+  type Line,
+  leaseLine,
+  lockLeased,
+  looseNumbers,
+  releaseLine,
+  renewLine,
+} from '../../db/lines.ts';
+import { getRequest, lockRequest, refreshRequest } from '../../db/requests.ts';
+import { after } from '../../domain/clock.ts';
+import { ProvisioningError } from '../../domain/errors.ts';
+import { done, type Outcome, skipped, snooze } from '../../domain/outcome.ts';
+import type { PayloadOf } from '../../queues/catalogue.ts';
+import type { JobContext } from '../context.ts';
+import { fillFromList } from './from-list.ts';
+import { fillFromSearch } from './from-search.ts';
+import type { HeldLine, Round } from './round.ts';
+
+/** One round for one line of a buy: search, check, claim, price, cut chunks. A lease keeps others off the line meanwhile. */
+export const fillLine =
+  (deps: WorkDeps) =>
+  async (job: PayloadOf<'line.fill'>, _ctx: JobContext): Promise<Outcome> => {
+    const now = deps.clock.now();
+    const line = await leaseLine(deps.db.sql, job.lineId, now, after(now, deps.timings.leaseMs));
+    if (line === null) return whileTaken(deps, job.lineId, now);
+    const request = await getRequest(deps.db.sql, line.requestId);
+    if (request === null || request.cancelRequestedAt !== null || request.status === 'awaiting_approval') {
+      await deps.db.sql.begin(async (tx) => {
+        const locked = await lockRequest(tx, line.requestId);
+        // A slot may have become free after the cancel (a lost number): nobody else would end it.
+        if (locked !== null && locked.cancelRequestedAt !== null) await cancelPending(tx, line.requestId, now);
+        await releaseLine(tx, line, { at: now, nextRunAt: null });
+        await refreshRequest(tx, line.requestId, now);
+      });
+      return skipped('the request does not want numbers now');
+    }
+    const stopped = await whySpendingStopped(deps);
+    const held: HeldLine = { line, keep: () => keepLine(deps, held) };
+    const round: Round =
+      stopped === null ? await runRound(deps, held) : { kind: 'again', delayMs: deps.timings.backoffMs, reason: stopped };
+    return finishRound(deps, held.line, round);
+  };
+
+/** Called now and then by a round of many searches, so that it does not outlive its lease. */
+async function keepLine(deps: WorkDeps, held: HeldLine): Promise<void> {
+  const now = deps.clock.now();
+  const renewed = await renewLine(deps.db.sql, held.line, now, after(now, deps.timings.leaseMs));
+  if (renewed === null) throw new ProvisioningError('lease_lost', 'retry', 'somebody else fills this line by now');
+  held.line = renewed;
+}
+
+/** Whoever fills the line may be dead, and this its only job: it is looked at again when the lease ends, not a sweep later. */
+async function whileTaken(deps: WorkDeps, lineId: string, now: Date): Promise<Outcome> {
+  const line = await getLine(deps.db.sql, lineId);
+  const leftMs = (line?.leaseUntil?.getTime() ?? 0) - now.getTime();
+  if (leftMs < 0) return skipped('nothing to fill');
+  return snooze(leftMs + 1, 'somebody else fills this line');
+}
+
+async function runRound(deps: WorkDeps, held: HeldLine): Promise<Round> {
+  const { line } = held;
+  try {
+    if (line.criteria.kind === 'list') {
+      const numbers = await looseNumbers(deps.db.sql, line.id);
+      return numbers.length === 0 ? { kind: 'nothing' } : await fillFromList(deps, held, line.criteria, numbers);
+    }
+    const slots = await emptySlots(deps.db.sql, line.id);
+    return slots === 0 ? { kind: 'nothing' } : await fillFromSearch(deps, line, line.criteria, slots);
+  } catch (error) {
+    return afterFailure(deps, error);
+  }
+}
+
+/** Searches change nothing, so everything but a refusal for good is simply tried again. */
+async function afterFailure(deps: WorkDeps, error: unknown): Promise<Round> {
+  if (!(error instanceof ProvisioningError)) throw error;
+  await closedByFailure(deps, error);
+  if (error.disposition === 'rejected' || error.disposition === 'bug')
+    return { kind: 'exhausted', code: error.code, reason: error.message };
+  return { kind: 'again', delayMs: error.retryAfterMs ?? deps.timings.backoffMs, reason: error.code };
+}
+
+async function finishRound(deps: WorkDeps, line: Line, round: Round): Promise<Outcome> {
+  const at = deps.clock.now();
+  if (round.kind === 'again') {
+    const { rung, cursor } = round;
+    await releaseLine(deps.db.sql, line, {
+      at,
+      nextRunAt: after(at, round.delayMs),
+      ...(rung !== undefined && { rung }),
+      ...(cursor !== undefined && { cursor }),
+    });
+    return snooze(round.delayMs, round.reason);
+  }
+  const left = await deps.db.sql.begin(async (tx) => {
+    await lockRequest(tx, line.requestId);
+    if (!(await lockLeased(tx, line))) return 0;
+    if (round.kind === 'exhausted') await failUnclaimed(tx, line, { code: round.code, reason: round.reason, at });
+    // A slot may have become free while this round ran: then the line goes on at once.
+    const slots = (await emptySlots(tx, line.id)) + (await looseNumbers(tx, line.id)).length;
+    await releaseLine(tx, line, {
+      at,
+      nextRunAt: slots > 0 ? at : null,
+      ...(round.kind === 'exhausted' && { rung: 0, cursor: 0 }),
+    });
+    await refreshRequest(tx, line.requestId, at);
+    return slots;
+  });
+  if (left > 0) return snooze(0, 'slots became free');
+  if (round.kind === 'nothing') return skipped('the line has all its numbers');
+  return done(round.kind === 'filled' ? 'the line has all its numbers' : `${round.code}: ${round.reason}`);
+}

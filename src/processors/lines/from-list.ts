@@ -1,0 +1,82 @@
+import type { WorkDeps } from '../../account/deps.ts';
+import type { Chunk } from '../../db/chunks.ts';
+import { failUnclaimed, lockLeased, looseNumbers, unusableNumbers } from '../../db/lines.ts';
+import { lockRequest } from '../../db/requests.ts';
+import type { ListLine } from '../../domain/request.ts';
+import { chunkJob, enqueue } from '../../producers/enqueue.ts';
+import { claimOffers, cutOrders, waitForFunds, waitForHeld } from './claim-offers.ts';
+import type { HeldLine, Round } from './round.ts';
+import { searchListed } from './search-listed.ts';
+
+/** How many listed numbers one round searches. */
+const ROUND = 500;
+
+/** One round for an explicit list: search the unsearched by prefix groups, claim and price them; when all are, cut orders. */
+export async function fillFromList(
+  deps: WorkDeps,
+  held: HeldLine,
+  criteria: ListLine,
+  loose: { phoneNumber: string; searchedAt: Date | null }[],
+): Promise<Round> {
+  const unsearched = loose.filter((n) => n.searchedAt === null).map((n) => n.phoneNumber);
+  if (unsearched.length > 0) return searchSome(deps, held, criteria, unsearched.slice(0, ROUND));
+  const { line } = held;
+  const at = deps.clock.now();
+  const chunks: Chunk[] = await deps.db.sql.begin(async (tx) => {
+    const request = await lockRequest(tx, line.requestId);
+    if (request === null || request.cancelRequestedAt !== null || !(await lockLeased(tx, line))) return [];
+    // Read again under the lock: a round that outlived its lease may have cut some of them meanwhile.
+    const still = await looseNumbers(tx, line.id);
+    if (still.some((n) => n.searchedAt === null)) return [];
+    return cutOrders(
+      tx,
+      deps,
+      request,
+      line,
+      still.map((n) => n.phoneNumber),
+      at,
+    );
+  });
+  await enqueue(
+    deps,
+    chunks.map((c) => chunkJob(c)),
+  );
+  return { kind: 'filled' };
+}
+
+async function searchSome(deps: WorkDeps, held: HeldLine, criteria: ListLine, numbers: string[]): Promise<Round> {
+  const { line: asked } = held;
+  const unusable = await unusableNumbers(deps.db.sql, asked.id, asked.requestId, numbers);
+  const candidates = numbers.filter((n) => !unusable.has(n));
+  const offers = await searchListed(deps, candidates, criteria.max_number_cost, held.keep);
+  const { line } = held;
+  const wait = await waitForFunds(deps, line, [...offers.values()]);
+  if (wait !== null) return wait;
+  const claimed = await claimOffers(deps, line, [...offers.values()], 'list');
+  const got = new Set(claimed.numbers);
+  // What only refused numbers keep from the budget is tried again when those count no more.
+  const waits = (n: string): boolean => claimed.heldUntil !== null && offers.has(n) && !unusable.has(n);
+  const why = (n: string): [string, string] => {
+    const held = unusable.get(n);
+    if (held === 'ours') return ['already_ours', 'the account has this number already'];
+    if (held === 'claimed' || (offers.has(n) && claimed.budgetReached === null))
+      return ['claimed_elsewhere', 'another open buy holds this number'];
+    if (offers.has(n)) return ['budget_reached', claimed.budgetReached ?? 'the budget is reached'];
+    return ['number_unavailable', `Telnyx does not offer this number at up to ${criteria.max_number_cost}`];
+  };
+  const groups = new Map<string, { reason: string; numbers: string[] }>();
+  for (const n of numbers.filter((x) => !got.has(x) && !waits(x))) {
+    const [code, reason] = why(n);
+    const group = groups.get(code) ?? { reason, numbers: [] };
+    group.numbers.push(n);
+    groups.set(code, group);
+  }
+  await deps.db.sql.begin(async (tx) => {
+    await lockRequest(tx, line.requestId);
+    // Whoever has the line by now may have claimed what this round did not get.
+    if (!(await lockLeased(tx, line))) return;
+    for (const [code, group] of groups) await failUnclaimed(tx, line, { code, ...group, at: deps.clock.now() });
+  });
+  if (claimed.heldUntil !== null) return waitForHeld(deps, claimed.heldUntil);
+  return { kind: 'again', delayMs: 0, reason: 'more to search or to order' };
+}

@@ -1,0 +1,145 @@
+import type { WorkDeps } from '../../account/deps.ts';
+import type { Line } from '../../db/lines.ts';
+import { unusableNumbers } from '../../db/lines.ts';
+import { formatMoney, parseMoney } from '../../domain/money.ts';
+import type { SearchCriteriaLine } from '../../domain/request.ts';
+import type { Offer, SearchCriteria, SearchResult } from '../../telnyx/gateway.ts';
+import { claimOffers, waitForFunds, waitForHeld } from './claim-offers.ts';
+import type { Round } from './round.ts';
+import { MOST_OFFERS, mayHide } from './search-listed.ts';
+
+/** Fewer rows than this are not worth a call. */
+const FEWEST_OFFERS = 100;
+
+/** One search on the line's present rung; what fits is claimed, priced and cut into order chunks. */
+export async function fillFromSearch(deps: WorkDeps, line: Line, criteria: SearchCriteriaLine, slots: number): Promise<Round> {
+  const ladder = rungs(criteria);
+  const rung = ladder[line.rung];
+  if (rung === undefined) return exhausted(criteria, slots);
+  const limit = Math.min(MOST_OFFERS, Math.max(FEWEST_OFFERS, slots + Math.ceil(slots / 5) + 10));
+  const { position } = readCursor(line.cursor);
+  const result = await deps.telnyx.search({ ...rung, ...patternOf(position), limit });
+  const usable = await usableOffers(deps, line, result.offers, criteria.max_number_cost);
+  const wanted = usable.slice(0, slots);
+  const wait = await waitForFunds(deps, line, wanted);
+  if (wait !== null) return wait;
+  const claimed = await claimOffers(deps, line, wanted, 'search');
+  if (claimed.budgetReached !== null && claimed.heldUntil !== null) return waitForHeld(deps, claimed.heldUntil);
+  if (claimed.budgetReached !== null) return { kind: 'exhausted', code: 'budget_reached', reason: claimed.budgetReached };
+  if (claimed.numbers.length >= slots) return { kind: 'filled' };
+  return afterAnswer(line, result, claimed.numbers.length > 0);
+}
+
+/** Where a line stands in its search of one rung; kept in one number of its row. */
+interface Cursor {
+  position: number;
+  /** The present pass over the patterns has claimed something. */
+  claimed: boolean;
+  /** Rows of the longest answer on this rung. */
+  longest: number;
+}
+
+const readCursor = (cursor: number): Cursor => ({
+  position: cursor % 1_000,
+  claimed: Math.floor(cursor / 1_000) % 10 === 1,
+  longest: Math.floor(cursor / 10_000),
+});
+
+const writeCursor = ({ position, claimed, longest }: Cursor): number =>
+  position + (claimed ? 1_000 : 0) + 10_000 * Math.min(longest, MOST_OFFERS);
+
+/**
+ * Where the line searches next. Telnyx may cap an answer at any number of rows, and give the same rows again, so an answer that
+ * may hide others is cut by digit patterns. A pass over the patterns that claimed something is followed by another one: what it
+ * claimed is bought by then and hides nothing any more. The rung ends with a pass that brings nothing, or with an answer to the
+ * whole that brings nothing and hides nothing. Each further pass has claimed a number before, so passes end with the slots.
+ */
+function afterAnswer(line: Line, result: SearchResult, gotSome: boolean): Round {
+  const before = readCursor(line.cursor);
+  const longest = Math.max(before.longest, result.seen);
+  const claimed = before.claimed || (before.position > 0 && gotSome);
+  const more = mayHide(result, before.longest);
+  const next = nextCursor(before.position, { more, gotSome });
+  const again = (reason: string, cursor: Cursor): Round => ({ kind: 'again', delayMs: 0, reason, cursor: writeCursor(cursor) });
+  if (next !== null) return again('more to search', { position: next, claimed, longest });
+  if (before.position === 0) return gotSome ? again('one more look', { position: 0, claimed, longest }) : nextRung(line);
+  return claimed ? again('another pass over the patterns', { position: 0, claimed: false, longest }) : nextRung(line);
+}
+
+/**
+ * Positions in the digit patterns: 0 none; 1 to 10 the last digit d = 0 to 9; 11 + 10 d + k the last two digits k, d, only for
+ * a digit whose answer brought nothing and may hide others: whole digits make larger orders. `null` when all were tried.
+ */
+export function nextCursor(position: number, { more, gotSome }: { more: boolean; gotSome: boolean }): number | null {
+  if (position === 0) return more ? 1 : null;
+  const afterDigit = (d: number) => (d < 9 ? d + 2 : null);
+  if (position <= 10) return more && !gotSome ? 11 + 10 * (position - 1) : afterDigit(position - 1);
+  const [d, k] = [Math.floor((position - 11) / 10), (position - 11) % 10];
+  return k < 9 ? position + 1 : afterDigit(d);
+}
+
+const nextRung = (line: Line): Round => ({
+  kind: 'again',
+  delayMs: 0,
+  reason: 'next rung of the ladder',
+  rung: line.rung + 1,
+  cursor: 0,
+});
+
+function exhausted(criteria: SearchCriteriaLine, slots: number): Round {
+  const { national_destination_code: code, rate_center: center, locality, administrative_area: area, country_code } = criteria;
+  const where = code ?? center ?? locality ?? area ?? country_code;
+  return {
+    kind: 'exhausted',
+    code: 'inventory_exhausted',
+    reason: `Telnyx offers no more fitting numbers for ${where} at up to ${criteria.max_number_cost} each; ${slots} short`,
+  };
+}
+
+/** The fallback ladder as searches: as asked, then the listed area codes, then best effort; as far as the line wants it. */
+export function rungs(c: SearchCriteriaLine): Omit<SearchCriteria, 'limit'>[] {
+  const base: Omit<SearchCriteria, 'limit'> = {
+    countryCode: c.country_code,
+    phoneNumberType: c.phone_number_type,
+    ...(c.features.length > 0 && { features: c.features }),
+    ...(c.quickship !== undefined && { quickship: c.quickship }),
+    ...(c.exclude_held_numbers !== undefined && { excludeHeld: c.exclude_held_numbers }),
+    bestEffort: false,
+  };
+  const asAsked = {
+    ...base,
+    ...(c.national_destination_code !== undefined && { nationalDestinationCode: c.national_destination_code }),
+    ...(c.administrative_area !== undefined && { administrativeArea: c.administrative_area }),
+    ...(c.locality !== undefined && { locality: c.locality }),
+    ...(c.rate_center !== undefined && { rateCenter: c.rate_center }),
+  };
+  return [
+    asAsked,
+    ...c.fallback_ndcs.map((ndc) => ({ ...base, nationalDestinationCode: ndc })),
+    ...(c.best_effort ? [{ ...asAsked, bestEffort: true }] : []),
+  ];
+}
+
+function patternOf(position: number): { endsWith?: string } {
+  if (position === 0) return {};
+  if (position <= 10) return { endsWith: String(position - 1) };
+  return { endsWith: `${(position - 11) % 10}${Math.floor((position - 11) / 10)}` };
+}
+
+async function usableOffers(deps: WorkDeps, line: Line, offers: Offer[], maxNumberCost: string): Promise<Offer[]> {
+  const cap = parseMoney(maxNumberCost) ?? 0n;
+  const affordable = offers.filter((o) => [o.upfrontCost, o.monthlyCost].every((c) => (parseMoney(c) ?? cap + 1n) <= cap));
+  if (affordable.length < offers.length) {
+    deps.log.info(
+      { lineId: line.id, requestId: line.requestId, count: offers.length - affordable.length },
+      `offers above ${formatMoney(cap)} left out`,
+    );
+  }
+  const unusable = await unusableNumbers(
+    deps.db.sql,
+    line.id,
+    line.requestId,
+    affordable.map((o) => o.phoneNumber),
+  );
+  return affordable.filter((o) => !unusable.has(o.phoneNumber));
+}

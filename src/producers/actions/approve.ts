@@ -1,0 +1,35 @@
+import { insertEvent } from '../../db/events.ts';
+import { linesOfRequest } from '../../db/lines.ts';
+import { lockRequest, type Request } from '../../db/requests.ts';
+import { ProvisioningError, refused } from '../../domain/errors.ts';
+import type { ProducerDeps } from '../deps.ts';
+import { enqueue, lineJob } from '../enqueue.ts';
+
+/** Lets a buy go that waits for approval. Errors: `not_found`, `not_awaiting_approval`. */
+export async function approveRequest(deps: ProducerDeps, id: string, actor: string): Promise<Request> {
+  const at = deps.clock.now();
+  const { request, lines } = await deps.db.sql.begin(async (tx) => {
+    const locked = await lockRequest(tx, id);
+    if (locked === null) throw new ProvisioningError('not_found', 'rejected', `there is no request ${id}`);
+    if (locked.status !== 'awaiting_approval')
+      throw refused('not_awaiting_approval', `request ${id} is ${locked.status}, not awaiting approval`);
+    const [row] = await tx<Request[]>`
+      update requests set status = 'queued', error_code = null, error = null, updated_at = ${at} where id = ${id} returning *`;
+    await insertEvent(tx, {
+      subject: 'request',
+      subjectId: id,
+      requestId: id,
+      from: 'awaiting_approval',
+      to: 'queued',
+      cause: 'approved',
+      at,
+      actor,
+    });
+    return { request: row ?? locked, lines: await linesOfRequest(tx, id) };
+  });
+  await enqueue(
+    deps,
+    lines.map((l) => lineJob(l)),
+  );
+  return request;
+}

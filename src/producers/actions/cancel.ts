@@ -1,0 +1,44 @@
+import { chunksOfRequest, moveChunk } from '../../db/chunks.ts';
+import { cancelPending, endItems, openItemsOfChunk } from '../../db/items.ts';
+import { getRequest, type Request, refreshRequest, requestCancel } from '../../db/requests.ts';
+import { liftedNote } from '../../domain/lifted.ts';
+import type { AnyEnqueue } from '../../queues/port.ts';
+import type { ProducerDeps } from '../deps.ts';
+import { chunkJob, enqueue } from '../enqueue.ts';
+
+/**
+ * Cancels what has not been sent. What is in flight ends by what Telnyx says; orders that wait for paperwork are cancelled at
+ * Telnyx by their own job, which this wakes. `null` when there is no such request; an ended one is returned as it is.
+ */
+export async function cancelRequest(deps: ProducerDeps, id: string, actor: string): Promise<Request | null> {
+  const at = deps.clock.now();
+  const wake: AnyEnqueue[] = [];
+  const found = await deps.db.sql.begin(async (tx) => {
+    if ((await requestCancel(tx, id, at)) === null) return getRequest(tx, id);
+    for (const chunk of await chunksOfRequest(tx, id)) {
+      if (chunk.state === 'submitted' && chunk.waiting) wake.push(chunkJob(chunk));
+      if (chunk.state !== 'planned' || chunk.attempt > 0) continue;
+      const items = await openItemsOfChunk(tx, chunk.id);
+      if (items.some((i) => i.status === 'in_flight')) continue;
+      if ((await moveChunk(tx, chunk, { cause: 'cancel', at, actor })) === null) continue;
+      const ends = items.flatMap((i) =>
+        i.phoneNumber === null
+          ? []
+          : [
+              {
+                phoneNumber: i.phoneNumber,
+                status: 'cancelled' as const,
+                reasonCode: 'cancelled',
+                reason: `the request was cancelled before this number was sent${liftedNote(chunk.step)}`,
+              },
+            ],
+      );
+      await endItems(tx, chunk, ends, at);
+    }
+    await cancelPending(tx, id, at);
+    await refreshRequest(tx, id, at);
+    return getRequest(tx, id);
+  });
+  for (const job of wake) await deps.queue.wake(job.name, job.id).catch(() => enqueue(deps, [job]));
+  return found;
+}

@@ -1,0 +1,58 @@
+import type { Tx } from '../../db/client.ts';
+import { addNamed, chooseDrift, createNamed } from '../../db/drift.ts';
+import { getRun, type Run } from '../../db/runs.ts';
+import { type ErrorDetail, invalid, ProvisioningError, refused } from '../../domain/errors.ts';
+import { isE164 } from '../../domain/phone-number.ts';
+import { DRIFT_SELECTORS, type DriftSelector } from '../../domain/reconciliation.ts';
+import type { ProducerDeps } from '../deps.ts';
+import type { NumberRow } from '../intake/stage-numbers.ts';
+import { MOST_PROBLEMS } from '../intake/validate.ts';
+
+/** Which differences of a run a person means: all open ones, or those of some fields, or of some numbers. */
+export interface DriftChoice {
+  only?: readonly string[];
+  /** Read once, never held; a repeated number counts once. */
+  numbers?: AsyncIterable<NumberRow> | Iterable<NumberRow>;
+}
+
+const SLICE = 5_000;
+
+/** The run, when it has ended. Errors: `not_found`, `not_ended`. */
+export async function endedRun(deps: ProducerDeps, runId: string): Promise<Run> {
+  const run = await getRun(deps.db.sql, runId);
+  if (run === null) throw new ProvisioningError('not_found', 'rejected', `there is no reconciliation ${runId}`);
+  if (run.finishedAt === null)
+    throw refused('not_ended', `reconciliation ${runId} is ${run.status}; its drift can be settled when it has ended`);
+  return run;
+}
+
+/** Chooses in this transaction. Returns how many of the named numbers have no open difference in the run. Errors: `validation_failed`. */
+export async function choose(tx: Tx, runId: string, choice: DriftChoice): Promise<number> {
+  const only = selectors(choice.only ?? []);
+  if (choice.numbers !== undefined) await stageNamed(tx, choice.numbers);
+  return chooseDrift(tx, runId, { only, named: choice.numbers !== undefined });
+}
+
+function selectors(words: readonly string[]): DriftSelector[] {
+  const known = (word: string): word is DriftSelector => DRIFT_SELECTORS.some((s) => s === word);
+  const problems = words
+    .filter((word) => !known(word))
+    .map((word) => ({ path: 'only', message: `"${word}" is no field of drift; there are ${DRIFT_SELECTORS.join(', ')}` }));
+  if (problems.length > 0) throw invalid(problems);
+  return words.filter(known);
+}
+
+async function stageNamed(tx: Tx, rows: AsyncIterable<NumberRow> | Iterable<NumberRow>): Promise<void> {
+  await createNamed(tx);
+  const problems: ErrorDetail[] = [];
+  let slice: string[] = [];
+  for await (const { number, at } of rows) {
+    if (isE164(number)) slice.push(number);
+    else problems.push({ path: at, message: `"${number}" is not an E.164 number such as +13125550100` });
+    if (problems.length >= MOST_PROBLEMS) break;
+    if (slice.length >= SLICE) await addNamed(tx, slice.splice(0));
+  }
+  if (problems.length > 0) throw invalid(problems);
+  await addNamed(tx, slice);
+  slice = [];
+}

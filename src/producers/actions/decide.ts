@@ -1,0 +1,82 @@
+import { type Chunk, getChunk, moveChunk, requeueChunk } from '../../db/chunks.ts';
+import { endItems, markPending, openItemsOfChunk } from '../../db/items.ts';
+import { lockRequest, refreshRequest } from '../../db/requests.ts';
+import { ProvisioningError, refused } from '../../domain/errors.ts';
+import { carriedOver } from '../../domain/submission.ts';
+import type { ProducerDeps } from '../deps.ts';
+import { chunkJob, enqueue } from '../enqueue.ts';
+
+/** What a person decided about a chunk whose evidence contradicts itself. */
+export type Resolution = { kind: 'adopt'; telnyxId: string } | { kind: 'not_sent' } | { kind: 'give_up' };
+
+/** Carries a person's decision out and notes who took it. Errors: `not_found`, `not_waiting_for_a_person`. */
+export async function resolveChunk(
+  deps: ProducerDeps,
+  requestId: string,
+  chunkId: string,
+  resolution: Resolution,
+  actor: string,
+): Promise<Chunk> {
+  const at = deps.clock.now();
+  const moved = await deps.db.sql.begin(async (tx) => {
+    await lockRequest(tx, requestId);
+    const chunk = await getChunk(tx, chunkId);
+    if (chunk === null || chunk.requestId !== requestId) {
+      throw new ProvisioningError('not_found', 'rejected', `request ${requestId} has no chunk ${chunkId}`);
+    }
+    if (chunk.state !== 'needs_attention') {
+      throw refused(
+        'not_waiting_for_a_person',
+        `chunk ${chunkId} is ${chunk.state}; only one that needs attention can be resolved`,
+      );
+    }
+    const detail = { evidence: chunk.evidence };
+    const row =
+      resolution.kind === 'adopt'
+        ? await moveChunk(tx, chunk, {
+            cause: 'adopt',
+            at,
+            actor,
+            detail,
+            patch: {
+              telnyxId: resolution.telnyxId,
+              submittedAt: at,
+              nextRunAt: at,
+              polls: 0,
+              // The looks so far are in the event; the next ones are about the adopted order.
+              ...(chunk.evidence !== null && { evidence: { ...chunk.evidence, looks: [] } }),
+            },
+          })
+        : resolution.kind === 'not_sent'
+          ? await moveChunk(tx, chunk, {
+              cause: 'declare_not_sent',
+              at,
+              actor,
+              detail,
+              patch: {
+                // What was settled before has its end, and must not go out again.
+                numbers: (await openItemsOfChunk(tx, chunkId)).flatMap((i) => i.phoneNumber ?? []),
+                nextRunAt: at,
+                leaseToken: null,
+                leaseUntil: null,
+                evidence: { because: 'declared_not_sent', looks: [], ...carriedOver(chunk.evidence), declared: true },
+              },
+            })
+          : await moveChunk(tx, chunk, { cause: 'give_up', at, actor, detail });
+    if (row === null) throw refused('not_waiting_for_a_person', `chunk ${chunkId} was moved by somebody else just now`);
+    if (resolution.kind === 'not_sent') await markPending(tx, chunkId, at);
+    if (resolution.kind === 'give_up') {
+      const ends = (await openItemsOfChunk(tx, chunkId)).flatMap((i) =>
+        i.phoneNumber === null
+          ? []
+          : [{ phoneNumber: i.phoneNumber, status: 'failed' as const, reasonCode: 'given_up', reason: `given up by ${actor}` }],
+      );
+      await endItems(tx, chunk, ends, at);
+    }
+    await refreshRequest(tx, requestId, at);
+    return row;
+  });
+  const open = moved.state === 'settled' ? null : await requeueChunk(deps.db.sql, moved);
+  if (open !== null) await enqueue(deps, [chunkJob(open)]);
+  return moved;
+}

@@ -1,0 +1,86 @@
+import { linesOfRequest } from '../../db/lines.ts';
+import { getRequest, type Request, requestByIdempotencyKey } from '../../db/requests.ts';
+import type { UpdateSet } from '../../domain/bodies.ts';
+import { ProvisioningError, refused } from '../../domain/errors.ts';
+import { hasEnded } from '../../domain/request.ts';
+import { withoutControls } from '../../domain/text.ts';
+import type { ProducerDeps } from '../deps.ts';
+import type { NumberRow } from '../intake/stage-numbers.ts';
+import { NO_REPEATS, type SubmitOptions, type Submitted, submitKnown, submitRequest } from '../intake/submit.ts';
+
+/**
+ * Files a new request for what an ended one failed to do. Ends are never changed: the old request keeps its result, the new
+ * one names it. A repeat of the same retry gives the same new request. Errors: `not_found`, `not_ended`, `nothing_failed`.
+ */
+export async function retryRequest(deps: ProducerDeps, id: string): Promise<Submitted> {
+  const request = await getRequest(deps.db.sql, id);
+  if (request === null) throw new ProvisioningError('not_found', 'rejected', `there is no request ${id}`);
+  if (!hasEnded(request.status))
+    throw refused('not_ended', `request ${id} is ${request.status}; it can be retried when it has ended`);
+  const key = { keySpace: 'internal' as const, idempotencyKey: `retry-${id}` };
+  // Before anything is checked: what was filed before stands, also where the rules for bodies have changed since.
+  const before = await requestByIdempotencyKey(deps.db.sql, key.keySpace, key.idempotencyKey);
+  if (before !== null) return { request: before, created: false, repeats: NO_REPEATS };
+  const failed = await deps.db.sql<Failed[]>`
+    select phone_number, line_id from items where request_id = ${id} and status = 'failed' and bought_at is null order by position`;
+  if (failed.length === 0)
+    throw refused(
+      'nothing_failed',
+      `request ${id} has no failed number that can be tried again (a bought number is finished by an update)`,
+    );
+  const numbers = failed.flatMap((f) => f.phoneNumber ?? []);
+  const options = { filedBy: id, ...key };
+  const { phone_numbers: _count, where: _where, ...body } = printable(request.body);
+  if (request.kind === 'delete')
+    return submitRequest(deps, { ...body, expected_count: numbers.length }, { ...options, numbers: listed(numbers) });
+  // Sound because the row holds what was checked when it was taken on. The values of a repair are those of Telnyx, not a user's.
+  if (request.kind === 'update') {
+    return submitKnown(
+      deps,
+      { ...body, kind: 'update', set: body['set'] as UpdateSet },
+      { ...options, numbers: listed(numbers) },
+    );
+  }
+  return submitRequest(deps, ...(await buyAgain(deps, request, failed, options)));
+}
+
+/** The body with a label that may be written today: older versions took any characters. */
+function printable(body: Request['body']): Request['body'] {
+  const { label } = body;
+  return typeof label === 'string' ? { ...body, label: withoutControls(label) } : body;
+}
+
+interface Failed {
+  phoneNumber: string | null;
+  lineId: string | null;
+}
+
+/**
+ * What a buy still owes, line by line: a search line looks for others under its own conditions, also for a number that it had
+ * and lost; only what the user listed is asked for by number. The budgets are those of the body, anew: a retry is a request of its own.
+ */
+async function buyAgain(
+  deps: ProducerDeps,
+  request: Request,
+  failed: Failed[],
+  options: SubmitOptions,
+): Promise<[body: Record<string, unknown>, options: SubmitOptions]> {
+  const asked = await linesOfRequest(deps.db.sql, request.id);
+  const searching = new Set(asked.filter((l) => l.criteria.kind === 'search').map((l) => l.id));
+  const byLine = new Map<string, number>();
+  for (const { lineId } of failed)
+    if (lineId !== null && searching.has(lineId)) byLine.set(lineId, (byLine.get(lineId) ?? 0) + 1);
+  const bodyLines = Array.isArray(request.body['lines']) ? (request.body['lines'] as Record<string, unknown>[]) : [];
+  const lines = asked.flatMap((l) => {
+    const quantity = byLine.get(l.id);
+    return quantity === undefined || bodyLines[l.position] === undefined ? [] : [{ ...bodyLines[l.position], quantity }];
+  });
+  const numbers = failed.flatMap((f) => (f.lineId !== null && searching.has(f.lineId) ? [] : (f.phoneNumber ?? [])));
+  const { phone_numbers: _listed, ...body } = printable(request.body);
+  const again = { ...body, lines };
+  return [again, numbers.length > 0 ? { ...options, numbers: listed(numbers) } : options];
+}
+
+async function* listed(numbers: string[]): AsyncGenerator<NumberRow> {
+  for (const number of numbers) yield { number, at: 'retry' };
+}

@@ -1,0 +1,24 @@
+import { createHash, type Hash } from 'node:crypto';
+import type { NumberRow } from './stage-numbers.ts';
+
+/** The hash of a body without its numbers, which are added as they are read: a list may be a stream. */
+export function hashOfBody(body: object): Hash {
+  return createHash('sha256').update(canonical(body));
+}
+
+/** JSON with sorted keys, so that the same body has the same hash however it was written. */
+function canonical(value: unknown): string {
+  const bare =
+    value !== null && typeof value === 'object' && 'phone_numbers' in value ? { ...value, phone_numbers: undefined } : value;
+  return JSON.stringify(bare, (_key, v: unknown) =>
+    v !== null && typeof v === 'object' && !Array.isArray(v)
+      ? Object.fromEntries(Object.entries(v).sort(([a], [b]) => (a < b ? -1 : 1)))
+      : v,
+  );
+}
+
+/** Adds the numbers of a list, in their order. */
+export async function withNumbers(hash: Hash, numbers: AsyncIterable<NumberRow> | Iterable<NumberRow>): Promise<Hash> {
+  for await (const row of numbers) hash.update(row.number);
+  return hash;
+}

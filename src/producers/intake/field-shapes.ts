@@ -1,0 +1,36 @@
+import { z } from 'zod';
+import { parseAmount } from '../../domain/money.ts';
+import { labelProblem, textProblem } from '../../domain/text.ts';
+
+/** A text of 1 to `most` characters that is one: no NUL, no half character. */
+export function plainText(most: number) {
+  return said(z.string().min(1, 'must not be empty').max(most, `must have at most ${most} characters`), textProblem);
+}
+
+/** A text that people read in lists: also without control and direction characters. */
+export function labelText(most: number) {
+  return said(z.string().max(most, `must have at most ${most} characters`), labelProblem);
+}
+
+/** Adds a check that says itself what is wrong. A text that is too long is not looked through. */
+export function said(shape: z.ZodString, problemOf: (text: string) => string | null) {
+  return shape.superRefine((text, context) => {
+    const problem = problemOf(text);
+    if (problem !== null) context.addIssue({ code: 'custom', message: problem });
+  });
+}
+
+export const money = z
+  .string()
+  .refine(
+    (text) => parseAmount(text) !== null,
+    'must be a decimal amount of zero or more, such as "2.00", with at most 8 digits before the point and 6 behind it',
+  );
+
+export const uuid = z.string().regex(/^[0-9a-f]{8}(-[0-9a-f]{4}){3}-[0-9a-f]{12}$/i, 'must be a UUID');
+export const decimalId = z.string().regex(/^\d{1,25}$/, 'must be a decimal id');
+
+/** Colons were rejected by Telnyx; letters, digits, `-` and `_` are known to pass. */
+export const tag = z
+  .string()
+  .regex(/^[A-Za-z0-9_-]{1,64}$/, 'a tag may have letters, digits, "-" and "_" only, no colon, at most 64');

@@ -1,0 +1,142 @@
+import type { CountryCode } from 'libphonenumber-js/max';
+import { invalid } from '../../domain/errors.ts';
+import { readPhoneCell, shown } from '../../domain/phone-cell.ts';
+import type { E164 } from '../../domain/phone-number.ts';
+import { type Columns, columnsOf } from './list-columns.ts';
+import { type Row, rowsOf } from './list-rows.ts';
+import { type ListBytes, textOf } from './list-text.ts';
+import { countryOf, isPlusOne, nameOfCountry, nationalNumber, noNational, otherPlusOne } from './national-number.ts';
+import type { NumberRow } from './stage-numbers.ts';
+
+export interface NumberList extends ListBytes {
+  /** The column that holds the numbers; else `phone_number`, or a usual other name. */
+  column?: string | undefined;
+  /** Numbers without `+` are read as those of this country; without it they are refused. */
+  country?: string | undefined;
+  /** The country that +1 numbers are expected to be of, where `country` does not say it. */
+  home?: string | undefined;
+  /** What is done about a number without `+` that belongs to another country of +1 than the one named. */
+  elsewhere: 'refuse' | 'tell';
+  /** How messages call these two options. */
+  options: { column: string; country: string };
+}
+
+/** Examples that a note shows. */
+const SAMPLE = 5;
+
+interface Noted<T> {
+  count: number;
+  sample: T[];
+}
+
+/** What people should know about how a list was read; filled while it is read. */
+export interface ListReport {
+  ignored: string[];
+  rowsWithoutNumber: number;
+  rewritten: Noted<{ number: E164; written: string; row: number }>;
+  elsewhere: Noted<{ number: E164; country: CountryCode }>;
+  home: CountryCode | null;
+}
+
+export const emptyReport = (): ListReport => ({
+  ignored: [],
+  rowsWithoutNumber: 0,
+  rewritten: { count: 0, sample: [] },
+  elsewhere: { count: 0, sample: [] },
+  home: null,
+});
+
+/**
+ * Streams the numbers of a list, each with its row as an editor counts; nothing is held. A cell that is no number comes with
+ * what is wrong with it, so that all are told together. Throws `validation_failed` for what is no such list.
+ */
+export async function* numbersOf(list: NumberList, report: ListReport): AsyncGenerator<NumberRow> {
+  const read = cellReader(list, report);
+  let columns: Columns | undefined;
+  let found = 0;
+  for await (const row of rowsOf(textOf(list))) {
+    if (columns === undefined) {
+      const header = columnsOf(row.cells, { ...list, column: list.column, columnOption: list.options.column });
+      columns = header ?? { at: 0, width: null, ignored: [] };
+      report.ignored = columns.ignored;
+      if (header !== null) continue;
+    }
+    const misshapen = shapeProblem(row, columns);
+    const number = misshapen === null ? read(row.cells[columns.at] ?? '', row.row) : { number: '', problem: misshapen };
+    if (number === null) report.rowsWithoutNumber += 1;
+    else {
+      found += 1;
+      yield { ...number, at: `row ${row.row}` };
+    }
+  }
+  if (found === 0) throw invalid([{ path: list.at, message: `${list.name} holds no phone number` }]);
+}
+
+/** What shows that the values of a row may stand under the wrong names. */
+function shapeProblem({ cells }: Row, { at, width }: Columns): string | null {
+  const count = cells.findLastIndex((cell) => cell !== '') + 1;
+  if (width === null) {
+    return count === 1 ? null : `has ${values(count)}; write one number a line, or a header that names the column of the numbers`;
+  }
+  if (count > width) return `has ${values(count)}, but the header names ${width}`;
+  return cells.length <= at ? `has ${values(cells.length)}, but the numbers are in column ${at + 1}` : null;
+}
+
+const values = (n: number): string => (n === 1 ? '1 value' : `${n} values`);
+
+type Read = Pick<NumberRow, 'number' | 'problem'>;
+
+function cellReader(list: NumberList, report: ListReport): (cell: string, row: number) => Read | null {
+  const country = list.country === undefined ? null : countryOf(list.country);
+  if (list.country !== undefined && country === null)
+    throw invalid([{ path: list.options.country, message: `unknown country "${shown(list.country)}"` }]);
+  const home = country ?? (list.home === undefined ? null : countryOf(list.home));
+  report.home = home !== null && isPlusOne(home) ? home : null;
+  return (cell, row) => {
+    const reading = readPhoneCell(cell);
+    if (reading.kind === 'empty') return null;
+    if (reading.kind === 'problem') return { number: cell, problem: reading.message };
+    const isNational = reading.kind === 'national';
+    const number = !isNational ? reading.number : country === null ? null : nationalNumber(reading.digits, country);
+    if (number === null) return { number: cell, problem: noNational(cell, country, list.options.country) };
+    const other = report.home === null ? null : otherPlusOne(number, report.home);
+    if (other !== null && isNational && list.elsewhere === 'refuse')
+      return { number, problem: foreign(cell, number, other, report.home) };
+    if (other !== null) note(report.elsewhere, { number, country: other });
+    if (reading.text !== number) note(report.rewritten, { number, written: shown(cell), row });
+    return { number };
+  };
+}
+
+function note<T>(to: Noted<T>, example: T): void {
+  to.count += 1;
+  if (to.sample.length < SAMPLE) to.sample.push(example);
+}
+
+function foreign(cell: string, number: E164, country: CountryCode, home: CountryCode | null): string {
+  const not = home === null ? '' : `, not to ${nameOfCountry(home)}`;
+  return `"${shown(cell)}" belongs to ${nameOfCountry(country)}${not}; write ${number} if it is meant`;
+}
+
+/** What people should know about a list that was read, one sentence each. */
+export function notesOf(report: ListReport): string[] {
+  const { ignored, rowsWithoutNumber: empty, rewritten, elsewhere, home } = report;
+  const more = (n: Noted<unknown>) => (n.count > n.sample.length ? `, and ${n.count - n.sample.length} more` : '');
+  const many = (n: number, one: string, others = `${one}s`) => `${n} ${n === 1 ? one : others}`;
+  const notes: string[] = [];
+  if (ignored.length > 0) {
+    const names = ignored.slice(0, 10).join(', ') + (ignored.length > 10 ? `, and ${ignored.length - 10} more` : '');
+    notes.push(`${ignored.length === 1 ? 'another column is' : 'other columns are'} ignored: ${names}`);
+  }
+  if (empty > 0) notes.push(`${many(empty, 'row holds', 'rows hold')} no number and ${empty === 1 ? 'is' : 'are'} left out`);
+  if (rewritten.count > 0) {
+    const shownOnes = rewritten.sample.map((r) => `"${r.written}" is ${r.number} (row ${r.row})`).join(', ');
+    notes.push(`${many(rewritten.count, 'number was', 'numbers were')} rewritten: ${shownOnes}${more(rewritten)}`);
+  }
+  if (elsewhere.count > 0 && home !== null) {
+    const shownOnes = elsewhere.sample.map((e) => `${e.number} is of ${nameOfCountry(e.country)}`).join(', ');
+    const who = many(elsewhere.count, 'number belongs', 'numbers belong');
+    notes.push(`${who} to another country of +1 than ${nameOfCountry(home)}: ${shownOnes}${more(elsewhere)}`);
+  }
+  return notes;
+}

@@ -1,0 +1,93 @@
+import type { BuyBody, BuyLine, DeleteBody, UpdateBody } from '../../domain/bodies.ts';
+import { formatMoney, parseMoney } from '../../domain/money.ts';
+import type { LineCriteria } from '../../domain/request.ts';
+import type { NumberSettings, OrderSettings, Step } from '../../domain/step.ts';
+
+type Defined<T> = { [K in keyof T]?: Exclude<T[K], undefined> };
+
+/** The same object without its undefined fields. */
+function defined<T extends object>(value: T): Defined<T> {
+  return Object.fromEntries(Object.entries(value).filter(([, v]) => v !== undefined)) as Defined<T>;
+}
+
+/** The steps of a buy: the order itself, then what an order cannot carry. */
+export function buySteps(body: BuyBody, requirementGroupId: string | undefined): Step[] {
+  const { tags, ...attached } = body.assign;
+  const settings: OrderSettings = defined({
+    ...attached,
+    requirement_group_id: requirementGroupId,
+    reserve: body.reserve ? true : undefined,
+  });
+  const steps: Step[] = [{ kind: 'order', settings }];
+  if (tags !== undefined && tags.length > 0) steps.push({ kind: 'update', settings: { tags } });
+  return steps;
+}
+
+/** The steps of an update: one batch job for what it can carry, then the bulk endpoints of messaging and emergency. */
+export function updateSteps(body: UpdateBody): Step[] {
+  const { add_tags, remove_tags, messaging_profile_id, emergency_address_id, ...rest } = body.set;
+  const settings: NumberSettings = defined(rest);
+  const changesTags = (add_tags?.length ?? 0) + (remove_tags?.length ?? 0) > 0;
+  const steps: Step[] = [];
+  if (Object.keys(settings).length > 0 || changesTags) {
+    steps.push({
+      kind: 'update',
+      settings,
+      ...(changesTags && { tags: { add: add_tags ?? [], remove: remove_tags ?? [] } }),
+    });
+  }
+  if (messaging_profile_id !== undefined) steps.push({ kind: 'messaging', messaging_profile_id });
+  if (emergency_address_id !== undefined) {
+    steps.push({ kind: 'emergency', emergency_enabled: emergency_address_id !== null, emergency_address_id });
+  }
+  return steps;
+}
+
+export function deleteSteps(body: DeleteBody): Step[] {
+  return [{ kind: 'delete', include_locked: body.include_locked, include_emergency: body.include_emergency }];
+}
+
+/** What one line of a buy searches for. The dearest price allowed: the line's, else the body's, else the configured one. */
+export function lineCriteria(line: BuyLine, body: BuyBody, maxNumberCost: string): LineCriteria {
+  return {
+    kind: 'search',
+    country_code: line.country_code,
+    phone_number_type: line.phone_number_type,
+    ...defined({
+      national_destination_code: line.national_destination_code,
+      administrative_area: line.administrative_area,
+      locality: line.locality,
+      rate_center: line.rate_center,
+      quickship: line.quickship ?? worksLate(line),
+      exclude_held_numbers: line.exclude_held_numbers,
+      requirement_group_id: line.requirement_group_id ?? body.requirement_group_id,
+    }),
+    // Each once: a search is made for every one.
+    features: [...new Set(line.features)],
+    max_number_cost: line.max_number_cost ?? body.max_number_cost ?? maxNumberCost,
+    fallback_ndcs: [...new Set(line.fallback?.national_destination_codes ?? [])].filter(
+      (code) => code !== line.national_destination_code,
+    ),
+    best_effort: line.fallback?.best_effort ?? false,
+  };
+}
+
+/** Without quickship a toll-free number of the US may take two business days until it works; nobody should have to know that. */
+function worksLate(line: BuyLine): true | undefined {
+  return line.country_code === 'US' && line.phone_number_type === 'toll_free' ? true : undefined;
+}
+
+/**
+ * The most that a buy can cost before any search: every number at its price cap, upfront and first month, but never more than
+ * the request's own budgets.
+ */
+export function worstCaseCost(body: BuyBody, listed: number, maxNumberCost: string): string {
+  const cap = (own: string | undefined) => parseMoney(own ?? body.max_number_cost ?? maxNumberCost) ?? 0n;
+  const perColumn =
+    body.lines.reduce((sum, l) => sum + BigInt(l.quantity) * cap(l.max_number_cost), 0n) + BigInt(listed) * cap(undefined);
+  const least = (budget: string | undefined) => {
+    const limit = budget === undefined ? null : parseMoney(budget);
+    return limit !== null && limit < perColumn ? limit : perColumn;
+  };
+  return formatMoney(least(body.max_upfront_cost) + least(body.max_monthly_cost));
+}

@@ -1,0 +1,115 @@
+import type { SqlOrTx } from '../../db/client.ts';
+import { createIncoming, dropRepeats, duplicatesIncoming, stageNumbers } from '../../db/incoming.ts';
+import { type ErrorDetail, invalid, ProvisioningError } from '../../domain/errors.ts';
+import { listCheck, MOST_PROBLEMS, phoneNumberProblem, repeatProblem } from './validate.ts';
+
+/** One number of a list with the place where the user wrote it, such as `row 17`. */
+export interface NumberRow {
+  number: string;
+  at: string;
+  /** What is wrong with it, where its reader knows better than a look at the number. */
+  problem?: string;
+}
+
+/** Whether a repeated number is a mistake of the list, or counts once and is told. */
+export type OnRepeat = 'refuse' | 'once';
+
+/** Numbers that a list has more than once: how many rows too many, and the first few. */
+export interface Repeats {
+  count: number;
+  sample: { phoneNumber: string; place: string; first: string }[];
+}
+
+/** What a request turns out to be about: how many numbers, each counted once. */
+export interface Staged {
+  count: number;
+  repeats: Repeats;
+}
+
+export interface ListOptions {
+  /** Called with each number, in order. */
+  onNumber: (number: string) => void;
+  /** The numbers come from the inventory, so Telnyx gave them: they are not judged by the numbering plan. */
+  known: boolean;
+  repeats: OnRepeat;
+}
+
+/** Repeats that are shown when they are no mistake. */
+const SAMPLE = 5;
+const SLICE = 5_000;
+
+/**
+ * Streams a list into the staging table of this transaction: checked, counted, never held. Wrong numbers and repeated ones are
+ * collected (the first hundred) and thrown together; the caller's transaction leaves nothing behind.
+ */
+export async function stageList(
+  sql: SqlOrTx,
+  rows: AsyncIterable<NumberRow> | Iterable<NumberRow>,
+  options: ListOptions,
+): Promise<Staged> {
+  await createIncoming(sql);
+  const problems: ErrorDetail[] = [];
+  let slice: NumberRow[] = [];
+  let staged = 0;
+  const flush = async () => {
+    if (slice.length > 0) await stageNumbers(sql, slice, staged);
+    staged += slice.length;
+    slice = [];
+  };
+  for await (const row of readable(rows, problems)) {
+    options.onNumber(row.number);
+    const problem = options.known ? null : (row.problem ?? phoneNumberProblem(row.number));
+    if (problem === null) slice.push(row);
+    else problems.push({ path: row.at, message: problem });
+    if (problems.length >= MOST_PROBLEMS) break;
+    if (slice.length === SLICE) await flush();
+  }
+  await flush();
+  const refuses = options.repeats === 'refuse';
+  const sample = await duplicatesIncoming(sql, refuses ? Math.max(0, MOST_PROBLEMS - problems.length) : SAMPLE);
+  if (refuses) problems.push(...sample.map((r) => ({ path: r.place, message: repeatProblem(r.phoneNumber, r.first) })));
+  if (problems.length > 0) throw invalid(problems);
+  const dropped = sample.length === 0 ? 0 : await dropRepeats(sql);
+  return { count: staged - dropped, repeats: { count: dropped, sample } };
+}
+
+/** What people should know about repeated numbers; `null` when there are none. */
+export function noteOfRepeats({ count, sample }: Repeats): string | null {
+  if (count === 0) return null;
+  const shown = sample.map((r) => `${r.phoneNumber} (${r.place}, first at ${r.first})`).join(', ');
+  const more = count > sample.length ? `, and ${count - sample.length} more` : '';
+  return `${count} repeated ${count === 1 ? 'number is' : 'numbers are'} counted once: ${shown}${more}`;
+}
+
+/** What is wrong with a list (the first hundred problems), for a request that is refused anyway; nothing is stored. */
+export async function listProblems(
+  rows: AsyncIterable<NumberRow> | Iterable<NumberRow>,
+  repeats: OnRepeat,
+): Promise<ErrorDetail[]> {
+  const problems: ErrorDetail[] = [];
+  const check = listCheck(repeats);
+  for await (const row of readable(rows, problems)) {
+    const problem = check(row);
+    if (problem !== null) problems.push(problem);
+    if (problems.length >= MOST_PROBLEMS) break;
+  }
+  return problems;
+}
+
+/** The rows up to where the list itself is broken; what is wrong there is one problem more. */
+async function* readable(
+  rows: AsyncIterable<NumberRow> | Iterable<NumberRow>,
+  problems: ErrorDetail[],
+): AsyncGenerator<NumberRow> {
+  try {
+    yield* rows;
+  } catch (error) {
+    if (!(error instanceof ProvisioningError) || error.code !== 'validation_failed') throw error;
+    problems.push(...error.details);
+  }
+}
+
+/** A list in a JSON body as rows. */
+export function* rowsOf(numbers: string[]): Generator<NumberRow> {
+  for (const [i, number] of numbers.entries()) yield { number, at: `phone_numbers.${i}` };
+}

@@ -1,0 +1,239 @@
+import { isSupportedCountry, parsePhoneNumberFromString } from 'libphonenumber-js/max';
+import type { z } from 'zod';
+import type { RequestBody } from '../../domain/bodies.ts';
+import { type ErrorDetail, invalid, MOST_PROBLEMS } from '../../domain/errors.ts';
+import { notE164, unseenIn } from '../../domain/phone-cell.ts';
+import { isE164 } from '../../domain/phone-number.ts';
+import { clipped } from '../../domain/text.ts';
+import { unknownField, WHERE_FIELDS } from './filter-shapes.ts';
+import { ADMINISTRATIVE_AREAS } from './regions.ts';
+import { AREA_CODE, requestBody } from './request-shapes.ts';
+import { MAX_ASKED, MAX_FALLBACK_CODES, MAX_LINES, sizeProblem } from './size-limits.ts';
+
+export { MOST_PROBLEMS } from '../../domain/errors.ts';
+export { requestBody } from './request-shapes.ts';
+
+export interface Parsed {
+  /** True when the numbers come as a stream beside the body. */
+  streamed?: boolean;
+}
+
+/**
+ * Checks a body completely and lists every problem; nothing is stored or sent for a body that fails. One that is too large is
+ * refused for that alone, before its parts are looked at.
+ */
+export function parseRequest(input: unknown, options: Parsed = {}): RequestBody {
+  const tooLarge = sizeProblem(input);
+  if (tooLarge !== null) throw invalid([tooLarge]);
+  const parsed = requestBody.safeParse(input);
+  const problems = [...(parsed.success ? [] : shapeProblems(parsed.error)), ...meaningProblems(input, options)];
+  if (parsed.success && problems.length === 0) return parsed.data as RequestBody;
+  // Numbers are checked while they are stored, once: here only to complete a list of problems.
+  throw invalid([...problems, ...numberProblems(fieldsOf(input)['phone_numbers'])]);
+}
+
+function shapeProblems(error: z.ZodError): ErrorDetail[] {
+  return error.issues.flatMap((issue) => {
+    const path = issue.path.join('.');
+    if (issue.code !== 'unrecognized_keys') return [{ path, message: issue.message }];
+    const message = path === 'where' ? unknownField(WHERE_FIELDS) : 'is not known';
+    return issue.keys.map((key) => ({ path: [...issue.path, key].join('.'), message }));
+  });
+}
+
+/**
+ * What needs more than the shape of one field. It reads whatever of the body can be read, so that these problems are told
+ * together with those of the shape; a field that has the wrong shape is left out here.
+ */
+function meaningProblems(input: unknown, options: Parsed): ErrorDetail[] {
+  const body = fieldsOf(input);
+  if (body['kind'] === 'buy') return buyProblems(body, options);
+  if (body['kind'] === 'update') return [...targetProblems(body, options), ...setProblems(body['set'])];
+  return body['kind'] === 'delete' ? targetProblems(body, options) : [];
+}
+
+function buyProblems(body: Fields, options: Parsed): ErrorDetail[] {
+  const { lines, phone_numbers } = body;
+  const nothing = (list: unknown) => list === undefined || (Array.isArray(list) && list.length === 0);
+  if (nothing(lines) && nothing(phone_numbers) && options.streamed !== true)
+    return [{ path: 'lines', message: 'a buy needs at least one line or phone number' }];
+  const told = listOf(lines)
+    .slice(0, MAX_LINES)
+    .flatMap((l, i) => lineProblems(fieldsOf(l), `lines.${i}`));
+  const tooMany = askedProblem(quantityOf(lines) + listOf(phone_numbers).length);
+  return tooMany === null ? told : [...told, tooMany];
+}
+
+/** What is wrong with asking for so many numbers in one buy, or `null`. */
+export function askedProblem(asked: number): ErrorDetail | null {
+  if (asked <= MAX_ASKED) return null;
+  return {
+    path: 'lines',
+    message: `a buy may ask for ${MAX_ASKED.toLocaleString('en-US')} numbers at most, all lines and its list together`,
+  };
+}
+
+function quantityOf(lines: unknown): number {
+  return listOf(lines).reduce((sum: number, l) => {
+    const { quantity } = fieldsOf(l);
+    return sum + (typeof quantity === 'number' && quantity > 0 ? quantity : 0);
+  }, 0);
+}
+
+function lineProblems(l: Fields, path: string): ErrorDetail[] {
+  const { country_code = 'US', administrative_area: area } = l;
+  if (typeof country_code !== 'string' || country_code.length !== 2) return [];
+  const country = country_code.toUpperCase();
+  const problems: ErrorDetail[] = [];
+  if (!isSupportedCountry(country)) problems.push({ path: `${path}.country_code`, message: `unknown country "${country}"` });
+  const fallback = listOf(fieldsOf(l['fallback'])['national_destination_codes']).slice(0, MAX_FALLBACK_CODES);
+  const codes = [
+    [l['national_destination_code'], 'national_destination_code'] as const,
+    ...fallback.map((code, i) => [code, `fallback.national_destination_codes.${i}`] as const),
+  ];
+  for (const [code, field] of codes) {
+    if (typeof code !== 'string' || !AREA_CODE.test(code) || (country !== 'US' && country !== 'CA')) continue;
+    const message = areaCodeProblem(code, l['phone_number_type'] ?? 'local');
+    if (message !== null) problems.push({ path: `${path}.${field}`, message });
+  }
+  if (typeof area === 'string' && ADMINISTRATIVE_AREAS[country]?.has(area.toUpperCase()) !== true) {
+    problems.push({ path: `${path}.administrative_area`, message: `unknown state or province "${area}" for ${country}` });
+  }
+  if (l['rate_center'] !== undefined) {
+    const message = rateCenterProblem(country, l['phone_number_type']);
+    if (message !== null) problems.push({ path: `${path}.rate_center`, message });
+  }
+  return problems;
+}
+
+/** Telnyx ignores the filter where it does not apply, and would sell numbers of anywhere. */
+function rateCenterProblem(country: string, type: unknown): string | null {
+  if (country !== 'US' && country !== 'CA') return 'is known for numbers of the US and Canada only';
+  return type === 'toll_free' ? 'is an area, and toll-free numbers have none' : null;
+}
+
+function areaCodeProblem(code: string, type: unknown): string | null {
+  if (!isNanpAreaCode(code)) return `"${code}" is not an area code of the US or Canada`;
+  if (code === PREMIUM_CODE) return `"${code}" is the code of premium-rate numbers and no area`;
+  if (type === 'local' && isTollFreeCode(code))
+    return `"${code}" is a toll-free code and no area: ask for toll-free numbers instead (phone_number_type "toll_free", --toll-free)`;
+  return null;
+}
+
+function targetProblems(body: Fields, options: Parsed): ErrorDetail[] {
+  const { phone_numbers, where } = body;
+  const sources = Number(phone_numbers !== undefined) + Number(where !== undefined) + Number(options.streamed === true);
+  if (sources !== 1) return [{ path: 'phone_numbers', message: 'give either phone_numbers or where' }];
+  if (isFields(where) && Object.keys(where).length === 0) return [{ path: 'where', message: 'names no condition' }];
+  // A program that has no value for a condition would match far more than it meant.
+  const empty = Object.entries(fieldsOf(where)).filter(([, value]) => value === undefined);
+  if (empty.length > 0) return empty.map(([key]) => ({ path: `where.${key}`, message: 'has no value' }));
+  if (Array.isArray(phone_numbers) && phone_numbers.length === 0)
+    return [{ path: 'phone_numbers', message: 'the list is empty' }];
+  return [];
+}
+
+function setProblems(set: unknown): ErrorDetail[] {
+  if (!isFields(set)) return [];
+  const { voice, tags, add_tags, remove_tags } = set;
+  const problems: ErrorDetail[] = [];
+  const idle = Object.entries(set).filter(([key, value]) => !changesSomething(key, value));
+  if (idle.length === Object.keys(set).length) problems.push({ path: 'set', message: 'names no field to change' });
+  else if (isFields(voice)) problems.push(...idleVoice(voice));
+  if (tags !== undefined && (add_tags !== undefined || remove_tags !== undefined)) {
+    problems.push({ path: 'set.tags', message: 'replaces all tags and cannot be combined with add_tags or remove_tags' });
+  }
+  return problems;
+}
+
+/** False for what would be sent, or left out, without any effect. A wrong shape counts as something: it is told elsewhere. */
+function changesSomething(key: string, value: unknown): boolean {
+  if (value === undefined) return false;
+  if (key === 'add_tags' || key === 'remove_tags') return !Array.isArray(value) || value.length > 0;
+  return !isFields(value) || Object.entries(value).some(([inner, v]) => changesSomething(inner, v));
+}
+
+/** Parts of the voice settings that name nothing although other fields do. */
+function idleVoice(voice: Fields): ErrorDetail[] {
+  const message = 'names no field to change';
+  if (!changesSomething('voice', voice)) return [{ path: 'set.voice', message }];
+  const idle = Object.entries(voice).filter(([key, value]) => isFields(value) && !changesSomething(key, value));
+  return idle.map(([key]) => ({ path: `set.voice.${key}`, message }));
+}
+
+/** So many numbers are looked at to complete a list of problems; a body that is refused anyway must not cost more. */
+const LOOKED_AT = 5_000;
+
+function numberProblems(numbers: unknown): ErrorDetail[] {
+  const check = listCheck();
+  const problems: ErrorDetail[] = [];
+  for (const [i, number] of listOf(numbers).slice(0, LOOKED_AT).entries()) {
+    const problem = typeof number === 'string' ? check({ number, at: `phone_numbers.${i}` }) : null;
+    if (problem !== null) problems.push(problem);
+    if (problems.length >= MOST_PROBLEMS) break;
+  }
+  return problems;
+}
+
+/** Checks the numbers of one list, one after the other; remembers them unless a number may be repeated. */
+export function listCheck(
+  repeats: 'refuse' | 'once' = 'refuse',
+): (row: { number: string; at: string; problem?: string }) => ErrorDetail | null {
+  const places = new Map<string, string>();
+  return ({ number, at, problem }) => {
+    const first = places.get(number);
+    if (first === undefined && repeats === 'refuse') places.set(number, at);
+    const message = problem ?? phoneNumberProblem(number) ?? (first === undefined ? null : repeatProblem(number, first));
+    return message === null ? null : { path: at, message };
+  };
+}
+
+/** What is wrong with one number of a list, or `null`. */
+export function phoneNumberProblem(n: string): string | null {
+  if (!isE164(n)) return notE164(clipped(n, 60), unseenIn(n));
+  if (parsePhoneNumberFromString(n)?.isPossible() !== true) return `"${n}" has a length that its country does not use`;
+  return null;
+}
+
+/** What is wrong with a number that the list has already; `first` is the place of the first. */
+export function repeatProblem(n: string, first: string): string {
+  return `"${n}" is in the list already, at ${first}`;
+}
+
+/** The country of a number by the numbering plan, or `null`. */
+export function countryOfNumber(n: string): string | null {
+  return parsePhoneNumberFromString(n)?.country ?? null;
+}
+
+/**
+ * Whether a code has the shape of an area code of the North American plan: the first digit is 2 to 9, the second is no 9 (kept for
+ * longer numbers one day), and the last two are not 11 (services such as 911). Lists of codes lag behind the plan by months,
+ * so none is asked: the search says whether there are numbers.
+ */
+export function isNanpAreaCode(code: string): boolean {
+  return /^[2-9](?!11)[0-8]\d$/.test(code);
+}
+
+/** 800, 888 and their like, also those that the plan keeps for later (822, 880 to 889): numbers of no area. */
+export function isTollFreeCode(code: string): boolean {
+  return /^8(?:00|22|33|44|55|66|77|8\d)$/.test(code);
+}
+
+/** The caller pays the owner of such a number; they are of no area, and no geographic search finds one. */
+const PREMIUM_CODE = '900';
+
+interface Fields {
+  readonly [key: string]: unknown;
+}
+
+function isFields(value: unknown): value is Fields {
+  return typeof value === 'object' && value !== null && !Array.isArray(value);
+}
+
+function fieldsOf(value: unknown): Fields {
+  return isFields(value) ? value : {};
+}
+
+function listOf(value: unknown): readonly unknown[] {
+  return Array.isArray(value) ? value : [];
+}

@@ -1,0 +1,190 @@
+import type { Account } from '../../db/account.ts';
+import type { Chunk } from '../../db/chunks.ts';
+import type { Drift } from '../../db/drift.ts';
+import type { Costs, Item } from '../../db/items.ts';
+import type { PhoneNumber } from '../../db/numbers.ts';
+import type { Request, RequestFigures } from '../../db/requests.ts';
+import { formatMoney, parseMoney } from '../../domain/money.ts';
+import { hasEnded, type RequestKind } from '../../domain/request.ts';
+
+/** Money as the contract writes it: at least two decimals. */
+export function moneyText(text: string | null): string | null {
+  if (text === null) return null;
+  const value = parseMoney(text);
+  return value === null ? text : formatMoney(value);
+}
+
+function costView(cost: Costs) {
+  return {
+    upfront: moneyText(cost.upfront) ?? '0.00',
+    monthly: moneyText(cost.monthly) ?? '0.00',
+    currency: cost.currency ?? 'USD',
+  };
+}
+
+/** What a person can do about each reason for a closed gate. */
+const GATE_ADVICE: Readonly<Record<string, string>> = {
+  bad_key: 'set TELNYX_API_KEY, restart the workers, then `provisioner account reopen`',
+  insufficient_funds: 'add credit; it opens by itself, or `provisioner account reopen`',
+  account_blocked: 'ask Telnyx support what blocks the account, then `provisioner account reopen`',
+  forbidden: 'give the API key the permission, or ask Telnyx support for it, then `provisioner account reopen`',
+};
+
+/** What to do about a gate that is closed for this reason. */
+export function gateAdvice(code: string | null): string {
+  return GATE_ADVICE[code ?? ''] ?? 'settle the reason, then `provisioner account reopen`';
+}
+
+/** What a closed gate means for open requests of a kind; `null` when it holds none of them up. */
+export function heldByGate(a: Account, kind: RequestKind): { code: string; message: string } | null {
+  // Without funds nothing is bought; updates and releases cost nothing and go on.
+  const noFunds = a.reasonCode === 'insufficient_funds';
+  if (a.gateOpen || (noFunds && kind !== 'buy')) return null;
+  const stopped = noFunds ? 'nothing is bought' : 'nothing is sent';
+  const reason = a.reason ?? 'no reason given';
+  return {
+    code: a.reasonCode ?? 'gate_closed',
+    message: `the account gate is closed, ${stopped}: ${reason}; ${gateAdvice(a.reasonCode)}`,
+  };
+}
+
+/** What an open request waits for: its own trouble, unless the gate keeps it from going on at all. */
+function troubleOf(r: Request, account: Account): { code: string; message: string } | null {
+  const own = r.errorCode === null ? null : { code: r.errorCode, message: r.error ?? r.errorCode };
+  if (hasEnded(r.status) || r.status === 'awaiting_approval' || (r.status === 'waiting' && own !== null)) return own;
+  return heldByGate(account, r.kind) ?? own;
+}
+
+/** A request as users see it. */
+export function requestView(r: Request, f: RequestFigures, account: Account) {
+  return {
+    id: r.id,
+    kind: r.kind,
+    status: r.status,
+    label: r.label,
+    created_at: r.createdAt.toISOString(),
+    finished_at: r.finishedAt?.toISOString() ?? null,
+    counts: { asked: r.asked, ...f.counts },
+    chunks: f.chunks,
+    cost: costView(f.cost),
+    error: troubleOf(r, account),
+  };
+}
+export type RequestView = ReturnType<typeof requestView>;
+
+export function itemView(i: Item, linePosition: number | null) {
+  return {
+    phone_number: i.phoneNumber,
+    status: i.status,
+    reason_code: i.reasonCode,
+    reason: i.reason,
+    line: linePosition,
+    chunk_id: i.chunkId,
+    telnyx_id: i.telnyxId,
+    updated_at: i.updatedAt.toISOString(),
+  };
+}
+export type ItemView = ReturnType<typeof itemView>;
+
+export function numberView(n: PhoneNumber) {
+  return {
+    phone_number: n.phoneNumber,
+    telnyx_id: n.telnyxId,
+    state: n.state,
+    status: n.status,
+    phone_number_type: n.phoneNumberType,
+    country_code: n.countryCode,
+    connection_id: n.connectionId,
+    messaging_profile_id: n.messagingProfileId,
+    billing_group_id: n.billingGroupId,
+    customer_reference: n.customerReference,
+    tags: n.tags,
+    deletion_lock_enabled: n.deletionLockEnabled,
+    emergency_enabled: n.emergencyEnabled,
+    emergency_status: n.emergencyStatus,
+    emergency_address_id: n.emergencyAddressId,
+    upfront_cost: moneyText(n.upfrontCost),
+    monthly_cost: moneyText(n.monthlyCost),
+    currency: n.currency,
+    bought_by: n.boughtBy,
+    surplus: n.surplus,
+    purchased_at: n.purchasedAt?.toISOString() ?? null,
+    updated_at: n.updatedAt.toISOString(),
+  };
+}
+export type NumberView = ReturnType<typeof numberView>;
+
+/** A chunk for people: what it is, where it stands, and what the looks after a lost reply saw. */
+export function chunkView(c: Chunk) {
+  return {
+    id: c.id,
+    kind: c.kind,
+    state: c.state,
+    numbers: c.numbers.length,
+    telnyx_id: c.telnyxId,
+    customer_reference: c.customerReference,
+    attempt: c.attempt,
+    waiting: c.waiting,
+    deadline: c.deadline?.toISOString() ?? null,
+    evidence: c.evidence,
+    error: c.errorCode === null ? null : { code: c.errorCode, message: c.error ?? c.errorCode },
+  };
+}
+export type ChunkView = ReturnType<typeof chunkView>;
+
+/** A difference that a reconciliation found, and what has become of it: `at` and `by` tell of the last act. */
+export function driftView(d: Drift) {
+  return {
+    kind: d.kind,
+    phone_number: d.phoneNumber,
+    field: d.field,
+    ours: d.ours,
+    theirs: d.theirs,
+    request_id: d.requestId,
+    state: d.state,
+    at: d.stateAt?.toISOString() ?? null,
+    by: d.stateBy,
+    repair_request_id: d.repairRequestId,
+    found_by: d.runId,
+  };
+}
+export type DriftView = ReturnType<typeof driftView>;
+
+/** What a limiter learned, as it is kept in the account's row. */
+function limitView(limit: Readonly<Record<string, unknown>>) {
+  const { family, perSecond, announced, pausedUntil } = limit;
+  return {
+    family: typeof family === 'string' ? family : 'unknown',
+    per_second: typeof perSecond === 'number' ? perSecond : null,
+    announced: typeof announced === 'string' ? announced : null,
+    paused_until: typeof pausedUntil === 'string' ? pausedUntil : null,
+  };
+}
+
+/** The account: gate, balance, batch job slots in use and configured, limits learned. */
+export function accountView(a: Account, slots: { inUse: number; configured: number }) {
+  return {
+    gate: {
+      open: a.gateOpen,
+      code: a.reasonCode,
+      reason: a.reason,
+      advice: a.gateOpen ? null : gateAdvice(a.reasonCode),
+      closed_at: a.closedAt?.toISOString() ?? null,
+      next_probe_at: a.probeAt?.toISOString() ?? null,
+    },
+    balance:
+      a.balance === null
+        ? null
+        : {
+            amount: moneyText(a.balance) ?? a.balance,
+            available_credit: moneyText(a.availableCredit),
+            currency: a.currency,
+            as_of: a.balanceAt?.toISOString() ?? null,
+          },
+    slots_in_use: slots.inUse,
+    slots: slots.configured,
+    limits: (a.limits ?? []).map(limitView),
+    limits_as_of: a.limitsAt?.toISOString() ?? null,
+  };
+}
+export type AccountView = ReturnType<typeof accountView>;

@@ -1,0 +1,150 @@
+import type { WorkDeps } from '../account/deps.ts';
+import {
+  adoptUnknown,
+  missingCandidates,
+  noteMissing,
+  noteStillMissing,
+  reappeared,
+  takeOverChanges,
+  unsee,
+} from '../db/compare-inventory.ts';
+import { countRun } from '../db/run-counts.ts';
+import { finishRun, type Run } from '../db/runs.ts';
+import { analyzeForComparison, copySightings, countSightings, dropSightings, type Sighting } from '../db/sightings.ts';
+import { freshSince } from '../domain/looks.ts';
+import type { RunCounts } from '../domain/reconciliation.ts';
+import { fileRepairs } from '../producers/actions/repair-run.ts';
+import type { AccountNumber } from '../telnyx/gateway.ts';
+import { holdRun, type RunHold } from './hold-run.ts';
+
+const PAGE = 250;
+/** Pages shift while they are walked: what one walk missed, another may see. */
+const MOST_WALKS = 4;
+
+interface Walk {
+  /** What Telnyx says the account holds, by the last page read; `null` when no page said so. */
+  total: number | null;
+  complete: boolean;
+}
+
+/**
+ * Holds the inventory against the account: walks the full list into a staging table, compares set-wise in SQL, has every missing
+ * number confirmed by ownership, and records each difference; it accepts none. A walk that could not see everything declares
+ * nothing missing, and what was not judged is counted as such.
+ * Memory stays flat: one page at a time. Throws `lease_lost` or `stopping` when the run is no longer this worker's to do.
+ */
+export async function reconcileInventory(deps: WorkDeps, run: Run, signal?: AbortSignal): Promise<RunCounts> {
+  const startedAt = run.startedAt ?? deps.clock.now();
+  const hold = holdRun(deps, run, signal);
+  await hold.change((tx) => dropSightings(tx, run.id));
+  const walk = await walkUntilComplete(deps, run, hold);
+  await analyzeForComparison(deps.db.sql);
+  const stale = await dropStale(deps, run, hold, startedAt);
+  await hold.keep();
+  const at = deps.clock.now();
+  const because = { cause: 'reconciled', at, runId: run.id };
+  const seen = await countSightings(deps.db.sql, run.id);
+  // Drift of an attempt that was cut off stays: it is found by its run, not once more.
+  await hold.change(async (tx) => {
+    await takeOverChanges(tx, run.id, startedAt, because);
+    await adoptUnknown(tx, run.id, startedAt, because);
+  });
+  await hold.keep();
+  if (walk.complete) await confirmMissing(deps, run, hold, startedAt);
+  await hold.keep();
+  const judged = await countRun(deps.db.sql, run.id, { at, boughtBefore: freshSince(startedAt, deps.timings) });
+  const counts: RunCounts = { seen, ...judged, undecided: judged.undecided + stale };
+  await hold.change((tx) => dropSightings(tx, run.id));
+  const notes = walk.complete
+    ? []
+    : [`saw ${seen} of ${walk.total ?? 'an unknown number of'} numbers; nothing was declared missing`];
+  // Before the run ends, or a crash in between would lose them.
+  if (run.repair) notes.push(...(await fileRepairs(deps, run.id, { actor: run.id, keep: hold.keep })).failures);
+  await finishRun(deps.db.sql, run, {
+    status: walk.complete ? 'completed' : 'incomplete',
+    counts,
+    error: notes.length === 0 ? null : notes.join('; '),
+    at: deps.clock.now(),
+  });
+  return counts;
+}
+
+/**
+ * A list that lags still shows what was released a moment ago: it is not taken back unless ownership shows it too. What the list
+ * still shows five settling windows after we called it gone is no lag: it is ours but closed to changes, and is adopted. Returns
+ * how many are left undecided.
+ */
+async function dropStale(deps: WorkDeps, run: Run, hold: RunHold, startedAt: Date): Promise<number> {
+  let stale = 0;
+  for await (const rows of reappeared(deps.db.sql, run.id, freshSince(startedAt, deps.timings))) {
+    const numbers = rows.filter((r) => !r.longAgo).map((r) => r.phoneNumber);
+    if (numbers.length === 0) continue;
+    const owned = await hold.read(() => deps.telnyx.verifyOwnership(numbers));
+    const gone = numbers.filter((n) => !owned.has(n));
+    await hold.change((tx) => unsee(tx, run.id, gone));
+    stale += gone.length;
+  }
+  return stale;
+}
+
+async function walkUntilComplete(deps: WorkDeps, run: Run, hold: RunHold): Promise<Walk> {
+  let walk: Walk = { total: null, complete: false };
+  // Short codes: seen and counted by Telnyx, but nothing that the inventory holds.
+  const others = new Set<string>();
+  for (let i = 0; i < MOST_WALKS && !walk.complete; i += 1) {
+    const total = await walkOnce(deps, run, hold, others);
+    const seen = others.size + (await countSightings(deps.db.sql, run.id));
+    walk = { total, complete: total !== null && seen >= total };
+  }
+  return walk;
+}
+
+/** One pass over all pages, sorted by number, which shifts less under purchases than the default order. */
+async function walkOnce(deps: WorkDeps, run: Run, hold: RunHold, others: Set<string>): Promise<number | null> {
+  let total: number | null = null;
+  for (let pageNumber = 1, totalPages = 1; pageNumber <= totalPages; pageNumber += 1) {
+    const page = await hold.read(() => deps.telnyx.listNumbers({ pageNumber, pageSize: PAGE }));
+    totalPages = page.totalPages;
+    total = page.totalResults ?? total;
+    for (const id of page.leftOut) others.add(id);
+    const rows = page.numbers.map((n) => sightingOf(run.id, n));
+    await hold.change((tx) => copySightings(tx, rows));
+  }
+  return total;
+}
+
+/** The second, independent look: only what ownership does not show either is called missing. */
+async function confirmMissing(deps: WorkDeps, run: Run, hold: RunHold, startedAt: Date): Promise<void> {
+  const boughtBefore = freshSince(startedAt, deps.timings);
+  for await (const numbers of missingCandidates(deps.db.sql, run.id, startedAt, boughtBefore)) {
+    const owned = await hold.read(() => deps.telnyx.verifyOwnership(numbers));
+    const gone = numbers.filter((n) => !owned.has(n));
+    const because = { cause: 'missing_after_two_looks', at: deps.clock.now(), runId: run.id };
+    await hold.change((tx) => noteMissing(tx, run.id, gone, because));
+  }
+  await hold.change((tx) => noteStillMissing(tx, run.id));
+}
+
+function sightingOf(runId: string, n: AccountNumber): Sighting {
+  return {
+    runId,
+    phoneNumber: n.phoneNumber,
+    telnyxId: n.telnyxId,
+    status: n.status,
+    phoneNumberType: n.phoneNumberType,
+    countryCode: n.countryCode,
+    connectionId: n.connectionId,
+    messagingProfileId: n.messagingProfileId ?? null,
+    messagingShown: n.messagingProfileId !== undefined,
+    billingGroupId: n.billingGroupId,
+    customerReference: n.customerReference,
+    tags: n.tags ?? null,
+    deletionLockEnabled: n.deletionLockEnabled ?? null,
+    emergencyEnabled: n.emergencyEnabled ?? null,
+    emergencyStatus: n.emergencyStatus ?? null,
+    emergencyAddressId: n.emergencyAddressId,
+    externalPin: n.externalPin,
+    hdVoiceEnabled: n.hdVoiceEnabled ?? null,
+    purchasedAt: n.purchasedAt === null ? null : new Date(n.purchasedAt),
+  };
+}

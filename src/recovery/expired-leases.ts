@@ -1,0 +1,38 @@
+import type { WorkDeps } from '../account/deps.ts';
+import { expiredSubmissions, moveChunk } from '../db/chunks.ts';
+import { after } from '../domain/clock.ts';
+import { carriedOver } from '../domain/submission.ts';
+
+/**
+ * Submissions whose lease ran out: the worker is gone, or its event loop was blocked. Whether the call left is unknown, so the
+ * chunk becomes ambiguous and is looked up. Returns the ids it touched.
+ */
+export async function rescueStuck(deps: WorkDeps): Promise<string[]> {
+  const at = deps.clock.now();
+  const rescued: string[] = [];
+  for (const chunk of await expiredSubmissions(deps.db.sql, at, 500)) {
+    const moved = await moveChunk(deps.db.sql, chunk, {
+      cause: 'lease_expired',
+      at,
+      patch: {
+        // The call may have left at any moment up to the end of the lease: the settling window starts now.
+        ambiguousAt: at,
+        nextRunAt: after(at, 0),
+        leaseToken: null,
+        leaseUntil: null,
+        evidence: {
+          because: 'lease_expired',
+          looks: [],
+          ...carriedOver(chunk.evidence),
+        },
+      },
+    });
+    if (moved === null) continue;
+    rescued.push(moved.id);
+    deps.log.warn(
+      { chunkId: moved.id, requestId: moved.requestId },
+      'the worker that sent this chunk is gone; looking up what became of it',
+    );
+  }
+  return rescued;
+}

@@ -1,0 +1,48 @@
+import type { WorkDeps } from '../account/deps.ts';
+import { overdueChunks, requeueChunk } from '../db/chunks.ts';
+import { overdueLines, reopenLine } from '../db/lines.ts';
+import { overdueRuns } from '../db/runs.ts';
+import { after } from '../domain/clock.ts';
+import { runJob } from '../producers/actions/start-run.ts';
+import { chunkJob, lineJob } from '../producers/enqueue.ts';
+import type { AnyEnqueue } from '../queues/port.ts';
+
+const PAGE = 500;
+
+/**
+ * Puts work back into the queue that the queue has forgotten (flushed, restarted empty, an enqueue that was lost) or ended too
+ * early, and wakes a job that sleeps beyond the time of its row (somebody has put it off on the dashboard). Looks at rows, never at
+ * how full the queue is: an empty queue is just what a flushed one looks like. Returns how many jobs were added or woken.
+ */
+export async function requeueOrphans(deps: WorkDeps): Promise<number> {
+  const now = deps.clock.now();
+  const overdue = after(now, -deps.timings.orphanMs);
+  const jobs: AnyEnqueue[] = [];
+  const asleep: AnyEnqueue[] = [];
+  for await (const chunk of overdueChunks(deps.db.sql, overdue, PAGE)) {
+    const job = chunkJob(chunk);
+    const presence = await deps.queue.presence(job.name, job.id);
+    if (presence === 'missing') jobs.push(job);
+    if (presence === 'asleep') asleep.push(job);
+    if (presence !== 'finished') continue;
+    const renewed = await requeueChunk(deps.db.sql, chunk);
+    if (renewed !== null) jobs.push(chunkJob(renewed));
+  }
+  for await (const line of overdueLines(deps.db.sql, overdue, PAGE)) {
+    const job = lineJob(line);
+    const presence = await deps.queue.presence(job.name, job.id);
+    if (presence === 'missing') jobs.push(job);
+    if (presence === 'asleep') asleep.push(job);
+    if (presence !== 'finished') continue;
+    const renewed = await reopenLine(deps.db.sql, line.id, now);
+    if (renewed !== null) jobs.push(lineJob(renewed));
+  }
+  for (const run of await overdueRuns(deps.db.sql, overdue, after(now, -1))) jobs.push(runJob(run));
+  if (jobs.length > 0) {
+    await deps.queue.add(jobs);
+    deps.log.warn({ jobs: jobs.length }, 'work that the queue had lost was put back');
+  }
+  for (const job of asleep) await deps.queue.wake(job.name, job.id);
+  if (asleep.length > 0) deps.log.warn({ jobs: asleep.length }, 'jobs that slept beyond the time of their work were woken');
+  return jobs.length + asleep.length;
+}
