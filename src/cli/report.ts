@@ -1,8 +1,7 @@
-import type { Evidence } from '../domain/submission.ts';
 import { visible } from '../domain/text.ts';
 import type { ProducerDeps } from '../producers/deps.ts';
 import { lookAtChunks, type reasonsOf } from '../producers/read/read.ts';
-import type { ChunkView, ItemView, RequestView } from '../producers/read/views.ts';
+import type { ChunkView, EvidenceView, ItemView, RequestView } from '../producers/read/views.ts';
 import { type Column, count, type Paint, type Painted, painted, pairs, plural, table } from './output.ts';
 import { wordsOf } from './progress.ts';
 
@@ -69,7 +68,7 @@ export function itemsText(items: readonly ItemView[], paint: Paint): string {
 export function attentionText(requestId: string, chunk: ChunkView, paint: Paint): string {
   const what = chunk.kind === 'order' ? 'order' : `${chunk.kind} job`;
   const resolve = `provisioner resolve ${requestId} --chunk ${chunk.id}`;
-  const seen = [...new Set((chunk.evidence?.looks ?? []).flatMap((look) => look.found))];
+  const seen = [...new Set((chunk.evidence?.looks ?? []).flatMap((check) => check.found))];
   const adopt = (seen.length === 0 ? [chunk.kind === 'order' ? 'ORDER' : 'JOB'] : seen).map((id): [string, string] => [
     `${resolve} --adopt ${id}`,
     `Telnyx did take it, as ${what} ${id}: follow that one`,
@@ -93,7 +92,7 @@ function evidenceLines(chunk: ChunkView): string[] {
   const resent = evidence.resent ?? 0;
   return [
     `What happened: ${evidence.because}`,
-    ...looksLines(chunk, evidence),
+    ...checkLines(chunk, evidence),
     ...(resent === 0
       ? []
       : [`It was sent again ${plural(resent, 'time')}, with the same numbers, because nothing of it was found.`]),
@@ -101,14 +100,14 @@ function evidenceLines(chunk: ChunkView): string[] {
   ];
 }
 
-function looksLines(chunk: ChunkView, evidence: Evidence): string[] {
+function checkLines(chunk: ChunkView, evidence: EvidenceView): string[] {
   const last = evidence.looks.at(-1);
   if (last === undefined) return [];
   const one = chunk.kind === 'order' ? 'order with its reference' : 'job with its numbers';
   const found =
     last.found.length === 0 ? `no ${one}` : `${plural(last.found.length, one, one.replace(' ', 's '))}: ${last.found.join(', ')}`;
   const lines = [
-    `Looked ${plural(evidence.looks.length, 'time')}, last at ${last.at}: found ${found};`,
+    `Checked ${plural(evidence.looks.length, 'time')}, last at ${last.at}: found ${found};`,
     `${count(last.owned)} of its ${count(chunk.numbers)} numbers are in the account.`,
   ];
   const owned = evidence.ownedNumbers ?? [];

@@ -1,7 +1,8 @@
-import { type ChunkCause, type ChunkState, moveTarget } from '../domain/chunk.ts';
+import { type ChunkCause, type ChunkState, moveOf } from '../domain/chunk.ts';
 import { ProvisioningError } from '../domain/errors.ts';
-import type { Step } from '../domain/step.ts';
-import type { Evidence } from '../domain/submission.ts';
+import type { Evidence } from '../domain/evidence.ts';
+import { OPEN_ITEM_STATUSES } from '../domain/request.ts';
+import type { Payload, Step } from '../domain/step.ts';
 import type { SqlOrTx } from './client.ts';
 import { customerReferenceOf, newChunkId } from './ids.ts';
 import { byId } from './pages.ts';
@@ -12,7 +13,7 @@ export type Chunk = typeof chunks.$inferSelect;
 /** What a move may change besides the state. Absent fields stay as they are. */
 export interface ChunkPatch {
   numbers?: string[];
-  step?: Step;
+  payload?: Payload;
   telnyxId?: string | null;
   attempt?: number;
   leaseToken?: string | null;
@@ -36,22 +37,27 @@ export interface Move {
   patch?: ChunkPatch;
   actor?: string;
   detail?: Record<string, unknown>;
+  /** For a move that changes the state of items: how many must change with it. Another number of them is a bug. */
+  items?: number;
 }
 
 /**
- * The one function that changes the state of a chunk: compare-and-set on the state (and the lease, when the chunk in hand has
- * one) plus its event row, in one statement. `null` means that somebody else moved it first: a normal answer, not an error.
+ * The one function that changes the state of a chunk. One statement compares and sets the state (and the lease, when the chunk in
+ * hand has one), changes the state of the chunk's items as the table of moves says, and writes the event row. Lock the request
+ * first when the move changes items. `null` means that somebody else moved the chunk first: a normal answer, not an error.
+ * Errors: `illegal_move`, `items_moved` (both bugs).
  */
 export async function moveChunk(sql: SqlOrTx, chunk: Chunk, move: Move): Promise<Chunk | null> {
-  const to = moveTarget(chunk.state, move.cause);
-  if (to === null) {
+  const legal = moveOf(chunk.state, move.cause);
+  if (legal === null) {
     throw new ProvisioningError('illegal_move', 'bug', `chunk ${chunk.id}: no move "${move.cause}" from ${chunk.state}`);
   }
+  const { to } = legal;
   const values = patchValues({
     ...move.patch,
     ...(to === 'settled' || to === 'cancelled' ? { nextRunAt: null, settledAt: move.at } : {}),
   });
-  const [row] = await sql<Chunk[]>`
+  const rows = await sql<(Chunk & { itemsMoved: number })[]>`
     with moved as (
       update chunks set ${sql({ ...values, state: to, updatedAt: move.at })}, generation = generation + 1
       where id = ${chunk.id} and state = ${chunk.state} and generation = ${chunk.generation}
@@ -62,12 +68,23 @@ export async function moveChunk(sql: SqlOrTx, chunk: Chunk, move: Move): Promise
       select ${move.at}, 'chunk', id, ${chunk.state}, ${to}, ${move.cause}, request_id, id, ${move.actor ?? null},
         ${JSON.stringify(move.detail ?? null)}::text::jsonb
       from moved
+    ), carried as (
+      update items i set status = ${legal.items ?? null}, updated_at = ${move.at} from moved
+      where ${legal.items ?? null}::text is not null and i.chunk_id = moved.id and i.status = any(${[...OPEN_ITEM_STATUSES]}::text[])
+      returning 1
     )
-    select * from moved`;
-  return row ?? null;
+    select *, (select count(*)::int from carried) as items_moved from moved`;
+  const [row] = rows;
+  if (row === undefined) return null;
+  const { itemsMoved, ...moved } = row;
+  if (move.items !== undefined && move.items !== itemsMoved) {
+    const text = `chunk ${chunk.id} carries ${move.items} numbers for ${itemsMoved} items`;
+    throw new ProvisioningError('items_moved', 'bug', text);
+  }
+  return moved;
 }
 
-/** Notes progress without a move (a poll, a look). `null` when the chunk has moved on meanwhile. */
+/** Notes progress without a move (a poll, a check). `null` when the chunk has moved on meanwhile. */
 export async function touchChunk(sql: SqlOrTx, chunk: Chunk, at: Date, patch: ChunkPatch): Promise<Chunk | null> {
   const [row] = await sql<Chunk[]>`
     update chunks set ${sql({ ...patchValues(patch), updatedAt: at })}
@@ -88,8 +105,8 @@ export async function lockUnmoved(sql: SqlOrTx, chunk: Chunk): Promise<boolean> 
 
 /** Objects are encoded by the driver for jsonb columns; a string would be encoded twice, so none is ever passed. */
 function patchValues(patch: ChunkPatch): Record<string, unknown> {
-  const { evidence, step, ...rest } = patch;
-  return { ...rest, ...(evidence !== undefined && { evidence }), ...(step !== undefined && { step }) };
+  const { evidence, payload, ...rest } = patch;
+  return { ...rest, ...(evidence !== undefined && { evidence }), ...(payload !== undefined && { payload }) };
 }
 
 export interface NewChunk {
@@ -169,8 +186,25 @@ export async function hasUndecidedPart(
   const rows = await sql`
     select 1 from chunks
     where request_id = ${halved.requestId} and id <> ${except} and state in ('planned', 'submitting', 'submitted', 'ambiguous')
-      and evidence -> 'bisect' ->> 'of' = ${halved.id} and evidence -> 'bisect' ->> 'refused' is null limit 1`;
+      and evidence -> 'history' -> 'bisect' ->> 'of' = ${halved.id}
+      and evidence -> 'history' -> 'bisect' ->> 'refused' is null limit 1`;
   return rows.length > 0;
+}
+
+/** Which of the numbers this request sent a release of before that then counted as lost. */
+export async function lostReleases(sql: SqlOrTx, requestId: string, numbers: string[]): Promise<Set<string>> {
+  const rows = await sql<{ number: string }[]>`
+    select distinct n.number from chunks c cross join lateral unnest(c.numbers) as n(number)
+    where c.request_id = ${requestId} and c.kind = 'delete' and n.number = any(${numbers}::text[])
+      and exists (select 1 from events e where e.subject = 'chunk' and e.subject_id = c.id and e.cause in ('not_sent', 'declare_not_sent'))`;
+  return new Set(rows.map((r) => r.number));
+}
+
+/** Which of these orders or batch jobs at Telnyx another chunk than `except` follows. */
+export async function followedByOthers(sql: SqlOrTx, telnyxIds: string[], except: string): Promise<Set<string>> {
+  const rows = await sql<{ telnyxId: string }[]>`
+    select telnyx_id from chunks where telnyx_id = any(${telnyxIds}::text[]) and id <> ${except}`;
+  return new Set(rows.map((r) => r.telnyxId));
 }
 
 /**

@@ -41,18 +41,6 @@ export async function committedCost(sql: SqlOrTx, requestId: string): Promise<Co
   return row ?? { upfront: '0', monthly: '0', currency: null };
 }
 
-/** Returns how many items of the chunk are in flight now; those that an earlier chunk handed over were before. */
-export async function markInFlight(sql: SqlOrTx, chunkId: string, at: Date): Promise<number> {
-  const { count } = await sql`
-    update items set status = 'in_flight', updated_at = ${at} where chunk_id = ${chunkId} and status in ('pending', 'in_flight')`;
-  return count;
-}
-
-export async function markPending(sql: SqlOrTx, chunkId: string, at: Date): Promise<void> {
-  await sql`
-    update items set status = 'pending', updated_at = ${at} where chunk_id = ${chunkId} and status = 'in_flight'`;
-}
-
 export interface ItemEnd {
   phoneNumber: string;
   status: Extract<ItemStatus, 'succeeded' | 'failed' | 'cancelled' | 'skipped'>;

@@ -1,7 +1,6 @@
-/**
- * The life of a chunk: what one mutating Telnyx call carries. This table is the only list of legal moves; `moveChunk` in
- * `db/chunks.ts` performs them and `docs/chunk-lifecycle.md` draws them (a test holds the drawing against this table).
- */
+import type { ItemStatus } from './request.ts';
+
+/** The states of a chunk, which is what one mutating call to Telnyx carries. */
 export const CHUNK_STATES = [
   'planned',
   'submitting',
@@ -13,8 +12,20 @@ export const CHUNK_STATES = [
 ] as const;
 export type ChunkState = (typeof CHUNK_STATES)[number];
 
+/** One legal move. `items` is the state that the open items of the chunk get with it; without it they stay as they are. */
+interface Move {
+  from: ChunkState;
+  cause: string;
+  to: ChunkState;
+  items?: Extract<ItemStatus, 'pending' | 'in_flight'>;
+}
+
+/**
+ * The life of a chunk. This table is the only list of legal moves. `moveChunk` in `db/chunks.ts` performs them, and
+ * `docs/chunk-lifecycle.md` draws them (a test holds the drawing against this table).
+ */
 export const CHUNK_MOVES = [
-  { from: 'planned', cause: 'claim', to: 'submitting' },
+  { from: 'planned', cause: 'claim', to: 'submitting', items: 'in_flight' },
   { from: 'planned', cause: 'cancel', to: 'cancelled' },
   { from: 'planned', cause: 'split', to: 'settled' },
   { from: 'planned', cause: 'nothing_to_send', to: 'settled' },
@@ -22,7 +33,7 @@ export const CHUNK_MOVES = [
   { from: 'submitting', cause: 'reply_lost', to: 'ambiguous' },
   { from: 'submitting', cause: 'lease_expired', to: 'ambiguous' },
   { from: 'submitting', cause: 'maybe_ours_already', to: 'ambiguous' },
-  { from: 'submitting', cause: 'try_later', to: 'planned' },
+  { from: 'submitting', cause: 'try_later', to: 'planned', items: 'pending' },
   { from: 'submitting', cause: 'refused', to: 'settled' },
   { from: 'submitting', cause: 'refused_split', to: 'settled' },
   { from: 'submitted', cause: 'finished', to: 'settled' },
@@ -30,13 +41,13 @@ export const CHUNK_MOVES = [
   { from: 'submitted', cause: 'contradiction', to: 'needs_attention' },
   { from: 'ambiguous', cause: 'found', to: 'submitted' },
   { from: 'ambiguous', cause: 'owned_without_order', to: 'settled' },
-  { from: 'ambiguous', cause: 'not_sent', to: 'planned' },
+  { from: 'ambiguous', cause: 'not_sent', to: 'planned', items: 'pending' },
   { from: 'ambiguous', cause: 'surely_gone', to: 'settled' },
   { from: 'ambiguous', cause: 'contradiction', to: 'needs_attention' },
   { from: 'needs_attention', cause: 'adopt', to: 'submitted' },
-  { from: 'needs_attention', cause: 'declare_not_sent', to: 'planned' },
+  { from: 'needs_attention', cause: 'declare_not_sent', to: 'planned', items: 'pending' },
   { from: 'needs_attention', cause: 'give_up', to: 'settled' },
-] as const satisfies readonly { from: ChunkState; cause: string; to: ChunkState }[];
+] as const satisfies readonly Move[];
 
 export type ChunkMove = (typeof CHUNK_MOVES)[number];
 export type ChunkCause = ChunkMove['cause'];
@@ -51,7 +62,7 @@ export function isFinal(state: ChunkState): boolean {
 /** The states in which work is still owed. `needs_attention` is open, but waits for a person. */
 export const OPEN_STATES: readonly ChunkState[] = CHUNK_STATES.filter((s) => !isFinal(s));
 
-/** Where `cause` leads from `from`, or `null` when the table has no such move. */
-export function moveTarget(from: ChunkState, cause: ChunkCause): ChunkState | null {
-  return CHUNK_MOVES.find((m) => m.from === from && m.cause === cause)?.to ?? null;
+/** The move that `cause` makes from `from`, or `null` when the table has no such move. */
+export function moveOf(from: ChunkState, cause: ChunkCause): Move | null {
+  return CHUNK_MOVES.find((m) => m.from === from && m.cause === cause) ?? null;
 }

@@ -10,6 +10,11 @@ export function after(from: Date, ms: number): Date {
   return new Date(from.getTime() + ms);
 }
 
+/** `min` doubled `times` times, at most `max`; all in milliseconds. */
+export function backoff(times: number, min: number, max: number): number {
+  return Math.min(max, min * 2 ** Math.min(Math.max(0, times), 20));
+}
+
 /** A machine that is further than this from the database is told so. */
 export const CLOCK_SKEW_MS = 5_000;
 

@@ -17,8 +17,8 @@ export function isFinalStatus(status: string): boolean {
 }
 
 export interface Patience {
-  /** Looks at ownership that were made since the order became final, this one included. */
-  looks: number;
+  /** Checks of ownership since the order became final, this one included. */
+  checks: number;
   /** True when the settling window since then is over. */
   windowOver: boolean;
   /** True when a line that is still open has been waited for long enough: several settling windows. */
@@ -40,13 +40,13 @@ export function judgeNumber(fact: LineFact, patience: Patience): NumberVerdict {
   if (fact.owned) return patience.windowOver ? 'bought' : 'unclear';
   // Parts of an order end on their own: one may still deliver although the order is called a failure.
   if (fact.lineStatus !== null && !isFinalStatus(fact.lineStatus) && !patience.linesOver) return 'unclear';
-  if (fact.lineStatus === null) return patience.windowOver && patience.looks >= 3 ? 'lost' : 'unclear';
-  return patience.looks >= 2 && (patience.windowOver || patience.resent !== true) ? 'lost' : 'unclear';
+  if (fact.lineStatus === null) return patience.windowOver && patience.checks >= 3 ? 'lost' : 'unclear';
+  return patience.checks >= 2 && (patience.windowOver || patience.resent !== true) ? 'lost' : 'unclear';
 }
 
 /**
  * What can be said of a number while its order still waits for others: it is bought when its own line is a success and it is
- * ours. `failed` is a hint: it becomes a loss when no look shows it for a settling window. A line that fell over its paperwork is
+ * ours. `failed` is a hint: it becomes a loss when no check shows the number for a settling window. A line that fell over its paperwork is
  * judged with the whole order.
  */
 export function judgeEarly(fact: LineFact & { requirementsMet: boolean | null }): 'bought' | 'failed' | 'open' {

@@ -16,6 +16,9 @@ export type RequestStatus = (typeof REQUEST_STATUSES)[number];
 export const ITEM_STATUSES = ['pending', 'in_flight', 'succeeded', 'failed', 'cancelled', 'skipped'] as const;
 export type ItemStatus = (typeof ITEM_STATUSES)[number];
 
+/** The statuses in which something is still owed for an item. */
+export const OPEN_ITEM_STATUSES = ['pending', 'in_flight'] as const satisfies readonly ItemStatus[];
+
 /** Where a line of a buy gets its numbers from: searches along a fallback ladder, or an explicit list. */
 export type LineCriteria = SearchCriteriaLine | ListLine;
 

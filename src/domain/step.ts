@@ -1,3 +1,5 @@
+import type { E164 } from './phone-number.ts';
+
 /** Settings of `phone_numbers/jobs/update_phone_numbers`: one value each for all numbers of the job. */
 export interface NumberSettings {
   tags?: string[];
@@ -25,8 +27,8 @@ export interface OrderSettings {
 }
 
 /**
- * One kind of mutating call with what it carries. A request is a list of steps; a chunk carries the numbers of one step and
- * the steps still to come for them.
+ * What was asked of some numbers that one kind of call can do. A request is a list of steps. A chunk carries the numbers of one step
+ * and the steps still to come for them. What its call really carries is its payload.
  */
 export type Step =
   | { kind: 'order'; settings: OrderSettings }
@@ -37,14 +39,23 @@ export type Step =
       kind: 'delete';
       include_locked: boolean;
       include_emergency: boolean;
-      /** What was lifted from these numbers for this release already: once each, not again and again. */
-      freed?: Obstacle[];
+      /** Blockers that were cleared for this release already. Each is cleared once, not again and again. */
+      cleared?: Blocker[];
     };
 
-/** What keeps a number from being released until it is lifted. */
-export type Obstacle = 'lock' | 'emergency';
+/** What keeps a number from being released until it is cleared. */
+export type Blocker = 'lock' | 'emergency';
 
 export type StepKind = Step['kind'];
+export type StepOf<K extends StepKind> = Extract<Step, { kind: K }>;
+
+/** What one call carries beside its numbers, fixed before it leaves. What is left out is as the step says. */
+export interface Payload {
+  /** Updates: tags are merged with those that the numbers have, so the settings differ from what was asked. */
+  settings?: NumberSettings;
+  /** Kinds that Telnyx takes one number at a time: the numbers whose own call may have left. */
+  sent?: E164[];
+}
 
 /**
  * The queue of a step, by what limits it: orders spend money, updates and deletes share the account's job slots, emergency jobs

@@ -2,9 +2,8 @@ import type { WorkDeps } from '../account/deps.ts';
 import { readAgain } from '../account/read-numbers.ts';
 import type { Tx } from '../db/client.ts';
 import { extendRunLease, type LeasedRun, lockLeasedRun } from '../db/runs.ts';
-import { after } from '../domain/clock.ts';
+import { after, backoff } from '../domain/clock.ts';
 import { ProvisioningError } from '../domain/errors.ts';
-import { backoff } from '../domain/submission.ts';
 
 export const RUN_LEASE_MS = 60_000;
 /** A run that could read nothing for this long, or this often in a row, is given up: the next one starts anew. */

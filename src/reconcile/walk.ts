@@ -11,8 +11,8 @@ import {
 import { countRun } from '../db/run-counts.ts';
 import { finishRun, type Run } from '../db/runs.ts';
 import { analyzeForComparison, copySightings, countSightings, dropSightings, type Sighting } from '../db/sightings.ts';
-import { freshSince } from '../domain/looks.ts';
 import type { RunCounts } from '../domain/reconciliation.ts';
+import { freshSince } from '../domain/streaks.ts';
 import { fileRepairs } from '../producers/actions/repair-run.ts';
 import type { AccountNumber } from '../telnyx/gateway.ts';
 import { holdRun, type RunHold } from './hold-run.ts';

@@ -1,7 +1,7 @@
 import type { WorkDeps } from '../account/deps.ts';
 import { expiredSubmissions, moveChunk } from '../db/chunks.ts';
 import { after } from '../domain/clock.ts';
-import { carriedOver } from '../domain/submission.ts';
+import { seeing } from '../domain/evidence.ts';
 
 /**
  * Submissions whose lease ran out: the worker is gone, or its event loop was blocked. Whether the call left is unknown, so the
@@ -20,11 +20,7 @@ export async function rescueStuck(deps: WorkDeps): Promise<string[]> {
         nextRunAt: after(at, 0),
         leaseToken: null,
         leaseUntil: null,
-        evidence: {
-          because: 'lease_expired',
-          looks: [],
-          ...carriedOver(chunk.evidence),
-        },
+        evidence: seeing(chunk.evidence, { phase: 'unknown', because: 'lease_expired', checks: [] }),
       },
     });
     if (moved === null) continue;

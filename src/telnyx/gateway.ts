@@ -176,7 +176,7 @@ export interface FamilyLimit {
  * Asked when the turn of a call has come, right before it leaves: it may have waited for seconds. Throws a ProvisioningError
  * with disposition `retry` when the call must not leave any more.
  */
-export type LastLook = () => Promise<void>;
+export type LastCheck = () => Promise<void>;
 
 /**
  * Everything that the product asks of Telnyx, in its own words. Every method may throw a ProvisioningError whose disposition
@@ -185,7 +185,7 @@ export type LastLook = () => Promise<void>;
 export interface TelnyxGateway {
   search(criteria: SearchCriteria): Promise<SearchResult>;
   reserve(numbers: E164[], reference: string): Promise<Reservation>;
-  createOrder(numbers: E164[], reference: string, settings: OrderSettings, lastLook?: LastLook): Promise<Order>;
+  createOrder(numbers: E164[], reference: string, settings: OrderSettings, lastCheck?: LastCheck): Promise<Order>;
   /** Orders whose `customer_reference` is exactly `reference`; the filter of Telnyx may match more. */
   findOrders(reference: string): Promise<Order[]>;
   getOrder(id: string): Promise<Order>;
@@ -195,14 +195,14 @@ export interface TelnyxGateway {
   cancelOrder(order: Order): Promise<Cancellation>;
   /** Which of at most 1,000 numbers are ours and editable: E.164 to number id. */
   verifyOwnership(numbers: E164[]): Promise<Map<E164, string>>;
-  updateNumbers(numbers: E164[], settings: NumberSettings, lastLook?: LastLook): Promise<Job>;
-  deleteNumbers(numbers: E164[], lastLook?: LastLook): Promise<Job>;
-  updateEmergency(numbers: E164[], enabled: boolean, addressId: string | null, lastLook?: LastLook): Promise<Job>;
+  updateNumbers(numbers: E164[], settings: NumberSettings, lastCheck?: LastCheck): Promise<Job>;
+  deleteNumbers(numbers: E164[], lastCheck?: LastCheck): Promise<Job>;
+  updateEmergency(numbers: E164[], enabled: boolean, addressId: string | null, lastCheck?: LastCheck): Promise<Job>;
   getJob(id: string): Promise<Job>;
   /** Jobs of one type created at or after `since`, newest first. */
   listJobs(type: JobType, since: Date): Promise<Job[]>;
   /** `profileId` '' unassigns. */
-  updateMessaging(numbers: E164[], profileId: string, lastLook?: LastLook): Promise<MessagingUpdate>;
+  updateMessaging(numbers: E164[], profileId: string, lastCheck?: LastCheck): Promise<MessagingUpdate>;
   getMessagingUpdate(id: string): Promise<MessagingUpdate>;
   listNumbers(query: NumbersQuery): Promise<NumbersPage>;
   balance(): Promise<Balance>;

@@ -5,7 +5,7 @@ import type { RateFamily } from '../domain/rate-families.ts';
 import { bracketLists } from './bracket-lists.ts';
 import { type Phase, statusOf, toFailure, unreadableAnswer } from './failures/failures.ts';
 import { featureSwitch } from './failures/feature-switch.ts';
-import type { LastLook } from './gateway.ts';
+import type { LastCheck } from './gateway.ts';
 import type { LimiterLog, RateLimiter } from './pacing/rate-limit.ts';
 
 /** What one call is, for pacing, for its deadline and for reading its failure. */
@@ -20,7 +20,7 @@ export interface CallSpec {
   ordered?: readonly string[];
   /** Creates a batch job. */
   job?: boolean;
-  lastLook?: LastLook | undefined;
+  lastCheck?: LastCheck | undefined;
 }
 
 /** One finished call. `status` is `null` when no answer came, `code` is `ok` or the code of the failure. */
@@ -119,7 +119,7 @@ export function createTransport(options: TransportOptions): Transport {
       limiter.run(spec.family, async () => {
         // Here, because another call may have learned it while this one waited for its turn.
         features.requireOn(spec.operation);
-        await spec.lastLook?.();
+        await spec.lastCheck?.();
         const startedAt = performance.now();
         const seen: Seen = { status: null, date: null };
         const { family, operation } = spec;

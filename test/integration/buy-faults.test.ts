@@ -1,5 +1,6 @@
 import { describe, expect, it } from 'vitest';
 import { getAccount, openGate } from '../../src/db/account.ts';
+import { seeing } from '../../src/domain/evidence.ts';
 import { cancelRequest } from '../../src/producers/actions/cancel.ts';
 import { resolveChunk } from '../../src/producers/actions/decide.ts';
 import type { Fault } from '../../src/simulator/index.ts';
@@ -119,7 +120,7 @@ describe('an order whose reply is lost or wrong', () => {
     // Somebody buys some of these very numbers by hand.
     await h().deps.telnyx.createOrder(chunk.numbers.slice(0, 2), 'by-hand', {});
     await until('it needs attention', async () => (await h().view(id)).status === 'needs_attention');
-    expect((await h().chunks(id))[0]?.evidence).toMatchObject({
+    expect((await h().chunks(id))[0]?.evidence?.seen).toMatchObject({
       conclusion: expect.stringContaining('2 of 6 numbers are ours'),
       ownedNumbers: chunk.numbers.slice(0, 2),
     });
@@ -136,10 +137,10 @@ describe('an order whose reply is lost or wrong', () => {
       const id = await h().submit(buying(4, '516'));
       const chunk = await until('the reply was lost', async () => (await h().chunks(id)).find((c) => c.state === 'ambiguous'));
       await h().stop();
-      // Parked long ago: its looks say nothing about an order that is adopted now.
-      const looks = [1, 2, 3].map(() => ({ at: new Date(Date.now() - 3_600_000).toISOString(), found: [], owned: 0 }));
+      // Parked long ago: its checks say nothing about an order that is adopted now.
+      const checks = [1, 2, 3].map(() => ({ at: new Date(Date.now() - 3_600_000).toISOString(), found: [], owned: 0 }));
       await h().db.sql`
-        update chunks set state = 'needs_attention', next_run_at = null, evidence = ${JSON.stringify({ because: 'timeout', looks })}::text::jsonb
+        update chunks set state = 'needs_attention', next_run_at = null, evidence = ${JSON.stringify(seeing(null, { phase: 'unknown', because: 'timeout', checks }))}::text::jsonb
         where id = ${chunk.id}`;
       h().faults({ kind: 'lag', ownership: 500, inventory: 500 });
       if (kind === 'adopt') {

@@ -160,7 +160,10 @@ describe('an adopted order', () => {
     const { id, chunk } = await parked();
     await resolveChunk(h().deps, id, chunk.id, { kind: 'adopt', telnyxId: other.id }, 'anna');
     await h().start();
-    expect((await parkedAgain(id)).evidence?.conclusion).toContain('does not carry 2 of the 2 numbers');
+    expect((await parkedAgain(id)).evidence?.seen).toHaveProperty(
+      'conclusion',
+      expect.stringContaining('does not carry 2 of the 2 numbers'),
+    );
     const truth = h()
       .sim.ledger()
       .orders.find((o) => o.customer_reference === chunk.customerReference);

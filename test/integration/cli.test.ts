@@ -204,15 +204,16 @@ describe('without a worker', () => {
     const { id } = (
       await run(['update', '--numbers', '-', '--set', 'customer_reference=x', '--yes', '--json'], '+13125550123\n')
     ).json();
-    const evidence = {
+    const seen = {
+      phase: 'unknown',
       because: 'the reply was lost',
-      looks: [{ at: '2026-01-01T00:00:00.000Z', found: ['job-a', 'job-b'], owned: 1 }],
+      checks: [{ at: '2026-01-01T00:00:00.000Z', found: ['job-a', 'job-b'], owned: 1 }],
       conclusion: '2 jobs carry it',
     };
     const [chunk] = await sql(async (client) => {
       await client`update requests set status = 'needs_attention' where id = ${id}`;
       return client<{ id: string }[]>`
-        update chunks set state = 'needs_attention', evidence = ${JSON.stringify(evidence)}::text::jsonb where request_id = ${id} returning id`;
+        update chunks set state = 'needs_attention', evidence = ${JSON.stringify({ history: {}, seen })}::text::jsonb where request_id = ${id} returning id`;
     });
     const shown = await run(['request', id]);
     const command = `provisioner resolve ${id} --chunk ${chunk?.id}`;

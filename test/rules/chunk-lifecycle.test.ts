@@ -1,7 +1,7 @@
 import { readFileSync } from 'node:fs';
 import { join } from 'node:path';
 import { describe, expect, it } from 'vitest';
-import { CHUNK_MOVES, CHUNK_STATES, isFinal, moveTarget, OPEN_STATES } from '../../src/domain/chunk.ts';
+import { CHUNK_MOVES, CHUNK_STATES, isFinal, moveOf, OPEN_STATES } from '../../src/domain/chunk.ts';
 import { ROOT, sourcesIn } from '../support/sources.ts';
 
 const BLOCK = /```mermaid\s+stateDiagram-v2\s*\n([\s\S]*?)```/g;
@@ -60,8 +60,8 @@ describe('the table of moves', () => {
     const resends = CHUNK_MOVES.filter((m) => m.to === 'planned').map((m) => `${m.from}: ${m.cause}`);
     expect(resends.sort()).toEqual(['ambiguous: not_sent', 'needs_attention: declare_not_sent', 'submitting: try_later']);
     expect(CHUNK_MOVES.filter((m) => m.to === 'submitting').map((m) => m.from)).toEqual(['planned']);
-    expect(moveTarget('submitting', 'lease_expired')).toBe('ambiguous');
-    expect(moveTarget('settled', 'claim')).toBeNull();
+    expect(moveOf('submitting', 'lease_expired')?.to).toBe('ambiguous');
+    expect(moveOf('settled', 'claim')).toBeNull();
   });
 
   it('I10 is the only way: no other file than db/chunks.ts writes the state of a chunk', () => {

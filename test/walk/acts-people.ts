@@ -192,7 +192,7 @@ export async function resolve(notes: Notes): Promise<boolean> {
       conclusion: string | null;
     }[]
   >`
-    select id, request_id, kind, telnyx_id, customer_reference, evidence->>'conclusion' as conclusion from chunks
+    select id, request_id, kind, telnyx_id, customer_reference, evidence->'seen'->>'conclusion' as conclusion from chunks
     where state = 'needs_attention' order by created_at, id`;
   const chunk = choice.maybe(rows);
   if (chunk === undefined) return false;

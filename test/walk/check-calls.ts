@@ -1,5 +1,5 @@
 import { isDeepStrictEqual } from 'node:util';
-import type { NumberSettings, OrderSettings, Step } from '../../src/domain/step.ts';
+import type { NumberSettings, OrderSettings, Payload, Step } from '../../src/domain/step.ts';
 import type { TelnyxGateway } from '../../src/telnyx/gateway.ts';
 import { count, type Notes, Violation } from './notes.ts';
 
@@ -22,6 +22,7 @@ interface Intent {
   numbers: string[];
   customer_reference: string;
   step: Step;
+  payload: Payload | null;
   /** The last claim, and what the gate of the account was then. */
   claim: number | null;
   gate: string | null;
@@ -67,7 +68,7 @@ export async function guardCall(
   if (call === null) return;
   const [intent] = await notes.world.look<Intent[]>`
     select c.id, c.request_id, r.kind as request_kind, r.steps as request_steps, c.kind, c.state, c.numbers,
-      c.customer_reference, c.step, claim.id as claim,
+      c.customer_reference, c.step, c.payload, claim.id as claim,
       (select to_state from events where subject = 'account' and id < claim.id order by id desc limit 1) as gate,
       (select coalesce(array_agg(phone_number), '{}') from items i where i.request_id = c.request_id and phone_number is not null) as named
     from chunks c join requests r on r.id = c.request_id
@@ -82,7 +83,9 @@ export async function guardCall(
 
 /** I1: exactly this call was claimed by this very run, and no other call has left on that claim. */
 function guardIntent(notes: Notes, call: Call, intent: Intent, caller: Caller): void {
-  const differs = Object.entries(call.carries).find(([key, value]) => !isDeepStrictEqual(Reflect.get(intent.step, key), value));
+  // What the call carries is the payload where it says so, and else the step.
+  const committed = { ...intent.step, ...intent.payload };
+  const differs = Object.entries(call.carries).find(([key, value]) => !isDeepStrictEqual(Reflect.get(committed, key), value));
   if (differs !== undefined || !isDeepStrictEqual(intent.numbers, call.numbers))
     throw new Violation('I1', `${call.name} leaves with other numbers or settings than are committed`, { call, intent });
   if (call.reference !== null && call.reference !== intent.customer_reference)

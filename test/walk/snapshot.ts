@@ -11,7 +11,7 @@ export interface ChunkRow {
   customer_reference: string;
   telnyx_id: string | null;
   waiting: boolean;
-  evidence: { conclusion?: string; looks: unknown[] } | null;
+  evidence: { seen: { conclusion?: string } } | null;
 }
 
 export interface ItemRow {

@@ -1,8 +1,8 @@
 import { sql } from 'drizzle-orm';
 import { boolean, index, integer, jsonb, pgTable, text, uniqueIndex } from 'drizzle-orm/pg-core';
 import type { ChunkState } from '../../domain/chunk.ts';
-import type { Step, StepKind } from '../../domain/step.ts';
-import type { Evidence } from '../../domain/submission.ts';
+import type { Evidence } from '../../domain/evidence.ts';
+import type { Payload, Step, StepKind } from '../../domain/step.ts';
 import { moment } from './columns.ts';
 import { lines } from './lines.ts';
 import { requests } from './requests.ts';
@@ -20,7 +20,10 @@ export const chunks = pgTable(
     kind: text('kind').$type<StepKind>().notNull(),
     state: text('state').$type<ChunkState>().notNull(),
     numbers: text('numbers').array().notNull(),
+    /** What was asked of the numbers. */
     step: jsonb('step').$type<Step>().notNull(),
+    /** What the last call carried beside its numbers; see `Payload`. */
+    payload: jsonb('payload').$type<Payload>(),
     /** Steps still owed to these numbers when this one has succeeded. */
     nextSteps: jsonb('next_steps').$type<Step[]>().notNull(),
     customerReference: text('customer_reference').notNull(),
@@ -44,7 +47,7 @@ export const chunks = pgTable(
     /** True while Telnyx waits for paperwork; with its deadline. */
     waiting: boolean('waiting').notNull().default(false),
     deadline: moment('deadline'),
-    /** What the looks after an unknown outcome saw. */
+    /** What was seen: the checks of the present phase, and the history of earlier calls. */
     evidence: jsonb('evidence').$type<Evidence>(),
     errorCode: text('error_code'),
     error: text('error'),

@@ -2,37 +2,37 @@ import type { WorkDeps } from '../../account/deps.ts';
 import { type Chunk, type ChunkPatch, insertChunk, moveChunk } from '../../db/chunks.ts';
 import type { Tx } from '../../db/client.ts';
 import { endItems, handOver, type ItemEnd } from '../../db/items.ts';
-import { emptyLostSlots, getLine, noteLosses, reopenLine } from '../../db/lines.ts';
+import { emptyLostSlots, noteLosses, reopenLine } from '../../db/lines.ts';
 import { lockRequest, refreshRequest } from '../../db/requests.ts';
 import type { ChunkCause } from '../../domain/chunk.ts';
+import { type Evidence, type History, inherited, seeing } from '../../domain/evidence.ts';
 import { inSlices } from '../../domain/phone-number.ts';
 import type { Step } from '../../domain/step.ts';
-import { type Evidence, inherited, type Lineage } from '../../domain/submission.ts';
 import { chunkJob, enqueue, lineJob } from '../../producers/enqueue.ts';
 import type { AnyEnqueue } from '../../queues/port.ts';
 
-/** How every number of a chunk ends, decided outside, written down here in one transaction. */
+/** How numbers of a chunk end, decided by its kind, written down by `settleChunk` in one transaction. */
 export interface Settlement {
   cause: ChunkCause;
-  /** Numbers that got what this step is for; they end, or go on to the request's next step. */
-  succeeded: { phoneNumber: string; telnyxId?: string; reasonCode?: string; reason?: string }[];
-  ended: ItemEnd[];
+  /** Numbers that got what this step is for. They end, or go on to the request's next step. */
+  succeeded?: { phoneNumber: string; telnyxId?: string; reasonCode?: string; reason?: string }[];
+  ended?: ItemEnd[];
   /** Numbers of a buy that are proven not ours and gone. */
   lost?: Lost;
   /** Numbers that go out again in new chunks, in the given groups. */
   again?: Again[];
   patch?: ChunkPatch;
   detail?: Record<string, unknown>;
-  /** Inventory changes of this settlement, in the same transaction. */
+  /** Inventory changes of this settlement, in the same transaction, before items end or are handed on. */
   inventory?: (tx: Tx) => Promise<void>;
 }
 
 export interface Lost {
   numbers: string[];
   cause: string;
-  /** Their slots become free, and the line looks for others. Else they must be among those that end. */
+  /** True: their slots become free, and the buy line looks for others. False: they must be among those that end. */
   replace: boolean;
-  /** Until then their price counts against the budget: a call that was doubled on its way may still deliver them. */
+  /** Until then their price counts against the budget, because a call that was doubled on its way may still deliver them. */
   heldUntil?: Date;
 }
 
@@ -42,18 +42,17 @@ export interface Again {
   step?: Step;
   nextSteps?: Step[];
   attempt?: number;
-  /** Orders: what is known of earlier calls, beside what every part of an order inherits. */
-  lineage?: Lineage;
+  /** What the new chunk knows of earlier calls, beside what every part of an order inherits. */
+  history?: History;
 }
 
 /**
- * Settles a chunk: moves it, ends or hands on each number, changes the inventory, frees slots, brings the request up to date,
- * all in one transaction; then enqueues what follows. False when somebody else moved the chunk first: then nothing changed.
+ * Settles a chunk: moves it, ends or hands on each number, changes the inventory, frees slots and brings the request up to date, all
+ * in one transaction; then it enqueues what follows. False when somebody else moved the chunk first: then nothing changed.
  */
 export async function settleChunk(deps: WorkDeps, chunk: Chunk, s: Settlement): Promise<boolean> {
   const at = deps.clock.now();
-  const jobs: AnyEnqueue[] = [];
-  const moved = await deps.db.sql.begin(async (tx) => {
+  const jobs = await deps.db.sql.begin(async (tx) => {
     await lockRequest(tx, chunk.requestId);
     const row = await moveChunk(tx, chunk, {
       cause: s.cause,
@@ -61,121 +60,93 @@ export async function settleChunk(deps: WorkDeps, chunk: Chunk, s: Settlement): 
       ...(s.patch && { patch: s.patch }),
       ...(s.detail && { detail: s.detail }),
     });
-    if (row === null) return false;
+    if (row === null) return null;
     await s.inventory?.(tx);
-    await carryOn(tx, deps, chunk, s, at, jobs);
-    await endItems(tx, chunk, s.ended, at);
-    await freeSlots(tx, chunk, s, at, jobs);
+    const again = await sendAgain(tx, deps, chunk, s.again ?? [], at);
+    const next = await goOn(tx, deps, chunk, s.succeeded ?? [], at);
+    await endItems(tx, chunk, s.ended ?? [], at);
+    const reopened = await freeSlots(tx, chunk, s.lost, at);
     await refreshRequest(tx, chunk.requestId, at);
-    return true;
+    return [...again, ...next, ...reopened];
   });
-  if (moved) await enqueue(deps, jobs);
-  return moved;
+  if (jobs !== null) await enqueue(deps, jobs);
+  return jobs !== null;
 }
 
-async function carryOn(tx: Tx, deps: WorkDeps, chunk: Chunk, s: Settlement, at: Date, jobs: AnyEnqueue[]): Promise<void> {
-  const next = async (
-    numbers: string[],
-    step: Step,
-    nextSteps: Step[],
-    cause: 'next_step' | 'split',
-    more: { attempt?: number | undefined; evidence?: Evidence } = {},
-  ) => {
-    const made = await insertChunk(tx, {
-      requestId: chunk.requestId,
-      lineId: chunk.lineId,
-      position: chunk.position,
-      numbers,
-      step,
-      nextSteps,
-      at,
-      cause,
-      attempt: more.attempt ?? 0,
-      ...(more.evidence !== undefined && { evidence: more.evidence }),
-    });
-    await handOver(tx, chunk.id, made.id, numbers, at);
-    jobs.push(chunkJob(made));
-  };
-  for (const group of s.again ?? []) {
-    const evidence = chunk.kind === 'order' ? evidenceOfPart(deps, chunk, group, at) : undefined;
-    await next(group.numbers, group.step ?? chunk.step, group.nextSteps ?? chunk.nextSteps, 'split', {
-      attempt: group.attempt,
-      ...(evidence !== undefined && { evidence }),
-    });
+/** Cuts a new chunk for each group of numbers that go out again. */
+async function sendAgain(tx: Tx, deps: WorkDeps, chunk: Chunk, groups: Again[], at: Date): Promise<AnyEnqueue[]> {
+  const jobs: AnyEnqueue[] = [];
+  for (const group of groups) {
+    const { numbers, step = chunk.step, nextSteps = chunk.nextSteps, attempt = 0 } = group;
+    const evidence = evidenceOfPart(deps, chunk, group, at);
+    jobs.push(await cut(tx, chunk, { numbers, step, nextSteps, attempt, at, cause: 'split', ...(evidence && { evidence }) }));
   }
-  const [step, ...rest] = chunk.nextSteps;
+  return jobs;
+}
+
+/** What a part knows of the calls before its own; nothing when there was none that matters. */
+function evidenceOfPart(deps: WorkDeps, chunk: Chunk, part: Again, at: Date): Evidence | undefined {
+  const history = { ...inherited(chunk.evidence, at, deps.timings), ...part.history };
+  return Object.keys(history).length === 0 ? undefined : seeing(null, { phase: 'before_sending' }, history);
+}
+
+/** Numbers that got what the step is for end, or go on to the next step of the request. */
+async function goOn(
+  tx: Tx,
+  deps: WorkDeps,
+  chunk: Chunk,
+  succeeded: NonNullable<Settlement['succeeded']>,
+  at: Date,
+): Promise<AnyEnqueue[]> {
+  const [step, ...nextSteps] = chunk.nextSteps;
   if (step === undefined) {
     await endItems(
       tx,
       chunk,
-      s.succeeded.map((n) => ({ ...n, status: 'succeeded' as const })),
+      succeeded.map((n) => ({ ...n, status: 'succeeded' as const })),
       at,
     );
-    return;
+    return [];
   }
-  for (const slice of inSlices(s.succeeded, deps.limits.batchSize)) {
-    await next(
-      slice.map((n) => n.phoneNumber),
-      step,
-      rest,
-      'next_step',
-    );
+  const jobs: AnyEnqueue[] = [];
+  for (const slice of inSlices(succeeded, deps.limits.batchSize)) {
+    const numbers = slice.map((n) => n.phoneNumber);
+    jobs.push(await cut(tx, chunk, { numbers, step, nextSteps, at, cause: 'next_step' }));
   }
+  return jobs;
 }
 
-/** What a part of an order knows of the calls before its own; nothing when there was none that matters. */
-function evidenceOfPart(deps: WorkDeps, chunk: Chunk, part: Again, at: Date): Evidence | undefined {
-  const lineage = { ...inherited(chunk.evidence, at, deps.timings), ...part.lineage };
-  return Object.keys(lineage).length === 0 ? undefined : { because: 'cut_from_order', looks: [], ...lineage };
+/** Inserts a chunk that carries on with numbers of `chunk`, and hands their items over. Returns its queue job. */
+async function cut(
+  tx: Tx,
+  chunk: Chunk,
+  made: Omit<Parameters<typeof insertChunk>[1], 'requestId' | 'lineId' | 'position'>,
+): Promise<AnyEnqueue> {
+  const { requestId, lineId, position } = chunk;
+  const row = await insertChunk(tx, { requestId, lineId, position, ...made });
+  await handOver(tx, chunk.id, row.id, made.numbers, made.at);
+  return chunkJob(row);
 }
 
-async function freeSlots(tx: Tx, chunk: Chunk, s: Settlement, at: Date, jobs: AnyEnqueue[]): Promise<void> {
-  if (s.lost === undefined || s.lost.numbers.length === 0 || chunk.lineId === null) return;
+/** Notes lost numbers. Where they are replaced, their slots become free and the buy line is opened again. */
+async function freeSlots(tx: Tx, chunk: Chunk, lost: Lost | undefined, at: Date): Promise<AnyEnqueue[]> {
+  if (lost === undefined || lost.numbers.length === 0 || chunk.lineId === null) return [];
   const { lineId } = chunk;
-  const { numbers, cause, replace, heldUntil = null } = s.lost;
+  const { numbers, cause, replace, heldUntil = null } = lost;
   const because = { cause, at, requestId: chunk.requestId, chunkId: chunk.id };
   await noteLosses(tx, { id: chunk.id, lineId }, { numbers, heldUntil }, because);
-  if (!replace) return;
+  if (!replace) return [];
   await emptyLostSlots(tx, chunk, numbers, because);
   const line = await reopenLine(tx, lineId, at);
-  if (line !== null) jobs.push(lineJob(line));
-}
-
-/**
- * Sends numbers of a chunk out again as two: to find those that are refused, or because so many are too much at once. The two
- * inherit `attempt` where it is given.
- */
-export async function settleHalved(
-  deps: WorkDeps,
-  chunk: Chunk,
-  how: Pick<Settlement, 'cause' | 'detail'> & { numbers?: string[]; attempt?: number; lineage?: Lineage },
-): Promise<boolean> {
-  const { numbers = chunk.numbers, attempt = 0, lineage = {}, ...move } = how;
-  const again = halves(numbers).map((half) => ({ numbers: half, attempt, lineage }));
-  return settleChunk(deps, chunk, { ...move, succeeded: [], ended: [], again });
+  return line === null ? [] : [lineJob(line)];
 }
 
 /** Two lists of nearly equal length. */
-export function halves(numbers: string[]): [string[], string[]] {
-  const middle = Math.ceil(numbers.length / 2);
-  return [numbers.slice(0, middle), numbers.slice(middle)];
+export function halves<T>(list: T[]): [T[], T[]] {
+  const middle = Math.ceil(list.length / 2);
+  return [list.slice(0, middle), list.slice(middle)];
 }
 
-/**
- * What becomes of numbers of a buy that are proven not ours: those of a search free their slots, and the line looks for others;
- * those that the user listed cannot be replaced and fail with the reason.
- */
-export async function lossOf(
-  deps: WorkDeps,
-  chunk: Chunk,
-  numbers: string[],
-  why: { code: string; reason: string },
-  how: { cause?: string; heldUntil?: Date } = {},
-): Promise<{ ended: ItemEnd[]; lost: Lost }> {
-  const line = chunk.lineId === null ? null : await getLine(deps.db.sql, chunk.lineId);
-  const replace = line !== null && line.criteria.kind === 'search';
-  const lost: Lost = { numbers, cause: how.cause ?? 'taken_by_others', replace };
-  if (how.heldUntil !== undefined) lost.heldUntil = how.heldUntil;
-  const failed = (phoneNumber: string): ItemEnd => ({ phoneNumber, status: 'failed', reasonCode: why.code, reason: why.reason });
-  return { ended: replace ? [] : numbers.map(failed), lost };
-}
+/** The two halves of `numbers`, each as a chunk of its own. */
+export const inHalves = (numbers: string[], more: Omit<Again, 'numbers'> = {}): Again[] =>
+  halves(numbers).map((half) => ({ ...more, numbers: half }));

@@ -1,37 +1,32 @@
 import type { WorkDeps } from '../../account/deps.ts';
 import { isOurs, readNumbersSoon } from '../../account/read-numbers.ts';
 import type { Chunk } from '../../db/chunks.ts';
+import type { Tx } from '../../db/client.ts';
 import type { ItemEnd } from '../../db/items.ts';
 import { getNumbers, noteSettings } from '../../db/numbers.ts';
-import type { Step } from '../../domain/step.ts';
+import type { StepOf } from '../../domain/step.ts';
 import { mergeTags, sameTags } from '../../domain/tags.ts';
-import { nothingToSend, type Prepared } from '../chunk/prepared.ts';
-import { waitForReady } from './wait-until-shown.ts';
+import type { Prepared } from '../chunk/kind.ts';
+import { waitUntilShown } from './wait-until-shown.ts';
 
 /**
- * Telnyx replaces tags, so adding or removing one is read, merge, group, write: numbers that end with the same tags share a
- * job. One group goes out as this chunk; several become chunks of their own, which read once more when their turn comes;
- * numbers that have what they need are done.
+ * Telnyx replaces tags, so adding or removing one is read, merge, group, write: numbers that end with the same tags share a batch
+ * job. One group goes out as this chunk. Several groups become chunks of their own, which read once more when their turn comes.
+ * Numbers that have what they need are done.
  */
-export async function prepareTags(
-  deps: WorkDeps,
-  chunk: Chunk,
-  numbers: string[],
-  step: Extract<Step, { kind: 'update' }>,
-): Promise<Prepared> {
-  const change = step.tags;
-  if (change === undefined) return { kind: 'ready', chunk, send: { numbers, step } };
+export async function mergedTags(deps: WorkDeps, chunk: Chunk, numbers: string[], step: StepOf<'update'>): Promise<Prepared> {
+  const { settings, tags: change } = step;
+  if (change === undefined) return { kind: 'ready', chunk, numbers, payload: { settings } };
   const listed = await readNumbersSoon(deps, numbers);
   if (listed === null) return { kind: 'too_slow', chunk, numbers };
   const seen = new Map<string, string[]>();
   for (const [number, shown] of listed) if (isOurs(shown) && shown.tags !== undefined) seen.set(number, shown.tags);
-  // Not in the list although ownership shows it, or without its tags: writing tags unread would wipe those that are there.
+  // Writing tags without reading them would wipe those that are there. So a number whose tags do not show waits, then fails.
   const unread = numbers.filter((n) => !seen.has(n));
   const inventory = await getNumbers(deps.db.sql, unread);
   const waiting = { delayMs: deps.timings.lookMinMs, reason: 'some numbers do not show their tags yet' };
-  const wait = await waitForReady(deps, chunk, unread, inventory, waiting);
-  if (wait !== null) return { kind: 'stop', outcome: wait };
-  const { tags: _merged, ...settings } = step.settings;
+  const wait = await waitUntilShown(deps, chunk, unread, inventory, waiting);
+  if (wait !== null) return wait;
   const onlyTags = Object.keys(settings).length === 0;
   const groups = new Map<string, TagGroup>();
   const unchanged = new Map<string, TagGroup>();
@@ -41,24 +36,23 @@ export async function prepareTags(
   }
   const made = [...groups.values()];
   const [only] = made;
-  // The change stays beside the merged tags: whatever waits or is sent again is read and merged once more.
-  const stepFor = (tags: string[]): Step => ({ ...step, settings: { ...settings, tags } });
   if (only !== undefined && made.length === 1 && unchanged.size === 0 && unread.length === 0) {
-    return { kind: 'ready', chunk, send: { numbers: only.numbers, step: stepFor(only.tags) } };
+    return { kind: 'ready', chunk, numbers: only.numbers, payload: { settings: { ...settings, tags: only.tags } } };
   }
-  const outcome = await nothingToSend(deps, chunk, {
-    cause: made.length === 0 ? 'nothing_to_send' : 'split',
-    succeeded: [...unchanged.values()].flatMap((g) => g.numbers).map((phoneNumber) => ({ phoneNumber })),
+  const same = [...unchanged.values()];
+  const settlement = {
+    cause: made.length === 0 ? ('nothing_to_send' as const) : ('split' as const),
+    succeeded: same.flatMap((g) => g.numbers).map((phoneNumber) => ({ phoneNumber })),
     ended: unread.map(unreadEnd),
-    again: made.map((g) => ({ numbers: g.numbers, step: stepFor(g.tags) })),
-    detail: { groups: made.length, unchanged: [...unchanged.values()].reduce((sum, g) => sum + g.numbers.length, 0) },
-    inventory: async (tx) => {
-      // What was just read may be news to the inventory, and a filter by tag looks there.
+    again: made.map((g) => ({ numbers: g.numbers })),
+    detail: { groups: made.length, unchanged: same.reduce((sum, g) => sum + g.numbers.length, 0) },
+    inventory: async (tx: Tx) => {
+      // The tags that were just read may be news to the inventory, where a filter by tag searches.
       const because = { cause: 'update', at: deps.clock.now(), requestId: chunk.requestId, chunkId: chunk.id };
-      for (const { tags, numbers: same } of unchanged.values()) await noteSettings(tx, same, { tags }, because);
+      for (const { tags, numbers: having } of same) await noteSettings(tx, having, { tags }, because);
     },
-  });
-  return { kind: 'stop', outcome };
+  };
+  return { kind: 'settle', chunk, settlement };
 }
 
 const unreadEnd = (phoneNumber: string): ItemEnd => ({

@@ -2,29 +2,28 @@ import type { WorkDeps } from '../../account/deps.ts';
 import type { Chunk } from '../../db/chunks.ts';
 import { type Item, openItemsOfChunk, reprice } from '../../db/items.ts';
 import { ProvisioningError } from '../../domain/errors.ts';
+import { mayTakeEffectLate } from '../../domain/evidence.ts';
 import { parseMoney } from '../../domain/money.ts';
-import { done, type Outcome } from '../../domain/outcome.ts';
-import { mayTakeEffectLate } from '../../domain/submission.ts';
 import type { Offer } from '../../telnyx/gateway.ts';
-import { movedByOthers } from '../chunk/after-send.ts';
-import { lossOf, settleChunk } from '../chunk/settle.ts';
+import type { Settlement } from '../chunk/settle.ts';
+import { lossOf } from '../lines/losses.ts';
 import { searchListed } from '../lines/search-listed.ts';
 
 /** A number must have come up in a recent search (85000); how recent is not published, so old searches are repeated. */
 const SEARCH_GOOD_FOR_MS = 50 * 60_000;
-/** Every offer is looked at: what is too dear is told apart from what is gone. */
+/** The search takes every price, so that a number that is too dear is told apart from one that is gone. */
 const ANY_PRICE = '1000000';
 
 /**
  * Searches the numbers of a planned order once more when their search is old, or when Telnyx called it so: they may be ordered
- * then, at the price of today. What is gone, or dearer than it was claimed at, leaves the order, so that neither the price cap
- * nor the budget is broken by waiting. `null` when the order may go out as it is.
+ * then, at the price of today. A number that is gone, or dearer than it was claimed at, leaves the order, so that waiting breaks
+ * neither the price cap nor the budget. `null` when the order may go out as it is.
  */
-export async function refreshSearch(deps: WorkDeps, chunk: Chunk): Promise<Outcome | null> {
+export async function refreshedSearch(deps: WorkDeps, chunk: Chunk): Promise<Settlement | null> {
   const items = await openItemsOfChunk(deps.db.sql, chunk.id);
   if (!isStale(deps, chunk, items)) return null;
   const offers = await offersFor(deps, chunk);
-  // An order that was sent before may still take effect: its numbers go out unchanged, so that the two collide.
+  // An order that was sent before may still take effect. Its numbers go out unchanged, so that the two collide.
   const at = deps.clock.now();
   if (mayTakeEffectLate(chunk.evidence, at)) return null;
   const priced = noDearer(items, offers);
@@ -34,19 +33,17 @@ export async function refreshSearch(deps: WorkDeps, chunk: Chunk): Promise<Outco
   }
   const kept = new Set(priced.map((o) => o.phoneNumber));
   const dropped = chunk.numbers.filter((n) => !kept.has(n));
-  const settled = await settleChunk(deps, chunk, {
+  return {
     cause: kept.size === 0 ? 'nothing_to_send' : 'split',
-    succeeded: [],
     ...(await lossOf(deps, chunk, dropped, {
       code: 'number_unavailable',
       reason: 'Telnyx no longer offers this number at the price it was claimed at',
     })),
     ...(kept.size > 0 && { again: [{ numbers: [...kept] }] }),
-    // Before they are handed on: the new chunk must not find their search old again.
+    // The prices are noted before the items are handed on, or the new chunk would find their search old again.
     inventory: (tx) => reprice(tx, chunk.id, priced, at),
     detail: { kept: kept.size, dropped: dropped.length },
-  });
-  return settled ? done(`searched again: ${dropped.length} of ${chunk.numbers.length} left the order`) : movedByOthers;
+  };
 }
 
 function isStale(deps: WorkDeps, chunk: Chunk, items: Item[]): boolean {

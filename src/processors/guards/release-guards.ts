@@ -4,14 +4,15 @@ import type { Chunk } from '../../db/chunks.ts';
 import type { ItemEnd } from '../../db/items.ts';
 import { getNumbers, type PhoneNumber } from '../../db/numbers.ts';
 import { getRequest } from '../../db/requests.ts';
+import { clearedNote } from '../../domain/blockers.ts';
 import { type GuardVerdict, guardDelete } from '../../domain/delete-guard.ts';
-import { liftedNote } from '../../domain/lifted.ts';
-import type { Obstacle, Step } from '../../domain/step.ts';
+import type { Blocker, Step, StepOf } from '../../domain/step.ts';
 import type { AccountNumber } from '../../telnyx/gateway.ts';
-import { nothingToSend, type Prepared } from '../chunk/prepared.ts';
-import { waitForReady } from './wait-until-shown.ts';
+import type { Prepared } from '../chunk/kind.ts';
+import type { Again } from '../chunk/settle.ts';
+import { waitUntilShown } from './wait-until-shown.ts';
 
-type DeleteStep = Extract<Step, { kind: 'delete' }>;
+type ReleaseStep = StepOf<'delete'>;
 type Keep = Extract<GuardVerdict, { kind: 'keep' }>;
 /** `unread`: the list does not show the number, and nothing is released unread. */
 type Verdict = GuardVerdict | { kind: 'unread' };
@@ -21,11 +22,11 @@ const NOT_READABLE = keep('not_readable', 'Telnyx does not show this number in i
 const STILL_DISABLING = keep('emergency_not_disabled', 'emergency services of the number are still being disabled');
 
 /**
- * The guards before a release: only numbers whose full object was read just now and whom neither lock, protection nor emergency
- * services keep. What must be unlocked or disabled first becomes a chunk of its own that comes back here afterwards; what cannot be
- * read, or stays half disabled, is waited for over a window and then kept.
+ * The guards before a release. Only numbers are released whose full object was read just now, and which neither a lock, a protected
+ * tag nor emergency services keep. Numbers with a blocker that the user allowed to clear go on in a chunk of their own, which comes
+ * back here afterwards. Numbers that cannot be read, or stay half disabled, are waited for over a window and then kept.
  */
-export async function prepareDelete(deps: WorkDeps, chunk: Chunk, numbers: string[], step: DeleteStep): Promise<Prepared> {
+export async function guardRelease(deps: WorkDeps, chunk: Chunk, numbers: string[], step: ReleaseStep): Promise<Prepared> {
   const seen = await readNumbersSoon(deps, numbers);
   if (seen === null) return { kind: 'too_slow', chunk, numbers };
   const inventory = await getNumbers(deps.db.sql, numbers);
@@ -39,56 +40,46 @@ export async function prepareDelete(deps: WorkDeps, chunk: Chunk, numbers: strin
     delayMs: deps.timings.lookMinMs,
     reason: `${by.unread.length} numbers could not be read; nothing is released unread`,
   };
-  const lifts = { delayMs: deps.timings.pollMaxMs, reason: 'a lock or emergency services are being lifted' };
-  const wait = await waitForReady(deps, chunk, [...by.unread, ...by.wait], inventory, by.unread.length > 0 ? reads : lifts);
-  if (wait !== null) return { kind: 'stop', outcome: wait };
+  const clears = { delayMs: deps.timings.pollMaxMs, reason: 'a lock or emergency services are being lifted' };
+  const wait = await waitUntilShown(deps, chunk, [...by.unread, ...by.wait], inventory, by.unread.length > 0 ? reads : clears);
+  if (wait !== null) return wait;
   by.keep.push(...by.unread.map((n) => kept(step, n, NOT_READABLE)), ...by.wait.map((n) => kept(step, n, STILL_DISABLING)));
   const untouched = by.keep.length === 0 && by.unlock.length === 0 && by.disable.length === 0;
-  if (untouched) return { kind: 'ready', chunk, send: { numbers: by.release, step } };
-  const again = [
-    ...(by.release.length > 0 ? [{ numbers: by.release }] : []),
-    ...(by.unlock.length > 0
-      ? [
-          {
-            numbers: by.unlock,
-            step: { kind: 'update' as const, settings: { deletion_lock_enabled: false } },
-            nextSteps: [freedOf(step, 'lock'), ...chunk.nextSteps],
-          },
-        ]
-      : []),
-    ...(by.disable.length > 0
-      ? [
-          {
-            numbers: by.disable,
-            step: { kind: 'emergency' as const, emergency_enabled: false, emergency_address_id: null },
-            nextSteps: [freedOf(step, 'emergency'), ...chunk.nextSteps],
-          },
-        ]
-      : []),
-  ];
-  const outcome = await nothingToSend(deps, chunk, {
-    cause: again.length === 0 ? 'nothing_to_send' : 'split',
-    succeeded: [],
+  if (untouched) return { kind: 'ready', chunk, numbers: by.release, payload: {} };
+  const again = inParts(chunk, step, by);
+  const settlement = {
+    cause: again.length === 0 ? ('nothing_to_send' as const) : ('split' as const),
     ended: by.keep,
     again,
     detail: { kept: by.keep.length, unlock: by.unlock.length, disable_emergency: by.disable.length },
-  });
-  return { kind: 'stop', outcome };
+  };
+  return { kind: 'settle', chunk, settlement };
 }
 
-const freedOf = (step: DeleteStep, obstacle: Obstacle): DeleteStep => ({ ...step, freed: [...(step.freed ?? []), obstacle] });
+/** The numbers that may be released, and those whose blocker is cleared first, each as a chunk of its own. */
+function inParts(chunk: Chunk, step: ReleaseStep, by: Groups): Again[] {
+  const clearing = (numbers: string[], first: Step, blocker: Blocker): Again[] => {
+    const release: ReleaseStep = { ...step, cleared: [...(step.cleared ?? []), blocker] };
+    return numbers.length === 0 ? [] : [{ numbers, step: first, nextSteps: [release, ...chunk.nextSteps] }];
+  };
+  return [
+    ...(by.release.length === 0 ? [] : [{ numbers: by.release }]),
+    ...clearing(by.unlock, { kind: 'update', settings: { deletion_lock_enabled: false } }, 'lock'),
+    ...clearing(by.disable, { kind: 'emergency', emergency_enabled: false, emergency_address_id: null }, 'emergency'),
+  ];
+}
 
 /** Whether one number may be released, by what Telnyx showed just now, by our inventory and by when it was asked for. */
 function verdictOf(
   deps: WorkDeps,
   chunk: Chunk,
-  step: DeleteStep,
+  step: ReleaseStep,
   n: { shown: AccountNumber | undefined; ours: PhoneNumber | undefined; asked: Date },
 ): Verdict {
   if (n.shown === undefined) return { kind: 'unread' };
   if (n.ours?.state !== 'owned') return keep('not_in_inventory', 'the inventory does not call this number ours');
   const bought = Math.max(n.ours.purchasedAt?.getTime() ?? 0, Date.parse(n.shown.purchasedAt ?? '') || 0);
-  // Another life of the number: whoever asked meant the one before.
+  // The number was released and bought again since: the request meant the earlier purchase.
   if (bought > n.asked.getTime())
     return keep(
       'bought_after_request',
@@ -101,15 +92,15 @@ function verdictOf(
 }
 
 /**
- * A lock or emergency service that was lifted and still shows: reads lag, so it is looked at over the settling window; then the
- * number is kept, or the same job would be sent for ever.
+ * A blocker that was cleared and still shows is waited for over the settling window, because reads lag. Then the number is kept, or
+ * the same batch job would be sent for ever.
  */
-function onlyOnce(deps: WorkDeps, chunk: Chunk, step: DeleteStep, verdict: GuardVerdict): GuardVerdict {
-  const obstacle: Obstacle | null =
+function onlyOnce(deps: WorkDeps, chunk: Chunk, step: ReleaseStep, verdict: GuardVerdict): GuardVerdict {
+  const blocker: Blocker | null =
     verdict.kind === 'unlock_first' ? 'lock' : verdict.kind === 'disable_emergency_first' ? 'emergency' : null;
-  if (obstacle === null || step.freed?.includes(obstacle) !== true) return verdict;
+  if (blocker === null || step.cleared?.includes(blocker) !== true) return verdict;
   if (deps.clock.now().getTime() - chunk.createdAt.getTime() < deps.timings.settleMs) return { kind: 'wait' };
-  return obstacle === 'lock'
+  return blocker === 'lock'
     ? keep('still_locked', 'the deletion lock was lifted, but Telnyx still shows it')
     : keep('emergency_not_disabled', 'emergency services were disabled, but Telnyx still shows them');
 }
@@ -123,7 +114,7 @@ interface Groups {
   keep: ItemEnd[];
 }
 
-function groupVerdicts(step: DeleteStep, verdicts: [string, Verdict][]): Groups {
+function groupVerdicts(step: ReleaseStep, verdicts: [string, Verdict][]): Groups {
   const groups: Groups = { release: [], unlock: [], disable: [], wait: [], unread: [], keep: [] };
   for (const [phoneNumber, v] of verdicts) {
     if (v.kind === 'release') groups.release.push(phoneNumber);
@@ -136,9 +127,9 @@ function groupVerdicts(step: DeleteStep, verdicts: [string, Verdict][]): Groups 
   return groups;
 }
 
-/** The end of a number that is not released, with what was lifted from it for nothing. */
-function kept(step: DeleteStep, phoneNumber: string, v: Keep): ItemEnd {
-  const said: Obstacle | undefined =
+/** The end of a number that is not released, with the blockers that were cleared for nothing. */
+function kept(step: ReleaseStep, phoneNumber: string, v: Keep): ItemEnd {
+  const said: Blocker | undefined =
     v.code === 'still_locked' ? 'lock' : v.code === 'emergency_not_disabled' ? 'emergency' : undefined;
-  return { phoneNumber, status: 'skipped', reasonCode: v.code, reason: `${v.reason}${liftedNote(step, said)}` };
+  return { phoneNumber, status: 'skipped', reasonCode: v.code, reason: `${v.reason}${clearedNote(step, said)}` };
 }

@@ -1,30 +1,31 @@
 import type { WorkDeps } from '../../account/deps.ts';
 import { type Chunk, touchChunk } from '../../db/chunks.ts';
 import type { PhoneNumber } from '../../db/numbers.ts';
-import { hiddenFor, lookedAgain, patienceFor } from '../../domain/looks.ts';
-import type { Outcome } from '../../domain/outcome.ts';
-import type { Evidence } from '../../domain/submission.ts';
-import { movedByOthers, noteWait } from '../chunk/after-send.ts';
+import { type SeenIn, seeing, seenIn } from '../../domain/evidence.ts';
+import { checkedAgain, hiddenFor, patienceFor } from '../../domain/streaks.ts';
+import type { Prepared } from '../chunk/kind.ts';
+
+/** What the guards of a chunk saw so far. */
+export const seenBefore = (chunk: Chunk): SeenIn<'before_sending'> =>
+  seenIn(chunk.evidence, 'before_sending') ?? { phase: 'before_sending' };
 
 /**
- * Notes a look at numbers that are not ready, and says how long to wait for them. `null` when each was waited for over the
+ * Notes a check of numbers that are not ready, and says how long to wait for them. `null` when each was waited for over the
  * settling window, five of them when it was bought a moment ago: then they end, and no longer hold up the rest of the chunk.
  */
-export async function waitForReady(
+export async function waitUntilShown(
   deps: WorkDeps,
   chunk: Chunk,
   numbers: string[],
   inventory: ReadonlyMap<string, PhoneNumber>,
   wait: { delayMs: number; reason: string },
-): Promise<Outcome | null> {
+): Promise<Extract<Prepared, { kind: 'wait' | 'moved' }> | null> {
   if (numbers.length === 0) return null;
   const now = deps.clock.now();
-  const notReady = lookedAgain(chunk.evidence?.notReady, numbers, now);
+  const notReady = checkedAgain(seenBefore(chunk).notReady, numbers, now);
   const patience = (n: string) => patienceFor(inventory.get(n)?.purchasedAt, now, deps.timings);
   if (numbers.every((n) => hiddenFor(notReady[n], now, patience(n)))) return null;
-  const noted = await touchChunk(deps.db.sql, chunk, now, { evidence: { ...lookedAt(chunk), notReady } });
-  return noted === null ? movedByOthers : noteWait(deps, noted, wait.delayMs, wait.reason);
+  const evidence = seeing(chunk.evidence, { ...seenBefore(chunk), notReady });
+  const noted = await touchChunk(deps.db.sql, chunk, now, { evidence });
+  return noted === null ? { kind: 'moved' } : { kind: 'wait', chunk: noted, ...wait };
 }
-
-/** What is known so far of a chunk that was not sent yet; how often it was sent before stays with it. */
-export const lookedAt = (chunk: Chunk): Evidence => chunk.evidence ?? { because: 'not_sent_yet', looks: [] };

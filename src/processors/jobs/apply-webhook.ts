@@ -4,20 +4,17 @@ import { getWebhookEvent, markApplied } from '../../db/webhook-events.ts';
 import { done, type Outcome, skipped } from '../../domain/outcome.ts';
 import { chunkJob } from '../../producers/enqueue.ts';
 import type { PayloadOf } from '../../queues/catalogue.ts';
-import type { JobContext } from '../context.ts';
 
-/** Wakes the poll of the order that an event names. Nothing in the event is believed; an order that is not ours is noted. */
-export const applyWebhook =
-  (deps: WorkDeps) =>
-  async (job: PayloadOf<'webhook.apply'>, _ctx: JobContext): Promise<Outcome> => {
-    const event = await getWebhookEvent(deps.db.sql, job.eventId);
-    if (event === null || event.appliedAt !== null) return skipped('there is nothing to apply');
-    const { orderId, customerReference } = event;
-    const chunk = await openChunkOfOrder(deps.db.sql, { id: orderId, customerReference });
-    if (chunk !== null) {
-      const poll = chunkJob(chunk);
-      await deps.queue.wake(poll.name, poll.id);
-    }
-    await markApplied(deps.db.sql, event.id, chunk === null ? 'no_open_order' : 'woke_poll', deps.clock.now());
-    return chunk === null ? skipped('no open order of ours is meant') : done(`woke the poll of ${chunk.id}`);
-  };
+/** Wakes the poll of the order that an event names. Nothing else in the event is believed. An order that is not ours is noted. */
+export async function applyWebhook(deps: WorkDeps, job: PayloadOf<'webhook.apply'>): Promise<Outcome> {
+  const event = await getWebhookEvent(deps.db.sql, job.eventId);
+  if (event === null || event.appliedAt !== null) return skipped('there is nothing to apply');
+  const { orderId, customerReference } = event;
+  const chunk = await openChunkOfOrder(deps.db.sql, { id: orderId, customerReference });
+  if (chunk !== null) {
+    const poll = chunkJob(chunk);
+    await deps.queue.wake(poll.name, poll.id);
+  }
+  await markApplied(deps.db.sql, event.id, chunk === null ? 'no_open_order' : 'woke_poll', deps.clock.now());
+  return chunk === null ? skipped('no open order of ours is meant') : done(`woke the poll of ${chunk.id}`);
+}

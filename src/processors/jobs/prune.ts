@@ -5,10 +5,10 @@ import { done, type Outcome } from '../../domain/outcome.ts';
 
 const KEEP_WEBHOOKS_MS = 30 * 24 * 3_600_000;
 
-/** Removes what nobody needs any more: old webhook events, and staging rows of runs that have ended. */
-export const prune = (deps: WorkDeps) => async (): Promise<Outcome> => {
+/** Removes rows that nobody needs any more: old webhook events, and staging rows of reconciliation runs that have ended. */
+export async function prune(deps: WorkDeps): Promise<Outcome> {
   const removed = await pruneWebhookEvents(deps.db.sql, after(deps.clock.now(), -KEEP_WEBHOOKS_MS));
   await deps.db.sql`
     delete from sightings s where not exists (select 1 from reconciliation_runs r where r.id = s.run_id and r.status in ('queued', 'running'))`;
   return done(`removed ${removed} webhook events`);
-};
+}

@@ -14,37 +14,35 @@ import type { JobContext } from '../context.ts';
 const LONGEST_RUN_MS = 24 * 3_600_000;
 
 /** Does one reconciliation run. A run whose worker died starts again from the first page under a new lease. */
-export const runReconciliation =
-  (deps: WorkDeps) =>
-  async (job: PayloadOf<'reconcile.run'>, ctx: JobContext): Promise<Outcome> => {
-    const now = deps.clock.now();
-    const run = await leaseRun(deps.db.sql, job.runId, now, after(now, RUN_LEASE_MS));
-    if (run === null) return skipped('the run has ended, or another worker has it');
-    try {
-      const counts = await reconcileInventory(deps, run, ctx.signal);
-      ctx.log.info({ runId: run.id, counts }, 'reconciled');
-      return done(`seen ${counts.seen}, adopted ${counts.adopted}, missing ${counts.missing}, changed ${counts.changed}`);
-    } catch (error) {
-      const at = deps.clock.now();
-      if (error instanceof ProvisioningError && (await closedByFailure(deps, error))) {
-        await finishRun(deps.db.sql, run, { status: 'failed', counts: null, error: error.message, at });
-        return failed(error.message);
-      }
-      if (error instanceof ProvisioningError && error.code === 'lease_lost') return skipped(error.message);
-      const isOld = at.getTime() - (run.startedAt ?? at).getTime() > LONGEST_RUN_MS;
-      const mayGoOn = error instanceof ProvisioningError && error.disposition === 'retry' && !isOld;
-      if (mayGoOn && (error.code === 'stopping' || !ctx.lastAttempt)) {
-        // Ended, not emptied: a run without a lease would never be overdue, and the queue may lose this job.
-        await extendRunLease(deps.db.sql, run, after(at, -1));
-        return snooze(error.retryAfterMs ?? deps.timings.backoffMs, error.code);
-      }
-      await finishRun(deps.db.sql, run, { status: 'failed', counts: null, error: asError(error).message, at });
-      throw error;
+export async function runReconciliation(deps: WorkDeps, job: PayloadOf<'reconcile.run'>, ctx: JobContext): Promise<Outcome> {
+  const now = deps.clock.now();
+  const run = await leaseRun(deps.db.sql, job.runId, now, after(now, RUN_LEASE_MS));
+  if (run === null) return skipped('the run has ended, or another worker has it');
+  try {
+    const counts = await reconcileInventory(deps, run, ctx.signal);
+    deps.log.info({ counts }, 'reconciled');
+    return done(`seen ${counts.seen}, adopted ${counts.adopted}, missing ${counts.missing}, changed ${counts.changed}`);
+  } catch (error) {
+    const at = deps.clock.now();
+    if (error instanceof ProvisioningError && (await closedByFailure(deps, error))) {
+      await finishRun(deps.db.sql, run, { status: 'failed', counts: null, error: error.message, at });
+      return failed(error.message);
     }
-  };
+    if (error instanceof ProvisioningError && error.code === 'lease_lost') return skipped(error.message);
+    const isOld = at.getTime() - (run.startedAt ?? at).getTime() > LONGEST_RUN_MS;
+    const mayGoOn = error instanceof ProvisioningError && error.disposition === 'retry' && !isOld;
+    if (mayGoOn && (error.code === 'stopping' || !ctx.lastAttempt)) {
+      // The lease ends now and is not taken away: a run without a lease would never be overdue, and the queue may lose this job.
+      await extendRunLease(deps.db.sql, run, after(at, -1));
+      return snooze(error.retryAfterMs ?? deps.timings.backoffMs, error.code);
+    }
+    await finishRun(deps.db.sql, run, { status: 'failed', counts: null, error: asError(error).message, at });
+    throw error;
+  }
+}
 
-/** Starts the nightly run, unless one is under way: they would pile up, and the next does what this one would have done. */
-export const startNightly = (deps: WorkDeps) => async (): Promise<Outcome> => {
+/** Starts the nightly run, unless one is under way: runs would pile up, and the next one does what this one would have done. */
+export async function startNightly(deps: WorkDeps): Promise<Outcome> {
   const open = await openRun(deps.db.sql);
   if (open !== null) {
     deps.log.warn({ runId: open.id }, `no nightly reconciliation is started: ${open.id} is still ${open.status}`);
@@ -52,4 +50,4 @@ export const startNightly = (deps: WorkDeps) => async (): Promise<Outcome> => {
   }
   const run = await startRun(deps, 'nightly', false);
   return done(`started ${run.id}`);
-};
+}

@@ -17,35 +17,32 @@ import { after } from '../../domain/clock.ts';
 import { ProvisioningError } from '../../domain/errors.ts';
 import { done, type Outcome, skipped, snooze } from '../../domain/outcome.ts';
 import type { PayloadOf } from '../../queues/catalogue.ts';
-import type { JobContext } from '../context.ts';
 import { fillFromList } from './from-list.ts';
 import { fillFromSearch } from './from-search.ts';
 import type { HeldLine, Round } from './round.ts';
 
 /** One round for one line of a buy: search, check, claim, price, cut chunks. A lease keeps others off the line meanwhile. */
-export const fillLine =
-  (deps: WorkDeps) =>
-  async (job: PayloadOf<'line.fill'>, _ctx: JobContext): Promise<Outcome> => {
-    const now = deps.clock.now();
-    const line = await leaseLine(deps.db.sql, job.lineId, now, after(now, deps.timings.leaseMs));
-    if (line === null) return whileTaken(deps, job.lineId, now);
-    const request = await getRequest(deps.db.sql, line.requestId);
-    if (request === null || request.cancelRequestedAt !== null || request.status === 'awaiting_approval') {
-      await deps.db.sql.begin(async (tx) => {
-        const locked = await lockRequest(tx, line.requestId);
-        // A slot may have become free after the cancel (a lost number): nobody else would end it.
-        if (locked !== null && locked.cancelRequestedAt !== null) await cancelPending(tx, line.requestId, now);
-        await releaseLine(tx, line, { at: now, nextRunAt: null });
-        await refreshRequest(tx, line.requestId, now);
-      });
-      return skipped('the request does not want numbers now');
-    }
-    const stopped = await whySpendingStopped(deps);
-    const held: HeldLine = { line, keep: () => keepLine(deps, held) };
-    const round: Round =
-      stopped === null ? await runRound(deps, held) : { kind: 'again', delayMs: deps.timings.backoffMs, reason: stopped };
-    return finishRound(deps, held.line, round);
-  };
+export async function fillLine(deps: WorkDeps, job: PayloadOf<'line.fill'>): Promise<Outcome> {
+  const now = deps.clock.now();
+  const line = await leaseLine(deps.db.sql, job.lineId, now, after(now, deps.timings.leaseMs));
+  if (line === null) return whileTaken(deps, job.lineId, now);
+  const request = await getRequest(deps.db.sql, line.requestId);
+  if (request === null || request.cancelRequestedAt !== null || request.status === 'awaiting_approval') {
+    await deps.db.sql.begin(async (tx) => {
+      const locked = await lockRequest(tx, line.requestId);
+      // A slot may have become free after the cancel (a lost number): nobody else would end it.
+      if (locked !== null && locked.cancelRequestedAt !== null) await cancelPending(tx, line.requestId, now);
+      await releaseLine(tx, line, { at: now, nextRunAt: null });
+      await refreshRequest(tx, line.requestId, now);
+    });
+    return skipped('the request does not want numbers now');
+  }
+  const stopped = await whySpendingStopped(deps);
+  const held: HeldLine = { line, keep: () => keepLine(deps, held) };
+  const round: Round =
+    stopped === null ? await runRound(deps, held) : { kind: 'again', delayMs: deps.timings.backoffMs, reason: stopped };
+  return finishRound(deps, held.line, round);
+}
 
 /** Called now and then by a round of many searches, so that it does not outlive its lease. */
 async function keepLine(deps: WorkDeps, held: HeldLine): Promise<void> {

@@ -1,7 +1,7 @@
 import { chunksOfRequest, moveChunk } from '../../db/chunks.ts';
 import { cancelPending, endItems, openItemsOfChunk } from '../../db/items.ts';
 import { getRequest, type Request, refreshRequest, requestCancel } from '../../db/requests.ts';
-import { liftedNote } from '../../domain/lifted.ts';
+import { clearedNote } from '../../domain/blockers.ts';
 import type { AnyEnqueue } from '../../queues/port.ts';
 import type { ProducerDeps } from '../deps.ts';
 import { chunkJob, enqueue } from '../enqueue.ts';
@@ -29,7 +29,7 @@ export async function cancelRequest(deps: ProducerDeps, id: string, actor: strin
                 phoneNumber: i.phoneNumber,
                 status: 'cancelled' as const,
                 reasonCode: 'cancelled',
-                reason: `the request was cancelled before this number was sent${liftedNote(chunk.step)}`,
+                reason: `the request was cancelled before this number was sent${clearedNote(chunk.step)}`,
               },
             ],
       );

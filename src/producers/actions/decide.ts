@@ -1,8 +1,8 @@
 import { type Chunk, getChunk, moveChunk, requeueChunk } from '../../db/chunks.ts';
-import { endItems, markPending, openItemsOfChunk } from '../../db/items.ts';
+import { endItems, openItemsOfChunk } from '../../db/items.ts';
 import { lockRequest, refreshRequest } from '../../db/requests.ts';
 import { ProvisioningError, refused } from '../../domain/errors.ts';
-import { carriedOver } from '../../domain/submission.ts';
+import { seeing } from '../../domain/evidence.ts';
 import type { ProducerDeps } from '../deps.ts';
 import { chunkJob, enqueue } from '../enqueue.ts';
 
@@ -43,8 +43,6 @@ export async function resolveChunk(
               submittedAt: at,
               nextRunAt: at,
               polls: 0,
-              // The looks so far are in the event; the next ones are about the adopted order.
-              ...(chunk.evidence !== null && { evidence: { ...chunk.evidence, looks: [] } }),
             },
           })
         : resolution.kind === 'not_sent'
@@ -59,12 +57,11 @@ export async function resolveChunk(
                 nextRunAt: at,
                 leaseToken: null,
                 leaseUntil: null,
-                evidence: { because: 'declared_not_sent', looks: [], ...carriedOver(chunk.evidence), declared: true },
+                evidence: seeing(chunk.evidence, { phase: 'before_sending' }, { declared: true }),
               },
             })
           : await moveChunk(tx, chunk, { cause: 'give_up', at, actor, detail });
     if (row === null) throw refused('not_waiting_for_a_person', `chunk ${chunkId} was moved by somebody else just now`);
-    if (resolution.kind === 'not_sent') await markPending(tx, chunkId, at);
     if (resolution.kind === 'give_up') {
       const ends = (await openItemsOfChunk(tx, chunkId)).flatMap((i) =>
         i.phoneNumber === null

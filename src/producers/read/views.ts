@@ -4,6 +4,7 @@ import type { Drift } from '../../db/drift.ts';
 import type { Costs, Item } from '../../db/items.ts';
 import type { PhoneNumber } from '../../db/numbers.ts';
 import type { Request, RequestFigures } from '../../db/requests.ts';
+import type { Check, Evidence, History } from '../../domain/evidence.ts';
 import { formatMoney, parseMoney } from '../../domain/money.ts';
 import { hasEnded, type RequestKind } from '../../domain/request.ts';
 
@@ -114,7 +115,21 @@ export function numberView(n: PhoneNumber) {
 }
 export type NumberView = ReturnType<typeof numberView>;
 
-/** A chunk for people: what it is, where it stands, and what the looks after a lost reply saw. */
+/** Evidence for people: why the outcome is unknown, every check of the present phase, and the history of earlier calls. */
+export interface EvidenceView extends History {
+  because: string;
+  looks: Check[];
+  ownedNumbers?: string[];
+  conclusion?: string;
+}
+
+/** The evidence of a chunk, flat. `because` is the name of the phase where nothing went wrong. */
+export function evidenceView({ history, seen }: Evidence): EvidenceView {
+  const { phase, checks = [], ...more }: { phase: string; checks?: Check[]; because?: string } = seen;
+  return { ...history, because: phase, ...more, looks: checks };
+}
+
+/** A chunk for people: what it is, where it stands, and what the checks after a lost reply saw. */
 export function chunkView(c: Chunk) {
   return {
     id: c.id,
@@ -126,7 +141,7 @@ export function chunkView(c: Chunk) {
     attempt: c.attempt,
     waiting: c.waiting,
     deadline: c.deadline?.toISOString() ?? null,
-    evidence: c.evidence,
+    evidence: c.evidence === null ? null : evidenceView(c.evidence),
     error: c.errorCode === null ? null : { code: c.errorCode, message: c.error ?? c.errorCode },
   };
 }

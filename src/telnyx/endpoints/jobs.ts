@@ -2,7 +2,7 @@ import type Telnyx from 'telnyx';
 import { ProvisioningError } from '../../domain/errors.ts';
 import type { E164 } from '../../domain/phone-number.ts';
 import type { NumberSettings } from '../../domain/step.ts';
-import type { Job, JobType, LastLook, MessagingUpdate } from '../gateway.ts';
+import type { Job, JobType, LastCheck, MessagingUpdate } from '../gateway.ts';
 import type { CallSpec, Transport } from '../transport.ts';
 import { requireNumbers } from './limits.ts';
 import { MAX_PAGE_SIZE, walkPages } from './pages.ts';
@@ -13,13 +13,13 @@ type UpdateBody = Parameters<Telnyx['phoneNumbers']['jobs']['updateBatch']>[0];
 /** Telnyx's clock and ours may differ by this much, in milliseconds. */
 const CLOCK_SKEW_MS = 5_000;
 
-const creating = (operation: string, numbers: number, lastLook: LastLook | undefined): CallSpec => ({
+const creating = (operation: string, numbers: number, lastCheck: LastCheck | undefined): CallSpec => ({
   family: 'jobs',
   operation,
   phase: 'write',
   numbers,
   job: true,
-  lastLook,
+  lastCheck,
 });
 
 /** Starts a job that sets `settings` on all numbers. Never sends a `filter`: with one, every match of the account is changed. */
@@ -27,24 +27,24 @@ export async function updateNumbers(
   transport: Transport,
   numbers: E164[],
   settings: NumberSettings,
-  lastLook?: LastLook,
+  lastCheck?: LastCheck,
 ): Promise<Job> {
   const asked = requireNumbers('jobs.update', numbers);
   const fields = toUpdateFields(settings);
   if (Object.keys(fields).length === 0)
     throw new ProvisioningError('invalid_request', 'bug', 'jobs.update: called without anything to change');
   return await transport.call(
-    creating('jobs.update', asked.length, lastLook),
+    creating('jobs.update', asked.length, lastCheck),
     (client, options) => client.phoneNumbers.jobs.updateBatch({ phone_numbers: asked, ...fields }, options),
     jobAnswer,
   );
 }
 
 /** Starts a job that gives the numbers back for good. One number that is not ours makes Telnyx refuse the whole job. */
-export async function deleteNumbers(transport: Transport, numbers: E164[], lastLook?: LastLook): Promise<Job> {
+export async function deleteNumbers(transport: Transport, numbers: E164[], lastCheck?: LastCheck): Promise<Job> {
   const asked = requireNumbers('jobs.delete', numbers);
   return await transport.call(
-    creating('jobs.delete', asked.length, lastLook),
+    creating('jobs.delete', asked.length, lastCheck),
     (client, options) => client.phoneNumbers.jobs.deleteBatch({ phone_numbers: asked }, options),
     jobAnswer,
   );
@@ -56,12 +56,12 @@ export async function updateEmergency(
   numbers: E164[],
   enabled: boolean,
   addressId: string | null,
-  lastLook?: LastLook,
+  lastCheck?: LastCheck,
 ): Promise<Job> {
   const asked = requireNumbers('jobs.emergency', numbers);
   const body = { emergency_enabled: enabled, emergency_address_id: enabled ? addressId : null, phone_numbers: asked };
   return await transport.call(
-    creating('jobs.emergency', asked.length, lastLook),
+    creating('jobs.emergency', asked.length, lastCheck),
     (client, options) => client.phoneNumbers.jobs.updateEmergencySettingsBatch(body, options),
     jobAnswer,
   );
@@ -107,12 +107,12 @@ export async function updateMessaging(
   transport: Transport,
   numbers: E164[],
   profileId: string,
-  lastLook?: LastLook,
+  lastCheck?: LastCheck,
 ): Promise<MessagingUpdate> {
   const asked = requireNumbers('messaging.update', numbers);
   const assign = profileId === '' ? {} : { assign_only: true };
   return await transport.call(
-    { family: 'messaging', operation: 'messaging.update', phase: 'write', numbers: asked.length, lastLook },
+    { family: 'messaging', operation: 'messaging.update', phase: 'write', numbers: asked.length, lastCheck },
     (client, options) =>
       client.messagingNumbersBulkUpdates.create({ messaging_profile_id: profileId, numbers: asked, ...assign }, options),
     messagingAnswer,

@@ -1,6 +1,6 @@
 import type { E164 } from '../../domain/phone-number.ts';
 import type { OrderSettings } from '../../domain/step.ts';
-import type { LastLook, Order, Paperwork, Reservation } from '../gateway.ts';
+import type { LastCheck, Order, Paperwork, Reservation } from '../gateway.ts';
 import type { Transport } from '../transport.ts';
 import { requireNumbers } from './limits.ts';
 import { MAX_PAGE_SIZE, walkPages } from './pages.ts';
@@ -32,13 +32,13 @@ export async function createOrder(
   numbers: E164[],
   reference: string,
   settings: OrderSettings,
-  lastLook?: LastLook,
+  lastCheck?: LastCheck,
 ): Promise<Order> {
   const asked = requireNumbers('orders.create', numbers);
   const { connection_id, messaging_profile_id, billing_group_id, requirement_group_id } = settings;
   const group = requirement_group_id === undefined ? {} : { requirement_group_id };
   return await transport.call(
-    { family: 'orders', operation: 'orders.create', phase: 'write', numbers: asked.length, ordered: asked, lastLook },
+    { family: 'orders', operation: 'orders.create', phase: 'write', numbers: asked.length, ordered: asked, lastCheck },
     (client, options) =>
       client.numberOrders.create(
         {

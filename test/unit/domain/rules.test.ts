@@ -1,11 +1,11 @@
 import { describe, expect, it } from 'vitest';
 import { type GuardFacts, guardDelete } from '../../../src/domain/delete-guard.ts';
 import { asError, invalid } from '../../../src/domain/errors.ts';
-import { hiddenFor, isFresh, lookedAgain, patienceFor } from '../../../src/domain/looks.ts';
 import { formatMoney, parseMoney } from '../../../src/domain/money.ts';
 import { isFinalStatus, judgeNumber, type Patience } from '../../../src/domain/order-outcome.ts';
 import { inSlices, isE164, nanpAreaCode } from '../../../src/domain/phone-number.ts';
 import { type ItemCounts, type RequestSituation, requestStatus } from '../../../src/domain/request.ts';
+import { checkedAgain, hiddenFor, isFresh, patienceFor } from '../../../src/domain/streaks.ts';
 import { mergeTags, sameTags } from '../../../src/domain/tags.ts';
 
 describe('money', () => {
@@ -104,8 +104,8 @@ describe('I8 the guard before a release', () => {
 });
 
 describe('I5 what an order says of a number, against what ownership says', () => {
-  const judge = (lineStatus: string | null, owned: boolean, looks = 1, windowOver = false, more: Partial<Patience> = {}) =>
-    judgeNumber({ phoneNumber: '+13125550100', lineStatus, owned }, { looks, windowOver, linesOver: false, ...more });
+  const judge = (lineStatus: string | null, owned: boolean, checks = 1, windowOver = false, more: Partial<Patience> = {}) =>
+    judgeNumber({ phoneNumber: '+13125550100', lineStatus, owned }, { checks, windowOver, linesOver: false, ...more });
 
   it('both must agree', () => {
     expect([judge('success', true), judge('success', false), judge('failure', true)]).toEqual(['bought', 'unclear', 'unclear']);
@@ -120,7 +120,7 @@ describe('I5 what an order says of a number, against what ownership says', () =>
     ]);
   });
 
-  it('a number without an order line needs more looks before it is called lost', () => {
+  it('a number without an order line needs more checks before it is called lost', () => {
     expect([judge(null, false, 2, true), judge(null, false, 3, false), judge(null, false, 3, true)]).toEqual([
       'unclear',
       'unclear',
@@ -206,20 +206,20 @@ describe('I9 numbers that a source does not show', () => {
   const at = (seconds: number) => new Date(Date.UTC(2026, 0, 1, 0, 0, seconds));
   const [a, b] = ['+13125550100', '+13125550101'];
 
-  it('a look that shows a number ends its streak; the others go on', () => {
-    const first = lookedAgain(undefined, [a, b], at(0));
-    const second = lookedAgain(first, [b], at(10));
-    const third = lookedAgain(second, [a, b], at(20));
+  it('a check that shows a number ends its streak; the others go on', () => {
+    const first = checkedAgain(undefined, [a, b], at(0));
+    const second = checkedAgain(first, [b], at(10));
+    const third = checkedAgain(second, [a, b], at(20));
     expect(third).toEqual({
-      [a]: { since: at(20).toISOString(), looks: 1 },
-      [b]: { since: at(0).toISOString(), looks: 3 },
+      [a]: { since: at(20).toISOString(), checks: 1 },
+      [b]: { since: at(0).toISOString(), checks: 3 },
     });
   });
 
-  it('hidden is only what several looks over the whole time did not show', () => {
-    const one = lookedAgain(undefined, [a], at(0));
+  it('hidden is only what several checks over the whole time did not show', () => {
+    const one = checkedAgain(undefined, [a], at(0));
     expect(hiddenFor(one[a], at(60), 10_000)).toBe(false);
-    const two = lookedAgain(one, [a], at(9));
+    const two = checkedAgain(one, [a], at(9));
     expect([hiddenFor(two[a], at(9), 10_000), hiddenFor(two[a], at(10), 10_000), hiddenFor(undefined, at(10), 0)]).toEqual([
       false,
       true,

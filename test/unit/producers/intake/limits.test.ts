@@ -84,7 +84,7 @@ describe('where never matches by pattern', () => {
 });
 
 describe('everything is bounded', () => {
-  it('what is far too large is refused in milliseconds, by its size alone', async () => {
+  it('what is far too large is refused by its size alone, before any of it is checked', async () => {
     const codes = Array.from({ length: 400_000 }, () => '312');
     const bodies: [object, string][] = [
       [fallback(codes), 'lines.0.fallback.national_destination_codes'],
@@ -102,7 +102,7 @@ describe('everything is bounded', () => {
       });
       expect(told.map((p) => p.path)).toEqual([path]);
       // Checked one by one, the codes took 17 s. A busy machine is slow too.
-      expect(ms).toBeLessThan(1_500);
+      expect(ms).toBeLessThan(10_000);
     }
   });
 

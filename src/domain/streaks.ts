@@ -1,10 +1,10 @@
 import type { E164 } from './phone-number.ts';
 import type { Timings } from './timings.ts';
 
-/** An unbroken row of looks at one source that did not show a number: since when, and how many. */
+/** An unbroken row of checks of one source that did not show a number: since when, and how many. */
 export interface Streak {
   since: string;
-  looks: number;
+  checks: number;
 }
 
 export type Streaks = Record<E164, Streak>;
@@ -12,18 +12,18 @@ export type Streaks = Record<E164, Streak>;
 /** A number bought less than this many settling windows ago is fresh: what does not show it yet proves nothing. */
 const FRESH_WINDOWS = 5;
 
-/** The streaks after one more look; a number that was shown this time has none any more. */
-export function lookedAgain(before: Streaks | undefined, hidden: readonly E164[], at: Date): Streaks {
+/** The streaks after one more check. A number that was shown this time has none any more. */
+export function checkedAgain(before: Streaks | undefined, hidden: readonly E164[], at: Date): Streaks {
   const after = (n: E164): Streak => {
     const known = before?.[n];
-    return known === undefined ? { since: at.toISOString(), looks: 1 } : { since: known.since, looks: known.looks + 1 };
+    return known === undefined ? { since: at.toISOString(), checks: 1 } : { since: known.since, checks: known.checks + 1 };
   };
   return Object.fromEntries(hidden.map((n) => [n, after(n)]));
 }
 
-/** Whether a number was not shown in every one of at least two looks over `patienceMs`. */
+/** True when at least two checks over `patienceMs` did not show the number, and none did. */
 export function hiddenFor(streak: Streak | undefined, now: Date, patienceMs: number): boolean {
-  return streak !== undefined && streak.looks >= 2 && now.getTime() - new Date(streak.since).getTime() >= patienceMs;
+  return streak !== undefined && streak.checks >= 2 && now.getTime() - new Date(streak.since).getTime() >= patienceMs;
 }
 
 /** The moment before which a purchase is fresh no more. */

@@ -3,36 +3,32 @@ import { whyCallsStopped } from '../../account/gate.ts';
 import { type Chunk, lockUnmoved } from '../../db/chunks.ts';
 import { claimsHeld, earlierRequestOn, takeClaims } from '../../db/items.ts';
 import { lockRequest } from '../../db/requests.ts';
-import type { Outcome } from '../../domain/outcome.ts';
-import { noteWait } from '../chunk/after-send.ts';
-import { nothingToSend, type Prepared } from '../chunk/prepared.ts';
-import { withoutStrangers } from '../guards/drop-not-owned.ts';
-import { prepareTags } from '../guards/merge-tags.ts';
-import { prepareDelete } from '../guards/release-guards.ts';
+import type { E164 } from '../../domain/phone-number.ts';
+import type { Prepared } from '../chunk/kind.ts';
+import { dropNotOwned } from './drop-not-owned.ts';
 
-const stop = (outcome: Outcome): Prepared => ({ kind: 'stop', outcome });
+/** The numbers of a chunk that the account owns and that nobody else works on; or why nothing is sent now. */
+export type OwnNumbers = { kind: 'own'; chunk: Chunk; numbers: E164[] } | Exclude<Prepared, { kind: 'ready' }>;
 
 /**
- * Everything that must be known before a batch call leaves: nobody else works on the numbers, they are ours (one foreign number
- * would refuse the whole batch without naming it), and the guards of this kind of step agree.
+ * What every call on numbers of the account needs: the gate lets calls through, no other request works on the numbers, and the
+ * account owns them, because one number that it does not own makes Telnyx refuse the whole batch without naming it.
  */
-export async function prepareBatch(deps: WorkDeps, planned: Chunk): Promise<Prepared> {
+export async function ownNumbers(deps: WorkDeps, planned: Chunk): Promise<OwnNumbers> {
   const stopped = (await whyCallsStopped(deps)) ?? (await whoHoldsNumbers(deps, planned));
-  if (stopped !== null) return stop(await noteWait(deps, planned, deps.timings.backoffMs, stopped));
+  if (stopped !== null) return { kind: 'wait', chunk: planned, delayMs: deps.timings.backoffMs, reason: stopped };
   const owned = await deps.telnyx.verifyOwnership(planned.numbers);
-  const ours = await withoutStrangers(deps, planned, owned);
-  if (ours.kind === 'stop') return ours;
-  const { chunk } = ours;
+  const left = await dropNotOwned(deps, planned, owned);
+  if (left.kind !== 'go_on') return left;
+  const { chunk } = left;
   const numbers = chunk.numbers.filter((n) => owned.has(n));
-  if (numbers.length === 0) return stop(await nothingToSend(deps, chunk, { cause: 'nothing_to_send', succeeded: [], ended: [] }));
-  const { step } = chunk;
-  if (step.kind === 'delete') return prepareDelete(deps, chunk, numbers, step);
-  if (step.kind === 'update' && step.tags !== undefined) return prepareTags(deps, chunk, numbers, step);
-  return { kind: 'ready', chunk, send: { numbers, step } };
+  return numbers.length === 0
+    ? { kind: 'settle', chunk, settlement: { cause: 'nothing_to_send' } }
+    : { kind: 'own', chunk, numbers };
 }
 
 /**
- * Claims all numbers or none. Who came first goes first, so that the last change asked for is the one that stays; but what a
+ * Claims all numbers or none. The earlier request goes first, so that the last change asked for is the one that stays. But what a
  * chunk holds already (from an earlier step or try) it keeps, or two requests could wait for each other.
  */
 async function whoHoldsNumbers(deps: WorkDeps, chunk: Chunk): Promise<string | null> {

@@ -1,14 +1,14 @@
-import type { WorkDeps } from '../../account/deps.ts';
-import type { Chunk } from '../../db/chunks.ts';
-import type { Tx } from '../../db/client.ts';
-import { type ItemEnd, markBought, reprice } from '../../db/items.ts';
-import { getLine } from '../../db/lines.ts';
-import { enterBought } from '../../db/numbers.ts';
-import { getRequest } from '../../db/requests.ts';
-import type { ChunkCause } from '../../domain/chunk.ts';
-import { after } from '../../domain/clock.ts';
-import { countryOfNumber } from '../../producers/intake/validate.ts';
-import { type Again, lossOf, type Settlement, settleChunk } from '../chunk/settle.ts';
+import type { WorkDeps } from '../../../account/deps.ts';
+import type { Tx } from '../../../db/client.ts';
+import { type ItemEnd, markBought, reprice } from '../../../db/items.ts';
+import { enterBought } from '../../../db/numbers.ts';
+import { getRequest } from '../../../db/requests.ts';
+import type { ChunkCause } from '../../../domain/chunk.ts';
+import { after } from '../../../domain/clock.ts';
+import { countryOfNumber } from '../../../producers/intake/validate.ts';
+import type { Again, Settlement } from '../../chunk/settle.ts';
+import { lossOf, searchOf } from '../../lines/losses.ts';
+import type { OrderChunk } from './owned.ts';
 
 export interface OrderResult {
   cause: ChunkCause;
@@ -22,25 +22,24 @@ export interface OrderResult {
   priced?: Parameters<typeof reprice>[2];
   /** Until then the price of what is lost counts against the budget. */
   heldUntil?: Date;
-  /** The numbers whose paperwork was never approved, in an order that fell over it: others of the same kind would too. */
+  /** The numbers whose paperwork was never approved, in an order that failed for it. Other numbers of the same kind would fail too. */
   unmet?: ReadonlySet<string>;
 }
 
-/** Writes down what an order brought: inventory rows with price, ended items, free slots for what was lost. */
-export async function settleOrder(deps: WorkDeps, chunk: Chunk, result: OrderResult): Promise<boolean> {
+/** What an order brought, to be written down: inventory rows with price, ended items, free slots for lost numbers. */
+export async function orderSettlement(deps: WorkDeps, chunk: OrderChunk, result: OrderResult): Promise<Settlement> {
   const at = deps.clock.now();
   const because = { cause: 'bought', at, requestId: chunk.requestId, chunkId: chunk.id };
-  const attached = chunk.step.kind === 'order' ? chunk.step.settings : {};
+  const attached = chunk.step.settings;
   const succeeded = result.bought.map((n) => ({
     phoneNumber: n.phoneNumber,
     ...(n.telnyxId !== null && { telnyxId: n.telnyxId }),
   }));
-  const line = chunk.lineId === null ? null : await getLine(deps.db.sql, chunk.lineId);
-  const searched = line?.criteria.kind === 'search' ? line.criteria : null;
-  return settleChunk(deps, chunk, {
+  const searched = await searchOf(deps, chunk);
+  return {
     cause: result.cause,
     succeeded,
-    ...(await whatBecomesOfLost(deps, chunk, result)),
+    ...(await endsOfLost(deps, chunk, result)),
     ...(result.again !== undefined && { again: result.again }),
     ...(result.cause === 'part_finished' && { patch: { nextRunAt: after(at, deps.timings.pollMinMs) } }),
     detail: {
@@ -50,7 +49,7 @@ export async function settleOrder(deps: WorkDeps, chunk: Chunk, result: OrderRes
       ...(result.again !== undefined && { again: result.again.map((part) => part.numbers.length) }),
     },
     inventory: async (tx: Tx) => {
-      // Before the items are handed on: the new orders must not find their search old again.
+      // The prices are noted before the items are handed on, or the new orders would find their search old again.
       if (result.priced !== undefined) await reprice(tx, chunk.id, result.priced, at);
       await markBought(tx, chunk.id, succeeded, at);
       await enterBought(
@@ -70,14 +69,14 @@ export async function settleOrder(deps: WorkDeps, chunk: Chunk, result: OrderRes
         because,
       );
     },
-  });
+  };
 }
 
 /**
- * A lost number is replaced by a search, unless that would be wrong: the user listed it, cancelled the request, or the order
- * fell over its paperwork (others of the same kind would too).
+ * A search replaces a lost number, unless that would be wrong: the user listed the number or cancelled the request, or the order
+ * failed for its paperwork (other numbers of the same kind would fail too).
  */
-async function whatBecomesOfLost(deps: WorkDeps, chunk: Chunk, result: OrderResult): Promise<Pick<Settlement, 'ended' | 'lost'>> {
+async function endsOfLost(deps: WorkDeps, chunk: OrderChunk, result: OrderResult): Promise<Pick<Settlement, 'ended' | 'lost'>> {
   const end = (numbers: string[], status: 'failed' | 'cancelled', reasonCode: string, reason: string) =>
     numbers.map((phoneNumber): ItemEnd => ({ phoneNumber, status, reasonCode, reason }));
   if (result.lost.length === 0) return { ended: [] };

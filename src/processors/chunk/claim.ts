@@ -1,0 +1,88 @@
+import type { WorkDeps } from '../../account/deps.ts';
+import { getAccount } from '../../db/account.ts';
+import { type Chunk, moveChunk } from '../../db/chunks.ts';
+import type { SqlOrTx } from '../../db/client.ts';
+import { newLeaseToken } from '../../db/ids.ts';
+import { getRequest, lockRequest, type Request, refreshRequest } from '../../db/requests.ts';
+import { clearedNote } from '../../domain/blockers.ts';
+import { after } from '../../domain/clock.ts';
+import { ProvisioningError } from '../../domain/errors.ts';
+import { seeing } from '../../domain/evidence.ts';
+import type { E164 } from '../../domain/phone-number.ts';
+import type { Payload } from '../../domain/step.ts';
+import type { LastCheck } from '../../telnyx/gateway.ts';
+import type { ChunkKind } from './kind.ts';
+import type { Settlement } from './settle.ts';
+
+/**
+ * Commits the intent before the call leaves: the exact numbers, the payload and a lease. From here on a crash makes the chunk
+ * ambiguous, never "not sent". `null` when the call must not leave, or when somebody else moved the chunk.
+ */
+export async function claimChunk(
+  deps: WorkDeps,
+  kind: ChunkKind,
+  chunk: Chunk,
+  call: { numbers: E164[]; payload: Payload },
+): Promise<Chunk | null> {
+  const at = deps.clock.now();
+  return deps.db.sql.begin(async (tx) => {
+    const request = await lockRequest(tx, chunk.requestId);
+    if (request === null || (await whyNotSent(tx, kind, request)) !== null) return null;
+    const claimed = await moveChunk(tx, chunk, {
+      cause: 'claim',
+      at,
+      ...(kind.buys && { items: call.numbers.length }),
+      patch: {
+        ...call,
+        attempt: chunk.attempt + 1,
+        leaseToken: newLeaseToken(),
+        leaseUntil: after(at, deps.timings.leaseMs),
+        nextRunAt: after(at, deps.timings.leaseMs),
+        submittingAt: at,
+        evidence: seeing(chunk.evidence, { phase: 'before_sending' }),
+        error: null,
+      },
+    });
+    if (claimed !== null) await refreshRequest(tx, chunk.requestId, at);
+    return claimed;
+  });
+}
+
+/**
+ * Checked again while holding the request lock, because the worker may have been suspended. Once a user was told that a cancel or
+ * a closed gate is in force, no order may leave.
+ */
+async function whyNotSent(sql: SqlOrTx, kind: ChunkKind, request: Request): Promise<string | null> {
+  if (isCancelled(request, kind)) return 'the request was cancelled';
+  return kind.buys && !(await getAccount(sql)).gateOpen ? 'the account gate is closed' : null;
+}
+
+/** A bought number stays bought, so what still belongs to it (tags) is done in spite of a cancel: no half-made number is left. */
+const isCancelled = (request: Request, kind: ChunkKind): boolean =>
+  request.cancelRequestedAt !== null && (kind.buys || request.kind !== 'buy');
+
+/**
+ * What the gateway asks when the turn of a claimed call has come, which may be seconds after the claim. A call whose lease is over
+ * must not leave, because others may have concluded that it never did. A call of a cancelled request must not leave either, nor an
+ * order while the gate is closed.
+ */
+export function lastCheck(deps: WorkDeps, kind: ChunkKind, claimed: Chunk): LastCheck {
+  const stop = (why: string) => new ProvisioningError('held_back', 'retry', `nothing was sent: ${why}`);
+  return async () => {
+    if (claimed.leaseUntil !== null && deps.clock.now() >= claimed.leaseUntil) throw stop('its lease is over');
+    const request = await getRequest(deps.db.sql, claimed.requestId);
+    const why = request === null ? 'there is no such request' : await whyNotSent(deps.db.sql, kind, request);
+    if (why !== null) throw stop(why);
+  };
+}
+
+/** How a planned chunk of a cancelled request ends; `null` when the work may go on. */
+export async function cancelledBeforeSending(deps: WorkDeps, kind: ChunkKind, chunk: Chunk): Promise<Settlement | null> {
+  const request = await getRequest(deps.db.sql, chunk.requestId);
+  if (request === null || !isCancelled(request, kind)) return null;
+  const reason = `the request was cancelled before this number was sent${clearedNote(chunk.step)}`;
+  return {
+    cause: 'cancel',
+    ended: chunk.numbers.map((phoneNumber) => ({ phoneNumber, status: 'cancelled', reasonCode: 'cancelled', reason })),
+  };
+}

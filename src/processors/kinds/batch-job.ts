@@ -1,0 +1,97 @@
+import type { WorkDeps } from '../../account/deps.ts';
+import { type Chunk, followedByOthers } from '../../db/chunks.ts';
+import type { ItemEnd } from '../../db/items.ts';
+import { backoff } from '../../domain/clock.ts';
+import { ProvisioningError } from '../../domain/errors.ts';
+import type { Job, JobType } from '../../telnyx/gateway.ts';
+import type { Found, Observed, Refusal } from '../chunk/kind.ts';
+
+/** What Telnyx says of each number of a batch job or bulk update that is over. */
+export interface BatchResult {
+  succeeded: ReadonlySet<string>;
+  failed: ReadonlyMap<string, { code: string; message: string }>;
+  /** How it ended: `completed`, `failed`, `expired`; `done` for a bulk update; `vanished` when Telnyx no longer knows it. */
+  status: string;
+}
+
+/** Values are set, so numbers that a batch job left undone go out again, at most this often. */
+export const MOST_ATTEMPTS = 4;
+
+/** After this many refusals for numbers that the account does not own, and that ownership does not show, the batch is halved. */
+const PATIENCE_WITH_NOT_OWNED = 3;
+
+/** One poll of a batch job, 2 s growing to 30 s. */
+export async function observeJob(deps: WorkDeps, chunk: Chunk): Promise<Observed<BatchResult>> {
+  return observeBatch(deps, chunk, async (id) => {
+    const job = await deps.telnyx.getJob(id);
+    if (!job.terminal) return null;
+    return {
+      succeeded: new Set(job.succeeded),
+      failed: new Map(job.failed.map((f) => [f.phoneNumber, { code: f.code, message: f.message }])),
+      status: job.status,
+    };
+  });
+}
+
+/** One poll with `read`, which answers `null` while Telnyx is not done. */
+export async function observeBatch(
+  deps: WorkDeps,
+  chunk: Chunk,
+  read: (id: string) => Promise<BatchResult | null>,
+): Promise<Observed<BatchResult>> {
+  const { telnyxId } = chunk;
+  if (telnyxId === null) throw new ProvisioningError('no_job_id', 'bug', `chunk ${chunk.id} is submitted without a job id`);
+  const result = await knownStill(deps, chunk, () => read(telnyxId));
+  if (result !== null) return { kind: 'over', over: result };
+  return {
+    kind: 'open',
+    delayMs: backoff(chunk.polls, deps.timings.pollMinMs, deps.timings.pollMaxMs),
+    reason: 'open at Telnyx',
+  };
+}
+
+/**
+ * A batch that Telnyx does not know any more has vanished (Telnyx keeps finished ones for a time that it does not document), and so
+ * has one that the key may not read. Nothing is then known of any number, so each is read back; else the batch would hold its slot
+ * for ever.
+ */
+async function knownStill(deps: WorkDeps, chunk: Chunk, read: () => Promise<BatchResult | null>): Promise<BatchResult | null> {
+  try {
+    return await read();
+  } catch (error) {
+    const absent = error instanceof ProvisioningError && (error.code === 'not_found' || error.code === 'feature_not_permitted');
+    const age = deps.clock.now().getTime() - (chunk.submittedAt ?? chunk.createdAt).getTime();
+    if (absent && age > deps.timings.settleMs) return { succeeded: new Set(), failed: new Map(), status: 'vanished' };
+    throw absent ? new ProvisioningError('job_not_visible', 'retry', 'the job does not show yet', { cause: error }) : error;
+  }
+}
+
+/** The batch jobs of a type over exactly the chunk's numbers, made since it was sent and followed by no other chunk; newest first. */
+export async function findJobs(deps: WorkDeps, chunk: Chunk, type: JobType): Promise<Found> {
+  const jobs = await deps.telnyx.listJobs(type, chunk.submittingAt ?? chunk.createdAt);
+  const candidates = jobs.filter((j) => isOver(j, chunk.numbers)).map((j) => j.id);
+  const others = candidates.length === 0 ? new Set() : await followedByOthers(deps.db.sql, candidates, chunk.id);
+  return { ids: candidates.filter((id) => !others.has(id)), owned: new Map() };
+}
+
+function isOver(job: Job, numbers: string[]): boolean {
+  const theirs = new Set(job.phoneNumbers);
+  return theirs.size === numbers.length && numbers.every((n) => theirs.has(n));
+}
+
+/**
+ * What a refusal of a batch means. A number may leave the account between the ownership check and the call: the chunk is checked
+ * again, and at last halved until the number is found, because Telnyx does not name it.
+ */
+export async function batchRefused(_deps: WorkDeps, chunk: Chunk, failure: ProvisioningError): Promise<Refusal> {
+  if (failure.disposition !== 'rejected' && failure.disposition !== 'bug') return { kind: 'by_disposition' };
+  if (failure.code === 'not_owned') return chunk.attempt < PATIENCE_WITH_NOT_OWNED ? { kind: 'retry' } : { kind: 'split' };
+  return failure.code === 'too_many_numbers' ? { kind: 'split' } : { kind: 'by_disposition' };
+}
+
+/** The ends of the numbers that Telnyx named as failed, in its words. */
+export function endsOfFailed(chunk: Chunk, result: BatchResult): ItemEnd[] {
+  return [...result.failed]
+    .filter(([n]) => chunk.numbers.includes(n))
+    .map(([phoneNumber, why]) => ({ phoneNumber, status: 'failed', reasonCode: why.code, reason: why.message }));
+}

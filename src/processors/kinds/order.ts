@@ -1,0 +1,116 @@
+import type { WorkDeps } from '../../account/deps.ts';
+import { logUnlessOff } from '../../account/feature-off.ts';
+import { whySpendingStopped } from '../../account/gate.ts';
+import { backoff } from '../../domain/clock.ts';
+import type { ProvisioningError } from '../../domain/errors.ts';
+import { mayTakeEffectLate, seeing, seenIn } from '../../domain/evidence.ts';
+import { refusedForNumbers } from '../../domain/lost-call.ts';
+import { judgeNumber, type NumberVerdict } from '../../domain/order-outcome.ts';
+import type { StepOf } from '../../domain/step.ts';
+import type { Order } from '../../telnyx/gateway.ts';
+import type { ChunkKind, Doubt, Judgement, Prepared, Refusal } from '../chunk/kind.ts';
+import type { Settlement } from '../chunk/settle.ts';
+import { refreshedSearch } from '../guards/refresh-search.ts';
+import { bisected, waitsForOtherHalf } from './order/bisect.ts';
+import { observeOrder } from './order/open.ts';
+import { type OrderChunk, type OverOrder, ownedByRequest } from './order/owned.ts';
+import { orderSettlement } from './order/settlement.ts';
+import { takenApart } from './order/take-apart.ts';
+
+/** An order line that stays open in an order that is called a failure is waited for this many settling windows. */
+const OPEN_LINE_WINDOWS = 5;
+
+/** A number order: the only call that spends money. It is sent once, looked up when its reply is lost, and settled line by line. */
+export const order: ChunkKind<StepOf<'order'>, OverOrder> = {
+  holdsSlot: false,
+  buys: true,
+  prepare,
+  send: async (telnyx, chunk, lastCheck) =>
+    (await telnyx.createOrder(chunk.numbers, chunk.customerReference, chunk.step.settings, lastCheck)).id,
+  refused,
+  observe: observeOrder,
+  judge,
+  find: async (deps, chunk) => {
+    const orders = await deps.telnyx.findOrders(chunk.customerReference);
+    return { ids: orders.map((o) => o.id), owned: await ownedByRequest(deps, chunk, chunk.numbers) };
+  },
+  settleDoubt,
+};
+
+async function prepare(deps: WorkDeps, chunk: OrderChunk): Promise<Prepared> {
+  const wait = (reason: string): Prepared => ({ kind: 'wait', chunk, delayMs: deps.timings.backoffMs, reason });
+  const stopped = await whySpendingStopped(deps);
+  if (stopped !== null) return wait(stopped);
+  if (await waitsForOtherHalf(deps, chunk)) return wait('the other half of the order goes first');
+  const settlement = await refreshedSearch(deps, chunk);
+  if (settlement !== null) return { kind: 'settle', chunk, settlement };
+  // Once: the first claim leaves its time.
+  if (chunk.step.settings.reserve === true && chunk.submittingAt === null) await reserve(deps, chunk);
+  return { kind: 'ready', chunk, numbers: chunk.numbers, payload: {} };
+}
+
+/** Holds the numbers for half an hour. Numbers that are not held are ordered all the same (85006, 85007). */
+async function reserve(deps: WorkDeps, chunk: OrderChunk): Promise<void> {
+  try {
+    await deps.telnyx.reserve(chunk.numbers, chunk.customerReference);
+  } catch (error) {
+    logUnlessOff(deps, error, {}, 'not reserved, ordering without');
+  }
+}
+
+/** A refusal that names numbers, or none, may come from our own purchase: then the account is checked before anything is concluded. */
+async function refused(deps: WorkDeps, chunk: OrderChunk, failure: ProvisioningError): Promise<Refusal> {
+  // The search was too long ago: the next try searches first. A second such refusal is taken at its word.
+  if (failure.code === 'search_expired' && chunk.errorCode !== failure.code) return { kind: 'retry' };
+  if (refusedForNumbers(failure.code)) return { kind: 'maybe_ours' };
+  if (failure.disposition !== 'rejected' && failure.disposition !== 'bug') return { kind: 'by_disposition' };
+  return failure.code === 'too_many_numbers' ? { kind: 'split' } : bisected(deps, chunk, failure);
+}
+
+/** Holds every line against ownership. Settles when all are clear, else checks again soon. */
+async function judge(deps: WorkDeps, chunk: OrderChunk, { order: over, owed }: OverOrder): Promise<Judgement> {
+  const now = deps.clock.now();
+  const owned = await ownedByRequest(deps, chunk, owed);
+  const before = seenIn(chunk.evidence, 'final')?.checks ?? [];
+  const checks = [...before, { at: now.toISOString(), found: [over.id], owned: owned.size }];
+  const windows = (now.getTime() - new Date(checks[0]?.at ?? now).getTime()) / deps.timings.settleMs;
+  const patience = {
+    resent: mayTakeEffectLate(chunk.evidence, now),
+    checks: checks.length,
+    windowOver: windows >= 1,
+    linesOver: windows >= OPEN_LINE_WINDOWS,
+  };
+  const statusOf = new Map(over.lines.map((l) => [l.phoneNumber, l.status]));
+  const verdictOf = (n: string): NumberVerdict =>
+    judgeNumber({ phoneNumber: n, lineStatus: statusOf.get(n) ?? null, owned: owned.has(n) }, patience);
+  const verdicts = new Map(owed.map((n) => [n, verdictOf(n)]));
+  if ([...verdicts.values()].includes('unclear')) {
+    const delayMs = backoff(checks.length - 1, deps.timings.lookMinMs / 2, deps.timings.lookMaxMs);
+    const evidence = seeing(chunk.evidence, { phase: 'final', checks });
+    return { kind: 'check_again', evidence, delayMs, reason: 'order and ownership do not agree yet' };
+  }
+  const bought = owed.filter((n) => verdicts.get(n) === 'bought');
+  const lost = owed.filter((n) => verdicts.get(n) === 'lost');
+  const settlement = await orderSettlement(deps, chunk, {
+    cause: 'finished',
+    bought: bought.map((phoneNumber) => ({ phoneNumber, telnyxId: owned.get(phoneNumber) ?? null })),
+    lost,
+    orderStatus: over.status,
+    ...(chunk.waiting && over.requirementsMet !== true && { unmet: unmetOf(over) }),
+  });
+  return { kind: 'settle', settlement, said: `settled: ${bought.length} bought, ${lost.length} lost` };
+}
+
+/** The numbers whose own requirements were not met. */
+const unmetOf = (over: Order): Set<string> =>
+  new Set(over.lines.flatMap((l) => (l.requirementsMet === true ? [] : [l.phoneNumber])));
+
+async function settleDoubt(deps: WorkDeps, chunk: OrderChunk, doubt: Doubt): Promise<Settlement | 'unproven'> {
+  if (doubt.kind === 'refused') return takenApart(deps, chunk, doubt);
+  return orderSettlement(deps, chunk, {
+    cause: 'owned_without_order',
+    bought: chunk.numbers.map((phoneNumber) => ({ phoneNumber, telnyxId: doubt.owned.get(phoneNumber) ?? null })),
+    lost: [],
+    orderStatus: 'not found, but all numbers are ours',
+  });
+}

@@ -1,0 +1,51 @@
+import { noteSettings } from '../../db/numbers.ts';
+import type { NumberSettings, StepOf } from '../../domain/step.ts';
+import { sameTags } from '../../domain/tags.ts';
+import type { AccountNumber } from '../../telnyx/gateway.ts';
+import type { ChunkKind, ChunkOf } from '../chunk/kind.ts';
+import { mergedTags } from '../guards/merge-tags.ts';
+import { ownNumbers } from '../guards/own-numbers.ts';
+import { type BatchResult, batchRefused, findJobs, observeJob } from './batch-job.ts';
+import { judgeValues } from './set-values.ts';
+
+type UpdateChunk = ChunkOf<StepOf<'update'>>;
+
+/** What the call carries: the settings that were asked for, with tags merged where tags are added or removed. */
+const settingsOf = (chunk: UpdateChunk): NumberSettings => chunk.payload?.settings ?? chunk.step.settings;
+
+/** An update: one batch job sets the same settings on up to 1,000 numbers. */
+export const update: ChunkKind<StepOf<'update'>, BatchResult> = {
+  holdsSlot: true,
+  buys: false,
+  prepare: async (deps, planned) => {
+    const own = await ownNumbers(deps, planned);
+    return own.kind === 'own' ? mergedTags(deps, own.chunk, own.numbers, planned.step) : own;
+  },
+  send: async (telnyx, chunk, lastCheck) => (await telnyx.updateNumbers(chunk.numbers, settingsOf(chunk), lastCheck)).id,
+  refused: batchRefused,
+  observe: observeJob,
+  judge: (deps, chunk, result) => {
+    const settings = settingsOf(chunk);
+    const because = { cause: 'update', at: deps.clock.now(), requestId: chunk.requestId, chunkId: chunk.id };
+    return judgeValues(deps, chunk, result, {
+      isApplied: (shown) => settings.voice === undefined && showsSettings(shown, settings),
+      note: (tx, numbers) => noteSettings(tx, numbers, settings, because),
+    });
+  },
+  find: (deps, chunk) => findJobs(deps, chunk, 'update_phone_numbers'),
+};
+
+function showsSettings(n: AccountNumber, s: NumberSettings): boolean {
+  const same = (wanted: boolean | undefined, shown: boolean | undefined) => wanted === undefined || wanted === shown;
+  // Telnyx shows null for a value that was set to nothing.
+  const sameText = (wanted: string | undefined, shown: string | null) => wanted === undefined || wanted === (shown ?? '');
+  return (
+    sameText(s.connection_id, n.connectionId) &&
+    sameText(s.billing_group_id, n.billingGroupId) &&
+    sameText(s.customer_reference, n.customerReference) &&
+    sameText(s.external_pin, n.externalPin) &&
+    same(s.hd_voice_enabled, n.hdVoiceEnabled) &&
+    same(s.deletion_lock_enabled, n.deletionLockEnabled) &&
+    (s.tags === undefined || (n.tags !== undefined && sameTags(s.tags, n.tags)))
+  );
+}

@@ -1,0 +1,29 @@
+import type { WorkDeps } from '../../account/deps.ts';
+import type { Chunk } from '../../db/chunks.ts';
+import type { ItemEnd } from '../../db/items.ts';
+import { getLine } from '../../db/lines.ts';
+import type { SearchCriteriaLine } from '../../domain/request.ts';
+import type { Settlement } from '../chunk/settle.ts';
+
+/** What the buy line of a chunk searches for, or `null`. Where a search fills a line, other numbers can take the place of lost ones. */
+export async function searchOf(deps: WorkDeps, chunk: Chunk): Promise<SearchCriteriaLine | null> {
+  const line = chunk.lineId === null ? null : await getLine(deps.db.sql, chunk.lineId);
+  return line?.criteria.kind === 'search' ? line.criteria : null;
+}
+
+/**
+ * What becomes of numbers of a buy that are proven not ours. Numbers of a search free their slots, and the line searches for others.
+ * Numbers that the user listed cannot be replaced and fail with the reason.
+ */
+export async function lossOf(
+  deps: WorkDeps,
+  chunk: Chunk,
+  numbers: string[],
+  why: { code: string; reason: string },
+  how: { cause?: string; heldUntil?: Date } = {},
+): Promise<Required<Pick<Settlement, 'ended' | 'lost'>>> {
+  const replace = (await searchOf(deps, chunk)) !== null;
+  const { cause = 'taken_by_others', ...held } = how;
+  const failed = (phoneNumber: string): ItemEnd => ({ phoneNumber, status: 'failed', reasonCode: why.code, reason: why.reason });
+  return { ended: replace ? [] : numbers.map(failed), lost: { numbers, cause, replace, ...held } };
+}
