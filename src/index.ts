@@ -1,7 +1,7 @@
 import { setTimeout as sleep } from 'node:timers/promises';
 import { openProducer } from './app/foundation.ts';
 import { loadConfig } from './config/config.ts';
-import { ProvisioningError } from './domain/errors.ts';
+import { notFound, ProvisioningError } from './domain/errors.ts';
 import { hasEnded } from './domain/request.ts';
 import { silentLog } from './observability/log.ts';
 import { startRun } from './producers/actions/start-run.ts';
@@ -100,6 +100,6 @@ export function createProvisioner(options: ProvisionerOptions = {}): Provisioner
 }
 
 function mustFind(request: RequestView | null, id: string): RequestView {
-  if (request === null) throw new ProvisioningError('not_found', 'rejected', `there is no request ${id}`);
+  if (request === null) throw notFound(`there is no request ${id}`);
   return request;
 }

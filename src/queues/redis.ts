@@ -1,9 +1,10 @@
 import { createRedisBackend, type Processor, Queue, Worker, type WorkerOptions } from 'bullmq';
 import { Cluster, Redis } from 'ioredis';
 import type { RedisTarget } from '../config/config.ts';
+import { endsWithin } from '../domain/deadline.ts';
 import { ProvisioningError } from '../domain/errors.ts';
 import type { BackendOptions, QueueBackend } from './backend.ts';
-import { endsWithin, withinDeadline } from './deadline.ts';
+import { queueAnswer } from './deadline.ts';
 import { backingOff } from './fetch-backoff.ts';
 
 const INFO_MS = 3_000;
@@ -94,7 +95,7 @@ export async function readRedisInfo(target: RedisTarget): Promise<string> {
   const client = clientFor(target, { maxRetriesPerRequest: 1, enableOfflineQueue: true });
   client.on('error', () => undefined);
   try {
-    return await withinDeadline(client.info(), INFO_MS, 'reading INFO');
+    return await queueAnswer(client.info(), INFO_MS, 'reading INFO');
   } finally {
     client.disconnect();
   }
@@ -213,7 +214,7 @@ async function ask(client: Redis, missed: WeakMap<Redis, number>): Promise<Found
 
 async function roleOf(client: Redis): Promise<'primary' | 'replica' | 'silent'> {
   try {
-    const info = await withinDeadline(client.info('replication'), ANSWER_MS, 'asking for the role');
+    const info = await queueAnswer(client.info('replication'), ANSWER_MS, 'asking for the role');
     return /^role:slave/m.test(info) ? 'replica' : 'primary';
   } catch (error) {
     // A refusal is an answer too: an account may not be allowed to ask.

@@ -1,6 +1,6 @@
 import type { ServerResponse } from 'node:http';
 import { describe, expect, it, vi } from 'vitest';
-import { freePort } from '../../src/app/embedded-postgres/server.ts';
+import { freePort } from '../../src/app/embedded-postgres/free-port.ts';
 import { createTelnyxGateway } from '../../src/telnyx/client.ts';
 import { type Answer, failure, json, KEY, order, refusal, telnyx } from '../support/telnyx-server.ts';
 

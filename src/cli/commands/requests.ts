@@ -1,13 +1,13 @@
 import { pipeline } from 'node:stream/promises';
 import { type Command, Option } from 'commander';
 import { stringify } from 'csv-stringify';
-import { invalid } from '../../domain/errors.ts';
+import { invalid, notFound } from '../../domain/errors.ts';
 import { ITEM_STATUSES, type ItemStatus, REQUEST_STATUSES, type RequestKind, type RequestStatus } from '../../domain/request.ts';
 import { visible } from '../../domain/text.ts';
 import { CSV } from '../../producers/read/csv.ts';
 import { listItems, listRequests, lookAtChunks, lookAtRequest, reasonsOf, streamItems } from '../../producers/read/read.ts';
 import type { ItemView, RequestView } from '../../producers/read/views.ts';
-import { type Cli, note, notFound, result, withProducer } from '../cli.ts';
+import { type Cli, note, result, withProducer } from '../cli.ts';
 import { parseDuration } from '../duration.ts';
 import { wholeNumber } from '../flags.ts';
 import { count, type Paint, table } from '../output.ts';

@@ -1,9 +1,10 @@
 import { z } from 'zod';
+import { defined } from '../../domain/defined.ts';
 import { ITEM_STATUSES } from '../../domain/request.ts';
 import { listItems, lookAtChunks, streamItems } from '../../producers/read/read.ts';
 import type { App, HttpDeps } from '../deps.ts';
 import type { SendCsv } from '../downloads.ts';
-import { cursorOption, given, pageAnswer, pageQuery, ROW } from '../paging.ts';
+import { cursorOption, pageAnswer, pageQuery, ROW } from '../paging.ts';
 import { answers, chunkAnswer, csvAnswer, idParams, itemAnswer, pageOf } from '../schemas.ts';
 import { viewOf } from './requests.ts';
 
@@ -25,7 +26,7 @@ export function requestItemRoutes(app: App, { producer: { db } }: HttpDeps, send
     },
     handler: async ({ params: { id }, query: { cursor, ...filter } }) => {
       await viewOf(db, id);
-      return pageAnswer(await listItems(db, id, { limit: filter.limit, ...given(filter), ...cursorOption(cursor, ROW) }));
+      return pageAnswer(await listItems(db, id, { limit: filter.limit, ...defined(filter), ...cursorOption(cursor, ROW) }));
     },
   });
 

@@ -1,7 +1,7 @@
 import { linesOfRequest } from '../../db/lines.ts';
 import { getRequest, type Request, requestByIdempotencyKey } from '../../db/requests.ts';
 import type { UpdateSet } from '../../domain/bodies.ts';
-import { ProvisioningError, refused } from '../../domain/errors.ts';
+import { notFound, refused } from '../../domain/errors.ts';
 import { hasEnded } from '../../domain/request.ts';
 import { withoutControls } from '../../domain/text.ts';
 import type { ProducerDeps } from '../deps.ts';
@@ -14,7 +14,7 @@ import { NO_REPEATS, type SubmitOptions, type Submitted, submitKnown, submitRequ
  */
 export async function retryRequest(deps: ProducerDeps, id: string): Promise<Submitted> {
   const request = await getRequest(deps.db.sql, id);
-  if (request === null) throw new ProvisioningError('not_found', 'rejected', `there is no request ${id}`);
+  if (request === null) throw notFound(`there is no request ${id}`);
   if (!hasEnded(request.status))
     throw refused('not_ended', `request ${id} is ${request.status}; it can be retried when it has ended`);
   const key = { keySpace: 'internal' as const, idempotencyKey: `retry-${id}` };
