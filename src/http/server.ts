@@ -25,8 +25,6 @@ import { requestActRoutes, requestRoutes } from './routes/requests.ts';
 import { webhookRoutes } from './routes/webhooks.ts';
 import { refuseForeign, refuseNameless, refuseNoText, setHeaders } from './security.ts';
 
-export type { ApiKey, Role } from './auth.ts';
-export { assertMayListen } from './auth.ts';
 export type { HttpDeps, HttpTimings } from './deps.ts';
 
 /** For everything but submitting and webhooks, which have their own. */
