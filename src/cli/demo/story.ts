@@ -8,7 +8,7 @@ import type { RequestView } from '../../producers/read/views.ts';
 import { waitForEnd } from '../../producers/read/wait.ts';
 import { SIMULATED_ACCOUNT } from '../../simulator/index.ts';
 import { count, plural } from '../output.ts';
-import { settledOf, wordsOf } from '../progress.ts';
+import { settledOf, tally, wordsOf } from '../progress.ts';
 import type { Board, StepBar } from './board.ts';
 import { OWNED_AT_START, type Stage } from './stage.ts';
 
@@ -122,13 +122,13 @@ async function* rows(numbers: readonly string[]): AsyncGenerator<NumberRow> {
 }
 
 function figures({ counts }: RequestView): string {
-  const shown = [
-    [counts.in_flight, 'in flight'],
-    [counts.failed, 'failed'],
-    [counts.skipped, 'skipped'],
-    [counts.cancelled, 'cancelled'],
-  ] as const;
-  return shown.flatMap(([n, word]) => (n > 0 ? [`${count(n)} ${word}`] : [])).join(', ');
+  const { in_flight, failed, skipped, cancelled } = counts;
+  return tally([
+    [in_flight, 'in flight'],
+    [failed, 'failed'],
+    [skipped, 'skipped'],
+    [cancelled, 'cancelled'],
+  ]);
 }
 
 async function reconcile(stage: Stage, bar: StepBar, signal: AbortSignal): Promise<Run> {
