@@ -9,7 +9,7 @@ export interface WaitForEnd {
   timeoutMs: number;
   /** Called with every view that was read, the last one included. */
   seen?: (view: RequestView) => void;
-  /** Rejects with its reason. */
+  /** When it is aborted, the wait rejects at once. */
   signal?: AbortSignal;
 }
 
