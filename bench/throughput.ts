@@ -4,16 +4,14 @@ import Telnyx from 'telnyx';
 import { openProducer } from '../src/app/foundation.ts';
 import { count, seconds, table } from '../src/cli/output.ts';
 import { loadConfig } from '../src/config/config.ts';
-import { hasEnded } from '../src/domain/request.ts';
 import { createLog } from '../src/observability/log.ts';
 import { submitRequest } from '../src/producers/intake/submit.ts';
-import { lookAtRequest } from '../src/producers/read/read.ts';
 import { SIMULATED_ACCOUNT, type Simulator, startSimulator } from '../src/simulator/index.ts';
 import { build, startCommand, written } from './support/children.ts';
 import { withClosers } from './support/closers.ts';
 import { openServer, type Server } from './support/database.ts';
 import { openRedis } from './support/redis.ts';
-import { callsOf, KEY, until } from './support/stage.ts';
+import { callsOf, KEY, untilSucceeded } from './support/stage.ts';
 
 const HELP = `npm run bench:throughput [-- --small]
 
@@ -129,16 +127,8 @@ async function measure(
     const [before, refusedBefore] = [callsOf(simulator), refusals(simulator)];
     const begun = Date.now();
     const { request } = await submitRequest(producer.deps, body);
-    const view = await until(
-      request.id,
-      async () => {
-        const now = await lookAtRequest(producer.deps.db, request.id);
-        return now !== null && hasEnded(now.status) ? now : null;
-      },
-      900_000,
-    );
+    await untilSucceeded(producer.deps.db, request.id, 900_000);
     const ms = Date.now() - begun;
-    if (view.status !== 'succeeded') throw new Error(`${what.title} ended as ${view.status}: ${JSON.stringify(view.counts)}`);
     process.stderr.write(`${what.workers} worker(s), Telnyx takes ${what.headroom} x the rate, ${what.title}: ${seconds(ms)}\n`);
     return { ...what, ms, ...floorOf(before, callsOf(simulator)), refused: refusals(simulator) - refusedBefore };
   } finally {

@@ -1,10 +1,12 @@
-// Writes the pages that are generated from code. `--check` writes nothing and fails when a page differs.
+// Writes the files that are generated from code. `--check` writes nothing and fails when a file differs.
 import { readFileSync, writeFileSync } from 'node:fs';
 import { configurationPage, envExample } from '../src/config/describe.ts';
+import { layerRules } from './layer-lint.ts';
 
 const PAGES: [path: string, text: string][] = [
   ['docs/configuration.md', configurationPage()],
   ['.env.example', envExample()],
+  ['biome.layers.json', layerRules()],
 ];
 
 const root = new URL('..', import.meta.url);

@@ -1,13 +1,13 @@
-import { setTimeout as sleep } from 'node:timers/promises';
 import { openProducer } from './app/foundation.ts';
 import { loadConfig } from './config/config.ts';
-import { ProvisioningError } from './domain/errors.ts';
+import { notFound, ProvisioningError } from './domain/errors.ts';
 import { hasEnded } from './domain/request.ts';
 import { silentLog } from './observability/log.ts';
 import { startRun } from './producers/actions/start-run.ts';
 import { submitRequest } from './producers/intake/submit.ts';
 import { lookAtRequest, lookAtRun, type RunReport, reportRun } from './producers/read/read.ts';
 import type { RequestView } from './producers/read/views.ts';
+import { waitForEnd } from './producers/read/wait.ts';
 
 export { ProvisioningError } from './domain/errors.ts';
 export type { RunReport } from './producers/read/read.ts';
@@ -86,12 +86,10 @@ export function createProvisioner(options: ProvisionerOptions = {}): Provisioner
     run: async (id) => lookAtRun((await producer()).deps.db, id),
     request: look,
     waitFor: async (id, { timeoutMs = 600_000 } = {}) => {
-      for (const until = Date.now() + timeoutMs; ; await sleep(LOOK_EVERY_MS)) {
-        const request = mustFind(await look(id), id);
-        if (hasEnded(request.status)) return request;
-        if (Date.now() > until)
-          throw new ProvisioningError('wait_timed_out', 'rejected', `request ${id} is still ${request.status}; it goes on`);
-      }
+      const { db } = (await producer()).deps;
+      const request = mustFind(await waitForEnd(db, id, { everyMs: LOOK_EVERY_MS, timeoutMs }), id);
+      if (hasEnded(request.status)) return request;
+      throw new ProvisioningError('wait_timed_out', 'rejected', `request ${id} is still ${request.status}; it goes on`);
     },
     close: async () => {
       await (await opened?.catch(() => undefined))?.close();
@@ -100,6 +98,6 @@ export function createProvisioner(options: ProvisionerOptions = {}): Provisioner
 }
 
 function mustFind(request: RequestView | null, id: string): RequestView {
-  if (request === null) throw new ProvisioningError('not_found', 'rejected', `there is no request ${id}`);
+  if (request === null) throw notFound(`there is no request ${id}`);
   return request;
 }

@@ -1,14 +1,14 @@
 import { setTimeout as sleep } from 'node:timers/promises';
 import { buildRole } from '../../src/app/roles.ts';
 import { loadConfig, secretsOf } from '../../src/config/config.ts';
+import type { Db } from '../../src/db/client.ts';
 import { getRun } from '../../src/db/runs.ts';
-import { hasEnded } from '../../src/domain/request.ts';
 import type { Timings } from '../../src/domain/timings.ts';
 import { createLog } from '../../src/observability/log.ts';
 import { startRun } from '../../src/producers/actions/start-run.ts';
 import type { ProducerDeps } from '../../src/producers/deps.ts';
 import { submitRequest } from '../../src/producers/intake/submit.ts';
-import { lookAtRequest } from '../../src/producers/read/read.ts';
+import { waitForEnd } from '../../src/producers/read/wait.ts';
 import { type Simulator, type SimulatorOptions, startSimulator } from '../../src/simulator/index.ts';
 
 export const KEY = 'KEY_SIM';
@@ -72,11 +72,7 @@ export async function openStage(options: StageOptions): Promise<Stage> {
     calls: () => callsOf(simulator),
     run: async (body) => {
       const { request } = await submitRequest(deps, body);
-      const view = await until(`request ${request.id}`, async () => {
-        const now = await lookAtRequest(deps.db, request.id);
-        return now !== null && hasEnded(now.status) ? now : null;
-      });
-      if (view.status !== 'succeeded') throw new Error(`the request ended as ${view.status}: ${JSON.stringify(view.counts)}`);
+      await untilSucceeded(deps.db, request.id, PATIENCE_MS);
     },
     reconcile: async () => {
       const { id } = await startRun(deps, 'manual', false);
@@ -98,13 +94,20 @@ export function callsOf(simulator: Simulator): Map<string, number> {
   return new Map(Object.entries(by_endpoint).map(([name, by]) => [name, Object.values(by).reduce((sum, n) => sum + n, 0)]));
 }
 
+/** Waits for a request; throws when it does not succeed within `timeoutMs` milliseconds. */
+export async function untilSucceeded(db: Db, id: string, timeoutMs: number): Promise<void> {
+  const view = await waitForEnd(db, id, { everyMs: POLL_MS, timeoutMs });
+  if (view?.status !== 'succeeded')
+    throw new Error(`request ${id} is ${view?.status ?? 'gone'} and has not succeeded: ${JSON.stringify(view?.counts)}`);
+}
+
 /** Looks until there is something. */
-export async function until<T>(what: string, look: () => Promise<T | null>, withinMs = PATIENCE_MS): Promise<T> {
-  const deadline = Date.now() + withinMs;
+async function until<T>(what: string, look: () => Promise<T | null>): Promise<T> {
+  const deadline = Date.now() + PATIENCE_MS;
   while (Date.now() < deadline) {
     const found = await look();
     if (found !== null) return found;
     await sleep(POLL_MS);
   }
-  throw new Error(`${what} did not end within ${withinMs / 1_000} s`);
+  throw new Error(`${what} did not end within ${PATIENCE_MS / 1_000} s`);
 }

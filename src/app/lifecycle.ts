@@ -1,3 +1,4 @@
+import { withinDeadline } from '../domain/deadline.ts';
 import { asError } from '../domain/errors.ts';
 import type { Log } from '../observability/log.ts';
 
@@ -79,17 +80,10 @@ async function stopAll(started: Service[], reason: string, log: Log, allStopsMs:
 }
 
 async function stopOne(service: Service, withinMs: number): Promise<Error | null> {
-  let timer: NodeJS.Timeout | undefined;
-  const late = new Promise<Error>((resolve) => {
-    timer = setTimeout(() => resolve(new Error(`${service.name} did not stop within ${withinMs} ms`)), withinMs);
-  });
-  try {
-    // A stop that throws at once counts like one that rejects.
-    const stopping = Promise.resolve().then(() => service.stop());
-    return await Promise.race([stopping.then(() => null, asError), late]);
-  } finally {
-    clearTimeout(timer);
-  }
+  // A stop that throws at once counts like one that rejects.
+  const stopping = Promise.resolve().then(() => service.stop());
+  const late = (): Error => new Error(`${service.name} did not stop within ${withinMs} ms`);
+  return withinDeadline(stopping, withinMs, late).then(() => null, asError);
 }
 
 export interface ProcessLike {

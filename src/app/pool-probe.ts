@@ -1,7 +1,7 @@
 import type { Db } from '../db/client.ts';
 import { takeConnection } from '../db/health.ts';
+import { endsWithin } from '../domain/deadline.ts';
 import type { Metrics } from '../observability/metrics.ts';
-import { endsWithin } from '../queues/deadline.ts';
 
 /** A pool that gives nothing out for so long is stuck: whatever needs it stands still. */
 export const POOL_MS = 5_000;

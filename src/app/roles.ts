@@ -170,7 +170,7 @@ async function httpService(f: Foundation, log: RootLog, health: Health, listenin
   let stopping = false;
   const server = await buildServer({
     producer: f.deps,
-    apiKeys: config.http.apiKeys.map((k) => ({ name: k.name, key: k.key.reveal(), role: k.role })),
+    apiKeys: config.http.apiKeys,
     host: config.http.host,
     webhookKeys: config.telnyx.publicKeys,
     jobSlots: config.queue.jobSlots,

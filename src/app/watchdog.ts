@@ -2,6 +2,7 @@ import { secretsOf } from '../config/config.ts';
 import { getAccount } from '../db/account.ts';
 import { lookForStandstill, openBacklog } from '../db/health.ts';
 import { liveWorkers } from '../db/workers.ts';
+import { withinDeadline } from '../domain/deadline.ts';
 import { asError } from '../domain/errors.ts';
 import { type Consumption, evaluateConsumption, NO_WORKER, STUCK_AFTER_MS, whyStandstill } from '../observability/liveness.ts';
 import { createScrubber } from '../observability/scrub.ts';
@@ -49,7 +50,7 @@ export function watchdog(f: Foundation, works: boolean, workers: () => Workers |
       if (looking.has(what)) throw noAnswer(what);
       looking.add(what);
       const answer = look().finally(() => looking.delete(what));
-      if (!(await endsBy(answer, LOOK_MS))) throw noAnswer(what);
+      await withinDeadline(answer, LOOK_MS, () => noAnswer(what));
       troubles.delete(what);
     } catch (error) {
       if (!troubles.has(what)) f.log.error({ err: asError(error), part: what }, `the ${what} does not answer`);
@@ -125,19 +126,6 @@ export function watchdog(f: Foundation, works: boolean, workers: () => Workers |
 
 function noAnswer(what: string): Error {
   return new Error(`no answer within ${LOOK_MS / 1_000} s (${what})`);
-}
-
-/** False when the time is over first; the failure of the work is thrown. */
-async function endsBy(work: Promise<void>, ms: number): Promise<boolean> {
-  let timer: NodeJS.Timeout | undefined;
-  const late = new Promise<false>((resolve) => (timer = setTimeout(() => resolve(false), ms)));
-  // It may fail after nobody waits any more.
-  work.catch(() => undefined);
-  try {
-    return await Promise.race([work.then(() => true), late]);
-  } finally {
-    clearTimeout(timer);
-  }
 }
 
 async function refreshGauges(f: Foundation): Promise<void> {

@@ -90,7 +90,3 @@ export function actor(): string {
     return 'cli';
   }
 }
-
-export function notFound(what: string): ProvisioningError {
-  return new ProvisioningError('not_found', 'rejected', what);
-}

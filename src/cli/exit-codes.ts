@@ -1,4 +1,5 @@
 import { CommanderError } from 'commander';
+import { databaseCode, isDatabaseAway } from '../db/away.ts';
 import { asError, type ErrorDetail, ProvisioningError } from '../domain/errors.ts';
 import type { RequestStatus } from '../domain/request.ts';
 
@@ -114,32 +115,11 @@ export function exitOfStatus(status: RequestStatus): number {
   return EXIT.failed;
 }
 
-const UNREACHABLE = new Set([
-  'ECONNREFUSED',
-  'ECONNRESET',
-  'ENOTFOUND',
-  'EAI_AGAIN',
-  'ETIMEDOUT',
-  'EHOSTUNREACH',
-  'CONNECT_TIMEOUT',
-  'CONNECTION_CLOSED',
-  'CONNECTION_ENDED',
-  'CONNECTION_DESTROYED',
-]);
-/** Postgres: shutting down, starting up, too many connections, broken connection. */
-const PASSING_STATES = new Set(['57P01', '57P02', '57P03', '53300', '08006', '08001', '08003']);
-
-/** True for a connection that is away and may come back: a wait goes on then. */
-export function isConnectionLoss(thrown: unknown): boolean {
-  const code = codeOf(asError(thrown));
-  return code !== null && (UNREACHABLE.has(code) || PASSING_STATES.has(code));
-}
-
 /** Names what to do about a database that cannot be used; `null` for any other error. */
 function databaseFailure(error: Error): { code: string; message: string } | null {
-  const code = codeOf(error);
+  const code = databaseCode(error);
   if (code === null) return null;
-  if (UNREACHABLE.has(code) || PASSING_STATES.has(code)) {
+  if (isDatabaseAway(error)) {
     const where = error.message === '' ? code : error.message;
     return {
       code: 'database_unavailable',
@@ -152,12 +132,5 @@ function databaseFailure(error: Error): { code: string; message: string } | null
   if (code === '42P01' || code === '42703') {
     return { code: 'not_migrated', message: `the database is not up to date (${error.message}); run \`provisioner migrate\`` };
   }
-  return null;
-}
-
-function codeOf(error: Error): string | null {
-  if ('code' in error && typeof error.code === 'string') return error.code;
-  // Node reports one error per address tried.
-  if (error instanceof AggregateError) return error.errors.map((e) => codeOf(asError(e))).find((c) => c !== null) ?? null;
   return null;
 }

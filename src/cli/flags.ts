@@ -1,4 +1,5 @@
 import type { RequestBody } from '../domain/bodies.ts';
+import { defined } from '../domain/defined.ts';
 import { type ErrorDetail, invalid, ProvisioningError } from '../domain/errors.ts';
 import { parseRequest } from '../producers/intake/validate.ts';
 import { commaList, readSettings } from './settings.ts';
@@ -254,8 +255,4 @@ function flagOf(path: string, lineFlags: readonly string[]): string {
   if (path === 'set' || path.startsWith('set.')) return path.replace(/^set\.?/, '--set ').trim();
   if (path === 'where' || path.startsWith('where.')) return path.replace(/^where\.?/, '--where ').trim();
   return FLAGS[path.replace(/\.\d+$/, '')] ?? path;
-}
-
-function defined(value: Record<string, unknown>): Record<string, unknown> {
-  return Object.fromEntries(Object.entries(value).filter(([, v]) => v !== undefined));
 }

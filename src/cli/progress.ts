@@ -100,5 +100,10 @@ function figures(view: RequestView): string {
     [counts.cancelled, 'cancelled'],
     [counts.skipped, 'skipped'],
   ] as const;
-  return shown.flatMap(([n, word]) => (n > 0 ? [`${count(n)} ${word}`] : [])).join(', ');
+  return tally(shown);
+}
+
+/** Counts in words; a zero is left out. */
+export function tally(counts: readonly (readonly [n: number, word: string])[]): string {
+  return counts.flatMap(([n, word]) => (n > 0 ? [`${count(n)} ${word}`] : [])).join(', ');
 }

@@ -1,7 +1,7 @@
 import type { Command } from 'commander';
 import { countMatching } from '../db/numbers.ts';
 import type { BuyBody, BuyLine, RequestBody } from '../domain/bodies.ts';
-import { invalid } from '../domain/errors.ts';
+import { invalid, notFound } from '../domain/errors.ts';
 import type { RequestKind } from '../domain/request.ts';
 import type { ProducerDeps } from '../producers/deps.ts';
 import { worstCaseCost } from '../producers/intake/plan.ts';
@@ -10,7 +10,7 @@ import { submitRequest } from '../producers/intake/submit.ts';
 import { wideNote } from '../producers/intake/wide-filter.ts';
 import { lookAtRequest, reasonsOf } from '../producers/read/read.ts';
 import type { RequestView } from '../producers/read/views.ts';
-import { type Cli, note, notFound, result, withProducer } from './cli.ts';
+import { type Cli, note, result, withProducer } from './cli.ts';
 import { confirm, requireConsent } from './confirm.ts';
 import { parseDuration } from './duration.ts';
 import { EXIT } from './exit-codes.ts';

@@ -1,12 +1,13 @@
 import { setTimeout as sleep } from 'node:timers/promises';
 import { type Account, getAccount } from '../db/account.ts';
+import { isDatabaseAway } from '../db/away.ts';
+import { asError, notFound } from '../domain/errors.ts';
 import { hasEnded } from '../domain/request.ts';
 import { NO_WORKER } from '../observability/liveness.ts';
 import type { ProducerDeps } from '../producers/deps.ts';
 import { lookAtRequest, workerLives } from '../producers/read/read.ts';
 import { heldByGate, type RequestView } from '../producers/read/views.ts';
-import { notFound } from './cli.ts';
-import { EXIT, exitOfEnd, exitOfStatus, isConnectionLoss } from './exit-codes.ts';
+import { EXIT, exitOfEnd, exitOfStatus } from './exit-codes.ts';
 import type { Progress } from './progress.ts';
 import type { Reasons } from './report.ts';
 import { needsWorker } from './workerless.ts';
@@ -103,7 +104,7 @@ async function lookThroughLoss(deps: ProducerDeps, id: string, sayOnce: (text: s
   try {
     return await look(deps, id);
   } catch (error) {
-    if (!isConnectionLoss(error)) throw error;
+    if (!isDatabaseAway(asError(error))) throw error;
     sayOnce('the database is away; waiting for it');
     return null;
   }

@@ -59,19 +59,6 @@ export function requireTelnyxKey(config: Config): Secret {
   throw invalidConfig([{ path: 'TELNYX_API_KEY', message: 'is not set, and this command talks to Telnyx' }]);
 }
 
-/** Refuses an HTTP server that would be open to the network without a key. */
-export function requireSafeListener(config: Config): void {
-  const { host, apiKeys } = config.http;
-  if (apiKeys.length > 0 || isLoopback(host)) return;
-  throw invalidConfig([
-    { path: 'PROVISIONER_API_KEYS', message: `must be set before the server may listen on ${host}; 127.0.0.1 needs none` },
-  ]);
-}
-
-export function isLoopback(host: string): boolean {
-  return host === 'localhost' || host === '::1' || /^127(\.\d{1,3}){3}$/.test(host);
-}
-
 function grouped(v: Values): Config {
   return {
     database: { url: v.DATABASE_URL ?? null, embedded: v.PROVISIONER_EMBEDDED, dataDir: v.PROVISIONER_DATA_DIR },

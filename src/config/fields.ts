@@ -9,6 +9,13 @@ export interface ApiKey {
   key: Secret;
   role: ApiRole;
 }
+
+/**
+ * What a key may do:
+ * - `viewer`: look (`GET`), and nothing else.
+ * - `operator`: also submit, cancel, approve and retry requests, start reconciliations, and act on the dashboard.
+ * - `admin`: also reopen the account gate.
+ */
 export const API_ROLES = ['admin', 'operator', 'viewer'] as const;
 export type ApiRole = (typeof API_ROLES)[number];
 

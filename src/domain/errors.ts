@@ -78,6 +78,11 @@ export function refused(code: string, message: string, details: ErrorDetail[] = 
   return new ProvisioningError(code, 'rejected', message, { details });
 }
 
+/** What was asked for is not there; `what` is the whole sentence. Code `not_found`. */
+export function notFound(what: string): ProvisioningError {
+  return new ProvisioningError('not_found', 'rejected', what);
+}
+
 /** Turns whatever was thrown into an Error, so that logs and rows never hold `[object Object]`. */
 export function asError(thrown: unknown): Error {
   return thrown instanceof Error ? thrown : new Error(String(thrown));

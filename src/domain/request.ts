@@ -47,6 +47,11 @@ export interface ListLine {
   requirement_group_id?: string;
 }
 
+/** The search of a buy line; `null` for a line with a list of numbers, and where there is no line. */
+export function searchOf(line: { criteria: LineCriteria } | null | undefined): SearchCriteriaLine | null {
+  return line?.criteria.kind === 'search' ? line.criteria : null;
+}
+
 /** How many items of a request are in each state. They always add up to what was asked. */
 export type ItemCounts = Record<ItemStatus, number>;
 

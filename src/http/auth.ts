@@ -1,39 +1,25 @@
 import { createHash, timingSafeEqual } from 'node:crypto';
 import type { FastifyInstance, FastifyReply, FastifyRequest } from 'fastify';
+import type { ApiKey, ApiRole } from '../config/config.ts';
 import { invalid, ProvisioningError } from '../domain/errors.ts';
-
-/**
- * What a key may do:
- * - `viewer`: look (`GET`), and nothing else.
- * - `operator`: also submit, cancel, approve and retry requests, start reconciliations, and act on the dashboard.
- * - `admin`: also reopen the account gate.
- */
-export type Role = 'viewer' | 'operator' | 'admin';
-
-export interface ApiKey {
-  name: string;
-  /** The text, or something that gives it when asked. */
-  key: string | { reveal(): string };
-  role: Role;
-}
 
 /** Who asks. Its name goes into event rows. */
 export interface Principal {
   name: string;
-  role: Role;
+  role: ApiRole;
 }
 
 declare module 'fastify' {
   interface FastifyContextConfig {
     /** The least role that may call the route; `public` needs no key. Without it: viewers for GET, operators for the rest. */
-    access?: Role | 'public';
+    access?: ApiRole | 'public';
   }
   interface FastifyRequest {
     principal: Principal | null;
   }
 }
 
-const RANK: Record<Role, number> = { viewer: 0, operator: 1, admin: 2 };
+const RANK: Record<ApiRole, number> = { viewer: 0, operator: 1, admin: 2 };
 
 /** Without keys the server listens on loopback only, and whoever reaches it may do everything. */
 const LOCAL: Principal = { name: 'local', role: 'admin' };
@@ -48,7 +34,7 @@ export interface Keyring {
 /** Keeps only hashes of the keys: equal in length, so that they can be compared in constant time. */
 export function createKeyring(keys: readonly ApiKey[]): Keyring {
   const entries = keys.map((k) => ({
-    hash: sha256(typeof k.key === 'string' ? k.key : k.key.reveal()),
+    hash: sha256(k.key.reveal()),
     principal: { name: k.name, role: k.role },
   }));
   const find = (key: string): Principal | null => {
@@ -135,7 +121,7 @@ export function guard(door: Door) {
   };
 }
 
-export function mayDo(principal: Principal, least: Role): boolean {
+export function mayDo(principal: Principal, least: ApiRole): boolean {
   return RANK[principal.role] >= RANK[least];
 }
 
@@ -158,6 +144,7 @@ export function assertMayListen(host: string, apiKeys: readonly ApiKey[]): void 
   ]);
 }
 
+/** Whether a host name or an address, as one listens on it or as it stands in a `Host` header, leads to this machine alone. */
 export function isLoopback(host: string): boolean {
   return host === 'localhost' || host === '::1' || host === '[::1]' || /^127(\.\d{1,3}){3}$/.test(host);
 }

@@ -2,7 +2,8 @@ import { createBullBoard } from '@bull-board/api';
 import { BullMQAdapter } from '@bull-board/api/bullMQAdapter';
 import { FastifyAdapter } from '@bull-board/fastify';
 import type { FastifyReply, FastifyRequest } from 'fastify';
-import { type Door, mayDo, type Role } from './auth.ts';
+import type { ApiRole } from '../config/config.ts';
+import { type Door, mayDo } from './auth.ts';
 import type { App, HttpDeps } from './deps.ts';
 import { answerTo } from './errors.ts';
 import { PAGE_POLICY } from './security.ts';
@@ -80,7 +81,7 @@ function mayOnlyLook(headers: Record<string, string | undefined>): boolean {
   const role = ROLES.find((r) => r === headers[ROLE_HEADER]);
   return role === undefined || !mayDo({ name: '', role }, 'operator');
 }
-const ROLES: readonly Role[] = ['viewer', 'operator', 'admin'];
+const ROLES: readonly ApiRole[] = ['viewer', 'operator', 'admin'];
 
 /** Takes the buttons off the page that are refused: for limits, and all of them for those who may only look. */
 function shown<T>(body: T, readOnly: boolean): T {

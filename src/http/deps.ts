@@ -7,9 +7,9 @@ import type {
   RawServerDefault,
 } from 'fastify';
 import type { ZodTypeProvider } from 'fastify-type-provider-zod';
+import type { ApiKey } from '../config/config.ts';
 import type { Clock } from '../domain/clock.ts';
 import type { ProducerDeps } from '../producers/deps.ts';
-import type { ApiKey } from './auth.ts';
 
 /** Everything that the HTTP layer needs; made in `app/compose.ts`. */
 export interface HttpDeps {

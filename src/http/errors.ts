@@ -1,5 +1,6 @@
 import type { FastifyError, FastifyReply, FastifyRequest } from 'fastify';
 import { hasZodFastifySchemaValidationErrors } from 'fastify-type-provider-zod';
+import { isDatabaseAway } from '../db/away.ts';
 import { asError, type ErrorDetail, invalid, ProvisioningError } from '../domain/errors.ts';
 import { clipped } from '../domain/text.ts';
 
@@ -42,10 +43,6 @@ const FASTIFY_CODES: Readonly<Record<string, string>> = {
 /** Texts of Fastify may repeat a whole address. */
 const LONGEST_MESSAGE = 300;
 
-/** Failures of the connection to Postgres: codes of Node and postgres.js, and the SQLSTATEs of a server that goes or comes. */
-const DATABASE_AWAY =
-  /^(ECONNREFUSED|ECONNRESET|ENOTFOUND|EAI_AGAIN|ETIMEDOUT|EPIPE|CONNECT_TIMEOUT|CONNECTION_(CLOSED|ENDED|DESTROYED)|08...|57P0[123]|53300)$/;
-
 /**
  * What a client is told about a failure. Only our own errors and Fastify's refusals speak; whatever else was thrown is a plain
  * 500, because its text may hold anything.
@@ -67,7 +64,7 @@ export function answerTo(thrown: unknown, requestId: string): Answer {
     const known = FASTIFY_CODES[code ?? ''] ?? (error instanceof SyntaxError ? 'invalid_json' : 'bad_request');
     return answer(statusCode, known, clipped(error.message, LONGEST_MESSAGE));
   }
-  if (code !== undefined && DATABASE_AWAY.test(code)) {
+  if (isDatabaseAway(error)) {
     return {
       ...answer(503, 'database_unavailable', 'the database is not reachable at the moment; try again later'),
       retryAfterS: 5,
@@ -125,10 +122,6 @@ export function sendError(reply: FastifyReply, status: number, body: ErrorBody):
     .type('application/json; charset=utf-8')
     .serializer((value: unknown) => (typeof value === 'string' ? value : JSON.stringify(value)))
     .send(body);
-}
-
-export function notFound(what: string): ProvisioningError {
-  return new ProvisioningError('not_found', 'rejected', what);
 }
 
 function fieldsOf(error: Error): Partial<Pick<FastifyError, 'code' | 'statusCode'>> {

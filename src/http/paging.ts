@@ -39,11 +39,3 @@ export function cursorOption(cursor: string | undefined, shape: RegExp): { curso
   const key = readCursor(cursor, shape);
   return key === null ? {} : { cursor: key };
 }
-
-/** The same without its undefined fields, and typed so. */
-export function given<T extends object>(value: T): { [K in keyof T]?: Exclude<T[K], undefined> } {
-  // Sound: exactly the entries that are undefined are left out.
-  return Object.fromEntries(Object.entries(value).filter(([, v]) => v !== undefined)) as {
-    [K in keyof T]?: Exclude<T[K], undefined>;
-  };
-}

@@ -3,7 +3,7 @@ import rateLimit from '@fastify/rate-limit';
 import { fastifySSE } from '@fastify/sse';
 import Fastify, { type FastifyInstance, LogController } from 'fastify';
 import type { ZodTypeProvider } from 'fastify-type-provider-zod';
-import { ProvisioningError } from '../domain/errors.ts';
+import { notFound, ProvisioningError } from '../domain/errors.ts';
 import { clipped } from '../domain/text.ts';
 import { assertMayListen, createDoor, createKeyring, guard } from './auth.ts';
 import { answerBroken, refuseExpectation } from './broken-requests.ts';
@@ -11,7 +11,7 @@ import { readCsv } from './csv-request.ts';
 import { dashboard } from './dashboard.ts';
 import type { App, HttpDeps } from './deps.ts';
 import { createDownloads } from './downloads.ts';
-import { handleError, notFound } from './errors.ts';
+import { handleError } from './errors.ts';
 import { describeApi } from './openapi.ts';
 import { pageRoutes } from './page.ts';
 import { accountRoutes } from './routes/account.ts';
@@ -25,8 +25,6 @@ import { requestActRoutes, requestRoutes } from './routes/requests.ts';
 import { webhookRoutes } from './routes/webhooks.ts';
 import { refuseForeign, refuseNameless, refuseNoText, setHeaders } from './security.ts';
 
-export type { ApiKey, Role } from './auth.ts';
-export { assertMayListen } from './auth.ts';
 export type { HttpDeps, HttpTimings } from './deps.ts';
 
 /** For everything but submitting and webhooks, which have their own. */

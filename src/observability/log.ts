@@ -63,6 +63,7 @@ export interface Log {
   info(fields: LogFields, text: string): void;
   warn(fields: LogFields, text: string): void;
   error(fields: LogFields, text: string): void;
+  /** A log whose lines all carry `fields`; a line that gives one of them again says what it says. */
   child(fields: LogFields): Log;
 }
 
@@ -112,7 +113,7 @@ export function createLog(options: LogOptions): RootLog {
     },
     target,
   );
-  return Object.assign(wrap(logger, scrub, createRepetitions()), { pino: logger, flush: () => logger.flush() });
+  return Object.assign(wrap(logger, createRepetitions()), { pino: logger, flush: () => logger.flush() });
 }
 
 /** A log that says nothing, for tests and for code that is given none. */
@@ -126,11 +127,16 @@ export const silentLog: Log = {
 
 type Level = 'debug' | 'info' | 'warn' | 'error';
 
-function wrap(logger: Logger, scrub: Scrub, repetitions: Repetitions): Log {
+/**
+ * `bound` goes into every line. Pino's own children are not used: a name that is bound and given again would stand in the line twice,
+ * and their fields do not pass through the formatters. Here what the line says wins.
+ */
+function wrap(logger: Logger, repetitions: Repetitions, bound: LogFields = {}): Log {
   const say =
     (level: Level) =>
-    (fields: LogFields, text: string): void => {
+    (given: LogFields, text: string): void => {
       if (!logger.isLevelEnabled(level)) return;
+      const fields = { ...bound, ...given };
       repetitions.pass({ level, text, err: fields.err, ofConnection: fields.backend !== undefined }, (count) => {
         if (count === null) logger[level](fields, text);
         else logger[level]({ ...fields, count }, `${text} (again: count tells how often within a minute)`);
@@ -141,8 +147,7 @@ function wrap(logger: Logger, scrub: Scrub, repetitions: Repetitions): Log {
     info: say('info'),
     warn: say('warn'),
     error: say('error'),
-    // Pino does not pass the bindings of a child through its formatters.
-    child: (fields) => wrap(logger.child(safeFields({ ...fields }, scrub)), scrub, repetitions),
+    child: (fields) => wrap(logger, repetitions, { ...bound, ...fields }),
   };
 }
 

@@ -10,9 +10,9 @@ import {
 } from 'bullmq';
 import pg from 'pg';
 import type { Secret } from '../config/config.ts';
+import { endsWithin } from '../domain/deadline.ts';
 import type { BackendOptions, QueueBackend, QueueSettings, WorkerSettings } from './backend.ts';
 import { QUEUE_NAMES } from './catalogue.ts';
-import { endsWithin } from './deadline.ts';
 import { backingOff } from './fetch-backoff.ts';
 
 /** Any number, but the same in every process: two that migrate at once must meet on it. */

@@ -1,4 +1,5 @@
 import type { BulkJobOptions, Job, Queue } from 'bullmq';
+import { endsWithin } from '../domain/deadline.ts';
 import { asError } from '../domain/errors.ts';
 import type { Log } from '../observability/log.ts';
 import type { QueueBackend } from './backend.ts';
@@ -11,7 +12,7 @@ import {
   type QueueName,
   RETENTION,
 } from './catalogue.ts';
-import { endsWithin, withinDeadline } from './deadline.ts';
+import { queueAnswer } from './deadline.ts';
 import { repeatStrategy } from './next-run.ts';
 import type { AnyEnqueue, JobPresence, JobQueue, QueueCounts } from './port.ts';
 
@@ -57,13 +58,13 @@ export function openQueues(backend: QueueBackend, log: Log, { asleepMs = ASLEEP_
   const queueOf = (name: JobName): Queue => mustHave(queues, CATALOGUE[name].queue);
   let closing: Promise<void> | undefined;
   return {
-    add: (jobs) => withinDeadline(addAll(jobs, queueOf), COMMAND_MS, 'adding jobs'),
-    presence: (name, id) => withinDeadline(presenceOf(queueOf(name), id, asleepMs), COMMAND_MS, 'looking for a job'),
-    wake: (name, id) => withinDeadline(wakeOne(queueOf(name), id), COMMAND_MS, 'waking a job'),
-    counts: () => withinDeadline(countsOf(queues), COMMAND_MS, 'counting jobs'),
-    setLimits: (slots) => withinDeadline(setAllLimits(queues, slots), COMMAND_MS, 'setting the limits of the queues'),
-    paused: () => withinDeadline(pausedOf(queues), COMMAND_MS, 'looking for paused queues'),
-    upsertSchedules: (schedules) => withinDeadline(upsertAll(schedules, queueOf), COMMAND_MS, 'setting schedules'),
+    add: (jobs) => queueAnswer(addAll(jobs, queueOf), COMMAND_MS, 'adding jobs'),
+    presence: (name, id) => queueAnswer(presenceOf(queueOf(name), id, asleepMs), COMMAND_MS, 'looking for a job'),
+    wake: (name, id) => queueAnswer(wakeOne(queueOf(name), id), COMMAND_MS, 'waking a job'),
+    counts: () => queueAnswer(countsOf(queues), COMMAND_MS, 'counting jobs'),
+    setLimits: (slots) => queueAnswer(setAllLimits(queues, slots), COMMAND_MS, 'setting the limits of the queues'),
+    paused: () => queueAnswer(pausedOf(queues), COMMAND_MS, 'looking for paused queues'),
+    upsertSchedules: (schedules) => queueAnswer(upsertAll(schedules, queueOf), COMMAND_MS, 'setting schedules'),
     all: () => [...queues.values()],
     close: () => {
       closing ??= endsWithin(Promise.all([...queues.values()].map((queue) => queue.close())), CLOSE_MS).then(() => undefined);

@@ -1,9 +1,10 @@
 import { createRedisBackend, type Processor, Queue, Worker, type WorkerOptions } from 'bullmq';
 import { Cluster, Redis } from 'ioredis';
 import type { RedisTarget } from '../config/config.ts';
+import { endsWithin } from '../domain/deadline.ts';
 import { ProvisioningError } from '../domain/errors.ts';
 import type { BackendOptions, QueueBackend } from './backend.ts';
-import { endsWithin, withinDeadline } from './deadline.ts';
+import { queueAnswer } from './deadline.ts';
 import { backingOff } from './fetch-backoff.ts';
 
 const INFO_MS = 3_000;
@@ -80,8 +81,8 @@ function openWorker(name: string, processor: Processor, options: WorkerOptions):
  */
 export async function refuseEviction(target: RedisTarget): Promise<void> {
   const info = await readRedisInfo(target).catch(() => '');
-  const policy = /^maxmemory_policy:(.*)$/m.exec(info)?.[1]?.trim();
-  if (policy === undefined || policy === 'noeviction') return;
+  const policy = infoField(info, 'maxmemory_policy');
+  if (policy === null || policy === 'noeviction') return;
   throw new ProvisioningError(
     'redis_evicts',
     'rejected',
@@ -89,15 +90,28 @@ export async function refuseEviction(target: RedisTarget): Promise<void> {
   );
 }
 
-/** The answer of a server (of one node, in a cluster) to INFO, for checks. Rejects within seconds when it cannot be reached. */
+/**
+ * The answer of a server (of one node, in a cluster) to INFO, for checks: managed services forbid CONFIG, all answer INFO. Rejects
+ * within seconds when Redis cannot be reached, with what the connection said last.
+ */
 export async function readRedisInfo(target: RedisTarget): Promise<string> {
   const client = clientFor(target, { maxRetriesPerRequest: 1, enableOfflineQueue: true });
-  client.on('error', () => undefined);
+  let said: Error | null = null;
+  client.on('error', (error: Error) => {
+    said = error;
+  });
   try {
-    return await withinDeadline(client.info(), INFO_MS, 'reading INFO');
+    return await queueAnswer(client.info(), INFO_MS, 'reading INFO');
+  } catch (error) {
+    throw said ?? error;
   } finally {
     client.disconnect();
   }
+}
+
+/** One field of the text of INFO, or `null` when the server does not tell it. */
+export function infoField(info: string, name: string): string | null {
+  return new RegExp(`^${name}:(.*?)\\r?$`, 'm').exec(info)?.[1] ?? null;
 }
 
 /**
@@ -213,8 +227,8 @@ async function ask(client: Redis, missed: WeakMap<Redis, number>): Promise<Found
 
 async function roleOf(client: Redis): Promise<'primary' | 'replica' | 'silent'> {
   try {
-    const info = await withinDeadline(client.info('replication'), ANSWER_MS, 'asking for the role');
-    return /^role:slave/m.test(info) ? 'replica' : 'primary';
+    const info = await queueAnswer(client.info('replication'), ANSWER_MS, 'asking for the role');
+    return infoField(info, 'role') === 'slave' ? 'replica' : 'primary';
   } catch (error) {
     // A refusal is an answer too: an account may not be allowed to ask.
     return error instanceof Error && error.name === 'ReplyError' ? 'primary' : 'silent';

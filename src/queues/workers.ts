@@ -1,9 +1,9 @@
 import { setTimeout as sleep } from 'node:timers/promises';
 import type { Job, Worker } from 'bullmq';
+import { endsWithin } from '../domain/deadline.ts';
 import type { Log } from '../observability/log.ts';
 import type { QueueBackend } from './backend.ts';
 import { QUEUE_NAMES, type QueueName } from './catalogue.ts';
-import { endsWithin } from './deadline.ts';
 import { type HeldJobs, holdJobs } from './held-jobs.ts';
 import { repeatStrategy } from './next-run.ts';
 

@@ -1,8 +1,9 @@
 import type { Fault, FaultKind, Target } from './fault-kinds.ts';
 import type { DueAct } from './faults.ts';
+import type { Portal } from './interface.ts';
 import { portalActs } from './portal-acts.ts';
 import { choose } from './random.ts';
-import type { E164, Order, OwnedField, Portal } from './types.ts';
+import type { E164, Order, OwnedField } from './types.ts';
 import type { World } from './world.ts';
 
 /** The numbers that an act may choose from. */

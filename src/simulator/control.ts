@@ -2,9 +2,9 @@ import { isFree } from './api/search.ts';
 import { type Body, isRecord, text } from './api/wire.ts';
 import type { Behaviour } from './behaviour.ts';
 import type { FaultScript } from './fault-kinds.ts';
+import type { Simulator } from './interface.ts';
 import { actInPortal } from './portal-request.ts';
 import { settle } from './settle.ts';
-import type { Simulator } from './types.ts';
 import type { World } from './world.ts';
 
 export interface ControlReply {

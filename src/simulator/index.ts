@@ -1,20 +1,21 @@
 import { behaviourOf } from './behaviour.ts';
 import { control } from './control.ts';
 import { parseScript, parseSettings } from './fault-schema.ts';
+import type { Settings, Simulator, SimulatorOptions } from './interface.ts';
 import { portalOf } from './portal.ts';
 import { RateLimits } from './rates.ts';
 import { close, listen } from './server.ts';
 import { settle } from './settle.ts';
-import type { Settings, Simulator, SimulatorOptions } from './types.ts';
 import { startWebhooks } from './webhooks.ts';
 import { createWorld } from './world.ts';
 
 export { type Behaviour, FIELD_SHAPE, OLD_SHAPE, type RefusalShape } from './behaviour.ts';
 export type { Fault, FaultKind, FaultScript, FaultState } from './fault-kinds.ts';
 export { ScriptError } from './fault-schema.ts';
+export type { Portal, Simulator, SimulatorOptions } from './interface.ts';
 export type { Bought, Changed, Ledger, LedgerSummary, Released } from './ledger.ts';
 export { SIMULATED_ACCOUNT, SIMULATED_BAD_IDS } from './seed.ts';
-export type { E164, EmergencyStatus, Family, OwnedField, Portal, Simulator, SimulatorOptions } from './types.ts';
+export type { E164, EmergencyStatus, Family, OwnedField } from './types.ts';
 
 const PLENTY = 2000;
 

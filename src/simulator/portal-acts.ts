@@ -1,8 +1,9 @@
 import { closeForeign, openForeign } from './api/jobs.ts';
 import { isFree } from './api/search.ts';
 import { OWNED_FIELDS } from './fault-keys.ts';
+import type { Portal } from './interface.ts';
 import { decide } from './order-settle.ts';
-import type { E164, OwnedField, OwnedNumber, Portal } from './types.ts';
+import type { E164, OwnedField, OwnedNumber } from './types.ts';
 import { acquire, dismiss, type World } from './world.ts';
 
 const NULLABLE = {

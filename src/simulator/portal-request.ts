@@ -1,5 +1,6 @@
 import { z } from 'zod';
-import { EMERGENCY_STATUSES, type OwnedField, type Simulator } from './types.ts';
+import type { Simulator } from './interface.ts';
+import { EMERGENCY_STATUSES, type OwnedField } from './types.ts';
 
 const phone_numbers = z.array(z.string());
 const count = z.number().int().positive().default(1);

@@ -1,6 +1,6 @@
+import type { Portal } from './interface.ts';
 import { portalActs } from './portal-acts.ts';
 import { settle } from './settle.ts';
-import type { Portal } from './types.ts';
 import type { World } from './world.ts';
 
 /** The acts of people and strangers on the account, now; `world` is asked for each time because a reset replaces it. */

@@ -1,10 +1,11 @@
 import { cents } from './api/wire.ts';
 import type { Behaviour } from './behaviour.ts';
 import { FaultSet } from './faults.ts';
+import type { Settings } from './interface.ts';
 import { Inventory } from './inventory.ts';
 import { Book } from './ledger.ts';
 import { plainOwned, seedWorld } from './seed.ts';
-import type { BulkMessaging, E164, Job, Order, OwnedNumber, PoolNumber, Reservation, Settings } from './types.ts';
+import type { BulkMessaging, E164, Job, Order, OwnedNumber, PoolNumber, Reservation } from './types.ts';
 
 /** Everything the stand-in knows. One mutable value, so that a reset is a new one. */
 export interface World {

@@ -2,6 +2,7 @@ import Telnyx from 'telnyx';
 import type { z } from 'zod';
 import { ProvisioningError } from '../domain/errors.ts';
 import type { RateFamily } from '../domain/rate-families.ts';
+import { createScrubber } from '../observability/scrub.ts';
 import { bracketLists } from './bracket-lists.ts';
 import { type Phase, statusOf, toFailure, unreadableAnswer } from './failures/failures.ts';
 import { featureSwitch } from './failures/feature-switch.ts';
@@ -73,7 +74,8 @@ export interface TransportOptions {
  */
 export function createTransport(options: TransportOptions): Transport {
   const { apiKey, baseURL, limiter, deadlines, onCall, log } = options;
-  const scrub = scrubber(apiKey);
+  // Texts go into rows and answers: neither the key nor a login in an address may be among them.
+  const scrub = createScrubber([apiKey]);
   const features = featureSwitch(log);
   const client = new Telnyx({
     apiKey,
@@ -179,13 +181,4 @@ export function requireKey(apiKey: string | undefined): string {
     throw new ProvisioningError('bad_key', 'account', 'the Telnyx API key holds characters that cannot be sent');
   }
   return key;
-}
-
-/** Texts go into rows and answers: neither the key nor a login in an address may be among them. */
-function scrubber(apiKey: string): (text: string) => string {
-  return (text) =>
-    text
-      .replaceAll(apiKey, '***')
-      .replaceAll(/Bearer\s+[^\s"',]+/gi, 'Bearer ***')
-      .replaceAll(/(\bhttps?:\/\/)[^\s/"'<>]*@/gi, '$1***@');
 }

@@ -1,5 +1,5 @@
 import { connect, createServer, type Server, type Socket } from 'node:net';
-import { freePort } from '../../src/app/embedded-postgres/server.ts';
+import { freePort } from '../../src/app/embedded-postgres/free-port.ts';
 import { until } from '../support/until.ts';
 
 /** What a client sent and nobody has answered yet. */

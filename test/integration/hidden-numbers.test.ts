@@ -5,6 +5,7 @@ import type { AccountNumber, TelnyxGateway } from '../../src/telnyx/gateway.ts';
 import { expectAgreement, expectInventory } from '../support/expect-agreement.ts';
 import { type Harness, useHarness } from '../support/harness.ts';
 import { until } from '../support/until.ts';
+import { unusedNumbers } from '../support/unused-numbers.ts';
 
 const releasing = { method: 'POST', path: '/phone_numbers/jobs/delete_phone_numbers' };
 
@@ -54,13 +55,7 @@ describe('numbers that Telnyx does not show', () => {
   );
   const telnyx = disguise(h);
   afterEach(() => telnyx.restore());
-  let used = 0;
-  let all: string[] = [];
-  const take = (count: number): string[] => {
-    if (all.length === 0) all = h().sim.ownedNumbers();
-    used += count;
-    return all.slice(used - count, used);
-  };
+  const take = unusedNumbers(h);
   const setting = (numbers: string[], set: object) => ({ kind: 'update', phone_numbers: numbers, set });
   const release = (numbers: string[], more: object = {}) => ({
     kind: 'delete',

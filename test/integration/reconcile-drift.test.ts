@@ -8,6 +8,7 @@ import { type OwnedField, SIMULATED_ACCOUNT } from '../../src/simulator/index.ts
 import { expectAgreement, expectInventory, expectNumberHistories } from '../support/expect-agreement.ts';
 import { useHarness } from '../support/harness.ts';
 import { until } from '../support/until.ts';
+import { unusedNumbers } from '../support/unused-numbers.ts';
 
 const [connectionId = '', otherConnection = ''] = SIMULATED_ACCOUNT.connectionIds;
 const [profileId = ''] = SIMULATED_ACCOUNT.messagingProfileIds;
@@ -19,13 +20,7 @@ describe('drift that a run found', () => {
     () => ({ simulator: { owned: 120, numbers: 400 } }),
     (harness) => harness.learnInventory(),
   );
-  let used = 0;
-  let all: string[] = [];
-  const take = (count: number): string[] => {
-    if (all.length === 0) all = h().sim.ownedNumbers();
-    used += count;
-    return all.slice(used - count, used);
-  };
+  const take = unusedNumbers(h);
   const shown = async (number: string) =>
     (await h().deps.telnyx.listNumbers({ pageNumber: 1, pageSize: 250, digits: number.slice(1) })).numbers[0];
   const of = (drift: Drift[], number: string) =>

@@ -1,18 +1,15 @@
-import Telnyx from 'telnyx';
-import { afterEach, beforeEach, describe, expect, it } from 'vitest';
-import { SIMULATED_ACCOUNT, type Simulator, startSimulator } from '../../src/simulator/index.ts';
+import type Telnyx from 'telnyx';
+import { describe, expect, it } from 'vitest';
+import { SIMULATED_ACCOUNT, type Simulator } from '../../src/simulator/index.ts';
+import { eachWithSimulator } from '../support/simulator.ts';
 
 let clock = Date.parse('2026-10-01T00:00:00Z');
 let simulator: Simulator;
 let client: Telnyx;
 
-beforeEach(async () => {
-  simulator = await startSimulator({ numbers: 2000, owned: 600, now: () => clock });
-  client = new Telnyx({ apiKey: 'KEY_SIM', baseURL: simulator.url, maxRetries: 0 });
-});
-
-afterEach(async () => {
-  await simulator.stop();
+eachWithSimulator({ numbers: 2000, owned: 600, now: () => clock }, (started, itsClient) => {
+  simulator = started;
+  client = itsClient;
 });
 
 function refused(status: number, code: string, pointer: string): object {

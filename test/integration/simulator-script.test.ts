@@ -1,22 +1,19 @@
 import { readFileSync } from 'node:fs';
 import { join } from 'node:path';
-import Telnyx from 'telnyx';
-import { afterEach, beforeEach, describe, expect, it } from 'vitest';
+import type Telnyx from 'telnyx';
+import { describe, expect, it } from 'vitest';
 import { FAULT_KINDS } from '../../src/simulator/fault-kinds.ts';
-import { type Fault, FIELD_SHAPE, ScriptError, type Simulator, startSimulator } from '../../src/simulator/index.ts';
+import { type Fault, FIELD_SHAPE, ScriptError, type Simulator } from '../../src/simulator/index.ts';
+import { eachWithSimulator } from '../support/simulator.ts';
 import { ROOT } from '../support/sources.ts';
 
 let clock = Date.parse('2026-10-01T00:00:00Z');
 let simulator: Simulator;
 let client: Telnyx;
 
-beforeEach(async () => {
-  simulator = await startSimulator({ numbers: 2000, owned: 60, now: () => clock });
-  client = new Telnyx({ apiKey: 'KEY_SIM', baseURL: simulator.url, maxRetries: 0 });
-});
-
-afterEach(async () => {
-  await simulator.stop();
+eachWithSimulator({ numbers: 2000, owned: 60, now: () => clock }, (started, itsClient) => {
+  simulator = started;
+  client = itsClient;
 });
 
 async function post(script: unknown): Promise<{ status: number; body: unknown }> {

@@ -1,18 +1,15 @@
 import Telnyx from 'telnyx';
-import { afterEach, beforeEach, describe, expect, it } from 'vitest';
+import { describe, expect, it } from 'vitest';
 import { OLD_SHAPE, SIMULATED_ACCOUNT, SIMULATED_BAD_IDS, type Simulator, startSimulator } from '../../src/simulator/index.ts';
+import { eachWithSimulator } from '../support/simulator.ts';
 
 let clock = Date.parse('2026-10-01T00:00:00Z');
 let simulator: Simulator;
 let client: Telnyx;
 
-beforeEach(async () => {
-  simulator = await startSimulator({ numbers: 20_000, owned: 600, now: () => clock });
-  client = new Telnyx({ apiKey: 'KEY_SIM', baseURL: simulator.url, maxRetries: 0 });
-});
-
-afterEach(async () => {
-  await simulator.stop();
+eachWithSimulator({ numbers: 20_000, owned: 600, now: () => clock }, (started, itsClient) => {
+  simulator = started;
+  client = itsClient;
 });
 
 async function find(ndc: string, limit: number, extra: object = {}): Promise<string[]> {

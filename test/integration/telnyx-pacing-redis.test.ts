@@ -4,7 +4,7 @@ import { setTimeout as sleep } from 'node:timers/promises';
 import { fileURLToPath } from 'node:url';
 import { Redis } from 'ioredis';
 import { afterAll, afterEach, beforeAll, describe, expect, it, vi } from 'vitest';
-import { freePort } from '../../src/app/embedded-postgres/server.ts';
+import { freePort } from '../../src/app/embedded-postgres/free-port.ts';
 import { ProvisioningError } from '../../src/domain/errors.ts';
 import { createRateLimiter, type RateLimiter, type RateLimiterOptions } from '../../src/telnyx/pacing/rate-limit.ts';
 

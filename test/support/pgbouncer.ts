@@ -1,8 +1,9 @@
 import { execFileSync, spawn } from 'node:child_process';
 import { mkdtempSync, rmSync, writeFileSync } from 'node:fs';
-import { connect, createServer } from 'node:net';
+import { connect } from 'node:net';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
+import { freePort } from '../../src/app/embedded-postgres/free-port.ts';
 import { until } from './until.ts';
 
 export interface Pooler {
@@ -21,15 +22,6 @@ export function hasProgram(name: string, what: string): boolean {
     process.stderr.write(`SKIPPED: ${what} is not installed; the tests that need it do not run\n`);
     return false;
   }
-}
-
-async function freePort(): Promise<number> {
-  const server = createServer();
-  await new Promise<void>((resolve) => server.listen(0, '127.0.0.1', resolve));
-  const address = server.address();
-  await new Promise((resolve) => server.close(resolve));
-  if (typeof address !== 'object' || address === null) throw new Error('no port is free');
-  return address.port;
 }
 
 /** A PgBouncer in transaction mode before the database of `url`. */

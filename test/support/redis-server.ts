@@ -4,7 +4,7 @@ import { mkdirSync, mkdtempSync, rmSync } from 'node:fs';
 import { connect } from 'node:net';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
-import { freePort } from '../../src/app/embedded-postgres/server.ts';
+import { freePort } from '../../src/app/embedded-postgres/free-port.ts';
 import { until } from './until.ts';
 
 /** The name of a Redis that can be started here, or `null`. */

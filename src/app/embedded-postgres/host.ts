@@ -2,7 +2,8 @@
 // server when it is told to, and when its parent is gone, however that died.
 import { rmSync } from 'node:fs';
 import { asError } from '../../domain/errors.ts';
-import { freePort, type RunningServer, runServer } from './server.ts';
+import { freePort } from './free-port.ts';
+import { type RunningServer, runServer } from './server.ts';
 
 export interface HostOrder {
   pgData: string;

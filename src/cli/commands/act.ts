@@ -1,12 +1,12 @@
 import type { Command } from 'commander';
-import { invalid } from '../../domain/errors.ts';
+import { invalid, notFound } from '../../domain/errors.ts';
 import { approveRequest } from '../../producers/actions/approve.ts';
 import { cancelRequest } from '../../producers/actions/cancel.ts';
 import { type Resolution, resolveChunk } from '../../producers/actions/decide.ts';
 import { retryRequest } from '../../producers/actions/retry.ts';
 import type { ProducerDeps } from '../../producers/deps.ts';
 import { lookAtRequest } from '../../producers/read/read.ts';
-import { actor, type Cli, note, notFound, result, withProducer } from '../cli.ts';
+import { actor, type Cli, note, result, withProducer } from '../cli.ts';
 import { confirm, requireConsent } from '../confirm.ts';
 import { requestText } from '../report.ts';
 import { noteWorkerless } from '../workerless.ts';

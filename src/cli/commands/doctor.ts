@@ -1,5 +1,4 @@
 import { readFile } from 'node:fs/promises';
-import { setTimeout as sleep } from 'node:timers/promises';
 import type { Command } from 'commander';
 import { needsRedis } from '../../app/foundation.ts';
 import type { Finding } from '../../app/probe-account.ts';
@@ -8,9 +7,10 @@ import { getAccount } from '../../db/account.ts';
 import { connectDb, type Sql } from '../../db/client.ts';
 import { answering } from '../../db/health.ts';
 import { liveWorkers } from '../../db/workers.ts';
+import { asError } from '../../domain/errors.ts';
 import { NO_WORKER } from '../../observability/liveness.ts';
 import { gateAdvice } from '../../producers/read/views.ts';
-import { redisBackend } from '../../queues/redis.ts';
+import { infoField, readRedisInfo } from '../../queues/redis.ts';
 import { type Cli, configOf, quietLog, requireDatabase, result, withProducer } from '../cli.ts';
 import { EXIT, failureOf } from '../exit-codes.ts';
 import { type Paint, painted, plural, table } from '../output.ts';
@@ -18,7 +18,6 @@ import { type Paint, painted, plural, table } from '../output.ts';
 type Check = Finding;
 
 const OLDEST_REDIS = [6, 2] as const;
-const REDIS_MS = 3_000;
 
 /**
  * `doctor`: what must be right before work can be done, one line each. It looks and changes nothing: the account gate, above all,
@@ -164,26 +163,17 @@ async function migrationCheck(sql: Sql): Promise<Check> {
 async function redisChecks(config: Config): Promise<Check[]> {
   const target = config.queue.redis;
   if (target === null) return [{ name: 'queue', status: 'ok', text: 'on Postgres: one worker process (set REDIS_URL for more)' }];
-  let why = 'no answer in time';
-  const backend = redisBackend(target, {
-    onError: (error) => {
-      why = error.message;
-    },
-  });
   try {
-    // The client waits for a Redis that is away; a person does not.
-    const answer = backend.redis?.info().catch(() => null);
-    const info = await Promise.race([answer, sleep(REDIS_MS, null, { ref: false })]);
-    if (typeof info === 'string') return redisInfo(info);
+    return redisInfo(await readRedisInfo(target));
+  } catch (error) {
+    const why = asError(error).message;
     return [{ name: 'Redis', status: 'failed', text: `cannot be reached (${why}); start it, or correct REDIS_URL` }];
-  } finally {
-    await backend.close();
   }
 }
 
-/** Judges the text of INFO: managed services forbid CONFIG, all answer this. */
+/** Judges the text of INFO. */
 export function redisInfo(info: string): Check[] {
-  const field = (name: string) => new RegExp(`^${name}:(.*?)\\r?$`, 'm').exec(info)?.[1] ?? '';
+  const field = (name: string) => infoField(info, name) ?? '';
   const version = field('redis_version');
   const [major = 0, minor = 0] = version.split('.').map(Number);
   const tooOld = major < OLDEST_REDIS[0] || (major === OLDEST_REDIS[0] && minor < OLDEST_REDIS[1]);

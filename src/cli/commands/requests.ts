@@ -1,13 +1,21 @@
 import { pipeline } from 'node:stream/promises';
 import { type Command, Option } from 'commander';
 import { stringify } from 'csv-stringify';
-import { invalid } from '../../domain/errors.ts';
+import { invalid, notFound } from '../../domain/errors.ts';
 import { ITEM_STATUSES, type ItemStatus, REQUEST_STATUSES, type RequestKind, type RequestStatus } from '../../domain/request.ts';
 import { visible } from '../../domain/text.ts';
 import { CSV } from '../../producers/read/csv.ts';
-import { listItems, listRequests, lookAtChunks, lookAtRequest, reasonsOf, streamItems } from '../../producers/read/read.ts';
-import type { ItemView, RequestView } from '../../producers/read/views.ts';
-import { type Cli, note, notFound, result, withProducer } from '../cli.ts';
+import {
+  ITEM_COLUMNS,
+  listItems,
+  listRequests,
+  lookAtChunks,
+  lookAtRequest,
+  reasonsOf,
+  streamItems,
+} from '../../producers/read/read.ts';
+import type { RequestView } from '../../producers/read/views.ts';
+import { type Cli, note, result, withProducer } from '../cli.ts';
 import { parseDuration } from '../duration.ts';
 import { wholeNumber } from '../flags.ts';
 import { count, type Paint, table } from '../output.ts';
@@ -148,17 +156,6 @@ async function showRequest(cli: Cli, id: string, flags: RequestFlags): Promise<v
   if (items?.nextCursor != null && flags.json !== true)
     note(cli, `there are more: --cursor ${items.nextCursor}, or all of them: provisioner export ${id}`);
 }
-
-const ITEM_COLUMNS = [
-  'phone_number',
-  'status',
-  'reason_code',
-  'reason',
-  'line',
-  'chunk_id',
-  'telnyx_id',
-  'updated_at',
-] as const satisfies readonly (keyof ItemView)[];
 
 async function exportItems(cli: Cli, id: string): Promise<void> {
   await withProducer(cli, async (deps) => {

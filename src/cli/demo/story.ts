@@ -1,15 +1,14 @@
 import { setTimeout as sleep } from 'node:timers/promises';
 import { streamInventory } from '../../db/numbers.ts';
 import { getRun, type Run } from '../../db/runs.ts';
-import { hasEnded } from '../../domain/request.ts';
 import { startRun } from '../../producers/actions/start-run.ts';
 import type { NumberRow } from '../../producers/intake/stage-numbers.ts';
 import { submitRequest } from '../../producers/intake/submit.ts';
-import { lookAtRequest } from '../../producers/read/read.ts';
 import type { RequestView } from '../../producers/read/views.ts';
+import { waitForEnd } from '../../producers/read/wait.ts';
 import { SIMULATED_ACCOUNT } from '../../simulator/index.ts';
 import { count, plural } from '../output.ts';
-import { settledOf, wordsOf } from '../progress.ts';
+import { settledOf, tally, wordsOf } from '../progress.ts';
 import type { Board, StepBar } from './board.ts';
 import { OWNED_AT_START, type Stage } from './stage.ts';
 
@@ -110,14 +109,9 @@ async function chooseNumbers(stage: Stage, boughtBy: string): Promise<{ updated:
 async function carryOut(stage: Stage, bar: StepBar, signal: AbortSignal, body: object, numbers?: string[]): Promise<RequestView> {
   bar.start();
   const { request } = await submitRequest(stage.deps, body, numbers === undefined ? {} : { numbers: rows(numbers) });
-  const view = await polled(signal, async () => {
-    const now = await lookAtRequest(stage.deps.db, request.id);
-    if (now === null) return null;
-    bar.show(settledOf(now), figures(now));
-    return hasEnded(now.status) ? now : null;
-  });
-  const ok = view?.status === 'succeeded';
-  const last = view ?? (await lookAtRequest(stage.deps.db, request.id));
+  const seen = (now: RequestView): void => bar.show(settledOf(now), figures(now));
+  const last = await waitForEnd(stage.deps.db, request.id, { everyMs: POLL_MS, timeoutMs: STEP_MS, seen, signal });
+  const ok = last?.status === 'succeeded';
   if (last === null) throw new Error(`request ${request.id} is gone`);
   bar.end(ok, ok ? '' : `${wordsOf(last.status)}: ${figures(last)}`);
   return last;
@@ -128,13 +122,13 @@ async function* rows(numbers: readonly string[]): AsyncGenerator<NumberRow> {
 }
 
 function figures({ counts }: RequestView): string {
-  const shown = [
-    [counts.in_flight, 'in flight'],
-    [counts.failed, 'failed'],
-    [counts.skipped, 'skipped'],
-    [counts.cancelled, 'cancelled'],
-  ] as const;
-  return shown.flatMap(([n, word]) => (n > 0 ? [`${count(n)} ${word}`] : [])).join(', ');
+  const { in_flight, failed, skipped, cancelled } = counts;
+  return tally([
+    [in_flight, 'in flight'],
+    [failed, 'failed'],
+    [skipped, 'skipped'],
+    [cancelled, 'cancelled'],
+  ]);
 }
 
 async function reconcile(stage: Stage, bar: StepBar, signal: AbortSignal): Promise<Run> {

@@ -1,6 +1,7 @@
 import { z } from 'zod';
 import { listDrift } from '../../db/drift.ts';
 import { getRun } from '../../db/runs.ts';
+import { notFound } from '../../domain/errors.ts';
 import { DRIFT_SELECTORS } from '../../domain/reconciliation.ts';
 import { acceptRun } from '../../producers/actions/accept-run.ts';
 import type { DriftChoice } from '../../producers/actions/choose-drift.ts';
@@ -12,7 +13,6 @@ import { driftView } from '../../producers/read/views.ts';
 import { actorOf } from '../auth.ts';
 import type { App, HttpDeps } from '../deps.ts';
 import type { SendCsv } from '../downloads.ts';
-import { notFound } from '../errors.ts';
 import { pageQuery, ROW, readCursor, writeCursor } from '../paging.ts';
 import {
   acceptAnswer as acceptShape,

@@ -1,10 +1,11 @@
 import { z } from 'zod';
+import { defined } from '../../domain/defined.ts';
+import { notFound } from '../../domain/errors.ts';
 import { isE164 } from '../../domain/phone-number.ts';
 import { filterFields } from '../../producers/intake/filter-shapes.ts';
 import { lookAtInventory, lookAtNumber } from '../../producers/read/read.ts';
 import type { App, HttpDeps } from '../deps.ts';
-import { notFound } from '../errors.ts';
-import { cursorOption, given, pageAnswer, pageQuery } from '../paging.ts';
+import { cursorOption, pageAnswer, pageQuery } from '../paging.ts';
 import { answers, numberAnswer, numberWithHistory, pageOf } from '../schemas.ts';
 
 const inventoryQuery = z.strictObject({ ...pageQuery, ...filterFields });
@@ -23,7 +24,7 @@ export function numberRoutes(app: App, { producer: { db } }: HttpDeps): void {
       response: answers({ 200: pageOf(numberAnswer) }),
     },
     handler: async ({ query: { limit, cursor, ...filter } }) =>
-      pageAnswer(await lookAtInventory(db, given(filter), { limit, ...cursorOption(cursor, /^\+\d{8,15}$/) })),
+      pageAnswer(await lookAtInventory(db, defined(filter), { limit, ...cursorOption(cursor, /^\+\d{8,15}$/) })),
   });
 
   app.route({

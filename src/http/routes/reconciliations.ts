@@ -1,11 +1,10 @@
 import { z } from 'zod';
 import { getRun, listRuns, type Run } from '../../db/runs.ts';
-import { invalid } from '../../domain/errors.ts';
+import { invalid, notFound } from '../../domain/errors.ts';
 import { startRun } from '../../producers/actions/start-run.ts';
 import { reportRun, reportRuns } from '../../producers/read/read.ts';
 import { actorOf } from '../auth.ts';
 import type { App, HttpDeps } from '../deps.ts';
-import { notFound } from '../errors.ts';
 import { pageQuery, readCursor, writeCursor } from '../paging.ts';
 import { answers, idParams, pageOf, runAnswer } from '../schemas.ts';
 

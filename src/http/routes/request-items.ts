@@ -1,13 +1,12 @@
 import { z } from 'zod';
+import { defined } from '../../domain/defined.ts';
 import { ITEM_STATUSES } from '../../domain/request.ts';
-import { listItems, lookAtChunks, streamItems } from '../../producers/read/read.ts';
+import { ITEM_COLUMNS, listItems, lookAtChunks, streamItems } from '../../producers/read/read.ts';
 import type { App, HttpDeps } from '../deps.ts';
 import type { SendCsv } from '../downloads.ts';
-import { cursorOption, given, pageAnswer, pageQuery, ROW } from '../paging.ts';
+import { cursorOption, pageAnswer, pageQuery, ROW } from '../paging.ts';
 import { answers, chunkAnswer, csvAnswer, idParams, itemAnswer, pageOf } from '../schemas.ts';
 import { viewOf } from './requests.ts';
-
-const COLUMNS = ['phone_number', 'status', 'reason_code', 'reason', 'line', 'chunk_id', 'telnyx_id', 'updated_at'] as const;
 
 const itemQuery = z.strictObject({ ...pageQuery, status: z.enum(ITEM_STATUSES).optional() });
 
@@ -25,7 +24,7 @@ export function requestItemRoutes(app: App, { producer: { db } }: HttpDeps, send
     },
     handler: async ({ params: { id }, query: { cursor, ...filter } }) => {
       await viewOf(db, id);
-      return pageAnswer(await listItems(db, id, { limit: filter.limit, ...given(filter), ...cursorOption(cursor, ROW) }));
+      return pageAnswer(await listItems(db, id, { limit: filter.limit, ...defined(filter), ...cursorOption(cursor, ROW) }));
     },
   });
 
@@ -41,7 +40,7 @@ export function requestItemRoutes(app: App, { producer: { db } }: HttpDeps, send
     handler: async (request, reply) => {
       const { id } = request.params;
       await viewOf(db, id);
-      return sendCsv(request, reply, { name: id, columns: COLUMNS, rows: streamItems(db, id) });
+      return sendCsv(request, reply, { name: id, columns: ITEM_COLUMNS, rows: streamItems(db, id) });
     },
   });
 

@@ -1,4 +1,6 @@
 import { z } from 'zod';
+import { defined } from '../../domain/defined.ts';
+import { notFound } from '../../domain/errors.ts';
 import { spaceOfClient } from '../../domain/key-space.ts';
 import { REQUEST_STATUSES } from '../../domain/request.ts';
 import { keyProblem } from '../../domain/text.ts';
@@ -15,8 +17,7 @@ import type { RequestView } from '../../producers/read/views.ts';
 import { actorOf } from '../auth.ts';
 import { csvQuery, csvRequest } from '../csv-request.ts';
 import type { App, HttpDeps } from '../deps.ts';
-import { notFound } from '../errors.ts';
-import { cursorOption, given, pageAnswer, pageQuery, ROW } from '../paging.ts';
+import { cursorOption, pageAnswer, pageQuery, ROW } from '../paging.ts';
 import { answers, idParams, pageOf, REQUEST_KINDS, requestAnswer } from '../schemas.ts';
 
 const submittedAnswer = requestAnswer
@@ -64,7 +65,7 @@ export function requestRoutes(app: App, { producer }: HttpDeps): void {
         created,
         repeats,
       } = await submitRequest(producer, csv?.body ?? sent, {
-        ...given({ idempotencyKey }),
+        ...defined({ idempotencyKey }),
         keySpace: spaceOfClient(actorOf(request)),
         ...(csv !== null && { numbers: csv.numbers, repeats: 'once' }),
       });
@@ -88,7 +89,7 @@ export function requestRoutes(app: App, { producer }: HttpDeps): void {
       response: answers({ 200: pageOf(requestAnswer) }),
     },
     handler: async ({ query: { cursor, ...filter } }) =>
-      pageAnswer(await listRequests(producer.db, { limit: filter.limit, ...given(filter), ...cursorOption(cursor, ROW) })),
+      pageAnswer(await listRequests(producer.db, { limit: filter.limit, ...defined(filter), ...cursorOption(cursor, ROW) })),
   });
 
   app.route({

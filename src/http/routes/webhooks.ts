@@ -1,5 +1,5 @@
-import { setTimeout as wait } from 'node:timers/promises';
 import { z } from 'zod';
+import { withinDeadline } from '../../domain/deadline.ts';
 import { ProvisioningError } from '../../domain/errors.ts';
 import { acceptWebhook } from '../../producers/actions/accept-webhook.ts';
 import { verifyWebhook, type WebhookEvent } from '../../telnyx/webhook-signature.ts';
@@ -39,7 +39,7 @@ export async function webhookRoutes(app: App, deps: HttpDeps): Promise<void> {
         const event = verified(deps, request.body, request.headers);
         const namesNothing = event.orderId === null && event.customerReference === null;
         if (event.eventType !== USEFUL || namesNothing) return { status: 'ignored' as const };
-        return { status: await withinTime(store(deps, event), webhookMs) };
+        return { status: await withinDeadline(store(deps, event), webhookMs, notStored) };
       },
     });
   });
@@ -70,16 +70,6 @@ function store({ producer }: HttpDeps, event: WebhookEvent): Promise<'new' | 'kn
 }
 
 /** A store that hangs is as good as away: the event comes again, and being stored twice does nothing. */
-async function withinTime<T>(work: Promise<T>, ms: number): Promise<T> {
-  const timer = new AbortController();
-  const late = wait(ms, undefined, { signal: timer.signal }).then(() => {
-    throw new ProvisioningError('not_stored_in_time', 'retry', 'the event could not be stored in time; deliver it again');
-  });
-  try {
-    return await Promise.race([work, late]);
-  } finally {
-    timer.abort();
-    late.catch(() => undefined);
-    work.catch(() => undefined);
-  }
+function notStored(): ProvisioningError {
+  return new ProvisioningError('not_stored_in_time', 'retry', 'the event could not be stored in time; deliver it again');
 }

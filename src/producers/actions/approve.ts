@@ -1,7 +1,7 @@
 import { insertEvent } from '../../db/events.ts';
 import { linesOfRequest } from '../../db/lines.ts';
 import { lockRequest, type Request } from '../../db/requests.ts';
-import { ProvisioningError, refused } from '../../domain/errors.ts';
+import { notFound, refused } from '../../domain/errors.ts';
 import type { ProducerDeps } from '../deps.ts';
 import { enqueue, lineJob } from '../enqueue.ts';
 
@@ -10,7 +10,7 @@ export async function approveRequest(deps: ProducerDeps, id: string, actor: stri
   const at = deps.clock.now();
   const { request, lines } = await deps.db.sql.begin(async (tx) => {
     const locked = await lockRequest(tx, id);
-    if (locked === null) throw new ProvisioningError('not_found', 'rejected', `there is no request ${id}`);
+    if (locked === null) throw notFound(`there is no request ${id}`);
     if (locked.status !== 'awaiting_approval')
       throw refused('not_awaiting_approval', `request ${id} is ${locked.status}, not awaiting approval`);
     const [row] = await tx<Request[]>`

@@ -1,7 +1,7 @@
 import type { Tx } from '../../db/client.ts';
 import { addNamed, chooseDrift, createNamed } from '../../db/drift.ts';
 import { getRun, type Run } from '../../db/runs.ts';
-import { type ErrorDetail, invalid, ProvisioningError, refused } from '../../domain/errors.ts';
+import { type ErrorDetail, invalid, notFound, refused } from '../../domain/errors.ts';
 import { isE164 } from '../../domain/phone-number.ts';
 import { DRIFT_SELECTORS, type DriftSelector } from '../../domain/reconciliation.ts';
 import type { ProducerDeps } from '../deps.ts';
@@ -20,7 +20,7 @@ const SLICE = 5_000;
 /** The run, when it has ended. Errors: `not_found`, `not_ended`. */
 export async function endedRun(deps: ProducerDeps, runId: string): Promise<Run> {
   const run = await getRun(deps.db.sql, runId);
-  if (run === null) throw new ProvisioningError('not_found', 'rejected', `there is no reconciliation ${runId}`);
+  if (run === null) throw notFound(`there is no reconciliation ${runId}`);
   if (run.finishedAt === null)
     throw refused('not_ended', `reconciliation ${runId} is ${run.status}; its drift can be settled when it has ended`);
   return run;

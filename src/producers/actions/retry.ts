@@ -1,8 +1,8 @@
 import { linesOfRequest } from '../../db/lines.ts';
 import { getRequest, type Request, requestByIdempotencyKey } from '../../db/requests.ts';
 import type { UpdateSet } from '../../domain/bodies.ts';
-import { ProvisioningError, refused } from '../../domain/errors.ts';
-import { hasEnded } from '../../domain/request.ts';
+import { notFound, refused } from '../../domain/errors.ts';
+import { hasEnded, searchOf } from '../../domain/request.ts';
 import { withoutControls } from '../../domain/text.ts';
 import type { ProducerDeps } from '../deps.ts';
 import type { NumberRow } from '../intake/stage-numbers.ts';
@@ -14,7 +14,7 @@ import { NO_REPEATS, type SubmitOptions, type Submitted, submitKnown, submitRequ
  */
 export async function retryRequest(deps: ProducerDeps, id: string): Promise<Submitted> {
   const request = await getRequest(deps.db.sql, id);
-  if (request === null) throw new ProvisioningError('not_found', 'rejected', `there is no request ${id}`);
+  if (request === null) throw notFound(`there is no request ${id}`);
   if (!hasEnded(request.status))
     throw refused('not_ended', `request ${id} is ${request.status}; it can be retried when it has ended`);
   const key = { keySpace: 'internal' as const, idempotencyKey: `retry-${id}` };
@@ -66,7 +66,7 @@ async function buyAgain(
   options: SubmitOptions,
 ): Promise<[body: Record<string, unknown>, options: SubmitOptions]> {
   const asked = await linesOfRequest(deps.db.sql, request.id);
-  const searching = new Set(asked.filter((l) => l.criteria.kind === 'search').map((l) => l.id));
+  const searching = new Set(asked.filter((l) => searchOf(l) !== null).map((l) => l.id));
   const byLine = new Map<string, number>();
   for (const { lineId } of failed)
     if (lineId !== null && searching.has(lineId)) byLine.set(lineId, (byLine.get(lineId) ?? 0) + 1);

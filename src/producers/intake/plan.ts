@@ -1,14 +1,8 @@
 import type { BuyBody, BuyLine, DeleteBody, UpdateBody } from '../../domain/bodies.ts';
+import { defined } from '../../domain/defined.ts';
 import { formatMoney, parseMoney } from '../../domain/money.ts';
 import type { LineCriteria } from '../../domain/request.ts';
 import type { NumberSettings, OrderSettings, Step } from '../../domain/step.ts';
-
-type Defined<T> = { [K in keyof T]?: Exclude<T[K], undefined> };
-
-/** The same object without its undefined fields. */
-function defined<T extends object>(value: T): Defined<T> {
-  return Object.fromEntries(Object.entries(value).filter(([, v]) => v !== undefined)) as Defined<T>;
-}
 
 /** The steps of a buy: the order itself, then what an order cannot carry. */
 export function buySteps(body: BuyBody, requirementGroupId: string | undefined): Step[] {

@@ -162,6 +162,18 @@ export async function* streamRunDrift(db: Db, id: string): AsyncGenerator<DriftV
   for await (const row of streamDrift(db.reads, id)) yield driftView(row);
 }
 
+/** The columns of a CSV of items. */
+export const ITEM_COLUMNS = [
+  'phone_number',
+  'status',
+  'reason_code',
+  'reason',
+  'line',
+  'chunk_id',
+  'telnyx_id',
+  'updated_at',
+] as const satisfies readonly (keyof ItemView)[];
+
 /** The columns of a CSV of drift. */
 export const DRIFT_COLUMNS = [
   'phone_number',

@@ -80,21 +80,24 @@ export function createReservation(context: Context): Reply {
   return ok({ data: view(reservation) } satisfies Telnyx.NumberReservationCreateResponse);
 }
 
+/** The reservation that the path names; answers 404 when there is none. */
+function reservationOf(context: Context): Reservation {
+  assertPermitted(context);
+  const reservation = context.world.reservations.get(context.id);
+  if (!reservation) throw notFound();
+  return reservation;
+}
+
 /** GET /number_reservations/{id} */
 export function retrieveReservation(context: Context): Reply {
-  const { world, id } = context;
-  assertPermitted(context);
-  const reservation = world.reservations.get(id);
-  if (!reservation) throw notFound();
+  const reservation = reservationOf(context);
   return ok({ data: view(reservation) } satisfies Telnyx.NumberReservationRetrieveResponse);
 }
 
 /** POST /number_reservations/{id}/actions/extend: all its numbers, a limited number of times. */
 export function extendReservation(context: Context): Reply {
-  const { world, id } = context;
-  assertPermitted(context);
-  const reservation = world.reservations.get(id);
-  if (!reservation) throw notFound();
+  const { world } = context;
+  const reservation = reservationOf(context);
   if (reservation.extensions >= MAX_EXTENSIONS || reservation.expiresAt <= world.now()) {
     throw invalid('/base', 'The reservation cannot be extended again', '85008');
   }

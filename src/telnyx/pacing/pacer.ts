@@ -1,5 +1,6 @@
 import Bottleneck from 'bottleneck';
 import type { Redis } from 'ioredis';
+import { withinDeadline } from '../../domain/deadline.ts';
 
 /** Hands out time slots, one every `1 / rate` seconds over all processes that share the Redis. */
 export interface Pacer {
@@ -109,20 +110,12 @@ export function createPacer(options: PacerOptions): Pacer {
   return {
     slot: (perSecond) => {
       const minTime = Math.max(1, Math.ceil(1_000 / perSecond));
-      return within(Math.max(options.patienceMs, SLOTS_AHEAD * minTime), take(minTime));
+      return answerOfLimiter(take(minTime), Math.max(options.patienceMs, SLOTS_AHEAD * minTime));
     },
   };
 }
 
-/** `promise`, but rejected after `ms`. What it stood for may still happen later. */
-export async function within<T>(ms: number, promise: Promise<T>): Promise<T> {
-  let timer: NodeJS.Timeout | undefined;
-  const tooLate = new Promise<never>((_, reject) => {
-    timer = setTimeout(() => reject(new Error(`no answer within ${ms} ms`)), ms);
-  });
-  try {
-    return await Promise.race([promise, tooLate]);
-  } finally {
-    clearTimeout(timer);
-  }
+/** The answer of Bottleneck or its Redis. Rejects after `ms` milliseconds; what was asked may still happen later. */
+export function answerOfLimiter<T>(work: Promise<T>, ms: number): Promise<T> {
+  return withinDeadline(work, ms, () => new Error(`no answer within ${ms} ms`));
 }

@@ -7,7 +7,7 @@ import type { FamilyLimit } from '../gateway.ts';
 import { createLane, type Lane } from './lane.ts';
 import { halved, type PaceRange, raised, recovered } from './pace.ts';
 import { localPaceStore, type PaceStore, redisPaceStore } from './pace-store.ts';
-import { createPacer, type Pacer, pacerConnection, within } from './pacer.ts';
+import { answerOfLimiter, createPacer, type Pacer, pacerConnection } from './pacer.ts';
 import { type HeaderSource, readRateHeaders, retryAfterMs } from './rate-headers.ts';
 
 /** What the limiter says of its own troubles; a pino logger fits. */
@@ -155,7 +155,7 @@ async function waitForSlot(state: FamilyState, store: PaceStore, maxWaitMs: numb
 
 /** Takes over the shared rate and pause; answers how many milliseconds the family is still paused. */
 async function look(state: FamilyState, store: PaceStore): Promise<number> {
-  const shared = await guarded(state, () => within(REDIS_PATIENCE_MS, store.read(state.family)));
+  const shared = await guarded(state, () => answerOfLimiter(store.read(state.family), REDIS_PATIENCE_MS));
   const now = Date.now();
   state.pausedUntil = Math.max(state.pausedUntil, now + shared.pausedMs);
   state.rate = recovered(shared.rate ?? state.start, shared.ageMs, range(state));

@@ -1,6 +1,7 @@
 import { describe, expect, it } from 'vitest';
+import { secret } from '../../../src/config/secret.ts';
 import { ProvisioningError, refused } from '../../../src/domain/errors.ts';
-import { assertMayListen, createKeyring, mayDo } from '../../../src/http/auth.ts';
+import { assertMayListen, createKeyring, isLoopback, mayDo } from '../../../src/http/auth.ts';
 import { answerTo } from '../../../src/http/errors.ts';
 import { ROW, readCursor, writeCursor } from '../../../src/http/paging.ts';
 
@@ -8,8 +9,8 @@ const basic = (text: string) => `Basic ${Buffer.from(text).toString('base64')}`;
 
 describe('keys', () => {
   const ring = createKeyring([
-    { name: 'anna', key: 'one:with:colons', role: 'admin' },
-    { name: 'vera', key: { reveal: () => 'two' }, role: 'viewer' },
+    { name: 'anna', key: secret('one:with:colons'), role: 'admin' },
+    { name: 'vera', key: secret('two'), role: 'viewer' },
   ]);
 
   it.each([
@@ -42,13 +43,31 @@ describe('keys', () => {
     ]);
   });
 
+  it.each([
+    ['127.0.0.1', true],
+    ['127.1.2.3', true],
+    ['localhost', true],
+    ['::1', true],
+    // As a Host header writes it.
+    ['[::1]', true],
+    ['0.0.0.0', false],
+    ['::', false],
+    ['[::]', false],
+    ['127.0.0.1.example.com', false],
+    ['localhost.example.com', false],
+    ['10.0.0.5', false],
+    ['', false],
+  ])('"%s" is this machine alone: %s', (host, loopback) => {
+    expect(isLoopback(host)).toBe(loopback);
+  });
+
   it.each(['127.0.0.1', '127.1.2.3', 'localhost', '::1'])('without keys %s may be listened on', (host) => {
     expect(() => assertMayListen(host, [])).not.toThrow();
   });
 
   it.each(['0.0.0.0', '::', '10.0.0.5', 'example.com', '127.0.0.1.example.com'])('without keys %s may not', (host) => {
     expect(() => assertMayListen(host, [])).toThrow(/PROVISIONER_API_KEYS/);
-    expect(() => assertMayListen(host, [{ name: 'a', key: 'k', role: 'admin' }])).not.toThrow();
+    expect(() => assertMayListen(host, [{ name: 'a', key: secret('k'), role: 'admin' }])).not.toThrow();
   });
 });
 
@@ -67,6 +86,9 @@ describe('what a failure becomes', () => {
     [own('illegal_move', 'bug'), 500, 'internal'],
     [coded('ECONNREFUSED'), 503, 'database_unavailable'],
     [coded('57P01'), 503, 'database_unavailable'],
+    [coded('08P01'), 503, 'database_unavailable'],
+    [coded('EHOSTUNREACH'), 503, 'database_unavailable'],
+    [new AggregateError([coded('ECONNREFUSED')]), 503, 'database_unavailable'],
     [coded('23505'), 500, 'internal'],
     [new Error('secret text'), 500, 'internal'],
     ['thrown text', 500, 'internal'],

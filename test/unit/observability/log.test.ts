@@ -32,6 +32,24 @@ describe('the log', () => {
     expect(text).toContain('[redacted]');
   });
 
+  it('holds no name twice: a line says more than the child it comes from, and a child more than its parent', () => {
+    const { lines, log } = capture();
+    const child = log.child({ queue: 'buy', chunkId: 'c-1', count: 1 }).child({ jobId: 'j-1', chunkId: 'c-2' });
+    child.info({ chunkId: 'c-3', requestId: 'r-1' }, 'given again');
+    child.info({}, 'as bound');
+    log.info({ chunkId: 'c-9' }, 'the parent');
+    for (const line of lines) {
+      const names = [...line.matchAll(/[{,]"(\w+)":/g)].map((m) => m[1]);
+      expect(names).toEqual([...new Set(names)]);
+    }
+    expect(lines.map((line) => JSON.parse(line))).toMatchObject([
+      { queue: 'buy', jobId: 'j-1', chunkId: 'c-3', requestId: 'r-1', count: 1 },
+      { queue: 'buy', jobId: 'j-1', chunkId: 'c-2' },
+      { chunkId: 'c-9' },
+    ]);
+    expect(lines[2]).not.toMatch(/queue|jobId/);
+  });
+
   it('keeps what is harmless: ids, codes, stacks and numbers', () => {
     const { lines, log } = capture();
     log.info(
