@@ -1,4 +1,12 @@
-import { type ChunkCause, type ChunkState, moveTarget } from '../domain/chunk.ts';
+import {
+  type ChunkCause,
+  type ChunkState,
+  FINAL_STATES,
+  FOLLOWED_STATES,
+  isFinal,
+  moveTarget,
+  WORKING_STATES,
+} from '../domain/chunk.ts';
 import { ProvisioningError } from '../domain/errors.ts';
 import type { Step } from '../domain/step.ts';
 import type { Evidence } from '../domain/submission.ts';
@@ -49,7 +57,7 @@ export async function moveChunk(sql: SqlOrTx, chunk: Chunk, move: Move): Promise
   }
   const values = patchValues({
     ...move.patch,
-    ...(to === 'settled' || to === 'cancelled' ? { nextRunAt: null, settledAt: move.at } : {}),
+    ...(isFinal(to) ? { nextRunAt: null, settledAt: move.at } : {}),
   });
   const [row] = await sql<Chunk[]>`
     with moved as (
@@ -146,7 +154,7 @@ export async function openChunkOfOrder(
 ): Promise<Chunk | null> {
   const [row] = await sql<Chunk[]>`
     select * from chunks
-    where kind = 'order' and state in ('submitted', 'ambiguous')
+    where kind = 'order' and state = any(${FOLLOWED_STATES}::text[])
       and (telnyx_id = ${order.id}::text or customer_reference = ${order.customerReference}::text)
     order by telnyx_id is not distinct from ${order.id}::text desc limit 1`;
   return row ?? null;
@@ -168,7 +176,7 @@ export async function hasUndecidedPart(
 ): Promise<boolean> {
   const rows = await sql`
     select 1 from chunks
-    where request_id = ${halved.requestId} and id <> ${except} and state in ('planned', 'submitting', 'submitted', 'ambiguous')
+    where request_id = ${halved.requestId} and id <> ${except} and state = any(${WORKING_STATES}::text[])
       and evidence -> 'bisect' ->> 'of' = ${halved.id} and evidence -> 'bisect' ->> 'refused' is null limit 1`;
   return rows.length > 0;
 }
@@ -182,7 +190,7 @@ export function overdueChunks(sql: SqlOrTx, dueBefore: Date, page: number): Asyn
     page,
     (behind, limit) => sql<Chunk[]>`
       select * from chunks
-      where next_run_at < ${dueBefore} and state in ('planned', 'submitting', 'submitted', 'ambiguous') and id > ${behind}
+      where next_run_at < ${dueBefore} and state = any(${WORKING_STATES}::text[]) and id > ${behind}
       order by id limit ${limit}`,
   );
 }
@@ -197,7 +205,7 @@ export async function expiredSubmissions(sql: SqlOrTx, now: Date, limit: number)
 export async function requeueChunk(sql: SqlOrTx, chunk: Chunk): Promise<Chunk | null> {
   const [row] = await sql<Chunk[]>`
     update chunks set requeues = requeues + 1
-    where id = ${chunk.id} and requeues = ${chunk.requeues} and state not in ('settled', 'cancelled')
+    where id = ${chunk.id} and requeues = ${chunk.requeues} and state <> all(${FINAL_STATES}::text[])
     returning *`;
   return row ?? null;
 }

@@ -1,5 +1,6 @@
 import type { WorkDeps } from '../../account/deps.ts';
 import { isOurs, readNumbers } from '../../account/read-numbers.ts';
+import { numbersOfLostReleases } from '../../db/chunk-facts.ts';
 import { type Chunk, touchChunk } from '../../db/chunks.ts';
 import { endItems, type ItemEnd } from '../../db/items.ts';
 import { changeNumbers, getNumbers, markReleased, type PhoneNumber, shownSincePurchase } from '../../db/numbers.ts';
@@ -86,11 +87,7 @@ async function endThem(deps: WorkDeps, chunk: Chunk, strangers: string[]): Promi
 
 /** Which of the numbers this request sent a release of before that was then held to be lost. */
 async function lostReleases(deps: WorkDeps, chunk: Chunk, numbers: string[]): Promise<Set<string>> {
-  const rows = await deps.db.sql<{ number: string }[]>`
-    select distinct n.number from chunks c cross join lateral unnest(c.numbers) as n(number)
-    where c.request_id = ${chunk.requestId} and c.kind = 'delete' and n.number = any(${numbers}::text[])
-      and exists (select 1 from events e where e.subject = 'chunk' and e.subject_id = c.id and e.cause in ('not_sent', 'declare_not_sent'))`;
-  return new Set(rows.map((r) => r.number));
+  return numbersOfLostReleases(deps.db.sql, chunk.requestId, numbers);
 }
 
 interface Facts {

@@ -1,4 +1,5 @@
 import type { WorkDeps } from '../../account/deps.ts';
+import { idsFollowedByOthers } from '../../db/chunk-facts.ts';
 import { type Chunk, touchChunk } from '../../db/chunks.ts';
 import { after } from '../../domain/clock.ts';
 import { hold, type Outcome, snooze } from '../../domain/outcome.ts';
@@ -44,9 +45,7 @@ async function matchingJobs(deps: WorkDeps, chunk: Chunk, type: JobType): Promis
   const jobs = await deps.telnyx.listJobs(type, since);
   const candidates = jobs.filter((j) => sameNumbers(j, chunk.numbers)).map((j) => j.id);
   if (candidates.length === 0) return [];
-  const taken = await deps.db.sql<{ telnyxId: string }[]>`
-    select telnyx_id from chunks where telnyx_id = any(${candidates}::text[]) and id <> ${chunk.id}`;
-  const others = new Set(taken.map((t) => t.telnyxId));
+  const others = await idsFollowedByOthers(deps.db.sql, chunk.id, candidates);
   return candidates.filter((id) => !others.has(id));
 }
 

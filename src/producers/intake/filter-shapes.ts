@@ -1,5 +1,5 @@
 import { z } from 'zod';
-import { INVENTORY_FILTERS, type InventoryFilter } from '../../db/numbers.ts';
+import { INVENTORY_FILTERS, type InventoryFilter } from '../../db/queries/inventory.ts';
 import { type ErrorDetail, invalid } from '../../domain/errors.ts';
 import { NUMBER_STATUSES, NUMBER_TYPES } from '../../domain/number-words.ts';
 import { decimalId, plainText, uuid } from './field-shapes.ts';
@@ -39,6 +39,7 @@ export const filterFields = {
 const { state: _state, ...whereFields } = filterFields;
 /** What an update or delete may select by; the state is always `owned`. */
 export const where = z.strictObject(whereFields);
+export type Where = z.infer<typeof where>;
 export const WHERE_FIELDS = INVENTORY_FILTERS.filter((f) => f !== 'state');
 
 const inventoryFilter = z.strictObject(filterFields);
@@ -46,10 +47,7 @@ const inventoryFilter = z.strictObject(filterFields);
 /** A filter of the inventory that somebody wrote, checked. `at` names the place of a field in messages. */
 export function parseFilter(input: Readonly<Record<string, string>>, at: (field: string) => string): InventoryFilter {
   const parsed = inventoryFilter.safeParse(input);
-  if (parsed.success) {
-    // Sound: the entries that are undefined are left out, and all others have passed.
-    return Object.fromEntries(Object.entries(parsed.data).filter(([, value]) => value !== undefined));
-  }
+  if (parsed.success) return parsed.data;
   throw invalid(
     parsed.error.issues.flatMap((issue): ErrorDetail[] =>
       issue.code === 'unrecognized_keys'
