@@ -1,3 +1,4 @@
+import postgres from 'postgres';
 import { FINAL_STATES, WORKING_STATES } from '../domain/chunk.ts';
 import { ProvisioningError } from '../domain/errors.ts';
 import { OPEN_ITEM_STATUSES } from '../domain/request.ts';
@@ -38,6 +39,19 @@ export async function databaseTime(sql: Sql): Promise<number> {
   const [row] = await sql<{ ms: number }[]>`select (extract(epoch from clock_timestamp()) * 1000)::float8 as ms`;
   if (row === undefined) throw new Error('the database did not tell the time');
   return row.ms;
+}
+
+/** Whether a server answers at `url` (`postgres://…`) within seconds, whatever its databases hold. */
+export async function answers(url: string): Promise<boolean> {
+  const client = postgres(url, { max: 1, fetch_types: false, connect_timeout: 3, onnotice: () => undefined });
+  try {
+    await client`select 1`;
+    return true;
+  } catch {
+    return false;
+  } finally {
+    await client.end({ timeout: 1 });
+  }
 }
 
 /** Asks for nothing but a connection of the pool of work. */
