@@ -5,8 +5,8 @@ import { hasEnded } from '../../domain/request.ts';
 import { withoutControls } from '../../domain/text.ts';
 import type { ProducerDeps } from '../deps.ts';
 import type { UpdateSet } from '../intake/request-shapes.ts';
-import type { NumberRow } from '../intake/stage-numbers.ts';
-import { NO_REPEATS, type SubmitOptions, type Submitted, submitKnown, submitRequest } from '../intake/submit.ts';
+import { NO_REPEATS, type NumberRow } from '../intake/stage-numbers.ts';
+import { type SubmitOptions, type Submitted, submitKnown, submitRequest } from '../intake/submit.ts';
 
 /**
  * Files a new request for what an ended one failed to do. Ends are never changed: the old request keeps its result, the new

@@ -21,6 +21,8 @@ export interface Repeats {
   sample: { phoneNumber: string; place: string; first: string }[];
 }
 
+export const NO_REPEATS: Repeats = { count: 0, sample: [] };
+
 /** What the staging table holds: how many numbers, each counted once. */
 export interface Staged {
   count: number;

@@ -1,10 +1,10 @@
 import type { Tx } from '../../db/client.ts';
 import { insertEvent } from '../../db/events.ts';
 import { newRequestId } from '../../db/ids.ts';
-import { chunksFromIncoming, createIncoming, itemsFromIncoming, skipGone } from '../../db/incoming.ts';
+import { chunksFromIncoming, itemsFromIncoming, skipGone } from '../../db/incoming.ts';
 import { insertSlots } from '../../db/items.ts';
 import { insertLine } from '../../db/lines.ts';
-import { countOwned, stageInventory } from '../../db/numbers.ts';
+import { countOwned } from '../../db/numbers.ts';
 import { insertRequest, type Request, refreshRequest, requestByIdempotencyKey } from '../../db/requests.ts';
 import { type ErrorDetail, invalid, ProvisioningError } from '../../domain/errors.ts';
 import type { KeySpace } from '../../domain/key-space.ts';
@@ -16,13 +16,12 @@ import type { AnyEnqueue } from '../../queues/port.ts';
 import type { ProducerDeps } from '../deps.ts';
 import { chunkJob, enqueue, lineJob } from '../enqueue.ts';
 import { hashOfBody, withNumbers } from './body-hash.ts';
-import type { Where } from './filter-shapes.ts';
 import { guardDelete } from './guard-delete.ts';
 import { buySteps, deleteSteps, lineCriteria, updateSteps, worstCaseCost } from './plan.ts';
 import type { BuyBody, RequestBody, UpdateBody } from './request-shapes.ts';
-import { MAX_ASKED } from './size-limits.ts';
-import { type NumberRow, type OnRepeat, type Repeats, rowsOf, type Staged, stageList } from './stage-numbers.ts';
-import { askedProblem, parseRequest } from './validate.ts';
+import { type StagedBody, searchedFor, stageBody } from './stage-body.ts';
+import { NO_REPEATS, type NumberRow, type OnRepeat, type Repeats, rowsOf } from './stage-numbers.ts';
+import { parseRequest } from './validate.ts';
 import { wideNote } from './wide-filter.ts';
 
 export interface SubmitOptions {
@@ -46,8 +45,6 @@ export interface Submitted {
   /** What was counted once although the list names it more often. */
   repeats: Repeats;
 }
-
-export const NO_REPEATS: Repeats = { count: 0, sample: [] };
 
 /**
  * Takes a request on: checks everything, stores request, lines, items and chunks in one transaction, then enqueues. Errors:
@@ -118,7 +115,7 @@ async function store(
   options: TakeOptions,
 ): Promise<{ stored: Stored | null; bodyHash: string }> {
   const at = deps.clock.now();
-  const staged = await stage(tx, body, options);
+  const staged = await stageBody(tx, body, options);
   const { bodyHash, repeats } = staged;
   const asked = searchedFor(body) + staged.count;
   const approval = body.kind === 'buy' && needsApproval(deps, body, asked);
@@ -162,37 +159,10 @@ async function store(
   return { stored: { request: ended ?? request, repeats, jobs: approval ? [] : jobs }, bodyHash };
 }
 
-interface StagedBody extends Staged {
-  /** Of the whole body, with the numbers that it lists. */
-  bodyHash: string;
-  /** Whether the body lists numbers at all, or selects some: a buy may only search. */
-  listed: boolean;
-}
-
-/** Puts the numbers that the body lists or selects into the staging table of this transaction. */
-async function stage(tx: Tx, body: RequestBody, options: TakeOptions): Promise<StagedBody> {
-  const hash = hashOfBody(body);
-  const nothing = { count: 0, repeats: NO_REPEATS, bodyHash: hash.copy().digest('hex'), listed: false };
-  // The same `where` is the same body, whatever it matches by now.
-  if (body.kind !== 'buy' && body.where !== undefined)
-    return { ...nothing, count: await stageWhere(tx, body.where), listed: true };
-  const { numbers } = options;
-  const inBody = body.phone_numbers ?? [];
-  if (body.kind === 'buy' && inBody.length === 0 && numbers === undefined) return nothing;
-  const rows = upTo(body.kind === 'buy' ? MAX_ASKED - searchedFor(body) : null, numbers ?? rowsOf(inBody));
-  const { known, repeats = 'refuse' } = options;
-  const { listHash, ...staged } = await stageList(tx, rows, { known, repeats, bodyHash: hash });
-  return { ...staged, bodyHash: listHash.digest('hex'), listed: true };
-}
-
 function stepsOf(body: RequestBody): Step[] {
   if (body.kind === 'buy') return buySteps(body, body.requirement_group_id);
   return body.kind === 'update' ? updateSteps(body) : deleteSteps(body);
 }
-
-/** How many numbers a body asks for without naming them. */
-const searchedFor = (body: RequestBody): number =>
-  body.kind === 'buy' ? body.lines.reduce((sum, line) => sum + line.quantity, 0) : 0;
 
 /** Stores the lines of a buy with their items. Returns the queue jobs that fill the lines. */
 async function storeBuy(deps: ProducerDeps, tx: Tx, requestId: string, body: BuyBody, staged: StagedBody): Promise<AnyEnqueue[]> {
@@ -220,17 +190,6 @@ async function storeBuy(deps: ProducerDeps, tx: Tx, requestId: string, body: Buy
   return jobs;
 }
 
-/** The rows of a list; more than `most` of them are refused without reading on. `null` sets no limit. */
-async function* upTo(most: number | null, rows: AsyncIterable<NumberRow> | Iterable<NumberRow>): AsyncGenerator<NumberRow> {
-  let n = 0;
-  for await (const row of rows) {
-    n += 1;
-    const tooMany = most !== null && n > most ? askedProblem(MAX_ASKED + 1) : null;
-    if (tooMany !== null) throw invalid([tooMany]);
-    yield row;
-  }
-}
-
 /** Stores the chunks of an update or a delete with their items. Returns the queue jobs of the chunks. */
 async function storeTargets(
   deps: ProducerDeps,
@@ -253,11 +212,6 @@ async function storeTargets(
 async function noteWide(deps: ProducerDeps, tx: Tx, requestId: string, matched: number): Promise<void> {
   const note = wideNote({ matched, of: await countOwned(tx) });
   if (note !== null) deps.log.warn({ requestId, asked: matched }, note);
-}
-
-async function stageWhere(tx: Tx, where: Where): Promise<number> {
-  await createIncoming(tx);
-  return stageInventory(tx, where);
 }
 
 function matchesNothing(body: RequestBody): ErrorDetail {
