@@ -70,8 +70,9 @@ export const ROOMS: readonly Room[] = [
   },
   {
     path: 'app/embedded-postgres',
-    imports: ['domain'],
-    because: 'The embedded Postgres runs as a process of its own and knows no other part of the product.',
+    imports: ['domain', 'db'],
+    because:
+      'The embedded Postgres runs as a process of its own. Of the product it knows only how to ask whether a database answers.',
   },
   { path: 'cli', imports: ['app', 'producers', 'account', 'simulator', ...STORES, ...BASE] },
   {

@@ -1,7 +1,7 @@
 import { type Account, closeGate, getAccount, noteBalance, openGate, takeProbe, unpaidClaims } from '../db/account.ts';
 import { after } from '../domain/clock.ts';
 import { ProvisioningError } from '../domain/errors.ts';
-import { formatMoney, type Micros, parseMoney } from '../domain/money.ts';
+import { formatMoney, type Micros, moneyOf } from '../domain/money.ts';
 import type { WorkDeps } from './deps.ts';
 import { logUnlessOff } from './feature-off.ts';
 
@@ -43,17 +43,24 @@ export async function refreshBalance(deps: WorkDeps): Promise<Account> {
 
 /**
  * Whether the account can pay for numbers about to be claimed, upfront and first month, beside all that is claimed already.
- * The reason when it cannot; `null` when it can, or when the balance cannot be read (then Telnyx decides).
+ * The reason when it cannot; `null` when it can, or when the balance cannot be read (then Telnyx decides). An amount that is no
+ * number is a bug, and nothing is bought.
  */
 export async function balanceShortfall(deps: WorkDeps, planned: Micros): Promise<string | null> {
   const known = await getAccount(deps.db.sql);
   const age = deps.clock.now().getTime() - (known.balanceAt?.getTime() ?? 0);
+  const account = age > deps.timings.balanceMs ? await freshAccount(deps) : known;
+  if (account === null) return null;
+  const available = moneyOf(account.availableCredit ?? '0');
+  const claimed = moneyOf(await unpaidClaims(deps.db.sql, account.balanceAt ?? deps.clock.now()));
+  if (planned + claimed <= available) return null;
+  return `the account has ${formatMoney(available)} ${account.currency ?? ''} of credit, of which ${formatMoney(claimed)} is claimed; these numbers cost ${formatMoney(planned)} upfront and in the first month`;
+}
+
+/** The account with a balance read just now, or `null` when it cannot be read. */
+async function freshAccount(deps: WorkDeps): Promise<Account | null> {
   try {
-    const account = age > deps.timings.balanceMs ? await refreshBalance(deps) : known;
-    const available = parseMoney(account.availableCredit ?? '0') ?? 0n;
-    const claimed = parseMoney(await unpaidClaims(deps.db.sql, account.balanceAt ?? deps.clock.now())) ?? 0n;
-    if (planned + claimed <= available) return null;
-    return `the account has ${formatMoney(available)} ${account.currency ?? ''} of credit, of which ${formatMoney(claimed)} is claimed; these numbers cost ${formatMoney(planned)} upfront and in the first month`;
+    return await refreshBalance(deps);
   } catch (error) {
     if (!(error instanceof ProvisioningError)) throw error;
     await closedByFailure(deps, error);
@@ -68,7 +75,7 @@ export async function probeGate(deps: WorkDeps): Promise<'open' | 'closed' | 'no
   if (!(await takeProbe(deps.db.sql, now, after(now, deps.timings.fundsProbeMs)))) return 'not_due';
   try {
     const account = await refreshBalance(deps);
-    if ((parseMoney(account.availableCredit ?? '0') ?? 0n) <= 0n) return 'closed';
+    if (moneyOf(account.availableCredit ?? '0') <= 0n) return 'closed';
     await openGate(deps.db.sql, { actor: 'probe', at: deps.clock.now() });
     deps.log.info({}, 'account gate opened: there is credit again');
     return 'open';

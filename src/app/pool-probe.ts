@@ -1,13 +1,12 @@
 import type { Db } from '../db/client.ts';
-import { takeConnection } from '../db/health.ts';
+import { takeConnection, takeReader } from '../db/health.ts';
 import { endsWithin } from '../domain/deadline.ts';
 import type { Metrics } from '../observability/metrics.ts';
 
 /** A pool that gives nothing out for so long is stuck: whatever needs it stands still. */
 export const POOL_MS = 5_000;
 
-const POOLS = { work: 'sql', reads: 'reads' } as const;
-type Pool = keyof typeof POOLS;
+type Pool = 'work' | 'reads';
 
 /**
  * Asks each pool for a connection, and says which gave none in time. A question that is still open is not asked again: it waits
@@ -21,7 +20,7 @@ export function poolProbe(db: Pick<Db, 'sql' | 'reads'>, metrics: Metrics, withi
     if (known !== undefined) return known;
     asked.set(pool, performance.now());
     // A failure is an answer too: the pool gave a connection, or said why not.
-    const asking = takeConnection(db[POOLS[pool]])
+    const asking = (pool === 'work' ? takeConnection(db.sql) : takeReader(db.reads))
       .catch(() => undefined)
       .finally(() => open.delete(pool));
     open.set(pool, asking);

@@ -1,7 +1,7 @@
 import { setFlagsFromString } from 'node:v8';
 import { type Config, secretsOf } from '../config/config.ts';
 import { packageVersion } from '../config/version.ts';
-import { takeSoleWorker } from '../db/health.ts';
+import { takeSoleWorker } from '../db/locks.ts';
 import { ProvisioningError } from '../domain/errors.ts';
 import type { Timings } from '../domain/timings.ts';
 import { buildServer } from '../http/server.ts';

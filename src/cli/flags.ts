@@ -1,6 +1,6 @@
-import type { RequestBody } from '../domain/bodies.ts';
 import { defined } from '../domain/defined.ts';
 import { type ErrorDetail, invalid, ProvisioningError } from '../domain/errors.ts';
+import type { RequestBody } from '../producers/intake/request-shapes.ts';
 import { parseRequest } from '../producers/intake/validate.ts';
 import { commaList, readSettings } from './settings.ts';
 

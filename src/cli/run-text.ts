@@ -1,5 +1,4 @@
-import type { Drift } from '../db/drift.ts';
-import { isOpen, type OpenDrift } from '../db/run-counts.ts';
+import { type Drift, isOpen, type OpenDrift } from '../db/queries/drift.ts';
 import type { RunCounts } from '../domain/reconciliation.ts';
 import type { AcceptAnswer, RepairAnswer } from '../producers/read/drift-answers.ts';
 import type { RunReport } from '../producers/read/read.ts';

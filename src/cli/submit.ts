@@ -1,10 +1,10 @@
 import type { Command } from 'commander';
-import { countMatching } from '../db/numbers.ts';
-import type { BuyBody, BuyLine, RequestBody } from '../domain/bodies.ts';
+import { countMatching } from '../db/queries/inventory.ts';
 import { invalid, notFound } from '../domain/errors.ts';
 import type { RequestKind } from '../domain/request.ts';
 import type { ProducerDeps } from '../producers/deps.ts';
 import { worstCaseCost } from '../producers/intake/plan.ts';
+import type { BuyBody, BuyLine, RequestBody } from '../producers/intake/request-shapes.ts';
 import { listProblems, noteOfRepeats } from '../producers/intake/stage-numbers.ts';
 import { submitRequest } from '../producers/intake/submit.ts';
 import { wideNote } from '../producers/intake/wide-filter.ts';
@@ -155,7 +155,7 @@ async function lookAhead(
 ): Promise<{ count: number; notes: string[] }> {
   if (list !== null) return lookThrough(list, cli.io.stdin);
   if (body.kind === 'buy') return { count: 0, notes: [] };
-  const counts = await countMatching(deps.db.sql, body.where ?? {});
+  const counts = await countMatching(deps.db.reads, body.where ?? {});
   const wide = wideNote(counts);
   return { count: counts.matched, notes: wide === null ? [] : [`Mind that ${wide}.`] };
 }

@@ -1,6 +1,7 @@
 import { setTimeout as sleep } from 'node:timers/promises';
-import { type Account, getAccount } from '../db/account.ts';
+import type { Account } from '../db/account.ts';
 import { isDatabaseAway } from '../db/away.ts';
+import { readAccount } from '../db/queries/account.ts';
 import { asError, notFound } from '../domain/errors.ts';
 import { hasEnded } from '../domain/request.ts';
 import { NO_WORKER } from '../observability/liveness.ts';
@@ -94,7 +95,11 @@ interface Seen {
 }
 
 async function look(deps: ProducerDeps, id: string): Promise<Seen> {
-  const [view, account, lives] = await Promise.all([lookAtRequest(deps.db, id), getAccount(deps.db.reads), workerLives(deps.db)]);
+  const [view, account, lives] = await Promise.all([
+    lookAtRequest(deps.db, id),
+    readAccount(deps.db.reads),
+    workerLives(deps.db),
+  ]);
   if (view === null) throw notFound(`there is no request ${id}`);
   return { view, account, alone: !lives && needsWorker(view.status) };
 }

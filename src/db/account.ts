@@ -1,3 +1,4 @@
+import { OPEN_ITEM_STATUSES } from '../domain/request.ts';
 import type { SqlOrTx } from './client.ts';
 import { insertEvent } from './events.ts';
 import type { account } from './schema/index.ts';
@@ -5,14 +6,19 @@ import type { account } from './schema/index.ts';
 export type Account = typeof account.$inferSelect;
 
 export async function getAccount(sql: SqlOrTx): Promise<Account> {
-  const [row] = await sql<Account[]>`select * from account where id = 1`;
+  return onlyRow(await sql<Account[]>`select * from account where id = 1`);
+}
+
+/** The one row of the account, which the migrations insert. */
+export function onlyRow([row]: readonly Account[]): Account {
   if (row === undefined) throw new Error('the account row is missing: run `provisioner migrate`');
   return row;
 }
 
 /**
- * Stops all spending in every process: each order looks at this row before it leaves. Closing a closed gate keeps the first
- * reason, unless that one heals by itself (it has a probe) and the new one does not: then only a person may open the gate.
+ * Stops all spending in every process, because each order reads this row before it leaves. Closing a closed gate keeps the first
+ * reason. The exception is a first reason that heals by itself (it has a probe) and a new one that does not: then only a person
+ * may open the gate.
  */
 export async function closeGate(
   sql: SqlOrTx,
@@ -79,14 +85,7 @@ export async function noteLimits(sql: SqlOrTx, limits: object[], at: Date): Prom
 export async function unpaidClaims(sql: SqlOrTx, asOf: Date): Promise<string> {
   const [row] = await sql<{ total: string }[]>`
     select coalesce(sum(upfront_cost + monthly_cost), 0)::text as total from items
-    where upfront_cost is not null and ((status in ('pending', 'in_flight') and bought_at is null) or bought_at > ${asOf})`;
+    where upfront_cost is not null
+      and ((status = any(${OPEN_ITEM_STATUSES}::text[]) and bought_at is null) or bought_at > ${asOf})`;
   return row?.total ?? '0';
-}
-
-/** Chunks that occupy one of the account's job slots at Telnyx, as far as we know: emergency jobs have a cap of their own. */
-export async function slotsInUse(sql: SqlOrTx): Promise<number> {
-  const [row] = await sql<{ n: number }[]>`
-    select count(*)::int as n from chunks
-    where kind in ('update', 'delete') and state in ('submitting', 'submitted', 'ambiguous')`;
-  return row?.n ?? 0;
 }

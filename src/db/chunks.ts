@@ -1,4 +1,12 @@
-import { type ChunkCause, type ChunkState, moveOf } from '../domain/chunk.ts';
+import {
+  type ChunkCause,
+  type ChunkState,
+  FINAL_STATES,
+  FOLLOWED_STATES,
+  isFinal,
+  moveOf,
+  WORKING_STATES,
+} from '../domain/chunk.ts';
 import { ProvisioningError } from '../domain/errors.ts';
 import type { Evidence } from '../domain/evidence.ts';
 import { OPEN_ITEM_STATUSES } from '../domain/request.ts';
@@ -55,7 +63,7 @@ export async function moveChunk(sql: SqlOrTx, chunk: Chunk, move: Move): Promise
   const { to } = legal;
   const values = patchValues({
     ...move.patch,
-    ...(to === 'settled' || to === 'cancelled' ? { nextRunAt: null, settledAt: move.at } : {}),
+    ...(isFinal(to) ? { nextRunAt: null, settledAt: move.at } : {}),
   });
   const rows = await sql<(Chunk & { itemsMoved: number })[]>`
     with moved as (
@@ -70,7 +78,7 @@ export async function moveChunk(sql: SqlOrTx, chunk: Chunk, move: Move): Promise
       from moved
     ), carried as (
       update items i set status = ${legal.items ?? null}, updated_at = ${move.at} from moved
-      where ${legal.items ?? null}::text is not null and i.chunk_id = moved.id and i.status = any(${[...OPEN_ITEM_STATUSES]}::text[])
+      where ${legal.items ?? null}::text is not null and i.chunk_id = moved.id and i.status = any(${OPEN_ITEM_STATUSES}::text[])
       returning 1
     )
     select *, (select count(*)::int from carried) as items_moved from moved`;
@@ -163,7 +171,7 @@ export async function openChunkOfOrder(
 ): Promise<Chunk | null> {
   const [row] = await sql<Chunk[]>`
     select * from chunks
-    where kind = 'order' and state in ('submitted', 'ambiguous')
+    where kind = 'order' and state = any(${FOLLOWED_STATES}::text[])
       and (telnyx_id = ${order.id}::text or customer_reference = ${order.customerReference}::text)
     order by telnyx_id is not distinct from ${order.id}::text desc limit 1`;
   return row ?? null;
@@ -185,26 +193,10 @@ export async function hasUndecidedPart(
 ): Promise<boolean> {
   const rows = await sql`
     select 1 from chunks
-    where request_id = ${halved.requestId} and id <> ${except} and state in ('planned', 'submitting', 'submitted', 'ambiguous')
+    where request_id = ${halved.requestId} and id <> ${except} and state = any(${WORKING_STATES}::text[])
       and evidence -> 'history' -> 'bisect' ->> 'of' = ${halved.id}
       and evidence -> 'history' -> 'bisect' ->> 'refused' is null limit 1`;
   return rows.length > 0;
-}
-
-/** Which of the numbers this request sent a release of before that then counted as lost. */
-export async function lostReleases(sql: SqlOrTx, requestId: string, numbers: string[]): Promise<Set<string>> {
-  const rows = await sql<{ number: string }[]>`
-    select distinct n.number from chunks c cross join lateral unnest(c.numbers) as n(number)
-    where c.request_id = ${requestId} and c.kind = 'delete' and n.number = any(${numbers}::text[])
-      and exists (select 1 from events e where e.subject = 'chunk' and e.subject_id = c.id and e.cause in ('not_sent', 'declare_not_sent'))`;
-  return new Set(rows.map((r) => r.number));
-}
-
-/** Which of these orders or batch jobs at Telnyx another chunk than `except` follows. */
-export async function followedByOthers(sql: SqlOrTx, telnyxIds: string[], except: string): Promise<Set<string>> {
-  const rows = await sql<{ telnyxId: string }[]>`
-    select telnyx_id from chunks where telnyx_id = any(${telnyxIds}::text[]) and id <> ${except}`;
-  return new Set(rows.map((r) => r.telnyxId));
 }
 
 /**
@@ -216,7 +208,7 @@ export function overdueChunks(sql: SqlOrTx, dueBefore: Date, page: number): Asyn
     page,
     (behind, limit) => sql<Chunk[]>`
       select * from chunks
-      where next_run_at < ${dueBefore} and state in ('planned', 'submitting', 'submitted', 'ambiguous') and id > ${behind}
+      where next_run_at < ${dueBefore} and state = any(${WORKING_STATES}::text[]) and id > ${behind}
       order by id limit ${limit}`,
   );
 }
@@ -231,7 +223,7 @@ export async function expiredSubmissions(sql: SqlOrTx, now: Date, limit: number)
 export async function requeueChunk(sql: SqlOrTx, chunk: Chunk): Promise<Chunk | null> {
   const [row] = await sql<Chunk[]>`
     update chunks set requeues = requeues + 1
-    where id = ${chunk.id} and requeues = ${chunk.requeues} and state not in ('settled', 'cancelled')
+    where id = ${chunk.id} and requeues = ${chunk.requeues} and state <> all(${FINAL_STATES}::text[])
     returning *`;
   return row ?? null;
 }

@@ -1,7 +1,7 @@
 import { connect, type Socket } from 'node:net';
+import { DrizzleQueryError } from 'drizzle-orm';
 import { drizzle, type PostgresJsDatabase } from 'drizzle-orm/postgres-js';
 import postgres from 'postgres';
-import * as schema from './schema/index.ts';
 import { type Connection, lookAtConnection, RELIED_ON, type Session } from './session.ts';
 import { KNOWN_TYPES } from './wire-types.ts';
 
@@ -9,25 +9,26 @@ export type Sql = postgres.Sql;
 /** A pool or a transaction: every query takes it first, so that callers decide what commits together. */
 export type SqlOrTx = postgres.ISql;
 export type Tx = postgres.TransactionSql;
-export type Orm = PostgresJsDatabase<typeof schema>;
+/** What a read for people may use of Drizzle's query builder. */
+export type QueryBuilder = Pick<PostgresJsDatabase, 'select' | '$count' | 'execute'>;
+/** Runs one read for people. It fails with the error of the database itself, not with Drizzle's wrapper around that error. */
+export type Reads = <T>(ask: (builder: QueryBuilder) => PromiseLike<T>) => Promise<T>;
 
 export interface Db {
   /** Plain postgres.js: transactions, compare-and-set, unnest, COPY, cursors. Columns arrive in camelCase. */
   sql: Sql;
   /**
-   * The same for what people look at: lists, pages, downloads. It has connections of its own, so that readers, however many and
-   * however slow, take none from the work. It cannot write.
+   * Drizzle's query builder, for everything that people look at: lists, pages, downloads. It has connections of its own, so that
+   * many or slow readers take none from the work, and because Drizzle changes the client that it is given. It cannot write.
    */
-  reads: Sql;
-  /** Drizzle, for reads with optional filters. It changes the client it is given, so it has its own. */
-  orm: Orm;
+  reads: Reads;
   close(): Promise<void>;
 }
 
 export interface DbOptions {
-  /** Connections of the plain client; reading and Drizzle get small pools of their own. */
+  /** Connections of the plain client; reads get a small pool of their own. */
   maxConnections?: number;
-  /** How the database is reached, as `lookAtConnection` found it; without it directly. */
+  /** How the database is reached, as `lookAtConnection` found it. Without it the database is reached directly. */
   connection?: Connection;
   onNotice?: (text: string) => void;
   /**
@@ -39,10 +40,10 @@ export interface DbOptions {
 
 /** Connections for people who read. */
 const READERS = 6;
-/** A single page that takes longer is given up: readers wait for each other. */
+/** A page that takes longer is cancelled, because readers wait for each other. */
 const READ_MS = 30_000;
 
-/** Looks how the database is reached, and opens it so. Errors: those of `lookAtConnection`. */
+/** Finds out how the database is reached, and opens it that way. Errors: those of `lookAtConnection`. */
 export async function connectDb(url: string, options: DbOptions = {}): Promise<Db & { pooled: boolean }> {
   const connection = await lookAtConnection(url);
   return { ...openDb(url, { ...options, connection }), pooled: connection.pooled };
@@ -68,15 +69,28 @@ export function openDb(url: string, options: DbOptions = {}): Db {
   const sql = postgres(url, { ...common, ...stating(silence), ...camel, max: options.maxConnections ?? 10 });
   if (pooled) stateInTransactions(sql, { ...RELIED_ON, ...silence });
   const forReaders = { default_transaction_read_only: 'on', statement_timeout: String(READ_MS) };
-  const reads = postgres(url, { ...common, ...stating(forReaders), ...camel, max: READERS });
-  const forOrm = postgres(url, { ...common, ...stating(), max: 3 });
+  const readers = postgres(url, { ...common, ...stating(forReaders), max: READERS });
   return {
     sql,
-    reads,
-    orm: drizzle(forOrm, { schema }),
+    reads: readsOver(readers),
     close: async () => {
-      await Promise.all([sql, reads, forOrm].map((pool) => pool.end({ timeout: 5 })));
+      await Promise.all([sql, readers].map((pool) => pool.end({ timeout: 5 })));
     },
+  };
+}
+
+/**
+ * Drizzle says "Failed query", with the whole statement and its values, and hides the code of the database in the cause. Whoever
+ * tells people about a failure goes by that code, and the values are nobody's business.
+ */
+function readsOver(pool: Sql): Reads {
+  const builder = drizzle(pool);
+  return async (ask) => {
+    try {
+      return await ask(builder);
+    } catch (error) {
+      throw error instanceof DrizzleQueryError && error.cause !== undefined ? error.cause : error;
+    }
   };
 }
 

@@ -1,54 +1,16 @@
-import type { UpdateSet } from '../domain/bodies.ts';
-import type { CannotPutBack, DriftSelector, DriftState, OpenKind } from '../domain/reconciliation.ts';
+import type { CannotPutBack, DriftSelector, OpenKind } from '../domain/reconciliation.ts';
+import { OPEN_ITEM_STATUSES } from '../domain/request.ts';
 import type { SqlOrTx, Tx } from './client.ts';
 import type { Because } from './events.ts';
 import { noteChanges } from './numbers.ts';
-import { pageByPage } from './pages.ts';
-import type { drift } from './schema/index.ts';
-
-/** A row as people see it: an open one says whether a repair of it is under way. */
-export type Drift = Omit<typeof drift.$inferSelect, 'state'> & { state: DriftState };
 
 /** Whether a run found a row `d`, for the first time or again. */
 export const ofRun = (sql: SqlOrTx, runId: string) =>
   sql`d.id in (select id from drift where run_id = ${runId} union all select drift_id from drift_again where run_id = ${runId})`;
 
-/** A request is to change the number of a row `d`, and has not done so yet. */
+/** A request still works on the number of a row `d`. */
 const busy = (sql: SqlOrTx) =>
-  sql`exists (select 1 from items i where i.phone_number = d.phone_number and i.status in ('pending', 'in_flight'))`;
-
-const asSeen = (sql: SqlOrTx) => sql`
-  d.id, d.run_id, d.kind, d.phone_number, d.field, d.ours, d.theirs, d.request_id, d.state_at, d.state_by, d.repair_request_id,
-  case when d.state = 'open' and exists (
-    select 1 from items i where i.request_id = d.repair_request_id and i.phone_number = d.phone_number
-      and i.status in ('pending', 'in_flight')) then 'repairing' else d.state end as state`;
-
-export interface DriftFilter {
-  /** Only rows that nobody has settled yet. */
-  open?: boolean;
-}
-
-const kept = (sql: SqlOrTx, { open }: DriftFilter) => (open === true ? sql`d.state = 'open'` : sql`true`);
-
-/** What a run found, by age of the finding; `after` is the last id of the page before. */
-export async function listDrift(
-  sql: SqlOrTx,
-  runId: string,
-  limit: number,
-  after: number | null,
-  filter: DriftFilter = {},
-): Promise<Drift[]> {
-  return sql<Drift[]>`
-    select ${asSeen(sql)} from drift d
-    where ${ofRun(sql, runId)} and ${kept(sql, filter)} and (${after}::bigint is null or d.id > ${after}) order by d.id limit ${limit}`;
-}
-
-/** All that a run found, without holding it, nor a connection between two pages. */
-export function streamDrift(sql: SqlOrTx, runId: string): AsyncGenerator<Drift> {
-  return pageByPage(STREAM_PAGE, (behind) => listDrift(sql, runId, STREAM_PAGE, behind?.id ?? null));
-}
-
-const STREAM_PAGE = 2_000;
+  sql`exists (select 1 from items i where i.phone_number = d.phone_number and i.status = any(${OPEN_ITEM_STATUSES}::text[]))`;
 
 /** Which open rows of a run an act is about. */
 export interface Choice {
@@ -122,9 +84,22 @@ export async function acceptChosen(tx: Tx, runId: string, because: Because): Pro
   return { accepted, busy: left?.n ?? 0 };
 }
 
+/** The values of an update that puts differences back: those fields of `DRIFT_FIELDS` that an update can set. */
+export interface RepairTarget {
+  connection_id?: string;
+  messaging_profile_id?: string;
+  billing_group_id?: string;
+  customer_reference?: string;
+  tags?: string[];
+  deletion_lock_enabled?: boolean;
+  emergency_address_id?: string;
+  external_pin?: string;
+  hd_voice_enabled?: boolean;
+}
+
 /** One set of values that puts differences back, and the numbers that need it. */
 export interface OwedRepair {
-  target: UpdateSet;
+  target: RepairTarget;
   numbers: string[];
   /** Names these very differences as they stand: the same mark is the same repair. */
   mark: string;
@@ -163,7 +138,7 @@ export async function planRepairs(tx: Tx): Promise<RepairPlan> {
         else to_jsonb(d.ours) end as value
     from chosen d join phone_numbers p using (phone_number)`;
   // Emergency calling is switched on by its address, so that field alone goes into the update.
-  const sets = await tx<{ target: UpdateSet; numbers: string[] }[]>`
+  const sets = await tx<{ target: RepairTarget; numbers: string[] }[]>`
     with sets as (
       select phone_number, jsonb_object_agg(field, value) as target from judged
       where why is null and not busy and field <> 'emergency_enabled' group by phone_number
@@ -179,12 +154,12 @@ export async function planRepairs(tx: Tx): Promise<RepairPlan> {
 }
 
 /** The fields of a row that a repair with these values ends. */
-const endedBy = (target: UpdateSet): string[] => [
+const endedBy = (target: RepairTarget): string[] => [
   ...Object.keys(target),
   ...(target.emergency_address_id === undefined ? [] : ['emergency_enabled']),
 ];
 
-async function repairMark(tx: Tx, target: UpdateSet, numbers: string[]): Promise<string> {
+async function repairMark(tx: Tx, target: RepairTarget, numbers: string[]): Promise<string> {
   const [row] = await tx<{ mark: string | null }[]>`
     select md5(string_agg(id || ' ' || coalesce(repair_request_id, ''), ',' order by id)) as mark from drift
     where state = 'open' and kind = 'changed' and phone_number = any(${numbers}::text[]) and field = any(${endedBy(target)}::text[])`;

@@ -43,9 +43,3 @@ export async function insertNumberEvents(
       ${because.chunkId ?? null}, ${because.runId ?? null}, ${because.actor ?? null}
     from unnest(${numbers}::text[]) as n`;
 }
-
-/** The history of one subject, oldest first. */
-export async function eventsOf(sql: SqlOrTx, subject: EventRow['subject'], subjectId: string, limit = 500): Promise<EventRow[]> {
-  return sql<EventRow[]>`
-    select * from events where subject = ${subject} and subject_id = ${subjectId} order by id limit ${limit}`;
-}

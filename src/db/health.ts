@@ -1,5 +1,8 @@
+import postgres from 'postgres';
+import { FINAL_STATES, WORKING_STATES } from '../domain/chunk.ts';
 import { ProvisioningError } from '../domain/errors.ts';
-import type { Sql } from './client.ts';
+import { OPEN_ITEM_STATUSES } from '../domain/request.ts';
+import type { Reads, Sql } from './client.ts';
 
 /**
  * Checks that the database answers and that its tables are there. Errors: `database_unavailable`, `database_not_migrated`, each
@@ -38,24 +41,45 @@ export async function databaseTime(sql: Sql): Promise<number> {
   return row.ms;
 }
 
-/** Asks for nothing but a connection of the pool. */
+/** Whether a server answers at `url` (`postgres://…`) within seconds, whatever its databases hold. */
+export async function answers(url: string): Promise<boolean> {
+  const client = postgres(url, { max: 1, fetch_types: false, connect_timeout: 3, onnotice: () => undefined });
+  try {
+    await client`select 1`;
+    return true;
+  } catch {
+    return false;
+  } finally {
+    await client.end({ timeout: 1 });
+  }
+}
+
+/** Asks for nothing but a connection of the pool of work. */
 export async function takeConnection(sql: Sql): Promise<void> {
   await sql`select 1`;
 }
 
-/** Takes the right to be the only worker process on this database, until the connection ends; `null` when another has it. */
-export async function takeSoleWorker(sql: Sql): Promise<(() => Promise<void>) | null> {
-  const connection = await sql.reserve();
-  const [lock] = await connection<{ got: boolean }[]>`select pg_try_advisory_lock(${SOLE_WORKER_LOCK}) as got`;
-  if (lock?.got !== true) {
-    connection.release();
-    return null;
-  }
-  // The lock ends with the connection. No query on it: one that the server has closed meanwhile would never answer.
-  return async () => connection.release();
+/** Asks for nothing but a connection of the pool of readers. */
+export async function takeReader(reads: Reads): Promise<void> {
+  await reads((q) => q.execute('select 1'));
 }
 
-const SOLE_WORKER_LOCK = 7_105_020_004;
+/** What the server says of itself: its version, and its time. */
+export async function serverFacts(sql: Sql): Promise<{ version: string; now: Date } | null> {
+  const [row] = await sql<{ version: string; now: Date }[]>`
+    select current_setting('server_version') as version, clock_timestamp() as now`;
+  return row ?? null;
+}
+
+/** Sends the same statements over two connections at once, as workers do: what one of them remembers must not fail on another. */
+export async function askTwice(sql: Sql): Promise<void> {
+  const ask = () =>
+    sql.begin(async (tx) => {
+      for (const n of [1, 2]) await tx`select ${n}::int as n, ${['a', null]}::text[] as list`;
+    });
+  await Promise.all([ask(), ask()]);
+  await Promise.all([1, 2, 3, 4].map((n) => sql`select ${n}::int as n`));
+}
 
 /** How work stands by the rows, whatever the queue says. */
 export interface Standstill {
@@ -67,19 +91,19 @@ export interface Standstill {
   sweptAt: Date | null;
 }
 
-/** Asked every few seconds by every process, so it looks at open rows and at the last event only. */
+/** Every process asks this every few seconds, so the query reads open rows and the last event only. */
 export async function lookForStandstill(sql: Sql, overdueBefore: Date): Promise<Standstill> {
   const [row] = await sql<Standstill[]>`
     select exists (
         select 1 from chunks
-        where state in ('planned', 'submitting', 'submitted', 'ambiguous') and next_run_at < ${overdueBefore}
+        where state = any(${WORKING_STATES}::text[]) and next_run_at < ${overdueBefore}
       ) or exists (
         select 1 from lines l join requests r on r.id = l.request_id
         where l.next_run_at < ${overdueBefore} and r.status <> 'awaiting_approval'
       ) as overdue,
       greatest(
         (select at from events order by id desc limit 1),
-        (select max(updated_at) from chunks where state not in ('settled', 'cancelled') and next_run_at is not null)
+        (select max(updated_at) from chunks where state <> all(${FINAL_STATES}::text[]) and next_run_at is not null)
       ) as moved_at,
       (select limits_at from account) as swept_at`;
   return row ?? { overdue: false, movedAt: null, sweptAt: null };
@@ -95,7 +119,7 @@ export interface Backlog {
 export async function openBacklog(sql: Sql): Promise<{ items: Backlog[]; needsAttention: number }> {
   const items = await sql<Backlog[]>`
     select r.kind, i.status, count(*)::int as n from items i join requests r on r.id = i.request_id
-    where i.status in ('pending', 'in_flight') group by 1, 2`;
+    where i.status = any(${OPEN_ITEM_STATUSES}::text[]) group by 1, 2`;
   const [parked] = await sql<{ n: number }[]>`select count(*)::int as n from chunks where state = 'needs_attention'`;
   return { items: [...items], needsAttention: parked?.n ?? 0 };
 }

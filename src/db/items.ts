@@ -1,5 +1,5 @@
-import type { ItemCounts, ItemStatus } from '../domain/request.ts';
-import { ITEM_STATUSES } from '../domain/request.ts';
+import { FINAL_STATES } from '../domain/chunk.ts';
+import { HELD_ITEM_STATUSES, type ItemCounts, type ItemStatus, NO_ITEMS, OPEN_ITEM_STATUSES } from '../domain/request.ts';
 import type { SqlOrTx } from './client.ts';
 import type { items } from './schema/index.ts';
 
@@ -19,7 +19,7 @@ export async function insertSlots(
 export async function countItems(sql: SqlOrTx, requestId: string): Promise<ItemCounts> {
   const rows = await sql<{ status: ItemStatus; n: number }[]>`
     select status, count(*)::int as n from items where request_id = ${requestId} group by status`;
-  const counts = Object.fromEntries(ITEM_STATUSES.map((s) => [s, 0])) as ItemCounts;
+  const counts = { ...NO_ITEMS };
   for (const row of rows) counts[row.status] = row.n;
   return counts;
 }
@@ -37,7 +37,7 @@ export async function committedCost(sql: SqlOrTx, requestId: string): Promise<Co
       max(currency) as currency
     from items
     where request_id = ${requestId} and phone_number is not null
-      and (bought_at is not null or status in ('pending', 'in_flight', 'succeeded'))`;
+      and (bought_at is not null or status = any(${HELD_ITEM_STATUSES}::text[]))`;
   return row ?? { upfront: '0', monthly: '0', currency: null };
 }
 
@@ -59,7 +59,7 @@ export async function endItems(sql: SqlOrTx, chunk: { id: string; requestId: str
     from unnest(${column((e) => e.phoneNumber)}::text[], ${column((e) => e.status)}::text[], ${column((e) => e.reasonCode)}::text[],
       ${column((e) => e.reason)}::text[], ${column((e) => e.telnyxId)}::text[])
       as e(phone_number, status, reason_code, reason, telnyx_id)
-    where i.chunk_id = ${chunk.id} and i.phone_number = e.phone_number and i.status in ('pending', 'in_flight')`;
+    where i.chunk_id = ${chunk.id} and i.phone_number = e.phone_number and i.status = any(${OPEN_ITEM_STATUSES}::text[])`;
   await releaseClaims(
     sql,
     chunk.requestId,
@@ -71,7 +71,7 @@ export async function endItems(sql: SqlOrTx, chunk: { id: string; requestId: str
 export async function handOver(sql: SqlOrTx, from: string, to: string, numbers: string[], at: Date): Promise<void> {
   await sql`
     update items set chunk_id = ${to}, updated_at = ${at}
-    where chunk_id = ${from} and phone_number = any(${numbers}::text[]) and status in ('pending', 'in_flight')`;
+    where chunk_id = ${from} and phone_number = any(${numbers}::text[]) and status = any(${OPEN_ITEM_STATUSES}::text[])`;
 }
 
 /** Notes which numbers of an order chunk were delivered, with their number ids. */
@@ -99,13 +99,13 @@ export async function reprice(
     update items i set upfront_cost = o.upfront::numeric, monthly_cost = o.monthly::numeric, searched_at = ${at}, updated_at = ${at}
     from unnest(${column((o) => o.phoneNumber)}::text[], ${column((o) => o.upfrontCost)}::text[], ${column((o) => o.monthlyCost)}::text[])
       as o(number, upfront, monthly)
-    where i.chunk_id = ${chunkId} and i.phone_number = o.number and i.status in ('pending', 'in_flight')`;
+    where i.chunk_id = ${chunkId} and i.phone_number = o.number and i.status = any(${OPEN_ITEM_STATUSES}::text[])`;
 }
 
 /** The open items of a chunk. */
 export async function openItemsOfChunk(sql: SqlOrTx, chunkId: string): Promise<Item[]> {
   return sql<Item[]>`
-    select * from items where chunk_id = ${chunkId} and status in ('pending', 'in_flight') order by phone_number`;
+    select * from items where chunk_id = ${chunkId} and status = any(${OPEN_ITEM_STATUSES}::text[]) order by phone_number`;
 }
 
 /**
@@ -140,7 +140,7 @@ export async function earlierRequestOn(sql: SqlOrTx, requestId: string, numbers:
     select i.request_id from items i
     join requests theirs on theirs.id = i.request_id
     join requests mine on mine.id = ${requestId}
-    where i.phone_number = any(${numbers}::text[]) and i.status in ('pending', 'in_flight')
+    where i.phone_number = any(${numbers}::text[]) and i.status = any(${OPEN_ITEM_STATUSES}::text[])
       and theirs.kind <> 'buy' and theirs.seq < mine.seq
     order by theirs.seq limit 1`;
   return row?.requestId ?? null;
@@ -152,7 +152,7 @@ export async function cancelPending(sql: SqlOrTx, requestId: string, at: Date): 
     update items i set status = 'cancelled', reason_code = 'cancelled', reason = 'the request was cancelled before this number was sent',
       updated_at = ${at}
     where i.request_id = ${requestId} and i.status = 'pending'
-      and not exists (select 1 from chunks c where c.id = i.chunk_id and c.state not in ('settled', 'cancelled'))
+      and not exists (select 1 from chunks c where c.id = i.chunk_id and c.state <> all(${FINAL_STATES}::text[]))
     returning i.phone_number`;
   await releaseClaims(
     sql,

@@ -1,5 +1,5 @@
 import { ProvisioningError } from '../domain/errors.ts';
-import type { LineCriteria } from '../domain/request.ts';
+import { type LineCriteria, OPEN_ITEM_STATUSES } from '../domain/request.ts';
 import type { SqlOrTx } from './client.ts';
 import { type Because, insertNumberEvents } from './events.ts';
 import { newLineId } from './ids.ts';
@@ -125,7 +125,7 @@ export async function unusableNumbers(
     select phone_number, 'claimed' from claims where phone_number = any(${numbers}::text[]) and request_id <> ${requestId}
     union all
     select phone_number, 'claimed' from items
-      where phone_number = any(${numbers}::text[]) and request_id = ${requestId} and status in ('pending', 'in_flight')
+      where phone_number = any(${numbers}::text[]) and request_id = ${requestId} and status = any(${OPEN_ITEM_STATUSES}::text[])
         and (chunk_id is not null or line_id <> ${lineId})
     union all
     select phone_number, 'lost' from line_losses where phone_number = any(${numbers}::text[]) and line_id = ${lineId}`;
@@ -260,7 +260,7 @@ export async function emptyLostSlots(
   await sql`
     update items set phone_number = null, chunk_id = null, status = 'pending', upfront_cost = null, monthly_cost = null,
       currency = null, searched_at = null, updated_at = ${because.at}
-    where chunk_id = ${chunk.id} and phone_number = any(${numbers}::text[]) and status in ('pending', 'in_flight')`;
+    where chunk_id = ${chunk.id} and phone_number = any(${numbers}::text[]) and status = any(${OPEN_ITEM_STATUSES}::text[])`;
   await releaseClaims(sql, chunk.requestId, numbers);
   await insertNumberEvents(sql, numbers, because, { from: 'claimed', to: 'lost' });
 }

@@ -1,8 +1,10 @@
 import { dirname, join } from 'node:path';
 import { fileURLToPath } from 'node:url';
+import { readMigrationFiles } from 'drizzle-orm/migrator';
 import { drizzle } from 'drizzle-orm/postgres-js';
 import { migrate } from 'drizzle-orm/postgres-js/migrator';
 import { ProvisioningError } from '../domain/errors.ts';
+import type { Sql } from './client.ts';
 import { lookAtConnection, one } from './session.ts';
 
 const MIGRATIONS = join(dirname(fileURLToPath(import.meta.url)), 'migrations');
@@ -35,6 +37,15 @@ export async function migrateDatabase(url: string): Promise<void> {
       cause: error,
     });
   }
+}
+
+/** How many migrations this version has, and how many of them the database has applied. */
+export async function migrationState(sql: Sql): Promise<{ known: number; applied: number }> {
+  const known = readMigrationFiles({ migrationsFolder: MIGRATIONS }).length;
+  const [table] = await sql<{ there: boolean }[]>`select to_regclass('drizzle.__drizzle_migrations') is not null as there`;
+  if (table?.there !== true) return { known, applied: 0 };
+  const [row] = await sql<{ n: number }[]>`select count(*)::int as n from drizzle.__drizzle_migrations`;
+  return { known, applied: row?.n ?? 0 };
 }
 
 function reasonOf(error: unknown): string {

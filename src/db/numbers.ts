@@ -3,10 +3,8 @@ import type { NumberSettings } from '../domain/step.ts';
 import type { SqlOrTx } from './client.ts';
 import { closeDrift } from './drift-ends.ts';
 import type { Because } from './events.ts';
-import { pageByPage } from './pages.ts';
+import { type InventoryFilter, placedNumbers } from './queries/inventory.ts';
 import type { phoneNumbers } from './schema/index.ts';
-
-const STREAM_PAGE = 2_000;
 
 export type PhoneNumber = typeof phoneNumbers.$inferSelect;
 
@@ -164,75 +162,13 @@ export async function shownSincePurchase(sql: SqlOrTx, numbers: string[]): Promi
   return new Set(rows.map((r) => r.phoneNumber));
 }
 
-/** What the inventory can be filtered by; the shapes of the values are in `producers/filter-shapes.ts`. */
-export const INVENTORY_FILTERS = [
-  'tag',
-  'connection_id',
-  'billing_group_id',
-  'messaging_profile_id',
-  'customer_reference',
-  'country_code',
-  'phone_number_type',
-  'status',
-  'state',
-  'national_destination_code',
-  'bought_by',
-] as const;
-export type InventoryFilter = Partial<Record<(typeof INVENTORY_FILTERS)[number], string>>;
-
-/** The rows of the inventory that match, compared exactly; only owned ones unless the filter names a state. */
-const matching = (sql: SqlOrTx, f: InventoryFilter) => sql`
-  state = ${f.state ?? 'owned'}
-  and (${f.tag ?? null}::text is null or tags @> array[${f.tag ?? null}::text])
-  and (${f.connection_id ?? null}::text is null or connection_id = ${f.connection_id ?? null})
-  and (${f.billing_group_id ?? null}::text is null or billing_group_id = ${f.billing_group_id ?? null})
-  and (${f.messaging_profile_id ?? null}::text is null or messaging_profile_id = ${f.messaging_profile_id ?? null})
-  and (${f.customer_reference ?? null}::text is null or customer_reference = ${f.customer_reference ?? null})
-  and (${f.country_code ?? null}::text is null or country_code = ${f.country_code ?? null})
-  and (${f.phone_number_type ?? null}::text is null or phone_number_type = ${f.phone_number_type ?? null})
-  and (${f.status ?? null}::text is null or status = ${f.status ?? null})
-  and (${f.bought_by ?? null}::text is null or bought_by = ${f.bought_by ?? null})
-  and (${f.national_destination_code ?? null}::text is null
-    or (left(phone_number, 2) = '+1' and substr(phone_number, 3, 3) = ${f.national_destination_code ?? null}))`;
-
-/** How many numbers match, and how many there are in that state at all. */
-export async function countMatching(sql: SqlOrTx, filter: InventoryFilter): Promise<{ matched: number; of: number }> {
-  const [row] = await sql<{ matched: number; of: number }[]>`
-    select count(*) filter (where ${matching(sql, filter)})::int as matched, count(*)::int as of
-    from phone_numbers where state = ${filter.state ?? 'owned'}`;
-  return row ?? { matched: 0, of: 0 };
-}
-
-/** Page of the inventory, by number; `after` is the last number of the page before. */
-export async function listInventory(
-  sql: SqlOrTx,
-  filter: InventoryFilter,
-  limit: number,
-  after: string | null,
-): Promise<PhoneNumber[]> {
-  return sql<PhoneNumber[]>`
-    select * from phone_numbers
-    where ${matching(sql, filter)} and (${after}::text is null or phone_number > ${after})
-    order by phone_number limit ${limit}`;
-}
-
-/** Gives the numbers that match, in order, a page at a time. */
-export async function* streamInventory(sql: SqlOrTx, filter: InventoryFilter): AsyncGenerator<string> {
-  const pages = pageByPage<{ phoneNumber: string }>(
-    STREAM_PAGE,
-    (behind) => sql`
-      select phone_number from phone_numbers
-      where ${matching(sql, filter)} and (${behind?.phoneNumber ?? null}::text is null or phone_number > ${behind?.phoneNumber ?? null})
-      order by phone_number limit ${STREAM_PAGE}`,
-  );
-  for await (const row of pages) yield row.phoneNumber;
-}
-
 /** Stages the numbers that match, in this very transaction: a second connection for it could wait for the pool for ever. */
 export async function stageInventory(sql: SqlOrTx, filter: InventoryFilter): Promise<number> {
-  const { count } = await sql`
-    insert into incoming select phone_number, row_number() over (order by phone_number) - 1, 'where'
-    from phone_numbers where ${matching(sql, filter)}`;
+  const placed = placedNumbers(filter);
+  const { count } = await sql.unsafe(
+    `insert into incoming (phone_number, position, place) select n.*, 'where' from (${placed.text}) n`,
+    placed.params,
+  );
   return count;
 }
 

@@ -1,22 +1,24 @@
+import { WORKING_STATES } from '../domain/chunk.ts';
+import { ProvisioningError } from '../domain/errors.ts';
 import type { KeySpace } from '../domain/key-space.ts';
-import { type ItemCounts, type RequestStatus, requestStatus } from '../domain/request.ts';
+import { OPEN_ITEM_STATUSES, type RequestStatus, requestStatus } from '../domain/request.ts';
 import { countChunks } from './chunks.ts';
 import type { SqlOrTx } from './client.ts';
 import { insertEvent } from './events.ts';
-import { type Costs, committedCost, countItems } from './items.ts';
+import { countItems } from './items.ts';
 import type { requests } from './schema/index.ts';
 
 export type Request = typeof requests.$inferSelect;
-export type NewRequest = Omit<Request, 'seq' | 'updatedAt' | 'finishedAt' | 'cancelRequestedAt' | 'errorCode' | 'error'>;
+export type NewRequest = Omit<Request, 'seq' | 'updatedAt' | 'finishedAt' | 'cancelRequestedAt'>;
 
 /** Stores a request; `null` when its idempotency key is already there. */
 export async function insertRequest(sql: SqlOrTx, r: NewRequest): Promise<Request | null> {
   const [row] = await sql<Request[]>`
     insert into requests (id, kind, status, label, body, steps, asked, max_upfront_cost, max_monthly_cost, idempotency_key,
-      key_space, body_hash, filed_by, created_at, updated_at)
+      key_space, body_hash, error_code, error, filed_by, created_at, updated_at)
     values (${r.id}, ${r.kind}, ${r.status}, ${r.label}, ${JSON.stringify(r.body)}::text::jsonb,
       ${JSON.stringify(r.steps)}::text::jsonb, ${r.asked}, ${r.maxUpfrontCost}, ${r.maxMonthlyCost}, ${r.idempotencyKey},
-      ${r.keySpace}, ${r.bodyHash}, ${r.filedBy}, ${r.createdAt}, ${r.createdAt})
+      ${r.keySpace}, ${r.bodyHash}, ${r.errorCode}, ${r.error}, ${r.filedBy}, ${r.createdAt}, ${r.createdAt})
     on conflict (key_space, idempotency_key) do nothing
     returning *`;
   return row ?? null;
@@ -46,19 +48,6 @@ export async function lockRequest(sql: SqlOrTx, id: string): Promise<Request | n
   return row ?? null;
 }
 
-export interface RequestFigures {
-  counts: ItemCounts;
-  chunks: { total: number; settled: number };
-  cost: Costs;
-}
-
-/** Counts, chunks and cost of a request, always computed from the rows. */
-export async function requestFigures(sql: SqlOrTx, id: string): Promise<RequestFigures> {
-  const [counts, byState, cost] = await Promise.all([countItems(sql, id), countChunks(sql, id), committedCost(sql, id)]);
-  const total = Object.values(byState).reduce((sum, n) => sum + n, 0);
-  return { counts, chunks: { total, settled: (byState.settled ?? 0) + (byState.cancelled ?? 0) }, cost };
-}
-
 /**
  * Brings the status in line with items and chunks, and ends the request when nothing is open. Returns the row when the status
  * changed. Call it after every settlement; calling it once more is harmless.
@@ -79,7 +68,7 @@ export async function refreshRequest(sql: SqlOrTx, id: string, at: Date): Promis
     openChunks: {
       needsAttention: open.needs_attention ?? 0,
       waiting: open.waiting ?? 0,
-      other: (open.planned ?? 0) + (open.submitting ?? 0) + (open.submitted ?? 0) + (open.ambiguous ?? 0),
+      other: WORKING_STATES.reduce((sum, state) => sum + (open[state] ?? 0), 0),
     },
     searchingLines: searching?.n ?? 0,
   });
@@ -113,6 +102,37 @@ async function setStatus(
   return row;
 }
 
+/** Lets a request go that waits for approval. Call it behind the request's lock. Appends the event. */
+export async function approve(sql: SqlOrTx, id: string, by: { actor: string; at: Date }): Promise<Request> {
+  const [row] = await sql<Request[]>`
+    update requests set status = 'queued', error_code = null, error = null, updated_at = ${by.at} where id = ${id} returning *`;
+  if (row === undefined) throw new ProvisioningError('not_found', 'rejected', `there is no request ${id}`);
+  await insertEvent(sql, {
+    subject: 'request',
+    subjectId: id,
+    requestId: id,
+    from: 'awaiting_approval',
+    to: 'queued',
+    cause: 'approved',
+    at: by.at,
+    actor: by.actor,
+  });
+  return row;
+}
+
+/** An item that failed and was not bought; `phoneNumber` is null for a slot that no search could fill. */
+export interface FailedItem {
+  phoneNumber: string | null;
+  lineId: string | null;
+}
+
+/** What a request failed to do and can be asked for again, in its order. What was bought is not bought again. */
+export async function failedItems(sql: SqlOrTx, requestId: string): Promise<FailedItem[]> {
+  return sql<FailedItem[]>`
+    select phone_number, line_id from items
+    where request_id = ${requestId} and status = 'failed' and bought_at is null order by position`;
+}
+
 /** Tells people what an open request waits for; it is forgotten when the status changes. */
 export async function noteTrouble(sql: SqlOrTx, id: string, code: string, text: string): Promise<void> {
   await sql`update requests set error_code = ${code}, error = ${text} where id = ${id} and finished_at is null`;
@@ -131,7 +151,7 @@ export async function endableRequests(sql: SqlOrTx, limit: number): Promise<stri
   const rows = await sql<{ id: string }[]>`
     select r.id from requests r
     where r.finished_at is null
-      and not exists (select 1 from items i where i.request_id = r.id and i.status in ('pending', 'in_flight'))
+      and not exists (select 1 from items i where i.request_id = r.id and i.status = any(${OPEN_ITEM_STATUSES}::text[]))
     order by r.seq limit ${limit}`;
   return rows.map((r) => r.id);
 }

@@ -1,4 +1,4 @@
-import type { OpenKind, RunCounts } from '../domain/reconciliation.ts';
+import type { RunCounts } from '../domain/reconciliation.ts';
 import type { SqlOrTx } from './client.ts';
 import { ofRun } from './drift.ts';
 
@@ -48,36 +48,4 @@ export async function countRun(
     too_fresh: n('too_fresh'),
     undecided: n('undecided'),
   };
-}
-
-/** Differences of some runs that are still open, by kind: rows for `changed` (a field each), numbers for the others. */
-export type OpenDrift = Record<OpenKind, number>;
-
-export const NOTHING_OPEN: OpenDrift = { changed: 0, missing: 0, surplus: 0 };
-
-export const isOpen = (open: OpenDrift): boolean => open.changed + open.missing + open.surplus > 0;
-
-/** What is open of that which each of these runs found, for the first time or again. */
-export async function openOfRuns(sql: SqlOrTx, runIds: string[]): Promise<Map<string, OpenDrift>> {
-  const rows = await sql<{ runId: string; kind: OpenKind; n: number }[]>`
-    select run_id, kind, count(*)::int as n from (
-      select run_id, kind from drift where state = 'open' and run_id = any(${runIds}::text[])
-      union all
-      select a.run_id, d.kind from drift_again a join drift d on d.id = a.drift_id
-      where d.state = 'open' and a.run_id = any(${runIds}::text[])
-    ) found group by 1, 2`;
-  return gather(rows);
-}
-
-/** All open drift, by the run that found it first. */
-export async function openEverywhere(sql: SqlOrTx): Promise<Map<string, OpenDrift>> {
-  const rows = await sql<{ runId: string; kind: OpenKind; n: number }[]>`
-    select run_id, kind, count(*)::int as n from drift where state = 'open' group by 1, 2 order by 1`;
-  return gather(rows);
-}
-
-function gather(rows: readonly { runId: string; kind: OpenKind; n: number }[]): Map<string, OpenDrift> {
-  const all = new Map<string, OpenDrift>();
-  for (const { runId, kind, n } of rows) all.set(runId, { ...(all.get(runId) ?? NOTHING_OPEN), [kind]: n });
-  return all;
 }

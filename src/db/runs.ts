@@ -1,4 +1,4 @@
-import type { RunCounts } from '../domain/reconciliation.ts';
+import { OPEN_RUN_STATUSES, type RunCounts } from '../domain/reconciliation.ts';
 import type { Sql, SqlOrTx, Tx } from './client.ts';
 import type { runs } from './schema/index.ts';
 
@@ -33,12 +33,6 @@ export async function getRun(sql: SqlOrTx, id: string): Promise<Run | null> {
   return row ?? null;
 }
 
-/** Runs, newest first; ids sort by time, so they serve as the key of a page. */
-export async function listRuns(sql: SqlOrTx, limit: number, before: string | null): Promise<Run[]> {
-  return sql<Run[]>`
-    select * from reconciliation_runs where (${before}::text is null or id < ${before}) order by id desc limit ${limit}`;
-}
-
 /** A run as one worker has leased it: each lease has its own generation. */
 export type LeasedRun = Pick<Run, 'id' | 'generation'>;
 
@@ -52,7 +46,7 @@ export async function leaseRun(sql: SqlOrTx, id: string, now: Date, until: Date)
       generation = generation + 1
     where id = (
       select id from reconciliation_runs
-      where id = ${id} and status in ('queued', 'running') and (lease_until is null or lease_until < ${now})
+      where id = ${id} and status = any(${OPEN_RUN_STATUSES}::text[]) and (lease_until is null or lease_until < ${now})
       for update skip locked
     )
     returning *`;
@@ -89,7 +83,7 @@ export async function finishRun(
 /** The run that is under way or waits for its worker, if there is one. */
 export async function openRun(sql: SqlOrTx): Promise<Run | null> {
   const [row] = await sql<Run[]>`
-    select * from reconciliation_runs where status in ('queued', 'running') order by created_at limit 1`;
+    select * from reconciliation_runs where status = any(${OPEN_RUN_STATUSES}::text[]) order by created_at limit 1`;
   return row ?? null;
 }
 
@@ -107,12 +101,4 @@ export async function overdueRuns(sql: SqlOrTx, dueBefore: Date, justNow: Date):
       for update skip locked
     )
     returning *`;
-}
-
-/** The update requests that each of these runs filed to put fields back, oldest first. */
-export async function repairsFiledBy(sql: SqlOrTx, runIds: string[]): Promise<Map<string, string[]>> {
-  const rows = await sql<{ filedBy: string; ids: string[] }[]>`
-    select filed_by, array_agg(id order by seq) as ids from requests
-    where filed_by = any(${runIds}::text[]) group by filed_by`;
-  return new Map(rows.map((r) => [r.filedBy, r.ids]));
 }

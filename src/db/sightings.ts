@@ -1,5 +1,6 @@
 import { Readable } from 'node:stream';
 import { pipeline } from 'node:stream/promises';
+import { OPEN_RUN_STATUSES } from '../domain/reconciliation.ts';
 import type { SqlOrTx, Tx } from './client.ts';
 import type { sightings } from './schema/index.ts';
 
@@ -75,6 +76,13 @@ export async function countSightings(sql: SqlOrTx, runId: string): Promise<numbe
 
 export async function dropSightings(sql: SqlOrTx, runId: string | null): Promise<void> {
   await sql`delete from sightings where ${runId}::text is null or run_id = ${runId}`;
+}
+
+/** Removes staged rows of runs that have ended. */
+export async function dropEndedSightings(sql: SqlOrTx): Promise<void> {
+  await sql`
+    delete from sightings s where not exists (
+      select 1 from reconciliation_runs r where r.id = s.run_id and r.status = any(${OPEN_RUN_STATUSES}::text[]))`;
 }
 
 /** Tells the planner how much there is now. Without it a comparison soon after the first walk joins row by row. */

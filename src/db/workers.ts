@@ -8,7 +8,7 @@ export type WorkerIdentity = Pick<WorkerRow, 'id' | 'role' | 'host' | 'pid' | 'v
 /** A worker writes its row this often. */
 export const BEAT_EVERY_MS = 3_000;
 /** A worker that was silent for this long counts as gone. */
-const GONE_AFTER_MS = 4 * BEAT_EVERY_MS;
+export const GONE_AFTER_MS = 4 * BEAT_EVERY_MS;
 
 /**
  * A worker says that it lives. All times are those of the database, so that clocks of several machines need not agree. Rows of

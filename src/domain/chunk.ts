@@ -52,15 +52,25 @@ export const CHUNK_MOVES = [
 export type ChunkMove = (typeof CHUNK_MOVES)[number];
 export type ChunkCause = ChunkMove['cause'];
 
-const FINAL: ReadonlySet<ChunkState> = new Set(['settled', 'cancelled']);
+/** The states in which nothing will happen to the chunk any more. */
+export const FINAL_STATES: readonly ChunkState[] = ['settled', 'cancelled'];
 
 /** True when nothing will happen to the chunk any more. */
 export function isFinal(state: ChunkState): boolean {
-  return FINAL.has(state);
+  return FINAL_STATES.includes(state);
 }
 
 /** The states in which work is still owed. `needs_attention` is open, but waits for a person. */
 export const OPEN_STATES: readonly ChunkState[] = CHUNK_STATES.filter((s) => !isFinal(s));
+
+/** The open states in which a queue job owes the next move. */
+export const WORKING_STATES: readonly ChunkState[] = OPEN_STATES.filter((s) => s !== 'needs_attention');
+
+/** The states in which the call of the chunk may be open at Telnyx. */
+export const AT_TELNYX_STATES: readonly ChunkState[] = ['submitting', 'submitted', 'ambiguous'];
+
+/** The states in which a chunk waits to learn what became of a call that left. */
+export const FOLLOWED_STATES: readonly ChunkState[] = ['submitted', 'ambiguous'];
 
 /** The move that `cause` makes from `from`, or `null` when the table has no such move. */
 export function moveOf(from: ChunkState, cause: ChunkCause): Move | null {

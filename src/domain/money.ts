@@ -1,3 +1,6 @@
+import { ProvisioningError } from './errors.ts';
+import { clipped } from './text.ts';
+
 /**
  * Money as exact integers: millionths of the currency's unit. Telnyx sends decimal strings
  * (`cost_information.upfront_cost`), floats would lose cents over thousands of numbers.
@@ -13,6 +16,16 @@ export function parseMoney(text: string): Micros | null {
   const [, sign, whole = '0', fraction = ''] = match;
   const micros = BigInt(whole) * 1_000_000n + BigInt(fraction.padEnd(6, '0'));
   return sign === '-' ? -micros : micros;
+}
+
+/**
+ * Reads an amount where money may be spent, from a source that was checked before. What cannot be read is never taken for
+ * nothing. @throws ProvisioningError `unreadable_money`, a bug.
+ */
+export function moneyOf(text: string): Micros {
+  const value = parseMoney(text);
+  if (value === null) throw new ProvisioningError('unreadable_money', 'bug', `"${clipped(text, 40)}" is no amount of money`);
+  return value;
 }
 
 /** What a person may write as an amount: eight digits before the point, as many as a column of the database holds, six behind. */

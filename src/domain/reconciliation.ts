@@ -8,6 +8,12 @@
 export const DRIFT_KINDS = ['adopted', 'missing', 'changed', 'healed', 'surplus'] as const;
 export type DriftKind = (typeof DRIFT_KINDS)[number];
 
+/** The statuses of a reconciliation run. */
+export type RunStatus = 'queued' | 'running' | 'completed' | 'incomplete' | 'failed';
+
+/** The statuses of a run that has not ended. */
+export const OPEN_RUN_STATUSES: readonly RunStatus[] = ['queued', 'running'];
+
 /** Kinds that a run does not settle by itself: a row of them is open until somebody acts, or until the difference is gone. */
 export const OPEN_KINDS = ['changed', 'missing', 'surplus'] as const satisfies readonly DriftKind[];
 export type OpenKind = (typeof OPEN_KINDS)[number];

@@ -16,8 +16,11 @@ export type RequestStatus = (typeof REQUEST_STATUSES)[number];
 export const ITEM_STATUSES = ['pending', 'in_flight', 'succeeded', 'failed', 'cancelled', 'skipped'] as const;
 export type ItemStatus = (typeof ITEM_STATUSES)[number];
 
-/** The statuses in which something is still owed for an item. */
-export const OPEN_ITEM_STATUSES = ['pending', 'in_flight'] as const satisfies readonly ItemStatus[];
+/** The statuses of an item that has no end yet. */
+export const OPEN_ITEM_STATUSES: readonly ItemStatus[] = ['pending', 'in_flight'];
+
+/** The statuses in which the number of an item counts against the budget, also before it is bought. */
+export const HELD_ITEM_STATUSES: readonly ItemStatus[] = [...OPEN_ITEM_STATUSES, 'succeeded'];
 
 /** Where a line of a buy gets its numbers from: searches along a fallback ladder, or an explicit list. */
 export type LineCriteria = SearchCriteriaLine | ListLine;
@@ -54,6 +57,9 @@ export function searchOf(line: { criteria: LineCriteria } | null | undefined): S
 
 /** How many items of a request are in each state. They always add up to what was asked. */
 export type ItemCounts = Record<ItemStatus, number>;
+
+/** The counts of a request without items. */
+export const NO_ITEMS: ItemCounts = { pending: 0, in_flight: 0, succeeded: 0, failed: 0, cancelled: 0, skipped: 0 };
 
 export interface RequestSituation {
   counts: ItemCounts;

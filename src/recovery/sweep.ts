@@ -1,13 +1,11 @@
 import type { WorkDeps } from '../account/deps.ts';
 import { probeGate } from '../account/gate.ts';
 import { noteLimits } from '../db/account.ts';
+import { takeSweep } from '../db/locks.ts';
 import { endableRequests, refreshRequest } from '../db/requests.ts';
 import { asError } from '../domain/errors.ts';
 import { rescueStuck } from './expired-leases.ts';
 import { requeueOrphans } from './requeue-lost.ts';
-
-/** Any number, but the same in every process: one sweeps at a time. */
-const SWEEP_LOCK = 7_105_020_003;
 
 export interface SweepResult {
   rescued: number;
@@ -22,8 +20,7 @@ export interface SweepResult {
 export async function sweepOnce(deps: WorkDeps): Promise<SweepResult | null> {
   // A transaction and not a reserved connection: when the server goes away it is rejected, a reserved one would hang for ever.
   return deps.db.sql.begin(async (tx) => {
-    const [lock] = await tx<{ got: boolean }[]>`select pg_try_advisory_xact_lock(${SWEEP_LOCK}) as got`;
-    return lock?.got === true ? allParts(deps) : null;
+    return (await takeSweep(tx)) ? allParts(deps) : null;
   });
 }
 

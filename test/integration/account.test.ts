@@ -1,5 +1,5 @@
 import { describe, expect, it } from 'vitest';
-import { probeGate } from '../../src/account/gate.ts';
+import { balanceShortfall, probeGate, refreshBalance } from '../../src/account/gate.ts';
 import { type Account, closeGate, getAccount, openGate } from '../../src/db/account.ts';
 import type { Fault } from '../../src/simulator/index.ts';
 import { calls, deliveredTo, expectAgreement, expectInventory } from '../support/expect-agreement.ts';
@@ -161,6 +161,20 @@ describe('credit that comes back', () => {
     } finally {
       account.restore();
     }
+  });
+
+  it('a credit that is no amount stops a purchase as a bug: it counts neither as nothing nor as enough', async () => {
+    const { deps } = h();
+    const account = controlledBalance(h(), 'NaN');
+    try {
+      await refreshBalance(deps);
+      await expect(balanceShortfall(deps, 1n)).rejects.toMatchObject({ code: 'unreadable_money', disposition: 'bug' });
+      expect((await accountOf(h())).gateOpen).toBe(true);
+    } finally {
+      account.restore();
+      await refreshBalance(deps);
+    }
+    expect(await balanceShortfall(deps, 1n)).toBeNull();
   });
 
   it('I5 a bad key is never opened by a probe, whatever the credit; a person opens it', async () => {

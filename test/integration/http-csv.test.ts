@@ -79,6 +79,19 @@ describe('text/csv', () => {
     expect(answer.parse(again.body).id).toBe(answer.parse(first.body).id);
   });
 
+  it('lists that stream in at once under one key make one request; another list among them is a conflict', async () => {
+    const key = { 'idempotency-key': 'csv-at-once' };
+    const query = { kind: 'update', 'set.customer_reference': 'x' };
+    const list = numbers(100, 2_000);
+    const alike = Array.from({ length: 4 }, () => post(query, list.join('\n'), key));
+    const all = await Promise.all(alike);
+    expect(all.map((a) => a.status).sort()).toEqual([200, 200, 200, 202]);
+    const [id = '', ...others] = new Set(all.map((a) => answer.parse(a.body).id));
+    expect(others).toEqual([]);
+    expect(await stored(id)).toEqual(list);
+    expect((await post(query, list.slice(1).join('\n'), key)).status).toBe(409);
+  });
+
   it.each([
     ['every problem of query and list at once', { kind: 'update', 'set.colour': 'x' }, '+1312\n', ['set.colour', 'row 1']],
     ['a stray quote with its row', { kind: 'delete', expected_count: '1' }, 'phone_number\n"+1312', ['row 2']],

@@ -1,5 +1,5 @@
 import { describe, expect, it } from 'vitest';
-import { slotsInUse } from '../../src/db/account.ts';
+import { slotsInUse } from '../../src/db/queries/account.ts';
 import { chunkJob } from '../../src/producers/enqueue.ts';
 import { EMERGENCY_AT_ONCE } from '../../src/queues/catalogue.ts';
 import { SIMULATED_ACCOUNT } from '../../src/simulator/index.ts';
@@ -39,7 +39,7 @@ it('an open emergency job is no slot in use', async () => {
     const id = await h.submit({ kind: 'update', phone_numbers: h.sim.ownedNumbers(), set });
     await h.start();
     await until('its job is open', async () => (await h.chunks(id))[0]?.state === 'submitted');
-    expect(await slotsInUse(h.db.sql)).toBe(0);
+    expect(await slotsInUse(h.db.reads)).toBe(0);
     expect((await h.queues.counts()).emergency.active).toBe(1);
     expect((await h.queues.counts())['batch-jobs'].active).toBe(0);
     // Below Telnyx's cap of 500, which other programs of the account share.

@@ -1,6 +1,5 @@
 import { afterEach, describe, expect, it } from 'vitest';
-import type { Drift } from '../../src/db/drift.ts';
-import { openEverywhere } from '../../src/db/run-counts.ts';
+import { type Drift, openEverywhere } from '../../src/db/queries/drift.ts';
 import { acceptRun } from '../../src/producers/actions/accept-run.ts';
 import { repairRun } from '../../src/producers/actions/repair-run.ts';
 import { lookAtNumber } from '../../src/producers/read/read.ts';
@@ -33,7 +32,7 @@ describe('drift that a run found', () => {
   const asked = async (numbers: string[], set: object) => {
     expect(await h().run({ kind: 'update', phone_numbers: numbers, set })).toMatchObject({ status: 'succeeded' });
   };
-  const isOpen = async () => (await openEverywhere(h().db.sql)).size > 0;
+  const isOpen = async () => (await openEverywhere(h().db.reads)).size > 0;
   /** Until the test is over, the list shows these numbers with another emergency address. */
   const showOtherAddress = (numbers: string[]) => {
     const { telnyx } = h().deps;
@@ -68,7 +67,7 @@ describe('drift that a run found', () => {
     honest();
     h().faults();
     await h().takeOver();
-    for (const id of (await openEverywhere(h().db.sql)).keys()) await acceptRun(h().deps, id, {}, 'test');
+    for (const id of (await openEverywhere(h().db.reads)).keys()) await acceptRun(h().deps, id, {}, 'test');
   });
 
   /** Somebody else sets another emergency address at Telnyx. */

@@ -1,7 +1,7 @@
 import { setTimeout as sleep } from 'node:timers/promises';
 import { describe, expect, it } from 'vitest';
-import { listDrift } from '../../src/db/drift.ts';
 import { newRunId } from '../../src/db/ids.ts';
+import { listDrift } from '../../src/db/queries/drift.ts';
 import { finishRun, getRun, insertRun, leaseRun, overdueRuns, type Run } from '../../src/db/runs.ts';
 import type { JobContext } from '../../src/processors/context.ts';
 import { createHandlers } from '../../src/processors/handlers.ts';
@@ -65,7 +65,7 @@ describe('a reconciliation run and its workers', () => {
     await other;
     telnyx.listNumbers = listNumbers;
     expect(await runOf(runId)).toMatchObject({ status: 'completed', counts: { seen: 623, adopted: 3, missing: 0 } });
-    expect((await listDrift(h().db.sql, runId, 10, null)).map((d) => d.phoneNumber)).toEqual(bought);
+    expect((await listDrift(h().db.reads, runId, 10, null)).map((d) => d.phoneNumber)).toEqual(bought);
     await expectInventory(h());
   });
 

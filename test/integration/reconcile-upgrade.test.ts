@@ -8,7 +8,7 @@ import { afterAll, beforeAll, describe, expect, it } from 'vitest';
 import { z } from 'zod';
 import { openDb } from '../../src/db/client.ts';
 import { migrateDatabase } from '../../src/db/migrate.ts';
-import { isOpen, openEverywhere } from '../../src/db/run-counts.ts';
+import { isOpen, openEverywhere } from '../../src/db/queries/drift.ts';
 import { reconcileInventory } from '../../src/reconcile/walk.ts';
 import { openHarness } from '../support/harness.ts';
 import { createTestDatabase } from '../support/postgres.ts';
@@ -93,7 +93,7 @@ describe('an upgrade from a version that took over what it found', () => {
       if (run === undefined) throw new Error('no run');
       const compare = () => reconcileInventory({ ...harness.deps, db }, run as Parameters<typeof reconcileInventory>[1]);
       expect(await compare()).toMatchObject({ seen: 12, matched: 12, changed: 0, missing: 0, adopted: 0, undecided: 0 });
-      expect([...(await openEverywhere(db.sql)).values()].some(isOpen)).toBe(false);
+      expect([...(await openEverywhere(db.reads)).values()].some(isOpen)).toBe(false);
       expect(await db.sql`select distinct baseline from phone_numbers`).toEqual([{ baseline: null }]);
     } finally {
       await db.close();

@@ -1,7 +1,7 @@
 import { createServer } from 'node:http';
 import { afterEach, describe, expect, it } from 'vitest';
 import { adoptUnknown, takeOverChanges } from '../../src/db/compare-inventory.ts';
-import { listDrift } from '../../src/db/drift.ts';
+import { listDrift } from '../../src/db/queries/drift.ts';
 import { SIMULATED_ACCOUNT } from '../../src/simulator/index.ts';
 import { createTelnyxGateway } from '../../src/telnyx/client.ts';
 import { expectAgreement, expectInventory, expectNumberHistories } from '../support/expect-agreement.ts';
@@ -291,7 +291,7 @@ describe('a reconciliation', () => {
     expect(
       await sql`select distinct customer_reference from phone_numbers where phone_number in (${number}, ${released})`,
     ).toEqual([{ customerReference: 'new' }]);
-    expect(await listDrift(sql, runId, 10, null)).toEqual([]);
+    expect(await listDrift(h().db.reads, runId, 10, null)).toEqual([]);
     await sql`update reconciliation_runs set status = 'failed', finished_at = now() where id = ${runId}`;
     await sql`
       update phone_numbers set customer_reference = null, updated_at = now() - interval '1 hour' where phone_number in (${number}, ${released})`;

@@ -77,8 +77,14 @@ describe('a row is what its type says, column by column', () => {
   });
 
   it.each(tables.map((table) => [getTableConfig(table).name, table] as const))('%s: through Drizzle', async (_name, table) => {
-    const rows = await db.orm.select().from(table);
+    const rows = await db.reads((q) => q.select().from(table));
     expect(kindsGiven(rows.at(-1))).toEqual(kindsDeclared(table));
+  });
+
+  it('a read that fails through Drizzle shows the code of the database, and no statement with its values', async () => {
+    const failed = db.reads((q) => q.execute('select no_such_column from requests'));
+    await expect(failed).rejects.toMatchObject({ code: '42703', message: 'column "no_such_column" does not exist' });
+    await expect(db.reads((q) => q.execute('delete from requests'))).rejects.toMatchObject({ code: '25006' });
   });
 
   it('an expression too: counts are numbers, exact money is text', async () => {

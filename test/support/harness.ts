@@ -7,8 +7,8 @@ import { sweeper } from '../../src/app/sweeper.ts';
 import { loadConfig, secret } from '../../src/config/config.ts';
 import { type Chunk, chunksOfRequest } from '../../src/db/chunks.ts';
 import { type Db, openDb } from '../../src/db/client.ts';
-import { type Drift, listDrift } from '../../src/db/drift.ts';
 import type { Item } from '../../src/db/items.ts';
+import { type Drift, listDrift } from '../../src/db/queries/drift.ts';
 import { getRun, type Run } from '../../src/db/runs.ts';
 import { systemClock } from '../../src/domain/clock.ts';
 import { hasEnded } from '../../src/domain/request.ts';
@@ -225,7 +225,7 @@ export async function openHarness(options: HarnessOptions = {}): Promise<Harness
         const now = await getRun(db.sql, started.id);
         return now !== null && now.finishedAt !== null ? now : null;
       });
-      return { run, drift: await listDrift(db.sql, run.id, 10_000, null) };
+      return { run, drift: await listDrift(db.reads, run.id, 10_000, null) };
     },
     takeOver: async () => {
       const { run } = await h.reconcile();

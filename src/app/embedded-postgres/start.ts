@@ -6,7 +6,7 @@ import { tmpdir } from 'node:os';
 import { join, resolve } from 'node:path';
 import { setTimeout as sleep } from 'node:timers/promises';
 import { fileURLToPath, pathToFileURL } from 'node:url';
-import postgres from 'postgres';
+import { answers } from '../../db/health.ts';
 import { reachable, serverAccount, unusable } from './binaries.ts';
 import { type Connection, readConnection, takeStartLock, writeConnection } from './files.ts';
 import type { HostMessage, HostOrder } from './host.ts';
@@ -152,18 +152,6 @@ async function stopHost(child: ChildProcess, ended: Promise<void>): Promise<void
   const timer = setTimeout(() => child.kill('SIGKILL'), STOP_MS);
   await ended;
   clearTimeout(timer);
-}
-
-async function answers(url: string): Promise<boolean> {
-  const client = postgres(url, { max: 1, fetch_types: false, connect_timeout: 3, onnotice: () => undefined });
-  try {
-    await client`select 1`;
-    return true;
-  } catch {
-    return false;
-  } finally {
-    await client.end({ timeout: 1 });
-  }
 }
 
 function isAlive(pid: number | null): boolean {

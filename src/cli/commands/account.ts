@@ -1,5 +1,6 @@
 import type { Command } from 'commander';
-import { getAccount, openGate } from '../../db/account.ts';
+import { openGate } from '../../db/account.ts';
+import { readAccount } from '../../db/queries/account.ts';
 import { lookAtAccount } from '../../producers/read/read.ts';
 import type { AccountView } from '../../producers/read/views.ts';
 import { actor, type Cli, note, result, withProducer } from '../cli.ts';
@@ -35,7 +36,7 @@ async function reopen(cli: Cli, flags: { yes?: boolean; json?: boolean }): Promi
       cli.io,
       flags.yes,
       async () =>
-        `This lets all requests spend again. The gate was closed because: ${(await getAccount(deps.db.sql)).reason ?? '(it is open)'}`,
+        `This lets all requests spend again. The gate was closed because: ${(await readAccount(deps.db.reads)).reason ?? '(it is open)'}`,
     );
     const done = await openGate(deps.db.sql, { actor: actor(), at: deps.clock.now() });
     return { opened: done, view: await lookAtAccount(deps.db, config.queue.jobSlots) };

@@ -1,11 +1,11 @@
-import { readFile } from 'node:fs/promises';
 import type { Command } from 'commander';
 import { needsRedis } from '../../app/foundation.ts';
 import type { Finding } from '../../app/probe-account.ts';
 import type { Config } from '../../config/config.ts';
 import { getAccount } from '../../db/account.ts';
 import { connectDb, type Sql } from '../../db/client.ts';
-import { answering } from '../../db/health.ts';
+import { answering, askTwice, serverFacts } from '../../db/health.ts';
+import { migrationState } from '../../db/migrate.ts';
 import { liveWorkers } from '../../db/workers.ts';
 import { asError } from '../../domain/errors.ts';
 import { NO_WORKER } from '../../observability/liveness.ts';
@@ -87,25 +87,13 @@ function connectionCheck(pooled: boolean, queueOnPostgres: boolean): Check {
 async function lookAtDatabase(sql: Sql): Promise<Check[]> {
   await askTwice(sql);
   const before = Date.now();
-  const [row] = await sql<
-    { version: string; now: Date }[]
-  >`select current_setting('server_version') as version, clock_timestamp() as now`;
-  const skew = row === undefined ? 0 : row.now.getTime() - (before + Date.now()) / 2;
+  const server = await serverFacts(sql);
+  const skew = server === null ? 0 : server.now.getTime() - (before + Date.now()) / 2;
   return [
-    { name: 'database', status: 'ok', text: `PostgreSQL ${row?.version ?? 'unknown'}` },
+    { name: 'database', status: 'ok', text: `PostgreSQL ${server?.version ?? 'unknown'}` },
     await clockOf(skew),
     ...(await tableChecks(sql)),
   ];
-}
-
-/** The same statements over two connections at once, as workers send them: what is remembered of one must not fail on another. */
-async function askTwice(sql: Sql): Promise<void> {
-  const ask = () =>
-    sql.begin(async (tx) => {
-      for (const n of [1, 2]) await tx`select ${n}::int as n, ${['a', null]}::text[] as list`;
-    });
-  await Promise.all([ask(), ask()]);
-  await Promise.all([1, 2, 3, 4].map((n) => sql`select ${n}::int as n`));
 }
 
 async function clockOf(skewMs: number): Promise<Check> {
@@ -141,15 +129,7 @@ async function gateCheck(sql: Sql): Promise<Check> {
 
 async function migrationCheck(sql: Sql): Promise<Check> {
   const name = 'migrations';
-  const journal: unknown = JSON.parse(await readFile(new URL('../../db/migrations/meta/_journal.json', import.meta.url), 'utf8'));
-  const known =
-    typeof journal === 'object' && journal !== null && 'entries' in journal && Array.isArray(journal.entries)
-      ? journal.entries.length
-      : 0;
-  const [table] = await sql<{ there: boolean }[]>`select to_regclass('drizzle.__drizzle_migrations') is not null as there`;
-  const [row] =
-    table?.there === true ? await sql<{ n: number }[]>`select count(*)::int as n from drizzle.__drizzle_migrations` : [];
-  const applied = row?.n ?? 0;
+  const { known, applied } = await migrationState(sql);
   if (applied === known) return { name, status: 'ok', text: `all ${known} applied` };
   if (applied > known)
     return {

@@ -1,7 +1,7 @@
 import { pipeline } from 'node:stream/promises';
 import type { Command } from 'commander';
 import { stringify } from 'csv-stringify';
-import type { InventoryFilter } from '../../db/numbers.ts';
+import type { InventoryFilter } from '../../db/queries/inventory.ts';
 import { invalid, notFound } from '../../domain/errors.ts';
 import { isE164 } from '../../domain/phone-number.ts';
 import type { ProducerDeps } from '../../producers/deps.ts';

@@ -1,8 +1,8 @@
 import { setTimeout as sleep } from 'node:timers/promises';
 import type { Command } from 'commander';
-import { listDrift } from '../../db/drift.ts';
-import { isOpen, type OpenDrift, openEverywhere } from '../../db/run-counts.ts';
-import { getRun, type Run } from '../../db/runs.ts';
+import { isOpen, listDrift, type OpenDrift, openEverywhere } from '../../db/queries/drift.ts';
+import { findRun } from '../../db/queries/runs.ts';
+import type { Run } from '../../db/runs.ts';
 import { NO_WORKER } from '../../observability/liveness.ts';
 import { startRun } from '../../producers/actions/start-run.ts';
 import type { ProducerDeps } from '../../producers/deps.ts';
@@ -72,7 +72,7 @@ async function waitForRun(cli: Cli, deps: ProducerDeps, id: string): Promise<Run
   let said = false;
   try {
     while (!interrupt.signal.aborted) {
-      const run = await getRun(deps.db.reads, id);
+      const run = await findRun(deps.db.reads, id);
       if (run !== null && run.finishedAt !== null) return run;
       if (!said && Date.now() - started >= ALONE_MS && !(await workerLives(deps.db))) {
         note(cli, NO_WORKER);

@@ -1,9 +1,8 @@
 import { pipeline } from 'node:stream/promises';
 import type { Command } from 'commander';
 import { stringify } from 'csv-stringify';
-import { listDrift } from '../../db/drift.ts';
-import { isOpen, type OpenDrift } from '../../db/run-counts.ts';
-import { listRuns } from '../../db/runs.ts';
+import { isOpen, listDrift, type OpenDrift } from '../../db/queries/drift.ts';
+import { listRuns } from '../../db/queries/runs.ts';
 import { invalid, notFound } from '../../domain/errors.ts';
 import { DRIFT_SELECTORS } from '../../domain/reconciliation.ts';
 import { acceptRun } from '../../producers/actions/accept-run.ts';
@@ -78,7 +77,7 @@ function settling(command: Command): Command {
 
 async function showRuns(cli: Cli, flags: { limit: string; json?: boolean }): Promise<void> {
   const limit = wholeNumber(flags.limit, '--limit', 500);
-  const runs = await withProducer(cli, async (deps) => reportRuns(deps.db, await listRuns(deps.db.sql, limit, null)));
+  const runs = await withProducer(cli, async (deps) => reportRuns(deps.db, await listRuns(deps.db.reads, limit, null)));
   await result(cli, flags.json, { data: runs }, () => runsText(runs, cli.io.paintOut));
 }
 
@@ -91,7 +90,7 @@ async function showRun(cli: Cli, id: string, flags: RunFlags): Promise<void> {
       await pipeline(streamRunDrift(deps.db, id), csv, cli.io.stdout, { end: false });
       return;
     }
-    const drift = await listDrift(deps.db.sql, id, SHOWN_DRIFT + 1, null);
+    const drift = await listDrift(deps.db.reads, id, SHOWN_DRIFT + 1, null);
     const shown = drift.slice(0, SHOWN_DRIFT);
     await result(cli, flags.json, { ...run, drift: shown.map(driftView) }, () =>
       runText(run, shown, drift.length > shown.length, cli.io.paintOut),

@@ -1,4 +1,6 @@
-import type { Sql } from '../../db/client.ts';
+import type { Reads } from '../../db/client.ts';
+import { type InventoryFilter, streamInventory } from '../../db/queries/inventory.ts';
+import { streamItems } from '../../db/queries/items.ts';
 import type { Ledger } from '../../simulator/index.ts';
 import { plural } from '../output.ts';
 import { driftProblems, type ProofRow, prove } from './proof.ts';
@@ -7,9 +9,9 @@ import { ASKED, BOUGHT_SETTINGS, type Told, UPDATE_SETTINGS } from './story.ts';
 
 /** Puts what was asked, our database and the simulator's ledger side by side. */
 export async function proofOf(stage: Stage, told: Told): Promise<ProofRow[]> {
-  const { sql } = stage.deps.db;
+  const { reads } = stage.deps.db;
   const ledger = stage.simulator.ledger();
-  const inventory = await numbersWhere(sql, sql`state = 'owned'`);
+  const inventory = await numbersWhere(reads, { state: 'owned' });
   const launch = {
     connection: BOUGHT_SETTINGS.connection_id,
     profile: BOUGHT_SETTINGS.messaging_profile_id,
@@ -20,7 +22,7 @@ export async function proofOf(stage: Stage, told: Told): Promise<ProofRow[]> {
     prove({
       operation: 'buy',
       asked: ASKED.buy,
-      database: await succeeded(sql, told.buy.id),
+      database: await succeeded(reads, told.buy.id),
       ledger: new Set(ledger.bought.map((b) => b.phone_number)),
       money: { cost: told.buy.cost, charged: ledger.charged },
       also: duplicates(ledger),
@@ -28,25 +30,27 @@ export async function proofOf(stage: Stage, told: Told): Promise<ProofRow[]> {
     prove({
       operation: '  voice, messaging, tag',
       asked: ASKED.buy,
-      database: await numbersWhere(
-        sql,
-        sql`bought_by = ${told.buy.id} and connection_id = ${launch.connection} and messaging_profile_id = ${launch.profile} and ${launch.tag} = any(tags)`,
-      ),
+      database: await numbersWhere(reads, {
+        bought_by: told.buy.id,
+        connection_id: launch.connection,
+        messaging_profile_id: launch.profile,
+        tag: launch.tag,
+      }),
       ledger: tagged(ledger, launch.tag),
     }),
     prove({
       operation: 'update',
       asked: ASKED.update,
-      database: await succeeded(sql, told.update.id),
+      database: await succeeded(reads, told.update.id),
       ledger: updatedBy(ledger, UPDATE_SETTINGS.connection_id, tag),
-      also: differing(told.updated, await succeeded(sql, told.update.id)),
+      also: differing(told.updated, await succeeded(reads, told.update.id)),
     }),
     prove({
       operation: 'delete',
       asked: ASKED.delete,
-      database: await succeeded(sql, told.delete.id),
+      database: await succeeded(reads, told.delete.id),
       ledger: new Set(ledger.released.map((r) => r.phone_number)),
-      also: differing(told.deleted, await numbersWhere(sql, sql`state = 'released'`)),
+      also: differing(told.deleted, await numbersWhere(reads, { state: 'released' })),
     }),
     prove({
       operation: 'owned now',
@@ -58,15 +62,17 @@ export async function proofOf(stage: Stage, told: Told): Promise<ProofRow[]> {
   ];
 }
 
-async function succeeded(sql: Sql, requestId: string): Promise<Set<string>> {
-  const rows = await sql<{ phoneNumber: string }[]>`
-    select phone_number from items where request_id = ${requestId} and status = 'succeeded'`;
-  return new Set(rows.map((r) => r.phoneNumber));
+async function succeeded(reads: Reads, requestId: string): Promise<Set<string>> {
+  const numbers = new Set<string>();
+  for await (const { phoneNumber } of streamItems(reads, requestId, { status: 'succeeded' }))
+    if (phoneNumber !== null) numbers.add(phoneNumber);
+  return numbers;
 }
 
-async function numbersWhere(sql: Sql, condition: ReturnType<Sql>): Promise<Set<string>> {
-  const rows = await sql<{ phoneNumber: string }[]>`select phone_number from phone_numbers where ${condition}`;
-  return new Set(rows.map((r) => r.phoneNumber));
+async function numbersWhere(reads: Reads, filter: InventoryFilter): Promise<Set<string>> {
+  const numbers = new Set<string>();
+  for await (const number of streamInventory(reads, filter)) numbers.add(number);
+  return numbers;
 }
 
 function duplicates(ledger: Ledger): string[] {

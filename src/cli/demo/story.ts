@@ -1,6 +1,8 @@
 import { setTimeout as sleep } from 'node:timers/promises';
-import { streamInventory } from '../../db/numbers.ts';
-import { getRun, type Run } from '../../db/runs.ts';
+import { streamInventory } from '../../db/queries/inventory.ts';
+import { findRun } from '../../db/queries/runs.ts';
+import type { Run } from '../../db/runs.ts';
+import { countSightings } from '../../db/sightings.ts';
 import { startRun } from '../../producers/actions/start-run.ts';
 import type { NumberRow } from '../../producers/intake/stage-numbers.ts';
 import { submitRequest } from '../../producers/intake/submit.ts';
@@ -93,11 +95,11 @@ export async function tell(stage: Stage, board: Board, signal: AbortSignal): Pro
 
 /** Every other number that was owned at the start is updated; of the rest some are deleted. */
 async function chooseNumbers(stage: Stage, boughtBy: string): Promise<{ updated: string[]; deleted: string[] }> {
-  const { sql } = stage.deps.db;
+  const { reads } = stage.deps.db;
   const bought = new Set<string>();
-  for await (const number of streamInventory(sql, { bought_by: boughtBy })) bought.add(number);
+  for await (const number of streamInventory(reads, { bought_by: boughtBy })) bought.add(number);
   const old: string[] = [];
-  for await (const number of streamInventory(sql, {})) if (!bought.has(number)) old.push(number);
+  for await (const number of streamInventory(reads, {})) if (!bought.has(number)) old.push(number);
   const others = old.filter((_number, i) => i % 2 === 1);
   const stride = Math.max(1, Math.floor(others.length / ASKED.delete));
   return {
@@ -132,17 +134,16 @@ function figures({ counts }: RequestView): string {
 }
 
 async function reconcile(stage: Stage, bar: StepBar, signal: AbortSignal): Promise<Run> {
-  const { sql } = stage.deps.db;
+  const { sql, reads } = stage.deps.db;
   bar.start();
   const { id } = await startRun(stage.deps, 'manual', false);
   const run = await polled(signal, async () => {
-    const now = await getRun(sql, id);
+    const now = await findRun(reads, id);
     if (now === null || now.finishedAt !== null) return now;
-    const [row] = await sql<{ n: number }[]>`select count(*)::int as n from sightings where run_id = ${id}`;
-    bar.show(row?.n ?? 0, '');
+    bar.show(await countSightings(sql, id), '');
     return null;
   });
-  const last = run ?? (await getRun(sql, id));
+  const last = run ?? (await findRun(reads, id));
   if (last === null) throw new Error(`run ${id} is gone`);
   bar.end(last.status === 'completed', runFigures(last));
   return last;

@@ -1,9 +1,9 @@
 import { sql } from 'drizzle-orm';
 import { boolean, index, integer, jsonb, pgTable, text, uniqueIndex } from 'drizzle-orm/pg-core';
-import type { ChunkState } from '../../domain/chunk.ts';
+import { type ChunkState, FINAL_STATES } from '../../domain/chunk.ts';
 import type { Evidence } from '../../domain/evidence.ts';
 import type { Payload, Step, StepKind } from '../../domain/step.ts';
-import { moment } from './columns.ts';
+import { literals, moment } from './columns.ts';
 import { lines } from './lines.ts';
 import { requests } from './requests.ts';
 
@@ -57,7 +57,9 @@ export const chunks = pgTable(
   (t) => [
     uniqueIndex('chunks_customer_reference').on(t.customerReference),
     index('chunks_request').on(t.requestId, t.position),
-    index('chunks_due').on(t.nextRunAt).where(sql`${t.state} not in ('settled', 'cancelled')`),
+    index('chunks_due')
+      .on(t.nextRunAt)
+      .where(sql`${t.state} not in (${literals(FINAL_STATES)})`),
     index('chunks_telnyx').on(t.telnyxId),
     index('chunks_numbers').using('gin', t.numbers).where(sql`${t.kind} = 'order'`),
   ],

@@ -1,8 +1,8 @@
 import { sql } from 'drizzle-orm';
 import { bigserial, index, integer, pgTable, text } from 'drizzle-orm/pg-core';
-import type { ItemStatus } from '../../domain/request.ts';
+import { type ItemStatus, OPEN_ITEM_STATUSES } from '../../domain/request.ts';
 import { chunks } from './chunks.ts';
-import { moment, money } from './columns.ts';
+import { literals, moment, money } from './columns.ts';
 import { lines } from './lines.ts';
 import { requests } from './requests.ts';
 
@@ -37,7 +37,9 @@ export const items = pgTable(
     index('items_request_status').on(t.requestId, t.status),
     index('items_chunk').on(t.chunkId),
     index('items_line_open').on(t.lineId).where(sql`${t.status} = 'pending'`),
-    index('items_number_open').on(t.phoneNumber).where(sql`${t.status} in ('pending', 'in_flight')`),
+    index('items_number_open')
+      .on(t.phoneNumber)
+      .where(sql`${t.status} in (${literals(OPEN_ITEM_STATUSES)})`),
   ],
 );
 

@@ -1,12 +1,12 @@
 import { sql } from 'drizzle-orm';
 import { bigint, bigserial, boolean, index, integer, jsonb, pgTable, primaryKey, text, uniqueIndex } from 'drizzle-orm/pg-core';
-import type { DriftKind, DriftState, RunCounts } from '../../domain/reconciliation.ts';
+import type { DriftKind, DriftState, RunCounts, RunStatus } from '../../domain/reconciliation.ts';
 import { moment } from './columns.ts';
 
 /** One reconciliation of the inventory with the account. */
 export const runs = pgTable('reconciliation_runs', {
   id: text('id').primaryKey(),
-  status: text('status').$type<'queued' | 'running' | 'completed' | 'incomplete' | 'failed'>().notNull(),
+  status: text('status').$type<RunStatus>().notNull(),
   trigger: text('trigger').$type<'nightly' | 'manual'>().notNull(),
   /** File a repair request for changed fields when done. */
   repair: boolean('repair').notNull().default(false),

@@ -1,6 +1,6 @@
 import { z } from 'zod';
-import { listDrift } from '../../db/drift.ts';
-import { getRun } from '../../db/runs.ts';
+import { listDrift } from '../../db/queries/drift.ts';
+import { findRun } from '../../db/queries/runs.ts';
 import { notFound } from '../../domain/errors.ts';
 import { DRIFT_SELECTORS } from '../../domain/reconciliation.ts';
 import { acceptRun } from '../../producers/actions/accept-run.ts';
@@ -48,9 +48,9 @@ const chosen = ({ only, phone_numbers }: z.infer<typeof choiceBody>): DriftChoic
 
 /** The drift that a run found, and what people do about it. */
 export function driftRoutes(app: App, { producer }: HttpDeps, sendCsv: SendCsv): void {
-  const { sql } = producer.db;
+  const { reads } = producer.db;
   const mustBeThere = async (id: string): Promise<void> => {
-    if ((await getRun(sql, id)) === null) throw notFound(`there is no reconciliation ${id}`);
+    if ((await findRun(reads, id)) === null) throw notFound(`there is no reconciliation ${id}`);
   };
 
   app.route({
@@ -66,7 +66,7 @@ export function driftRoutes(app: App, { producer }: HttpDeps, sendCsv: SendCsv):
     handler: async ({ params: { id }, query: { limit, cursor, open = false } }) => {
       await mustBeThere(id);
       const after = readCursor(cursor, ROW);
-      const rows = await listDrift(producer.db.reads, id, limit + 1, after === null ? null : Number(after), { open });
+      const rows = await listDrift(reads, id, limit + 1, after === null ? null : Number(after), { open });
       const shown = rows.slice(0, limit);
       return { data: shown.map(driftView), next_cursor: rows.length > limit ? writeCursor(shown.at(-1)?.id ?? null) : null };
     },

@@ -1,5 +1,6 @@
 import { z } from 'zod';
-import { getRun, listRuns, type Run } from '../../db/runs.ts';
+import { findRun, listRuns } from '../../db/queries/runs.ts';
+import type { Run } from '../../db/runs.ts';
 import { invalid, notFound } from '../../domain/errors.ts';
 import { startRun } from '../../producers/actions/start-run.ts';
 import { reportRun, reportRuns } from '../../producers/read/read.ts';
@@ -15,7 +16,7 @@ const listQuery = z.strictObject(pageQuery);
 export function reconciliationRoutes(app: App, { producer }: HttpDeps): void {
   const { reads } = producer.db;
   const runOf = async (id: string): Promise<Run> => {
-    const run = await getRun(reads, id);
+    const run = await findRun(reads, id);
     if (run === null) throw notFound(`there is no reconciliation ${id}`);
     return run;
   };

@@ -1,6 +1,7 @@
 import type { WorkDeps } from '../../account/deps.ts';
 import { isOurs, readNumbers } from '../../account/read-numbers.ts';
-import { type Chunk, lostReleases, touchChunk } from '../../db/chunks.ts';
+import { numbersOfLostReleases } from '../../db/chunk-facts.ts';
+import { type Chunk, touchChunk } from '../../db/chunks.ts';
 import { endItems, type ItemEnd } from '../../db/items.ts';
 import { changeNumbers, getNumbers, markReleased, type PhoneNumber, shownSincePurchase } from '../../db/numbers.ts';
 import { lockRequest } from '../../db/requests.ts';
@@ -44,7 +45,7 @@ export async function dropNotOwned(deps: WorkDeps, chunk: Chunk, owned: Readonly
 /** The chunk with only the numbers that are left; `null` when others have it. */
 async function endThem(deps: WorkDeps, chunk: Chunk, notOwned: string[]): Promise<Chunk | null> {
   const listed = await readNumbers(deps, notOwned);
-  const sent = isRelease(chunk.step) ? await lostReleases(deps.db.sql, chunk.requestId, notOwned) : new Set<string>();
+  const sent = isRelease(chunk.step) ? await numbersOfLostReleases(deps.db.sql, chunk.requestId, notOwned) : new Set<string>();
   const shown = await shownSincePurchase(deps.db.sql, notOwned);
   const at = deps.clock.now();
   const gone = new Set(notOwned);

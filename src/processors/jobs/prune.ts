@@ -1,4 +1,5 @@
 import type { WorkDeps } from '../../account/deps.ts';
+import { dropEndedSightings } from '../../db/sightings.ts';
 import { pruneWebhookEvents } from '../../db/webhook-events.ts';
 import { after } from '../../domain/clock.ts';
 import { done, type Outcome } from '../../domain/outcome.ts';
@@ -8,7 +9,6 @@ const KEEP_WEBHOOKS_MS = 30 * 24 * 3_600_000;
 /** Removes rows that nobody needs any more: old webhook events, and staging rows of reconciliation runs that have ended. */
 export async function prune(deps: WorkDeps): Promise<Outcome> {
   const removed = await pruneWebhookEvents(deps.db.sql, after(deps.clock.now(), -KEEP_WEBHOOKS_MS));
-  await deps.db.sql`
-    delete from sightings s where not exists (select 1 from reconciliation_runs r where r.id = s.run_id and r.status in ('queued', 'running'))`;
+  await dropEndedSightings(deps.db.sql);
   return done(`removed ${removed} webhook events`);
 }

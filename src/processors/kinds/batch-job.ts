@@ -1,5 +1,6 @@
 import type { WorkDeps } from '../../account/deps.ts';
-import { type Chunk, followedByOthers } from '../../db/chunks.ts';
+import { idsFollowedByOthers } from '../../db/chunk-facts.ts';
+import type { Chunk } from '../../db/chunks.ts';
 import type { ItemEnd } from '../../db/items.ts';
 import { backoff } from '../../domain/clock.ts';
 import { ProvisioningError } from '../../domain/errors.ts';
@@ -70,7 +71,7 @@ async function knownStill(deps: WorkDeps, chunk: Chunk, read: () => Promise<Batc
 export async function findJobs(deps: WorkDeps, chunk: Chunk, type: JobType): Promise<Found> {
   const jobs = await deps.telnyx.listJobs(type, chunk.submittingAt ?? chunk.createdAt);
   const candidates = jobs.filter((j) => isOver(j, chunk.numbers)).map((j) => j.id);
-  const others = candidates.length === 0 ? new Set() : await followedByOthers(deps.db.sql, candidates, chunk.id);
+  const others = candidates.length === 0 ? new Set() : await idsFollowedByOthers(deps.db.sql, chunk.id, candidates);
   return { ids: candidates.filter((id) => !others.has(id)), owned: new Map() };
 }
 

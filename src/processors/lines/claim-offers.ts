@@ -1,11 +1,12 @@
 import type { WorkDeps } from '../../account/deps.ts';
 import { balanceShortfall } from '../../account/gate.ts';
+import { nextPosition } from '../../db/chunk-facts.ts';
 import { type Chunk, insertChunk } from '../../db/chunks.ts';
 import type { SqlOrTx, Tx } from '../../db/client.ts';
 import { committedCost } from '../../db/items.ts';
 import { assignChunk, fillSlots, heldCost, type Line, lockLeased, priceListed } from '../../db/lines.ts';
 import { getRequest, lockRequest, noteTrouble, type Request, refreshRequest } from '../../db/requests.ts';
-import { formatMoney, parseMoney } from '../../domain/money.ts';
+import { formatMoney, moneyOf } from '../../domain/money.ts';
 import { inSlices } from '../../domain/phone-number.ts';
 import { chunkJob, enqueue } from '../../producers/enqueue.ts';
 import type { Offer } from '../../telnyx/gateway.ts';
@@ -53,7 +54,7 @@ export async function waitForFunds(deps: WorkDeps, line: Line, offers: Offer[]):
   if (request === null) return null;
   // What the budget leaves out is not bought, so the account need not pay for it.
   const { fitting } = await withinBudget(deps.db.sql, request, offers, deps.clock.now());
-  const costs = fitting.flatMap((o) => [o.upfrontCost, o.monthlyCost]).map((c) => parseMoney(c) ?? 0n);
+  const costs = fitting.flatMap((o) => [o.upfrontCost, o.monthlyCost]).map(moneyOf);
   const planned = costs.reduce((sum, c) => sum + c, 0n);
   const short = planned === 0n ? null : await balanceShortfall(deps, planned);
   if (short === null) return null;
@@ -77,19 +78,30 @@ async function withinBudget(sql: SqlOrTx, request: Request, offers: Offer[], at:
   const spent = await committedCost(sql, request.id);
   const held = await heldCost(sql, request.id, at);
   const currency = spent.currency ?? offers[0]?.currency;
-  const sum = (...texts: string[]) => texts.reduce((total, text) => total + (parseMoney(text) ?? 0n), 0n);
+  const sum = (...texts: string[]) => texts.reduce((total, text) => total + moneyOf(text), 0n);
+  const limit = (budget: string | null) => (budget === null ? null : moneyOf(budget));
   const limits = [
-    { name: 'upfront', max: request.maxUpfrontCost, used: sum(spent.upfront, held.upfront), of: (o: Offer) => o.upfrontCost },
-    { name: 'monthly', max: request.maxMonthlyCost, used: sum(spent.monthly, held.monthly), of: (o: Offer) => o.monthlyCost },
+    {
+      name: 'upfront',
+      max: limit(request.maxUpfrontCost),
+      used: sum(spent.upfront, held.upfront),
+      of: (o: Offer) => o.upfrontCost,
+    },
+    {
+      name: 'monthly',
+      max: limit(request.maxMonthlyCost),
+      used: sum(spent.monthly, held.monthly),
+      of: (o: Offer) => o.monthlyCost,
+    },
   ];
   const fitting: Offer[] = [];
   for (const offer of offers.filter((o) => o.currency === currency)) {
-    const over = limits.find((l) => l.max !== null && l.used + (parseMoney(l.of(offer)) ?? 0n) > (parseMoney(l.max) ?? 0n));
+    const over = limits.find((l) => l.max !== null && l.used + moneyOf(l.of(offer)) > l.max);
     if (over !== undefined) {
-      const text = `the ${over.name} budget of ${formatMoney(parseMoney(over.max ?? '0') ?? 0n)} is reached`;
+      const text = `the ${over.name} budget of ${formatMoney(over.max ?? 0n)} is reached`;
       return { fitting, budgetReached: text, heldUntil: held.until };
     }
-    for (const l of limits) l.used += parseMoney(l.of(offer)) ?? 0n;
+    for (const l of limits) l.used += moneyOf(l.of(offer));
     fitting.push(offer);
   }
   return { fitting, budgetReached: null, heldUntil: null };
@@ -117,14 +129,14 @@ export async function cutOrders(
   if (order === undefined || order.kind !== 'order') return [];
   const group = line.criteria.requirement_group_id;
   const step = { ...order, settings: { ...order.settings, ...(group !== undefined && { requirement_group_id: group }) } };
-  const [count] = await tx<{ n: number }[]>`select count(*)::int as n from chunks where request_id = ${request.id}`;
+  const from = await nextPosition(tx, request.id);
   const made: Chunk[] = [];
   const slices = byKind(numbers).flatMap((group) => inSlices(group, deps.limits.orderSize));
   for (const [i, slice] of slices.entries()) {
     const chunk = await insertChunk(tx, {
       requestId: request.id,
       lineId: line.id,
-      position: (count?.n ?? 0) + i,
+      position: from + i,
       numbers: slice,
       step,
       nextSteps,

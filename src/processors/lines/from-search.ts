@@ -1,7 +1,7 @@
 import type { WorkDeps } from '../../account/deps.ts';
 import type { Line } from '../../db/lines.ts';
 import { unusableNumbers } from '../../db/lines.ts';
-import { formatMoney, parseMoney } from '../../domain/money.ts';
+import { formatMoney, moneyOf, parseMoney } from '../../domain/money.ts';
 import type { SearchCriteriaLine } from '../../domain/request.ts';
 import type { Offer, SearchCriteria, SearchResult } from '../../telnyx/gateway.ts';
 import { claimOffers, waitForFunds, waitForHeld } from './claim-offers.ts';
@@ -127,7 +127,7 @@ function patternOf(position: number): { endsWith?: string } {
 }
 
 async function usableOffers(deps: WorkDeps, line: Line, offers: Offer[], maxNumberCost: string): Promise<Offer[]> {
-  const cap = parseMoney(maxNumberCost) ?? 0n;
+  const cap = moneyOf(maxNumberCost);
   const affordable = offers.filter((o) => [o.upfrontCost, o.monthlyCost].every((c) => (parseMoney(c) ?? cap + 1n) <= cap));
   if (affordable.length < offers.length) {
     deps.log.info(

@@ -1,6 +1,6 @@
 import { parsePhoneNumberFromString } from 'libphonenumber-js/max';
 import type { WorkDeps } from '../../account/deps.ts';
-import { parseMoney } from '../../domain/money.ts';
+import { moneyOf, parseMoney } from '../../domain/money.ts';
 import type { E164 } from '../../domain/phone-number.ts';
 import type { Offer, SearchCriteria, SearchResult } from '../../telnyx/gateway.ts';
 
@@ -48,7 +48,7 @@ export async function searchListed(
   beforeEach: () => Promise<void> = async () => undefined,
 ): Promise<Map<E164, Offer>> {
   const offers = new Map<E164, Offer>();
-  const cap = parseMoney(maxNumberCost) ?? 0n;
+  const cap = moneyOf(maxNumberCost);
   const isAffordable = (o: Offer) =>
     (parseMoney(o.upfrontCost) ?? cap + 1n) <= cap && (parseMoney(o.monthlyCost) ?? cap + 1n) <= cap;
   // Rows of the longest answer in the present area.

@@ -1,6 +1,5 @@
-import { insertEvent } from '../../db/events.ts';
 import { linesOfRequest } from '../../db/lines.ts';
-import { lockRequest, type Request } from '../../db/requests.ts';
+import { approve, lockRequest, type Request } from '../../db/requests.ts';
 import { notFound, refused } from '../../domain/errors.ts';
 import type { ProducerDeps } from '../deps.ts';
 import { enqueue, lineJob } from '../enqueue.ts';
@@ -13,19 +12,7 @@ export async function approveRequest(deps: ProducerDeps, id: string, actor: stri
     if (locked === null) throw notFound(`there is no request ${id}`);
     if (locked.status !== 'awaiting_approval')
       throw refused('not_awaiting_approval', `request ${id} is ${locked.status}, not awaiting approval`);
-    const [row] = await tx<Request[]>`
-      update requests set status = 'queued', error_code = null, error = null, updated_at = ${at} where id = ${id} returning *`;
-    await insertEvent(tx, {
-      subject: 'request',
-      subjectId: id,
-      requestId: id,
-      from: 'awaiting_approval',
-      to: 'queued',
-      cause: 'approved',
-      at,
-      actor,
-    });
-    return { request: row ?? locked, lines: await linesOfRequest(tx, id) };
+    return { request: await approve(tx, id, { actor, at }), lines: await linesOfRequest(tx, id) };
   });
   await enqueue(
     deps,

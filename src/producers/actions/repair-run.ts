@@ -1,6 +1,12 @@
-import { type LeftOpen, markRepairing, type OwedRepair, planRepairs, type RepairPlan } from '../../db/drift.ts';
+import {
+  type LeftOpen,
+  markRepairing,
+  type OwedRepair,
+  planRepairs,
+  type RepairPlan,
+  type RepairTarget,
+} from '../../db/drift.ts';
 import { insertEvent } from '../../db/events.ts';
-import type { UpdateSet } from '../../domain/bodies.ts';
 import { asError, ProvisioningError } from '../../domain/errors.ts';
 import type { ProducerDeps } from '../deps.ts';
 import { submitKnown } from '../intake/submit.ts';
@@ -16,7 +22,7 @@ export interface RepairOptions extends DriftChoice {
 /** What a repair could do about the open differences of a run. */
 export interface RunRepaired {
   /** Update requests that put ours back, one for each set of values. */
-  filed: { id: string; numbers: number; set: UpdateSet }[];
+  filed: { id: string; numbers: number; set: RepairTarget }[];
   /** What no update can end. */
   cannot: LeftOpen[];
   /** Rows of numbers that an open request works on: an earlier repair of them is under way, or another request is. */

@@ -1,12 +1,12 @@
 import { linesOfRequest } from '../../db/lines.ts';
-import { getRequest, type Request, requestByIdempotencyKey } from '../../db/requests.ts';
-import type { UpdateSet } from '../../domain/bodies.ts';
+import { type FailedItem, failedItems, getRequest, type Request, requestByIdempotencyKey } from '../../db/requests.ts';
 import { notFound, refused } from '../../domain/errors.ts';
 import { hasEnded, searchOf } from '../../domain/request.ts';
 import { withoutControls } from '../../domain/text.ts';
 import type { ProducerDeps } from '../deps.ts';
-import type { NumberRow } from '../intake/stage-numbers.ts';
-import { NO_REPEATS, type SubmitOptions, type Submitted, submitKnown, submitRequest } from '../intake/submit.ts';
+import type { UpdateSet } from '../intake/request-shapes.ts';
+import { NO_REPEATS, type NumberRow } from '../intake/stage-numbers.ts';
+import { type SubmitOptions, type Submitted, submitKnown, submitRequest } from '../intake/submit.ts';
 
 /**
  * Files a new request for what an ended one failed to do. Ends are never changed: the old request keeps its result, the new
@@ -21,8 +21,7 @@ export async function retryRequest(deps: ProducerDeps, id: string): Promise<Subm
   // Before anything is checked: what was filed before stands, also where the rules for bodies have changed since.
   const before = await requestByIdempotencyKey(deps.db.sql, key.keySpace, key.idempotencyKey);
   if (before !== null) return { request: before, created: false, repeats: NO_REPEATS };
-  const failed = await deps.db.sql<Failed[]>`
-    select phone_number, line_id from items where request_id = ${id} and status = 'failed' and bought_at is null order by position`;
+  const failed = await failedItems(deps.db.sql, id);
   if (failed.length === 0)
     throw refused(
       'nothing_failed',
@@ -50,11 +49,6 @@ function printable(body: Request['body']): Request['body'] {
   return typeof label === 'string' ? { ...body, label: withoutControls(label) } : body;
 }
 
-interface Failed {
-  phoneNumber: string | null;
-  lineId: string | null;
-}
-
 /**
  * What a buy still owes, line by line: a search line looks for others under its own conditions, also for a number that it had
  * and lost; only what the user listed is asked for by number. The budgets are those of the body, anew: a retry is a request of its own.
@@ -62,7 +56,7 @@ interface Failed {
 async function buyAgain(
   deps: ProducerDeps,
   request: Request,
-  failed: Failed[],
+  failed: FailedItem[],
   options: SubmitOptions,
 ): Promise<[body: Record<string, unknown>, options: SubmitOptions]> {
   const asked = await linesOfRequest(deps.db.sql, request.id);

@@ -1,5 +1,5 @@
 import { z } from 'zod';
-import { INVENTORY_FILTERS, type InventoryFilter } from '../../db/numbers.ts';
+import { INVENTORY_FILTERS, type InventoryFilter } from '../../db/queries/inventory.ts';
 import { defined } from '../../domain/defined.ts';
 import { type ErrorDetail, invalid } from '../../domain/errors.ts';
 import { NUMBER_STATUSES, NUMBER_TYPES } from '../../domain/number-words.ts';
@@ -40,6 +40,7 @@ export const filterFields = {
 const { state: _state, ...whereFields } = filterFields;
 /** What an update or delete may select by; the state is always `owned`. */
 export const where = z.strictObject(whereFields);
+export type Where = z.infer<typeof where>;
 export const WHERE_FIELDS = INVENTORY_FILTERS.filter((f) => f !== 'state');
 
 const inventoryFilter = z.strictObject(filterFields);

@@ -1,8 +1,8 @@
-import type { BuyBody, BuyLine, DeleteBody, UpdateBody } from '../../domain/bodies.ts';
 import { defined } from '../../domain/defined.ts';
-import { formatMoney, parseMoney } from '../../domain/money.ts';
+import { formatMoney, moneyOf } from '../../domain/money.ts';
 import type { LineCriteria } from '../../domain/request.ts';
 import type { NumberSettings, OrderSettings, Step } from '../../domain/step.ts';
+import type { BuyBody, BuyLine, DeleteBody, UpdateBody } from './request-shapes.ts';
 
 /** The steps of a buy: the order itself, then what an order cannot carry. */
 export function buySteps(body: BuyBody, requirementGroupId: string | undefined): Step[] {
@@ -76,11 +76,11 @@ function worksLate(line: BuyLine): true | undefined {
  * the request's own budgets.
  */
 export function worstCaseCost(body: BuyBody, listed: number, maxNumberCost: string): string {
-  const cap = (own: string | undefined) => parseMoney(own ?? body.max_number_cost ?? maxNumberCost) ?? 0n;
+  const cap = (own: string | undefined) => moneyOf(own ?? body.max_number_cost ?? maxNumberCost);
   const perColumn =
     body.lines.reduce((sum, l) => sum + BigInt(l.quantity) * cap(l.max_number_cost), 0n) + BigInt(listed) * cap(undefined);
   const least = (budget: string | undefined) => {
-    const limit = budget === undefined ? null : parseMoney(budget);
+    const limit = budget === undefined ? null : moneyOf(budget);
     return limit !== null && limit < perColumn ? limit : perColumn;
   };
   return formatMoney(least(body.max_upfront_cost) + least(body.max_monthly_cost));

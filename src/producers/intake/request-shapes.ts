@@ -96,3 +96,11 @@ const release = z.strictObject({
 
 /** The shapes of all request bodies; the HTTP layer describes them in OpenAPI. What reaches over fields is checked in `validate.ts`. */
 export const requestBody = z.discriminatedUnion('kind', [buy, update, release], 'must be buy, update or delete');
+
+/** The bodies that users send, after their shape was checked. Field names are the public contract. */
+export type RequestBody = z.infer<typeof requestBody>;
+export type BuyBody = z.infer<typeof buy>;
+export type BuyLine = z.infer<typeof line>;
+export type UpdateBody = z.infer<typeof update>;
+export type UpdateSet = z.infer<typeof set>;
+export type DeleteBody = z.infer<typeof release>;

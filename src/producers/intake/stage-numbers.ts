@@ -1,3 +1,4 @@
+import type { Hash } from 'node:crypto';
 import type { SqlOrTx } from '../../db/client.ts';
 import { createIncoming, dropRepeats, duplicatesIncoming, stageNumbers } from '../../db/incoming.ts';
 import { type ErrorDetail, invalid, ProvisioningError } from '../../domain/errors.ts';
@@ -20,18 +21,20 @@ export interface Repeats {
   sample: { phoneNumber: string; place: string; first: string }[];
 }
 
-/** What a request turns out to be about: how many numbers, each counted once. */
+export const NO_REPEATS: Repeats = { count: 0, sample: [] };
+
+/** What the staging table holds: how many numbers, each counted once. */
 export interface Staged {
   count: number;
   repeats: Repeats;
 }
 
 export interface ListOptions {
-  /** Called with each number, in order. */
-  onNumber: (number: string) => void;
   /** The numbers come from the inventory, so Telnyx gave them: they are not judged by the numbering plan. */
   known: boolean;
   repeats: OnRepeat;
+  /** The hash of the body before its numbers. It is not changed. */
+  bodyHash: Hash;
 }
 
 /** Repeats that are shown when they are no mistake. */
@@ -39,15 +42,17 @@ const SAMPLE = 5;
 const SLICE = 5_000;
 
 /**
- * Streams a list into the staging table of this transaction: checked, counted, never held. Wrong numbers and repeated ones are
- * collected (the first hundred) and thrown together; the caller's transaction leaves nothing behind.
+ * Streams a list into the staging table of this transaction: checked, counted, never held. `listHash` is the hash of the body
+ * with every number of the list, in order. Wrong numbers and repeated ones are collected (the first hundred) and thrown
+ * together; the caller's transaction leaves nothing behind.
  */
 export async function stageList(
   sql: SqlOrTx,
   rows: AsyncIterable<NumberRow> | Iterable<NumberRow>,
   options: ListOptions,
-): Promise<Staged> {
+): Promise<Staged & { listHash: Hash }> {
   await createIncoming(sql);
+  const listHash = options.bodyHash.copy();
   const problems: ErrorDetail[] = [];
   let slice: NumberRow[] = [];
   let staged = 0;
@@ -57,7 +62,7 @@ export async function stageList(
     slice = [];
   };
   for await (const row of readable(rows, problems)) {
-    options.onNumber(row.number);
+    listHash.update(row.number);
     const problem = options.known ? null : (row.problem ?? phoneNumberProblem(row.number));
     if (problem === null) slice.push(row);
     else problems.push({ path: row.at, message: problem });
@@ -70,7 +75,7 @@ export async function stageList(
   if (refuses) problems.push(...sample.map((r) => ({ path: r.place, message: repeatProblem(r.phoneNumber, r.first) })));
   if (problems.length > 0) throw invalid(problems);
   const dropped = sample.length === 0 ? 0 : await dropRepeats(sql);
-  return { count: staged - dropped, repeats: { count: dropped, sample } };
+  return { count: staged - dropped, repeats: { count: dropped, sample }, listHash };
 }
 
 /** What people should know about repeated numbers; `null` when there are none. */

@@ -1,16 +1,16 @@
-import type { Hash } from 'node:crypto';
 import type { Tx } from '../../db/client.ts';
 import { insertEvent } from '../../db/events.ts';
 import { newRequestId } from '../../db/ids.ts';
-import { chunksFromIncoming, createIncoming, itemsFromIncoming, skipGone } from '../../db/incoming.ts';
+import { chunksFromIncoming, itemsFromIncoming, skipGone } from '../../db/incoming.ts';
 import { insertSlots } from '../../db/items.ts';
-import { getLine, insertLine, type Line } from '../../db/lines.ts';
-import { countOwned, stageInventory } from '../../db/numbers.ts';
-import { getRequest, insertRequest, type Request, refreshRequest, requestByIdempotencyKey } from '../../db/requests.ts';
-import type { BuyBody, RequestBody, UpdateBody, Where } from '../../domain/bodies.ts';
+import { insertLine } from '../../db/lines.ts';
+import { countOwned } from '../../db/numbers.ts';
+import { insertRequest, type Request, refreshRequest, requestByIdempotencyKey } from '../../db/requests.ts';
 import { type ErrorDetail, invalid, ProvisioningError } from '../../domain/errors.ts';
 import type { KeySpace } from '../../domain/key-space.ts';
-import { parseMoney } from '../../domain/money.ts';
+import { moneyOf } from '../../domain/money.ts';
+import type { LineCriteria } from '../../domain/request.ts';
+import type { Step } from '../../domain/step.ts';
 import { keyProblem } from '../../domain/text.ts';
 import type { AnyEnqueue } from '../../queues/port.ts';
 import type { ProducerDeps } from '../deps.ts';
@@ -18,9 +18,10 @@ import { chunkJob, enqueue, lineJob } from '../enqueue.ts';
 import { hashOfBody, withNumbers } from './body-hash.ts';
 import { guardDelete } from './guard-delete.ts';
 import { buySteps, deleteSteps, lineCriteria, updateSteps, worstCaseCost } from './plan.ts';
-import { MAX_ASKED } from './size-limits.ts';
-import { type NumberRow, type OnRepeat, type Repeats, rowsOf, type Staged, stageList } from './stage-numbers.ts';
-import { askedProblem, parseRequest } from './validate.ts';
+import type { BuyBody, RequestBody, UpdateBody } from './request-shapes.ts';
+import { type StagedBody, searchedFor, stageBody } from './stage-body.ts';
+import { NO_REPEATS, type NumberRow, type OnRepeat, type Repeats, rowsOf } from './stage-numbers.ts';
+import { parseRequest } from './validate.ts';
 import { wideNote } from './wide-filter.ts';
 
 export interface SubmitOptions {
@@ -45,8 +46,6 @@ export interface Submitted {
   repeats: Repeats;
 }
 
-export const NO_REPEATS: Repeats = { count: 0, sample: [] };
-
 /**
  * Takes a request on: checks everything, stores request, lines, items and chunks in one transaction, then enqueues. Errors:
  * `validation_failed` with every problem, `idempotency_conflict`, or a guard such as `expected_count_mismatch`; then nothing
@@ -59,7 +58,7 @@ export async function submitRequest(deps: ProducerDeps, input: unknown, options:
 }
 
 /**
- * The same for an update that we made from what Telnyx itself has shown: its numbers and values stand, also where a user could
+ * The same for an update that we made from what Telnyx itself has shown. Its numbers and values stand, also where a user could
  * not write them (a tag with a blank).
  */
 export async function submitKnown(deps: ProducerDeps, body: UpdateBody, options: SubmitOptions = {}): Promise<Submitted> {
@@ -72,16 +71,19 @@ interface TakeOptions extends SubmitOptions {
 }
 
 async function takeOn(deps: ProducerDeps, body: RequestBody, options: TakeOptions): Promise<Submitted> {
-  const hash = hashOfBody(body);
-  if (options.idempotencyKey !== undefined) {
-    const known = await requestByIdempotencyKey(deps.db.sql, spaceOf(options), options.idempotencyKey);
-    if (known !== null)
-      return sameOrConflict(known, await withNumbers(hash, options.numbers ?? rowsOf(body.phone_numbers ?? [])));
+  const known = await sameKey(deps, options);
+  if (known !== null) {
+    const hash = await withNumbers(hashOfBody(body), options.numbers ?? rowsOf(body.phone_numbers ?? []));
+    return sameOrConflict(known, hash.digest('hex'));
   }
-  const jobs: AnyEnqueue[] = [];
-  const stored = await deps.db.sql.begin(async (tx) => store(deps, tx, body, hash, options, jobs));
-  if (stored === null) return takeOn(deps, body, options);
-  const { request, repeats } = stored;
+  const { stored, bodyHash } = await deps.db.sql.begin((tx) => store(deps, tx, body, options));
+  if (stored === null) {
+    // Another submission under the same key was stored while this one was on its way.
+    const other = await sameKey(deps, options);
+    if (other === null) throw new Error('a request was not inserted although its idempotency key is free');
+    return sameOrConflict(other, bodyHash);
+  }
+  const { request, repeats, jobs } = stored;
   await enqueue(deps, jobs);
   deps.log.info({ requestId: request.id, kind: request.kind, asked: request.asked }, 'request accepted');
   return { request, created: true, repeats };
@@ -89,51 +91,58 @@ async function takeOn(deps: ProducerDeps, body: RequestBody, options: TakeOption
 
 const spaceOf = (options: SubmitOptions): KeySpace => options.keySpace ?? 'library';
 
+/** The request that was stored under the idempotency key of this submission, or `null`. */
+async function sameKey(deps: ProducerDeps, options: SubmitOptions): Promise<Request | null> {
+  const { idempotencyKey } = options;
+  return idempotencyKey === undefined ? null : requestByIdempotencyKey(deps.db.sql, spaceOf(options), idempotencyKey);
+}
+
+interface Stored {
+  request: Request;
+  repeats: Repeats;
+  /** What the queue is to do when the transaction is committed. */
+  jobs: AnyEnqueue[];
+}
+
+/**
+ * Stores a request with all that it owes. The numbers are staged first, so that the row of the request is inserted with its
+ * final values. `stored` is `null` when the idempotency key is taken.
+ */
 async function store(
   deps: ProducerDeps,
   tx: Tx,
   body: RequestBody,
-  hash: Hash,
   options: TakeOptions,
-  jobs: AnyEnqueue[],
-): Promise<{ request: Request; repeats: Repeats } | null> {
+): Promise<{ stored: Stored | null; bodyHash: string }> {
   const at = deps.clock.now();
-  const id = newRequestId();
-  const steps =
-    body.kind === 'buy'
-      ? buySteps(body, body.requirement_group_id)
-      : body.kind === 'update'
-        ? updateSteps(body)
-        : deleteSteps(body);
-  const inserted = await insertRequest(tx, {
-    id,
+  const staged = await stageBody(tx, body, options);
+  const { bodyHash, repeats } = staged;
+  const asked = searchedFor(body) + staged.count;
+  const approval = body.kind === 'buy' && needsApproval(deps, body, asked);
+  const request = await insertRequest(tx, {
+    id: newRequestId(),
     kind: body.kind,
-    status: 'queued',
+    status: approval ? 'awaiting_approval' : 'queued',
     label: body.label ?? null,
     body: describe(body),
-    steps,
-    asked: 0,
+    steps: stepsOf(body),
+    asked,
     maxUpfrontCost: body.kind === 'buy' ? (body.max_upfront_cost ?? null) : null,
     maxMonthlyCost: body.kind === 'buy' ? (body.max_monthly_cost ?? null) : null,
     idempotencyKey: options.idempotencyKey ?? null,
     keySpace: options.idempotencyKey === undefined ? null : spaceOf(options),
-    bodyHash: '',
+    bodyHash,
+    errorCode: approval ? 'awaiting_approval' : null,
+    error: approval ? approvalText(deps) : null,
     filedBy: options.filedBy ?? null,
     createdAt: at,
   });
-  if (inserted === null) return null;
-  const { count: asked, repeats } =
-    body.kind === 'buy'
-      ? await storeBuy(deps, tx, id, body, options, hash, jobs)
-      : await storeTargets(deps, tx, inserted, body, options, hash, jobs);
+  if (request === null) return { stored: null, bodyHash };
+  const { id } = request;
+  const jobs =
+    body.kind === 'buy' ? await storeBuy(deps, tx, id, body, staged) : await storeTargets(deps, tx, request, body, staged);
   if (body.kind === 'delete') await guardDelete(tx, id, { count: asked, repeats }, body.expected_count);
   if (asked === 0) throw invalid([matchesNothing(body)]);
-  const approval = body.kind === 'buy' && needsApproval(deps, body, asked);
-  if (approval) jobs.length = 0;
-  await tx`
-    update requests set asked = ${asked}, body_hash = ${hash.digest('hex')}, status = ${approval ? 'awaiting_approval' : 'queued'},
-      error_code = ${approval ? 'awaiting_approval' : null}, error = ${approval ? approvalText(deps) : null}
-    where id = ${id}`;
   await insertEvent(tx, {
     subject: 'request',
     subjectId: id,
@@ -145,101 +154,64 @@ async function store(
   });
   await options.together?.(tx, id);
   // A release whose numbers have all left before has nothing to wait for.
-  if (body.kind === 'delete' && jobs.length === 0) await refreshRequest(tx, id, at);
+  const ended = body.kind === 'delete' && jobs.length === 0 ? await refreshRequest(tx, id, at) : null;
   if (body.kind !== 'buy' && body.where !== undefined) await noteWide(deps, tx, id, asked);
-  const request = await getRequest(tx, id);
-  return request === null ? null : { request, repeats };
+  return { stored: { request: ended ?? request, repeats, jobs: approval ? [] : jobs }, bodyHash };
 }
 
-async function storeBuy(
-  deps: ProducerDeps,
-  tx: Tx,
-  requestId: string,
-  body: BuyBody,
-  options: TakeOptions,
-  hash: Hash,
-  jobs: AnyEnqueue[],
-): Promise<Staged> {
+function stepsOf(body: RequestBody): Step[] {
+  if (body.kind === 'buy') return buySteps(body, body.requirement_group_id);
+  return body.kind === 'update' ? updateSteps(body) : deleteSteps(body);
+}
+
+/** Stores the lines of a buy with their items. Returns the queue jobs that fill the lines. */
+async function storeBuy(deps: ProducerDeps, tx: Tx, requestId: string, body: BuyBody, staged: StagedBody): Promise<AnyEnqueue[]> {
   const at = deps.clock.now();
-  let asked = 0;
-  let repeats = NO_REPEATS;
-  const opened: string[] = [];
+  const { maxNumberCost } = deps.limits;
+  const jobs: AnyEnqueue[] = [];
+  const open = async (position: number, quantity: number, criteria: LineCriteria): Promise<string> => {
+    const id = await insertLine(tx, { requestId, position, quantity, criteria, at, open: true });
+    jobs.push(lineJob({ id, requestId, requeues: 0, position }));
+    return id;
+  };
+  let from = 0;
   for (const [position, line] of body.lines.entries()) {
-    const criteria = lineCriteria(line, body, deps.limits.maxNumberCost);
-    const lineId = await insertLine(tx, { requestId, position, quantity: line.quantity, criteria, at, open: true });
-    await insertSlots(tx, { requestId, lineId, from: asked, quantity: line.quantity, at });
-    asked += line.quantity;
-    opened.push(lineId);
+    const lineId = await open(position, line.quantity, lineCriteria(line, body, maxNumberCost));
+    await insertSlots(tx, { requestId, lineId, from, quantity: line.quantity, at });
+    from += line.quantity;
   }
-  if (body.phone_numbers.length > 0 || options.numbers !== undefined) {
-    const criteria = {
-      kind: 'list' as const,
-      max_number_cost: body.max_number_cost ?? deps.limits.maxNumberCost,
-      ...(body.requirement_group_id !== undefined && { requirement_group_id: body.requirement_group_id }),
-    };
-    const lineId = await insertLine(tx, { requestId, position: body.lines.length, quantity: 0, criteria, at, open: true });
-    const rows = upTo(MAX_ASKED - asked, options.numbers ?? rowsOf(body.phone_numbers));
-    const onRepeat = options.repeats ?? 'refuse';
-    const listed = await stageList(tx, rows, { onNumber: (n) => hash.update(n), known: false, repeats: onRepeat });
-    await itemsFromIncoming(tx, { requestId, lineId, from: asked, at });
-    await tx`update lines set quantity = ${listed.count} where id = ${lineId}`;
-    asked += listed.count;
-    repeats = listed.repeats;
-    opened.push(lineId);
-  }
-  for (const id of opened) {
-    const line: Line | null = await getLine(tx, id);
-    if (line !== null) jobs.push(lineJob(line));
-  }
-  return { count: asked, repeats };
+  if (!staged.listed) return jobs;
+  const lineId = await open(body.lines.length, staged.count, {
+    kind: 'list',
+    max_number_cost: body.max_number_cost ?? maxNumberCost,
+    ...(body.requirement_group_id !== undefined && { requirement_group_id: body.requirement_group_id }),
+  });
+  await itemsFromIncoming(tx, { requestId, lineId, from, at });
+  return jobs;
 }
 
-/** The rows of a list; more than `most` of them are refused without reading on. */
-async function* upTo(most: number, rows: AsyncIterable<NumberRow> | Iterable<NumberRow>): AsyncGenerator<NumberRow> {
-  let n = 0;
-  for await (const row of rows) {
-    n += 1;
-    const tooMany = n > most ? askedProblem(MAX_ASKED + 1) : null;
-    if (tooMany !== null) throw invalid([tooMany]);
-    yield row;
-  }
-}
-
+/** Stores the chunks of an update or a delete with their items. Returns the queue jobs of the chunks. */
 async function storeTargets(
   deps: ProducerDeps,
   tx: Tx,
   request: Request,
   body: Exclude<RequestBody, BuyBody>,
-  options: TakeOptions,
-  hash: Hash,
-  jobs: AnyEnqueue[],
-): Promise<Staged> {
+  staged: StagedBody,
+): Promise<AnyEnqueue[]> {
   const at = deps.clock.now();
-  const rows = options.numbers ?? (body.where === undefined ? rowsOf(body.phone_numbers ?? []) : null);
-  // The same `where` is the same body, whatever it matches by now.
-  const noted = body.where === undefined ? (n: string) => void hash.update(n) : () => undefined;
-  const { count: asked, repeats } =
-    rows === null
-      ? await stageWhere(tx, body.where ?? {})
-      : await stageList(tx, rows, { onNumber: noted, known: options.known === true, repeats: options.repeats ?? 'refuse' });
-  const skipped = body.kind === 'delete' && body.skip_gone === true ? await skipGone(tx, request.id, at) : 0;
-  const count = asked - skipped;
+  const { id: requestId } = request;
+  const skipped = body.kind === 'delete' && body.skip_gone === true ? await skipGone(tx, requestId, at) : 0;
+  const count = staged.count - skipped;
   const [step, ...nextSteps] = request.steps;
-  if (count === 0 || step === undefined) return { count: asked, repeats };
-  const chunks = await chunksFromIncoming(tx, { requestId: request.id, count, size: deps.limits.batchSize, step, nextSteps, at });
-  jobs.push(...chunks.map((c) => chunkJob({ ...c, requestId: request.id, kind: step.kind, requeues: 0, state: 'planned' })));
-  return { count: asked, repeats };
+  if (count === 0 || step === undefined) return [];
+  const chunks = await chunksFromIncoming(tx, { requestId, count, size: deps.limits.batchSize, step, nextSteps, at });
+  return chunks.map((c) => chunkJob({ ...c, requestId, kind: step.kind, requeues: 0, state: 'planned' }));
 }
 
 /** Says in the log when a filter matched so much that it may be a mistake. */
 async function noteWide(deps: ProducerDeps, tx: Tx, requestId: string, matched: number): Promise<void> {
   const note = wideNote({ matched, of: await countOwned(tx) });
   if (note !== null) deps.log.warn({ requestId, asked: matched }, note);
-}
-
-async function stageWhere(tx: Tx, where: Where): Promise<Staged> {
-  await createIncoming(tx);
-  return { count: await stageInventory(tx, where), repeats: NO_REPEATS };
 }
 
 function matchesNothing(body: RequestBody): ErrorDetail {
@@ -251,9 +223,8 @@ function matchesNothing(body: RequestBody): ErrorDetail {
 
 function needsApproval(deps: ProducerDeps, body: BuyBody, asked: number): boolean {
   if (deps.limits.approvalAbove === null) return false;
-  const listed = asked - body.lines.reduce((sum, l) => sum + l.quantity, 0);
-  const worst = parseMoney(worstCaseCost(body, listed, deps.limits.maxNumberCost)) ?? 0n;
-  return worst > (parseMoney(deps.limits.approvalAbove) ?? 0n);
+  const worst = moneyOf(worstCaseCost(body, asked - searchedFor(body), deps.limits.maxNumberCost));
+  return worst > moneyOf(deps.limits.approvalAbove);
 }
 
 function approvalText(deps: ProducerDeps): string {
@@ -268,8 +239,8 @@ function describe(body: RequestBody): Record<string, unknown> {
     : { ...rest, phone_numbers: phone_numbers.length };
 }
 
-function sameOrConflict(known: Request, hash: Hash): Submitted {
-  if (known.bodyHash === hash.digest('hex')) return { request: known, created: false, repeats: NO_REPEATS };
+function sameOrConflict(known: Request, bodyHash: string): Submitted {
+  if (known.bodyHash === bodyHash) return { request: known, created: false, repeats: NO_REPEATS };
   throw new ProvisioningError(
     'idempotency_conflict',
     'rejected',

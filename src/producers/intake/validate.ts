@@ -1,13 +1,12 @@
 import { isSupportedCountry, parsePhoneNumberFromString } from 'libphonenumber-js/max';
 import type { z } from 'zod';
-import type { RequestBody } from '../../domain/bodies.ts';
 import { type ErrorDetail, invalid, MOST_PROBLEMS } from '../../domain/errors.ts';
 import { notE164, unseenIn } from '../../domain/phone-cell.ts';
 import { isE164 } from '../../domain/phone-number.ts';
 import { clipped } from '../../domain/text.ts';
 import { unknownField, WHERE_FIELDS } from './filter-shapes.ts';
 import { ADMINISTRATIVE_AREAS } from './regions.ts';
-import { AREA_CODE, requestBody } from './request-shapes.ts';
+import { AREA_CODE, type RequestBody, requestBody } from './request-shapes.ts';
 import { MAX_ASKED, MAX_FALLBACK_CODES, MAX_LINES, sizeProblem } from './size-limits.ts';
 
 export { MOST_PROBLEMS } from '../../domain/errors.ts';
@@ -27,7 +26,7 @@ export function parseRequest(input: unknown, options: Parsed = {}): RequestBody 
   if (tooLarge !== null) throw invalid([tooLarge]);
   const parsed = requestBody.safeParse(input);
   const problems = [...(parsed.success ? [] : shapeProblems(parsed.error)), ...meaningProblems(input, options)];
-  if (parsed.success && problems.length === 0) return parsed.data as RequestBody;
+  if (parsed.success && problems.length === 0) return parsed.data;
   // Numbers are checked while they are stored, once: here only to complete a list of problems.
   throw invalid([...problems, ...numberProblems(fieldsOf(input)['phone_numbers'])]);
 }

@@ -1,5 +1,5 @@
 import type { Db } from '../../db/client.ts';
-import { NOTHING_OPEN, type OpenDrift, openOfRuns } from '../../db/run-counts.ts';
+import { NOTHING_OPEN, type OpenDrift, openOfRuns } from '../../db/queries/drift.ts';
 import { CANNOT_PUT_BACK } from '../../domain/reconciliation.ts';
 import type { RunAccepted } from '../actions/accept-run.ts';
 import type { RunRepaired } from '../actions/repair-run.ts';
@@ -30,5 +30,5 @@ export async function acceptAnswer(db: Db, runId: string, a: RunAccepted) {
 export type AcceptAnswer = Awaited<ReturnType<typeof acceptAnswer>>;
 
 async function openOf(db: Db, runId: string): Promise<OpenDrift> {
-  return (await openOfRuns(db.sql, [runId])).get(runId) ?? NOTHING_OPEN;
+  return (await openOfRuns(db.reads, [runId])).get(runId) ?? NOTHING_OPEN;
 }

@@ -1,15 +1,14 @@
-import { getAccount, slotsInUse } from '../../db/account.ts';
-import { chunksOfRequest } from '../../db/chunks.ts';
 import type { Db } from '../../db/client.ts';
-import { streamDrift } from '../../db/drift.ts';
-import { eventsOf } from '../../db/events.ts';
-import type { Item } from '../../db/items.ts';
-import { getNumber, type InventoryFilter, listInventory } from '../../db/numbers.ts';
-import { pageByPage } from '../../db/pages.ts';
-import { getRequest, type Request, requestFigures } from '../../db/requests.ts';
-import { NOTHING_OPEN, type OpenDrift, openOfRuns } from '../../db/run-counts.ts';
-import { getRun, type Run, repairsFiledBy } from '../../db/runs.ts';
-import { liveWorkers } from '../../db/workers.ts';
+import { readAccount, slotsInUse, someWorkerLives } from '../../db/queries/account.ts';
+import { listChunks } from '../../db/queries/chunks.ts';
+import { NOTHING_OPEN, type OpenDrift, openOfRuns, streamDrift } from '../../db/queries/drift.ts';
+import { eventsOf } from '../../db/queries/events.ts';
+import { findNumber, type InventoryFilter, listInventory } from '../../db/queries/inventory.ts';
+import * as itemQueries from '../../db/queries/items.ts';
+import * as requestQueries from '../../db/queries/requests.ts';
+import { findRun, repairsFiledBy } from '../../db/queries/runs.ts';
+import type { Request } from '../../db/requests.ts';
+import type { Run } from '../../db/runs.ts';
 import type { ItemStatus, RequestKind, RequestStatus } from '../../domain/request.ts';
 import { type RunView, runView } from '../actions/start-run.ts';
 import {
@@ -27,8 +26,6 @@ import {
   requestView,
 } from './views.ts';
 
-const STREAM_PAGE = 2_000;
-
 /** One page of a list; `cursor` is opaque to users. */
 export interface Page<T> {
   data: T[];
@@ -37,8 +34,8 @@ export interface Page<T> {
 
 /** A request as users see it, or `null`. */
 export async function lookAtRequest(db: Db, id: string): Promise<RequestView | null> {
-  const [request, account] = await Promise.all([getRequest(db.reads, id), getAccount(db.reads)]);
-  return request === null ? null : requestView(request, await requestFigures(db.reads, id), account);
+  const request = await requestQueries.findRequest(db.reads, id);
+  return request === null ? null : ((await requestViews(db, [request]))[0] ?? null);
 }
 
 /** Requests, newest first. */
@@ -46,20 +43,17 @@ export async function listRequests(
   db: Db,
   filter: { status?: RequestStatus; kind?: RequestKind; limit: number; cursor?: string },
 ): Promise<Page<RequestView>> {
-  const before = filter.cursor === undefined ? null : Number(filter.cursor);
-  const rows = await db.reads<Request[]>`
-    select * from requests
-    where (${filter.status ?? null}::text is null or status = ${filter.status ?? null})
-      and (${filter.kind ?? null}::text is null or kind = ${filter.kind ?? null})
-      and (${before}::bigint is null or seq < ${before})
-    order by seq desc limit ${filter.limit + 1}`;
-  const shown = rows.slice(0, filter.limit);
-  const account = await getAccount(db.reads);
-  const data = await Promise.all(shown.map(async (r) => requestView(r, await requestFigures(db.reads, r.id), account)));
-  return { data, nextCursor: rows.length > filter.limit ? String(shown.at(-1)?.seq) : null };
+  const { limit, cursor, ...wanted } = filter;
+  const rows = await requestQueries.listRequests(db.reads, wanted, limit + 1, cursor === undefined ? null : Number(cursor));
+  const shown = rows.slice(0, limit);
+  return { data: await requestViews(db, shown), nextCursor: rows.length > limit ? String(shown.at(-1)?.seq) : null };
 }
 
-type ItemRow = Item & { line: number | null };
+async function requestViews(db: Db, requests: Request[]): Promise<RequestView[]> {
+  const ids = requests.map((r) => r.id);
+  const [account, figures] = await Promise.all([readAccount(db.reads), requestQueries.figuresOf(db.reads, ids)]);
+  return requests.map((r) => requestView(r, figures.get(r.id) ?? requestQueries.NO_FIGURES, account));
+}
 
 /** Items of a request in the order they were asked for. */
 export async function listItems(
@@ -67,40 +61,28 @@ export async function listItems(
   requestId: string,
   filter: { status?: ItemStatus; limit: number; cursor?: string },
 ): Promise<Page<ItemView>> {
-  const after = filter.cursor === undefined ? null : Number(filter.cursor);
-  const rows = await db.reads<ItemRow[]>`
-    select i.*, l.position as line from items i left join lines l on l.id = i.line_id
-    where i.request_id = ${requestId} and (${filter.status ?? null}::text is null or i.status = ${filter.status ?? null})
-      and (${after}::bigint is null or i.id > ${after})
-    order by i.id limit ${filter.limit + 1}`;
-  const shown = rows.slice(0, filter.limit);
+  const { limit, cursor, ...wanted } = filter;
+  const after = cursor === undefined ? null : Number(cursor);
+  const rows = await itemQueries.listItems(db.reads, requestId, wanted, limit + 1, after);
+  const shown = rows.slice(0, limit);
   return {
     data: shown.map((r) => itemView(r, r.line)),
-    nextCursor: rows.length > filter.limit ? String(shown.at(-1)?.id) : null,
+    nextCursor: rows.length > limit ? String(shown.at(-1)?.id) : null,
   };
 }
 
 /** All items of a request, a page at a time: no connection is held while the reader takes them. */
 export async function* streamItems(db: Db, requestId: string): AsyncGenerator<ItemView> {
-  const pages = pageByPage<ItemRow>(
-    STREAM_PAGE,
-    (behind) => db.reads`
-      select i.*, l.position as line from items i left join lines l on l.id = i.line_id
-      where i.request_id = ${requestId} and (${behind?.id ?? null}::bigint is null or i.id > ${behind?.id ?? null})
-      order by i.id limit ${STREAM_PAGE}`,
-  );
-  for await (const row of pages) yield itemView(row, row.line);
+  for await (const row of itemQueries.streamItems(db.reads, requestId)) yield itemView(row, row.line);
 }
 
 /** Why items failed or were skipped, most frequent first. */
 export async function reasonsOf(db: Db, requestId: string): Promise<{ code: string; reason: string; count: number }[]> {
-  return db.reads<{ code: string; reason: string; count: number }[]>`
-    select reason_code as code, max(reason) as reason, count(*)::int as count from items
-    where request_id = ${requestId} and reason_code is not null group by reason_code order by 3 desc`;
+  return itemQueries.reasonsOf(db.reads, requestId);
 }
 
 export async function lookAtChunks(db: Db, requestId: string): Promise<ChunkView[]> {
-  return (await chunksOfRequest(db.reads, requestId)).map(chunkView);
+  return (await listChunks(db.reads, requestId)).map(chunkView);
 }
 
 export async function lookAtInventory(
@@ -115,7 +97,7 @@ export async function lookAtInventory(
 
 /** One number with its history, or `null` when it was never ours. */
 export async function lookAtNumber(db: Db, phoneNumber: string) {
-  const number = await getNumber(db.reads, phoneNumber);
+  const number = await findNumber(db.reads, phoneNumber);
   const history = await eventsOf(db.reads, 'number', phoneNumber);
   if (number === null && history.length === 0) return null;
   return {
@@ -136,12 +118,12 @@ export async function lookAtNumber(db: Db, phoneNumber: string) {
 
 /** Does anybody take up work? */
 export async function workerLives(db: Db): Promise<boolean> {
-  return (await liveWorkers(db.reads)).length > 0;
+  return someWorkerLives(db.reads);
 }
 
 /** The account with its gate; `slots` is how many batch jobs this configuration allows at once. */
 export async function lookAtAccount(db: Db, slots: number): Promise<AccountView> {
-  const [account, inUse] = await Promise.all([getAccount(db.reads), slotsInUse(db.reads)]);
+  const [account, inUse] = await Promise.all([readAccount(db.reads), slotsInUse(db.reads)]);
   return accountView(account, { inUse, configured: slots });
 }
 
@@ -153,7 +135,7 @@ export interface RunReport extends RunView {
 
 /** One run, or `null`. */
 export async function lookAtRun(db: Db, id: string): Promise<RunReport | null> {
-  const run = await getRun(db.reads, id);
+  const run = await findRun(db.reads, id);
   return run === null ? null : reportRun(db, run);
 }
 

@@ -1,9 +1,10 @@
 import type { Account } from '../../db/account.ts';
 import type { Chunk } from '../../db/chunks.ts';
-import type { Drift } from '../../db/drift.ts';
 import type { Costs, Item } from '../../db/items.ts';
 import type { PhoneNumber } from '../../db/numbers.ts';
-import type { Request, RequestFigures } from '../../db/requests.ts';
+import type { Drift } from '../../db/queries/drift.ts';
+import type { RequestFigures } from '../../db/queries/requests.ts';
+import type { Request } from '../../db/requests.ts';
 import type { Check, Evidence, History } from '../../domain/evidence.ts';
 import { formatMoney, parseMoney } from '../../domain/money.ts';
 import { hasEnded, type RequestKind } from '../../domain/request.ts';

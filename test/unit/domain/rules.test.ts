@@ -1,7 +1,7 @@
 import { describe, expect, it } from 'vitest';
 import { type GuardFacts, guardDelete } from '../../../src/domain/delete-guard.ts';
 import { asError, invalid } from '../../../src/domain/errors.ts';
-import { formatMoney, parseMoney } from '../../../src/domain/money.ts';
+import { formatMoney, moneyOf, parseMoney } from '../../../src/domain/money.ts';
 import { isFinalStatus, judgeNumber, type Patience } from '../../../src/domain/order-outcome.ts';
 import { inSlices, isE164, nanpAreaCode } from '../../../src/domain/phone-number.ts';
 import { type ItemCounts, type RequestSituation, requestStatus } from '../../../src/domain/request.ts';
@@ -18,7 +18,11 @@ describe('money', () => {
     expect(formatMoney(total)).toBe('100.00');
   });
 
-  it.each(['', '1,00', 'free', '1e3', '.5', 'NaN'])('"%s" is no amount', (text) => expect(parseMoney(text)).toBeNull());
+  it.each(['', '1,00', 'free', '1e3', '.5', 'NaN'])('"%s" is no amount', (text) => {
+    expect(parseMoney(text)).toBeNull();
+    // Where money is spent, it is neither nothing nor enough.
+    expect(() => moneyOf(text)).toThrow(expect.objectContaining({ code: 'unreadable_money', disposition: 'bug' }));
+  });
 });
 
 describe('phone numbers', () => {

@@ -1,9 +1,9 @@
 import { describe, expect, it } from 'vitest';
-import type { BuyBody, UpdateBody } from '../../../../src/domain/bodies.ts';
 import { ProvisioningError } from '../../../../src/domain/errors.ts';
 import { rungs } from '../../../../src/processors/lines/from-search.ts';
 import { chunkJob } from '../../../../src/producers/enqueue.ts';
 import { buySteps, lineCriteria, updateSteps, worstCaseCost } from '../../../../src/producers/intake/plan.ts';
+import type { BuyBody, UpdateBody } from '../../../../src/producers/intake/request-shapes.ts';
 import { isNanpAreaCode, parseRequest, phoneNumberProblem } from '../../../../src/producers/intake/validate.ts';
 import { moneyText } from '../../../../src/producers/read/views.ts';
 

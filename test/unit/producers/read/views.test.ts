@@ -1,6 +1,7 @@
 import { describe, expect, it } from 'vitest';
 import type { Account } from '../../../../src/db/account.ts';
-import type { Request, RequestFigures } from '../../../../src/db/requests.ts';
+import type { RequestFigures } from '../../../../src/db/queries/requests.ts';
+import type { Request } from '../../../../src/db/requests.ts';
 import { ITEM_STATUSES, type ItemCounts, REQUEST_STATUSES, type RequestKind } from '../../../../src/domain/request.ts';
 import { accountView, requestView } from '../../../../src/producers/read/views.ts';
 

@@ -1,0 +1,30 @@
+import { asc, desc, eq, inArray, lt } from 'drizzle-orm';
+import type { Reads } from '../client.ts';
+import type { Run } from '../runs.ts';
+import { requests, runs } from '../schema/index.ts';
+
+export async function findRun(reads: Reads, id: string): Promise<Run | null> {
+  const [row] = await reads((q) => q.select().from(runs).where(eq(runs.id, id)));
+  return row ?? null;
+}
+
+/** A page of reconciliation runs, newest first. Ids sort by time, so `before` is the last id of the page before. */
+export async function listRuns(reads: Reads, limit: number, before: string | null): Promise<Run[]> {
+  const wanted = before === null ? undefined : lt(runs.id, before);
+  return reads((q) => q.select().from(runs).where(wanted).orderBy(desc(runs.id)).limit(limit));
+}
+
+/** The update requests that each of these runs filed to put fields back, oldest first. */
+export async function repairsFiledBy(reads: Reads, runIds: string[]): Promise<Map<string, string[]>> {
+  const filed = new Map<string, string[]>();
+  if (runIds.length === 0) return filed;
+  const rows = await reads((q) =>
+    q
+      .select({ id: requests.id, filedBy: requests.filedBy })
+      .from(requests)
+      .where(inArray(requests.filedBy, runIds))
+      .orderBy(asc(requests.seq)),
+  );
+  for (const { id, filedBy } of rows) if (filedBy !== null) filed.set(filedBy, [...(filed.get(filedBy) ?? []), id]);
+  return filed;
+}

@@ -1,0 +1,62 @@
+import type { Tx } from '../../db/client.ts';
+import { createIncoming } from '../../db/incoming.ts';
+import { stageInventory } from '../../db/numbers.ts';
+import { invalid } from '../../domain/errors.ts';
+import { hashOfBody } from './body-hash.ts';
+import type { Where } from './filter-shapes.ts';
+import type { RequestBody } from './request-shapes.ts';
+import { MAX_ASKED } from './size-limits.ts';
+import { NO_REPEATS, type NumberRow, type OnRepeat, rowsOf, type Staged, stageList } from './stage-numbers.ts';
+import { askedProblem } from './validate.ts';
+
+export interface StagedBody extends Staged {
+  /** Of the whole body, with the numbers that it lists. */
+  bodyHash: string;
+  /** Whether the body lists numbers at all, or selects some: a buy may only search. */
+  listed: boolean;
+}
+
+export interface StageOptions {
+  /** Numbers that come beside the body; read once, never held. */
+  numbers?: AsyncIterable<NumberRow>;
+  /** What a repeated number of the list is: `refuse` (the default) calls it a mistake, `once` counts it once. */
+  repeats?: OnRepeat;
+  /** The numbers come from Telnyx, not from a user. */
+  known: boolean;
+}
+
+/** Puts the numbers that the body lists or selects into the staging table of this transaction. */
+export async function stageBody(tx: Tx, body: RequestBody, options: StageOptions): Promise<StagedBody> {
+  const hash = hashOfBody(body);
+  const nothing = { count: 0, repeats: NO_REPEATS, bodyHash: hash.copy().digest('hex'), listed: false };
+  // The same `where` is the same body, whatever it matches by now.
+  if (body.kind !== 'buy' && body.where !== undefined)
+    return { ...nothing, count: await stageWhere(tx, body.where), listed: true };
+  const { numbers } = options;
+  const inBody = body.phone_numbers ?? [];
+  if (body.kind === 'buy' && inBody.length === 0 && numbers === undefined) return nothing;
+  const rows = upTo(body.kind === 'buy' ? MAX_ASKED - searchedFor(body) : null, numbers ?? rowsOf(inBody));
+  const { known, repeats = 'refuse' } = options;
+  const { listHash, ...staged } = await stageList(tx, rows, { known, repeats, bodyHash: hash });
+  return { ...staged, bodyHash: listHash.digest('hex'), listed: true };
+}
+
+async function stageWhere(tx: Tx, where: Where): Promise<number> {
+  await createIncoming(tx);
+  return stageInventory(tx, where);
+}
+
+/** How many numbers a body asks for without naming them. */
+export const searchedFor = (body: RequestBody): number =>
+  body.kind === 'buy' ? body.lines.reduce((sum, line) => sum + line.quantity, 0) : 0;
+
+/** The rows of a list; more than `most` of them are refused without reading on. `null` sets no limit. */
+async function* upTo(most: number | null, rows: AsyncIterable<NumberRow> | Iterable<NumberRow>): AsyncGenerator<NumberRow> {
+  let n = 0;
+  for await (const row of rows) {
+    n += 1;
+    const tooMany = most !== null && n > most ? askedProblem(MAX_ASKED + 1) : null;
+    if (tooMany !== null) throw invalid([tooMany]);
+    yield row;
+  }
+}
