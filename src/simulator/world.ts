@@ -6,7 +6,7 @@ import { Book } from './ledger.ts';
 import { plainOwned, seedWorld } from './seed.ts';
 import type { BulkMessaging, E164, Job, Order, OwnedNumber, PoolNumber, Reservation, Settings } from './types.ts';
 
-/** Everything the stand-in knows. One mutable value, so that a reset is a new one. */
+/** Everything that the simulator knows. It is one mutable value, so a reset is a new value. */
 export interface World {
   readonly settings: Settings;
   behaviour: Behaviour;
