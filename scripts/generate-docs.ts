@@ -1,10 +1,12 @@
 // Writes the pages that are generated from code. `--check` writes nothing and fails when a page differs.
 import { readFileSync, writeFileSync } from 'node:fs';
 import { configurationPage, envExample } from '../src/config/describe.ts';
+import { guaranteesPage } from './guarantees.ts';
 
 const PAGES: [path: string, text: string][] = [
   ['docs/configuration.md', configurationPage()],
   ['.env.example', envExample()],
+  ['docs/guarantees.md', guaranteesPage()],
 ];
 
 const root = new URL('..', import.meta.url);

@@ -16,7 +16,8 @@ import { ROOT } from '../support/sources.ts';
 // command and its flags are accepted, the variable is one that is read. `.ci/run` runs the demo and the tests themselves.
 
 const text = (path: string): string => readFileSync(join(ROOT, path), 'utf8');
-const PAGES = ['README.md', 'CONTRIBUTING.md', ...inFolder('docs'), ...inFolder('docs/decisions')].filter((p) =>
+const READMES = ['README.md', 'bench/README.md', 'test/walk/README.md', 'test/chaos/README.md'];
+const PAGES = [...READMES, 'CONTRIBUTING.md', ...inFolder('docs'), ...inFolder('docs/decisions')].filter((p) =>
   p.endsWith('.md'),
 );
 
