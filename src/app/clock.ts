@@ -19,8 +19,8 @@ export interface KeptClock {
 }
 
 /**
- * The clock of the database, for all processes: due times and leases are written by one machine and judged by another. The
- * first looks fail when the database does; later ones are left out while it is away.
+ * Keeps the time of the database, which all processes share: one machine writes due times and leases, and another judges them.
+ * Throws when the first readings fail because the database is away. Later readings are skipped while it is away.
  */
 export async function keepClock(sql: Sql, log: Log): Promise<KeptClock> {
   const clock = createSharedClock();

@@ -15,7 +15,7 @@ import { POOL_MS, poolProbe } from './pool-probe.ts';
 
 const LOOK_EVERY_MS = 5_000;
 const PAUSED_BY_HAND = 'paused by hand; its work waits until somebody resumes it on the dashboard';
-/** A look that takes longer is a trouble of its own: it must not keep the next one from being made. */
+/** A reading may take this long. A longer one counts as a problem of its own, and must not delay the next reading. */
 const LOOK_MS = 5_000;
 
 /** What the process knows of its own health; `/readyz` shows it. */

@@ -16,7 +16,7 @@ export interface Observed {
 
 export type Verdict = 'ok' | 'stuck';
 
-/** With a look every five seconds a stand-still is told of within a minute. */
+/** The watchdog reads every five seconds, so it reports a standstill within a minute. */
 export const STUCK_AFTER_MS = 45_000;
 
 /**

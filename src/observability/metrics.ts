@@ -72,7 +72,7 @@ export function createMetrics(options: { processMetrics?: boolean } = {}) {
     }),
     poolWaitSeconds: new Gauge({
       name: 'provisioner_database_pool_wait_seconds',
-      help: 'How long the last look waited for a connection of the pool (work, reads) and its answer; it rises while none comes.',
+      help: 'How long the last probe waited for a connection of the pool (work, reads) and its answer; it rises while none comes.',
       labelNames: ['pool'] as const,
       registers,
     }),

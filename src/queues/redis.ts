@@ -175,7 +175,7 @@ async function endClient(client: SharedRedis): Promise<void> {
  * Asks every open connection every few seconds what it leads to, and opens all of them again when one leads to a demoted server
  * or gets no answer any more. The refusals of a stale server (see `clientFor`) do not show everything: a replica answers reads, a
  * refusal inside of a transaction is hidden in its reply, a subscriber asks nothing, and a half-open socket says nothing for a
- * quarter of an hour. Returns what stops the looks.
+ * quarter of an hour. Returns the function that stops these probes.
  */
 function watchConnections(open: ReadonlySet<SharedRedis>): () => void {
   const missed = new WeakMap<Redis, number>();

@@ -20,7 +20,7 @@ export interface World {
   readonly taken: Set<E164>;
   /** Sold to somebody else, though searches still show them. */
   readonly ghosts: Set<E164>;
-  /** Numbers of orders still open, to tell a duplicate attempt from a stranger's purchase. */
+  /** Numbers of orders that are still open. They tell a repeated order from a purchase by somebody else. */
   readonly inOrder: Set<E164>;
   readonly searchedAt: Map<E164, number>;
   /** Not deleted. */

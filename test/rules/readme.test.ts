@@ -161,6 +161,13 @@ describe('the pages', () => {
     expect(named.filter((name) => !Object.hasOwn(scripts, name))).toEqual([]);
   });
 
+  it('describe every npm script in CONTRIBUTING.md, a line each', () => {
+    const described = shellLines.flatMap(({ page, line }) =>
+      page === 'CONTRIBUTING.md' && /\s# \S/.test(line) ? (/^npm (?:run )?([\w:]+)/.exec(line)?.[1] ?? []) : [],
+    );
+    expect(Object.keys(scripts).filter((name) => !described.includes(name))).toEqual([]);
+  });
+
   it('name variables that are read', () => {
     const named = PAGES.flatMap((page) => text(page).match(/\bPROVISIONER_[A-Z_]+\b/g) ?? []);
     const set = shellLines.flatMap(({ line }) => (wordsOf(line)[0] === 'export' ? [wordsOf(line)[1]?.split('=')[0] ?? ''] : []));

@@ -114,7 +114,7 @@ export function numberView(n: PhoneNumber) {
 }
 export type NumberView = ReturnType<typeof numberView>;
 
-/** A chunk for people: what it is, where it stands, and what the looks after a lost reply saw. */
+/** A chunk for people: what it is, where it stands, and what the checks after a lost reply saw. */
 export function chunkView(c: Chunk) {
   return {
     id: c.id,

@@ -83,8 +83,9 @@ async function cancelOne(transport: Transport, id: string): Promise<Provisioning
 }
 
 /**
- * Page by page as far as Telnyx allows: the page is asked for only when there must be a further one, and a page that shows nothing
- * new ends the walk, because the parameter is then not known. A further look that fails ends it too: what is known is cancelled.
+ * Lists page by page, as far as Telnyx allows. A further page is requested only when there must be one. A page that shows nothing
+ * new ends the list, because Telnyx then ignores the page parameter. A further page that fails ends it too: the caller cancels
+ * the sub orders that are known.
  */
 async function listSubOrders(transport: Transport, orderId: string, status?: 'pending'): Promise<Shown> {
   const rows = new Map<string, SubOrderRow>();
@@ -94,7 +95,7 @@ async function listSubOrders(transport: Transport, orderId: string, status?: 'pe
     const page = await readPage(transport, orderId, { pageNumber, status });
     if (page === null) break;
     const before = rows.size;
-    // A filter that was ignored shows the sub orders of strangers.
+    // When Telnyx ignores the filter, the list shows the sub orders of other orders too.
     for (const row of page.data) if (!row.order_request_id || row.order_request_id === orderId) rows.set(row.id, row);
     const { total_results: results, total_pages: pages } = page.meta ?? {};
     stated = Math.max(stated, results ?? ((pages ?? 0) > pageNumber ? rows.size + 1 : 0));
