@@ -9,7 +9,7 @@ export interface CallContext {
   operation: string;
   /** How many numbers the call carried; 0 when it carried none. */
   numbers: number;
-  /** The numbers of an order: only these are believed when a refusal names numbers. */
+  /** The numbers of an order. When a refusal names numbers, only these are believed. */
   ordered?: readonly string[];
   /** The call creates a batch job: only then do the job cap and the ownership rule exist. */
   job: boolean;
@@ -27,7 +27,7 @@ export interface TelnyxError {
   pointer: string;
 }
 
-/** The list of numbers, which messaging updates call by another name than all others. */
+/** The error points at the list of numbers. Messaging updates use another name for it than all other calls. */
 const onNumbers = (e: TelnyxError, ctx: CallContext): boolean =>
   e.pointer === '/phone_numbers' || (e.pointer === '/numbers' && ctx.operation === 'messaging.update');
 const speaksOfSize = (e: TelnyxError): boolean => /\b1[ ,.]?000\b|maximum|too many|at most/i.test(`${e.title} ${e.detail}`);
@@ -37,7 +37,10 @@ const speaksOfOwning = (e: TelnyxError): boolean => /\bown/i.test(`${e.title} ${
 export const speaksOfUnrecognized = (e: TelnyxError): boolean =>
   /recogni[sz]e the number|first search for/i.test(`${e.title} ${e.detail}`);
 
-/** A size complaint. Telnyx documents the limit of jobs (1,000) but no other, so elsewhere several numbers are enough. */
+/**
+ * The error complains about the size. Telnyx documents only the limit of jobs (1,000); for other calls, more than one number is
+ * enough.
+ */
 export function tooMany(e: TelnyxError, ctx: CallContext): boolean {
   if (!onNumbers(e, ctx) || ctx.numbers < 2) return false;
   if (e.code === '10033' || ctx.numbers > 1_000) return true;
@@ -45,13 +48,13 @@ export function tooMany(e: TelnyxError, ctx: CallContext): boolean {
   return true;
 }
 
-/** Jobs demand that every number is ours; of the complaints about the list this is the one left when the size is right. */
+/** The account does not own every number of the job. When the size is right, this is the only reason left to refuse the list. */
 export function notOwned(e: TelnyxError, ctx: CallContext): boolean {
   if (!ctx.job || !onNumbers(e, ctx)) return false;
   return speaksOfOwning(e) || !/e164|ids|at least 1|present/i.test(`${e.title} ${e.detail}`);
 }
 
-/** Calls without which no work is possible: a key that may not make one of these is of no use to anybody. */
+/** Calls without which no work is possible. A key that may not make one of them is useless. */
 const ESSENTIAL: ReadonlySet<string> = new Set([
   'search',
   'orders.create',
@@ -65,9 +68,9 @@ const ESSENTIAL: ReadonlySet<string> = new Set([
   'numbers.verify_ownership',
   'numbers.list',
 ]);
-/** Whether the key is of no use when it may not make this call. */
+/** True when the key is useless without the permission for this call. */
 export const essential = (ctx: CallContext): boolean => ESSENTIAL.has(ctx.operation);
-/** The contrary: only what this call is for is lost. */
+/** True when a missing permission loses only the feature of this call. */
 export const beside = (ctx: CallContext): boolean => !essential(ctx);
 /** The refusal points at one field of the request. */
 export const namesField = (e: TelnyxError): boolean => !['', '/', '/base'].includes(e.pointer);
