@@ -6,11 +6,11 @@ import { createTelnyxGateway } from '../telnyx/client.ts';
 import type { Foundation } from './foundation.ts';
 
 export interface Work extends WorkDeps {
-  /** No call leaves any more and no pause lasts; resolves when the calls under way have ended. Safe to call twice. */
+  /** From now on no call leaves, and every pause ends. Resolves when the calls under way have ended. Safe to call twice. */
   stop(): Promise<void>;
 }
 
-/** Adds what work on Telnyx needs: the gateway with its limiter, shared over Redis when there is one. */
+/** Adds what work on Telnyx needs: the gateway and its limiter. The limiter is shared over Redis when there is one. */
 export function openWork(f: Foundation, timings: Partial<Timings> = {}): Work {
   const { config, backend, log, metrics } = f;
   const telnyx = createTelnyxGateway({

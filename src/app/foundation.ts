@@ -25,7 +25,7 @@ export interface Foundation {
   queues: Queues;
   metrics: Metrics;
   deps: ProducerDeps;
-  /** What people should know of this machine's clock; nothing when it is right. */
+  /** What people should know about the clock of this machine; empty when it is right. */
   clockNotice(): string[];
   clockAheadMs(): number;
   close(): Promise<void>;
@@ -38,7 +38,7 @@ export interface FoundationOptions {
   idleInTransactionMs?: number;
 }
 
-/** Opens database and queue. Errors name the setting to change; whatever was opened before one is closed again. */
+/** Opens database and queue. An error names the setting to change, and everything that was opened before it is closed again. */
 export async function openFoundation(config: Config, log: Log, options: FoundationOptions = {}): Promise<Foundation> {
   const closers: (() => Promise<void>)[] = [];
   const close = async (): Promise<void> => {
@@ -90,7 +90,10 @@ export async function openFoundation(config: Config, log: Log, options: Foundati
   }
 }
 
-/** BullMQ's store listens, and the right to be the only worker is a lock: both need a connection that stays the same. */
+/**
+ * The error behind a pooler: BullMQ's store listens, and the lock of the only worker is held, on a connection that must stay the
+ * same.
+ */
 export function needsRedis(): ProvisioningError {
   return new ProvisioningError(
     'pooled_queue',
@@ -127,7 +130,7 @@ function openBackend(config: Config, databaseUrlText: string, log: Log, { namesp
   return postgresBackend(secret(databaseUrlText), { onError, session: RELIED_ON });
 }
 
-/** Database and queue for a command that only looks or submits. */
+/** Database and queue for a command that only reads or submits. */
 export async function openProducer(config: Config, log: Log): Promise<{ deps: ProducerDeps; close(): Promise<void> }> {
   const foundation = await openFoundation(config, log);
   return { deps: foundation.deps, close: foundation.close };

@@ -3,15 +3,15 @@ import { takeConnection } from '../db/health.ts';
 import type { Metrics } from '../observability/metrics.ts';
 import { endsWithin } from '../queues/deadline.ts';
 
-/** A pool that gives nothing out for so long is stuck: whatever needs it stands still. */
+/** A pool that gives out no connection for this long is stuck, and everything that needs it stands still. */
 export const POOL_MS = 5_000;
 
 const POOLS = { work: 'sql', reads: 'reads' } as const;
 type Pool = keyof typeof POOLS;
 
 /**
- * Asks each pool for a connection, and says which gave none in time. A question that is still open is not asked again: it waits
- * in the same line as all others, so its age is how long they wait.
+ * Asks each pool for a connection and names those that gave none in time. While a question is open, it is not asked again. It
+ * waits in the same line as all others, so its age is how long they wait.
  */
 export function poolProbe(db: Pick<Db, 'sql' | 'reads'>, metrics: Metrics, withinMs: number = POOL_MS): () => Promise<Pool[]> {
   const asked = new Map<Pool, number>();
@@ -20,7 +20,7 @@ export function poolProbe(db: Pick<Db, 'sql' | 'reads'>, metrics: Metrics, withi
     const known = open.get(pool);
     if (known !== undefined) return known;
     asked.set(pool, performance.now());
-    // A failure is an answer too: the pool gave a connection, or said why not.
+    // A failure is an answer too: it says why the pool gives no connection.
     const asking = takeConnection(db[POOLS[pool]])
       .catch(() => undefined)
       .finally(() => open.delete(pool));

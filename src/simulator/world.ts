@@ -111,7 +111,9 @@ export function visibleAt(time: number, lag: number, deletionLag: number): (numb
     (number.deletedAt === undefined || number.deletedAt > deletedAfter);
 }
 
-/** Whether the account's other endpoints know a number yet, or still; made once for a request, since lists ask for every row. */
+/**
+ * Says whether other endpoints show a number already, or still. It is made once for a request, because lists ask for every row.
+ */
 export function visibility(world: World, kind: 'ownership' | 'inventory'): (number: OwnedNumber) => boolean {
   const { lags } = world.settings;
   return visibleAt(world.now(), world.faults.lag(kind, lags), world.faults.lag('deletions', lags));
