@@ -1,4 +1,4 @@
-// Writes the pages that are generated from code. `--check` writes nothing and fails when a page differs.
+// Writes the pages that are generated from code. With `--check` it writes nothing and fails when a page differs.
 import { readFileSync, writeFileSync } from 'node:fs';
 import { configurationPage, envExample } from '../src/config/describe.ts';
 import { guaranteesPage } from './guarantees.ts';

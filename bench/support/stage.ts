@@ -12,7 +12,7 @@ import { lookAtRequest } from '../../src/producers/read/read.ts';
 import { type Simulator, type SimulatorOptions, startSimulator } from '../../src/simulator/index.ts';
 
 export const KEY = 'KEY_SIM';
-/** So high that nothing waits for it: for runs that count calls. */
+/** A rate so high that nothing waits for it, for benchmarks that count calls. */
 export const NO_LIMIT = familiesAt(1_000);
 const PATIENCE_MS = 240_000;
 const POLL_MS = 100;
@@ -98,7 +98,7 @@ export function callsOf(simulator: Simulator): Map<string, number> {
   return new Map(Object.entries(by_endpoint).map(([name, by]) => [name, Object.values(by).reduce((sum, n) => sum + n, 0)]));
 }
 
-/** Looks until there is something. */
+/** Reads again until there is a value. */
 export async function until<T>(what: string, look: () => Promise<T | null>, withinMs = PATIENCE_MS): Promise<T> {
   const deadline = Date.now() + withinMs;
   while (Date.now() < deadline) {
