@@ -98,7 +98,7 @@ export function callsOf(simulator: Simulator): Map<string, number> {
   return new Map(Object.entries(by_endpoint).map(([name, by]) => [name, Object.values(by).reduce((sum, n) => sum + n, 0)]));
 }
 
-/** Reads again until there is a value. */
+/** Looks until there is something. */
 export async function until<T>(what: string, look: () => Promise<T | null>, withinMs = PATIENCE_MS): Promise<T> {
   const deadline = Date.now() + withinMs;
   while (Date.now() < deadline) {

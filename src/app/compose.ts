@@ -10,7 +10,7 @@ export interface Work extends WorkDeps {
   stop(): Promise<void>;
 }
 
-/** Adds what work on Telnyx needs: the gateway and its limiter. The limiter is shared over Redis when there is one. */
+/** Adds what work on Telnyx needs: the gateway with its limiter, shared over Redis when there is one. */
 export function openWork(f: Foundation, timings: Partial<Timings> = {}): Work {
   const { config, backend, log, metrics } = f;
   const telnyx = createTelnyxGateway({

@@ -38,7 +38,7 @@ export interface FoundationOptions {
   idleInTransactionMs?: number;
 }
 
-/** Opens database and queue. An error names the setting to change, and everything that was opened before it is closed again. */
+/** Opens database and queue. Errors name the setting to change; whatever was opened before one is closed again. */
 export async function openFoundation(config: Config, log: Log, options: FoundationOptions = {}): Promise<Foundation> {
   const closers: (() => Promise<void>)[] = [];
   const close = async (): Promise<void> => {

@@ -20,7 +20,7 @@ export function poolProbe(db: Pick<Db, 'sql' | 'reads'>, metrics: Metrics, withi
     const known = open.get(pool);
     if (known !== undefined) return known;
     asked.set(pool, performance.now());
-    // A failure is an answer too: it says why the pool gives no connection.
+    // A failure is an answer too: the pool gave a connection, or said why not.
     const asking = takeConnection(db[POOLS[pool]])
       .catch(() => undefined)
       .finally(() => open.delete(pool));

@@ -23,7 +23,7 @@ const DEADLINE_MS = 8_000;
 const HALF_A_SECOND = 500;
 const A_DAY_MS = 86_400_000;
 
-/** Failures that say nothing about the key. They only say that Telnyx gave no answer. */
+/** Failures that say nothing about the key, only that no answer of Telnyx was to be had. */
 const UNREACHABLE: ReadonlySet<string> = new Set(['not_sent', 'unknown_outcome', 'timeout', 'server_error', 'not_found']);
 
 /**

@@ -127,11 +127,11 @@ function noAnswer(what: string): Error {
   return new Error(`no answer within ${LOOK_MS / 1_000} s (${what})`);
 }
 
-/** False when the time is over first. Throws when the work fails. */
+/** False when the time is over first; the failure of the work is thrown. */
 async function endsBy(work: Promise<void>, ms: number): Promise<boolean> {
   let timer: NodeJS.Timeout | undefined;
   const late = new Promise<false>((resolve) => (timer = setTimeout(() => resolve(false), ms)));
-  // A late failure must not become an unhandled rejection.
+  // It may fail after nobody waits any more.
   work.catch(() => undefined);
   try {
     return await Promise.race([work.then(() => true), late]);

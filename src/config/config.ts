@@ -59,7 +59,7 @@ export function requireTelnyxKey(config: Config): Secret {
   throw invalidConfig([{ path: 'TELNYX_API_KEY', message: 'is not set, and this command talks to Telnyx' }]);
 }
 
-/** Throws when the HTTP server would be open to the network without an API key. */
+/** Refuses an HTTP server that would be open to the network without a key. */
 export function requireSafeListener(config: Config): void {
   const { host, apiKeys } = config.http;
   if (apiKeys.length > 0 || isLoopback(host)) return;

@@ -183,7 +183,7 @@ export function requireKey(apiKey: string | undefined): string {
   return key;
 }
 
-/** Removes the key, and logins in addresses, from texts that go into rows and answers. */
+/** Texts go into rows and answers: neither the key nor a login in an address may be among them. */
 function scrubber(apiKey: string): (text: string) => string {
   return (text) =>
     text

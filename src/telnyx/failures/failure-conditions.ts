@@ -27,7 +27,7 @@ export interface TelnyxError {
   pointer: string;
 }
 
-/** The error points at the list of numbers. Messaging updates use another name for it than all other calls. */
+/** The list of numbers, which messaging updates call by another name than all others. */
 const onNumbers = (e: TelnyxError, ctx: CallContext): boolean =>
   e.pointer === '/phone_numbers' || (e.pointer === '/numbers' && ctx.operation === 'messaging.update');
 const speaksOfSize = (e: TelnyxError): boolean => /\b1[ ,.]?000\b|maximum|too many|at most/i.test(`${e.title} ${e.detail}`);
@@ -37,10 +37,7 @@ const speaksOfOwning = (e: TelnyxError): boolean => /\bown/i.test(`${e.title} ${
 export const speaksOfUnrecognized = (e: TelnyxError): boolean =>
   /recogni[sz]e the number|first search for/i.test(`${e.title} ${e.detail}`);
 
-/**
- * The error complains about the size. Telnyx documents only the limit of jobs (1,000); for other calls, more than one number is
- * enough.
- */
+/** A size complaint. Telnyx documents the limit of jobs (1,000) but no other, so elsewhere several numbers are enough. */
 export function tooMany(e: TelnyxError, ctx: CallContext): boolean {
   if (!onNumbers(e, ctx) || ctx.numbers < 2) return false;
   if (e.code === '10033' || ctx.numbers > 1_000) return true;
@@ -48,7 +45,7 @@ export function tooMany(e: TelnyxError, ctx: CallContext): boolean {
   return true;
 }
 
-/** The account does not own every number of the job. When the size is right, this is the only reason left to refuse the list. */
+/** Jobs demand that every number is ours; of the complaints about the list this is the one left when the size is right. */
 export function notOwned(e: TelnyxError, ctx: CallContext): boolean {
   if (!ctx.job || !onNumbers(e, ctx)) return false;
   return speaksOfOwning(e) || !/e164|ids|at least 1|present/i.test(`${e.title} ${e.detail}`);
@@ -70,7 +67,7 @@ const ESSENTIAL: ReadonlySet<string> = new Set([
 ]);
 /** True when the key is useless without the permission for this call. */
 export const essential = (ctx: CallContext): boolean => ESSENTIAL.has(ctx.operation);
-/** True when a missing permission loses only the feature of this call. */
+/** The contrary: only what this call is for is lost. */
 export const beside = (ctx: CallContext): boolean => !essential(ctx);
 /** The refusal points at one field of the request. */
 export const namesField = (e: TelnyxError): boolean => !['', '/', '/base'].includes(e.pointer);

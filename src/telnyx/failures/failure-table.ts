@@ -42,7 +42,7 @@ export type FailureCode =
   | 'stopping'
   | 'refused_by_telnyx';
 
-/** One row of the table. A row with neither `codes` nor `when` decides by the status only. */
+/** One line of the table. A row with neither `codes` nor `when` looks at the status only. */
 export interface FailureRow {
   code: FailureCode;
   read: Disposition;
@@ -63,7 +63,7 @@ const is =
   (...wanted: number[]) =>
   (status: number): boolean =>
     wanted.includes(status);
-/** Only a 4xx refusal proves that nothing happened. With a 5xx the same code proves nothing. */
+/** A refusal proves that nothing happened only as a 4xx: behind a 5xx the same code proves nothing. */
 const refusal = (status: number): boolean => status >= 400 && status < 500;
 const codes = (...list: string[]): ReadonlySet<string> => new Set(list);
 const range = (from: number, to: number): string[] => Array.from({ length: to - from + 1 }, (_, i) => String(from + i));
@@ -228,7 +228,7 @@ export const FAILURE_ROWS: readonly FailureRow[] = [
   { code: 'insufficient_funds', ...both('account'), status: is(402), text: 'payment is required' },
   { ...NOT_PERMITTED.field, when: namesField },
   NOT_PERMITTED.key,
-  // A body that cannot be read may come from a proxy. For a call that is not essential the last rows decide.
+  // Not read, it may be the word of a proxy: of a call that is not essential the last rows decide.
   { code: 'unknown_outcome', ...unsure, status: is(403), unread: true, text: 'a refusal whose reason could not be read' },
   NOT_PERMITTED.feature,
   { code: 'not_found', ...both('rejected'), status: is(404), text: 'not found' },
@@ -236,7 +236,7 @@ export const FAILURE_ROWS: readonly FailureRow[] = [
   // Telnyx has answered 409 to an order of a number that the account had just bought. So it may mean "you have it already".
   { code: 'conflict', ...unsure, status: is(409), text: 'a conflict that may come from this very call' },
   { code: 'server_error', ...unsure, status: (s) => s >= 500, waits: true, text: 'Telnyx had an internal problem' },
-  // A proxy may have answered after Telnyx took the call. Only a reason that can be read is a refusal.
+  // Whatever stands between us and Telnyx may have said it, after Telnyx took the call: only a reason that is read is a refusal.
   { code: 'unknown_outcome', ...unsure, status: refusal, unread: true, text: 'a refusal whose reason could not be read' },
   { code: 'refused_by_telnyx', ...both('rejected'), status: refusal, text: 'Telnyx refused the call' },
 ];

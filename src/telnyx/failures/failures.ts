@@ -11,7 +11,7 @@ export type { FailureCode } from './failure-table.ts';
 const MAX_DETAILS = 20;
 const MAX_DETAIL_LENGTH = 500;
 
-// A field of an unexpected type counts as missing. The other fields, above all the code, still decide.
+// A field of an unexpected kind counts as not said: the others, the code above all, still decide.
 const text = z.string().nullish().catch(undefined);
 
 /** `source` is an object today and was a bare string in older examples; both are read. */
@@ -33,7 +33,7 @@ export function telnyxErrors(body: unknown): TelnyxError[] {
   return parsed.success ? parsed.data.errors.flatMap(oneError) : [];
 }
 
-/** An entry of `errors[]` from an answer or from a failed operation of a job. Empty when `raw` is something else. */
+/** An entry of `errors[]`, as an answer or a job's failed operation carries it. Nothing when it is no such thing. */
 export function oneError(raw: unknown): TelnyxError[] {
   const parsed = errorEntry.safeParse(raw);
   if (!parsed.success) return [];
@@ -70,8 +70,8 @@ export function toFailure(thrown: unknown, ctx: CallContext): ProvisioningError 
 }
 
 /**
- * The numbers of the order that the refusal names as its cause, in any form in which Telnyx lists them. Other numbers in the text
- * are ignored.
+ * The numbers of the order that the refusal names as its cause, in whatever form Telnyx lists them. Other numbers in the text are
+ * not believed.
  */
 function namedNumbers(errors: TelnyxError[], ctx: CallContext): string[] {
   if (ctx.ordered === undefined) return [];
@@ -88,7 +88,7 @@ export function unreadableAnswer(ctx: Pick<CallContext, 'phase' | 'operation'>, 
   );
 }
 
-/** The failure when the limiter broke before the call was made. Nothing was sent. */
+/** The pacing broke before the call was made: surely nothing was sent. */
 export function limiterUnavailable(why: string): ProvisioningError {
   return new ProvisioningError('limiter_unavailable', 'retry', `no call was made, the rate limiter did not answer: ${why}`);
 }
@@ -101,7 +101,7 @@ function evidence(errors: TelnyxError[], scrub: (text: string) => string): Error
   }));
 }
 
-/** Rows are in order of precedence. A row matches when any of the errors matches. */
+/** Rows stand in order of precedence; within a row any of the errors may match. */
 function findRow(status: number, errors: TelnyxError[], ctx: CallContext): FailureRow | undefined {
   return FAILURE_ROWS.find((row) => {
     if (row.status !== undefined && !row.status(status)) return false;
@@ -115,7 +115,7 @@ function findRow(status: number, errors: TelnyxError[], ctx: CallContext): Failu
 function withoutAnswer(thrown: unknown, ctx: CallContext): ProvisioningError {
   const reasons = causeChain(thrown);
   const text = ctx.scrub(reasons.map((r) => r.text).join(': ')).slice(0, MAX_DETAIL_LENGTH);
-  // Only the message is kept, because an SDK or fetch error may carry the request with its headers.
+  // The message only: an SDK or fetch error may carry the request with its headers.
   const details = [{ path: '', message: text }];
   if (reasons.some((r) => NOT_SENT.has(r.code))) {
     return new ProvisioningError(
@@ -138,7 +138,7 @@ function withoutAnswer(thrown: unknown, ctx: CallContext): ProvisioningError {
   );
 }
 
-/** Failures of the connection attempt itself. A reset does not belong here, because bytes may have been sent before it. */
+/** Failures of the connection attempt itself. A reset is not among them: bytes may have gone out before it. */
 const NOT_SENT: ReadonlySet<string> = new Set(['ECONNREFUSED', 'ENOTFOUND', 'EAI_AGAIN']);
 
 function causeChain(thrown: unknown): { code: string; text: string }[] {

@@ -115,7 +115,7 @@ export function createPacer(options: PacerOptions): Pacer {
   };
 }
 
-/** `promise`, but rejected after `ms`. Its work may still finish later. */
+/** `promise`, but rejected after `ms`. What it stood for may still happen later. */
 export async function within<T>(ms: number, promise: Promise<T>): Promise<T> {
   let timer: NodeJS.Timeout | undefined;
   const tooLate = new Promise<never>((_, reject) => {
