@@ -34,10 +34,10 @@ const RIVAL_SAMPLE = 60;
 
 interface Setting {
   workers: number;
-  /** How many times the allowed rate Telnyx itself would take before it refuses. */
+  /** How many times our rate Telnyx accepts before it refuses. */
   headroom: number;
 }
-/** With a limit of exactly our rate every window is used up, and `x-ratelimit-remaining: 0` asks for a pause. */
+/** With a limit of exactly our rate, every window is used up, and `x-ratelimit-remaining: 0` asks for a pause. */
 const SETTINGS: readonly Setting[] = [
   { workers: 1, headroom: 2 },
   { workers: 2, headroom: 2 },
@@ -52,7 +52,7 @@ interface Result extends Setting {
   title: string;
   numbers: number;
   ms: number;
-  /** How long the same calls take at the allowed rate, when nothing else takes any time. */
+  /** How long the same calls take at our rate when nothing else takes any time. */
   floorMs: number;
   bottleneck: Family;
   calls: number;

@@ -1,12 +1,14 @@
-// Writes the files that are generated from code. `--check` writes nothing and fails when a file differs.
+// Writes the pages that are generated from code. With `--check` it writes nothing and fails when a page differs.
 import { readFileSync, writeFileSync } from 'node:fs';
 import { configurationPage, envExample } from '../src/config/describe.ts';
+import { guaranteesPage } from './guarantees.ts';
 import { layerRules } from './layer-lint.ts';
 
 const PAGES: [path: string, text: string][] = [
   ['docs/configuration.md', configurationPage()],
   ['.env.example', envExample()],
   ['biome.layers.json', layerRules()],
+  ['docs/guarantees.md', guaranteesPage()],
 ];
 
 const root = new URL('..', import.meta.url);

@@ -21,9 +21,9 @@ import {
 } from './scenario.ts';
 
 export interface Scale extends Pick<StageOptions, 'databaseUrl' | 'redisUrl' | 'orderSize'> {
-  /** How many numbers each scenario is about. */
+  /** How many numbers each scenario works on. */
   numbers: number;
-  /** How many the account owns before. */
+  /** How many numbers the account owns before. */
   owned: number;
 }
 
@@ -36,8 +36,8 @@ const LARGE = '312';
 const SMALL = ['512', '415', '213', '305', '214', '713', '917', '310', '702', '602'];
 
 /**
- * Everything is done before the first poll and visible at once: what is counted is the shape of the protocol, not the waiting.
- * The simulator's clock runs fast, because some of its waits (messaging) are no option.
+ * Everything is done before the first poll and visible at once, so that the calls are counted and not the waiting. The
+ * simulator's clock runs fast, because some of its waits (messaging) cannot be set.
  */
 const BEGUN = Date.now();
 const AT_ONCE: SimulatorOptions = {
@@ -61,7 +61,7 @@ export async function instantTelnyx(scale: Scale): Promise<Measured[]> {
   process.stderr.write(`order size ${scale.orderSize}:\n`);
   return measured(scale, AT_ONCE, SOON, async (stage) => {
     const buys = buying(stage, scale, ` (${scale.orderSize} an order)`);
-    // What comes next does not depend on the order size.
+    // The following scenarios do not depend on the order size.
     return scale.orderSize === 1_000 ? [...learning(stage, scale), ...changing(stage, scale), ...buys] : buys;
   });
 }
@@ -192,14 +192,14 @@ function plainUpdate(stage: Stage, numbers: string[], note: string): Scenario {
   };
 }
 
-/** Every so many-th number of the account. */
+/** Numbers spread evenly over the account. */
 function spread(stage: Stage, n: number): string[] {
   const owned = stage.simulator.ownedNumbers().sort();
   const step = Math.floor(owned.length / n);
   return owned.filter((_number, i) => i % step === 0).slice(0, n);
 }
 
-/** Numbers in a row, as a campaign in one region has them. */
+/** Numbers in a row, as the numbers of one region lie. */
 function neighbours(stage: Stage, n: number): string[] {
   const owned = stage.simulator.ownedNumbers().sort();
   return owned.slice(owned.length - n);

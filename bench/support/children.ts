@@ -10,7 +10,7 @@ const MAIN = join(ROOT, 'dist/cli/main.js');
 const STOP_MS = 60_000;
 const SAMPLE_MS = 50;
 
-/** Compiles to `dist`, which is what production runs: from source the compiler would be measured too. */
+/** Compiles to `dist`, which production runs. From source, the compiler would be measured too. */
 export function build(): void {
   process.stderr.write('building …\n');
   const npm = spawnSync('npm', ['run', '-s', 'build'], {
@@ -95,7 +95,7 @@ export async function memoryOf(pid: number): Promise<{ now: number; peak: number
   return Number.isNaN(now) || Number.isNaN(peak) ? null : { now, peak };
 }
 
-/** The peak of a process that ends by itself, read again and again until it has. */
+/** The peak of a process that ends by itself. It is read repeatedly until the process has ended. */
 export async function peakUntilEnd(command: Command): Promise<number> {
   let peak = 0;
   while (command.child.exitCode === null && command.child.signalCode === null) {

@@ -1,4 +1,4 @@
-/** Runs `work`, then whatever it opened is closed in reverse order, also when it failed. */
+/** Runs `work`, then closes in reverse order what it opened, also after a failure. */
 export async function withClosers<T>(work: (opened: (close: () => Promise<unknown>) => void) => Promise<T>): Promise<T> {
   const closers: (() => Promise<unknown>)[] = [];
   try {

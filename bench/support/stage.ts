@@ -12,7 +12,7 @@ import { waitForEnd } from '../../src/producers/read/wait.ts';
 import { type Simulator, type SimulatorOptions, startSimulator } from '../../src/simulator/index.ts';
 
 export const KEY = 'KEY_SIM';
-/** So high that nothing waits for it: for runs that count calls. */
+/** A rate so high that nothing waits for it, for benchmarks that count calls. */
 export const NO_LIMIT = familiesAt(1_000);
 const PATIENCE_MS = 240_000;
 const POLL_MS = 100;

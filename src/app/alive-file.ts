@@ -8,8 +8,8 @@ import type { Health } from './watchdog.ts';
 const RENEW_EVERY_MS = 5_000;
 
 /**
- * Renews a file while the process can do its part, for orchestrators that can only run a command: a worker listens on no port. An
- * old file means trouble, or a process that is frozen. Starting fails where the file cannot be written.
+ * Renews a file while the process can do its part. A worker listens on no port, so an orchestrator checks the age of this file by
+ * a command. An old file means a problem, or a frozen process. The start fails when the file cannot be written.
  */
 export function aliveFile(path: string, health: Pick<Health, 'problems'>, log: Log): Service {
   const renew = (): Promise<void> => writeFile(path, `${new Date().toISOString()}\n`);

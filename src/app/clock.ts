@@ -4,23 +4,23 @@ import { CLOCK_SKEW_MS, type Clock, createSharedClock } from '../domain/clock.ts
 import { asError } from '../domain/errors.ts';
 import type { Log } from '../observability/log.ts';
 
-/** Two cheap clocks drift apart by a few milliseconds in this time. */
+/** How often the clock of the database is read. Two cheap clocks drift apart by a few milliseconds in this time. */
 const LOOK_EVERY_MS = 30_000;
-/** A machine that slept, or whose clock was set, is noticed this soon. */
+/** How soon it is noticed that this machine slept, or that somebody set its clock. */
 const CHECK_EVERY_MS = 1_000;
 const FIRST_LOOKS = 3;
 
 export interface KeptClock {
   clock: Clock;
-  /** Said to people when the clock of this machine is off; `null` when it is right. */
+  /** A text for people when the clock of this machine is wrong; `null` when it is right. */
   notice(): string | null;
   aheadMs(): number;
   close(): Promise<void>;
 }
 
 /**
- * The clock of the database, for all processes: due times and leases are written by one machine and judged by another. The
- * first looks fail when the database does; later ones are left out while it is away.
+ * Keeps the time of the database, which all processes share: one machine writes due times and leases, and another judges them.
+ * Throws when the first readings fail because the database is away. Later readings are skipped while it is away.
  */
 export async function keepClock(sql: Sql, log: Log): Promise<KeptClock> {
   const clock = createSharedClock();
@@ -62,8 +62,8 @@ export async function keepClock(sql: Sql, log: Log): Promise<KeptClock> {
 }
 
 /**
- * Lets a whole process live by this clock. BullMQ and Bottleneck hand `Date.now()` to Redis as the time, and compare it with what
- * other machines wrote there; they can be given no other clock. Only for processes of our own, never for the library.
+ * Makes the whole process use this clock. BullMQ and Bottleneck write `Date.now()` to Redis and compare it with what other
+ * machines wrote there, and neither accepts another clock. Only for processes of our own, never for the library.
  */
 export function liveBy(clock: Clock): void {
   Date.now = () => clock.now().getTime();

@@ -6,7 +6,7 @@ import { createTelnyxGateway } from '../telnyx/client.ts';
 import type { Foundation } from './foundation.ts';
 
 export interface Work extends WorkDeps {
-  /** No call leaves any more and no pause lasts; resolves when the calls under way have ended. Safe to call twice. */
+  /** From now on no call leaves, and every pause ends. Resolves when the calls under way have ended. Safe to call twice. */
   stop(): Promise<void>;
 }
 

@@ -25,7 +25,7 @@ export interface Foundation {
   queues: Queues;
   metrics: Metrics;
   deps: ProducerDeps;
-  /** What people should know of this machine's clock; nothing when it is right. */
+  /** What people should know about the clock of this machine; empty when it is right. */
   clockNotice(): string[];
   clockAheadMs(): number;
   close(): Promise<void>;
@@ -90,7 +90,10 @@ export async function openFoundation(config: Config, log: Log, options: Foundati
   }
 }
 
-/** BullMQ's store listens, and the right to be the only worker is a lock: both need a connection that stays the same. */
+/**
+ * The error behind a pooler: BullMQ's store listens, and the lock of the only worker is held, on a connection that must stay the
+ * same.
+ */
 export function needsRedis(): ProvisioningError {
   return new ProvisioningError(
     'pooled_queue',
@@ -127,7 +130,7 @@ function openBackend(config: Config, databaseUrlText: string, log: Log, { namesp
   return postgresBackend(secret(databaseUrlText), { onError, session: RELIED_ON });
 }
 
-/** Database and queue for a command that only looks or submits. */
+/** Database and queue for a command that only reads or submits. */
 export async function openProducer(config: Config, log: Log): Promise<{ deps: ProducerDeps; close(): Promise<void> }> {
   const foundation = await openFoundation(config, log);
   return { deps: foundation.deps, close: foundation.close };

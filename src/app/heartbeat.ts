@@ -11,8 +11,9 @@ import { periodic } from './periodic.ts';
 const FORGET_MS = 2_000;
 
 /**
- * Tells the other processes that this one takes up work. A database that is away makes this worker look dead for a while, which
- * is what it is to them; so that is a line in the log and no failure. It stops first: a worker that drains takes up nothing more.
+ * Tells the other processes that this one takes up work. While the database is away, this worker looks dead to them, which is
+ * true for them; so a failed beat is a log line and not an error. It stops before the workers, because a draining worker takes up
+ * nothing more.
  */
 export function heartbeat(f: Pick<Foundation, 'db' | 'log'>, role: string): Service {
   const self = { id: newWorkerId(), role, host: hostname(), pid: process.pid, version: packageVersion() };
@@ -31,7 +32,7 @@ export function heartbeat(f: Pick<Foundation, 'db' | 'log'>, role: string): Serv
     ...service,
     stop: async () => {
       await service.stop();
-      // A row that stays counts as gone within seconds, so this may fail.
+      // This may fail, because a row that is not renewed counts as gone within seconds.
       await endsWithin(forgetWorker(f.db.sql, self.id), FORGET_MS);
     },
   };

@@ -20,16 +20,17 @@ export interface StopReport {
 export interface Lifecycle {
   /** Starts all in order. When one fails, those that were started are stopped, and its error is thrown. */
   start(): Promise<void>;
-  /** Stops all in reverse order; every one is tried. Safe to call twice: the second call waits for the first. */
+  /** Stops all in reverse order, also after a failure. Safe to call twice: the second call waits for the first. */
   stop(reason: string): Promise<StopReport>;
   readonly stopping: boolean;
 }
 
 /**
- * All stops together may take this long, whatever Redis, Postgres or Telnyx answer: whoever runs the process kills it after 90 s.
+ * All stops together may take this long, whatever Redis, Postgres or Telnyx answer. A process manager kills the process after 90
+ * s.
  */
 const ALL_STOPS_MS = 80_000;
-/** What is left for a service when those before it took all of that. */
+/** The time that a service gets when those before it used up the total. */
 const AT_LEAST_MS = 1_000;
 
 export function createLifecycle(services: readonly Service[], log: Log, allStopsMs = ALL_STOPS_MS): Lifecycle {
@@ -44,7 +45,7 @@ export function createLifecycle(services: readonly Service[], log: Log, allStops
       for (const service of services) {
         // A signal may arrive while we start.
         if (stopped !== undefined) return;
-        // Before the start: what fails half way has something to stop too.
+        // Added before the start, because a service that fails half way must be stopped too.
         started.push(service);
         try {
           await service.start?.();
@@ -66,7 +67,7 @@ async function stopAll(started: Service[], reason: string, log: Log, allStopsMs:
   const until = Date.now() + allStopsMs;
   log.info({ reason }, 'stopping');
   const problems: Error[] = [];
-  // Taken one by one, because a start that is still going on may add its service meanwhile.
+  // Taken one by one, because a start that still runs may add its service meanwhile.
   for (let service = started.pop(); service !== undefined; service = started.pop()) {
     const problem = await stopOne(service, Math.min(service.stopWithinMs, Math.max(AT_LEAST_MS, until - Date.now())));
     if (problem === null) log.debug({ service: service.name }, 'stopped');
@@ -101,7 +102,7 @@ export interface RunOptions {
 }
 
 const SIGNALS: NodeJS.Signals[] = ['SIGTERM', 'SIGINT'];
-/** What a shell reports for a process that was ended by a signal. */
+/** The exit code that a shell reports for a process ended by SIGINT. */
 const INTERRUPTED = 130;
 
 /**

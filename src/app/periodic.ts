@@ -1,8 +1,8 @@
 import type { Service } from './lifecycle.ts';
 
 /**
- * A service that does a round, waits, and does the next: never two at once, the first at start. A stop waits for the round, not for long: every
- * round may be cut off anywhere, and a store that hangs would hold it for ever.
+ * A service that runs a round, waits, and runs the next one. The first round runs at the start, and never two at once. A stop
+ * waits for the round only a short time: a round may be cut off anywhere, and a store that hangs would hold it for ever.
  */
 export function periodic(name: string, everyMs: number, round: () => Promise<void>): Service {
   let timer: NodeJS.Timeout | undefined;

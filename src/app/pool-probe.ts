@@ -3,14 +3,14 @@ import { takeConnection, takeReader } from '../db/health.ts';
 import { endsWithin } from '../domain/deadline.ts';
 import type { Metrics } from '../observability/metrics.ts';
 
-/** A pool that gives nothing out for so long is stuck: whatever needs it stands still. */
+/** A pool that gives out no connection for this long is stuck, and everything that needs it stands still. */
 export const POOL_MS = 5_000;
 
 type Pool = 'work' | 'reads';
 
 /**
- * Asks each pool for a connection, and says which gave none in time. A question that is still open is not asked again: it waits
- * in the same line as all others, so its age is how long they wait.
+ * Asks each pool for a connection and names those that gave none in time. While a question is open, it is not asked again. It
+ * waits in the same line as all others, so its age is how long they wait.
  */
 export function poolProbe(db: Pick<Db, 'sql' | 'reads'>, metrics: Metrics, withinMs: number = POOL_MS): () => Promise<Pool[]> {
   const asked = new Map<Pool, number>();

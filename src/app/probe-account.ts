@@ -8,16 +8,16 @@ import { createTelnyxGateway } from '../telnyx/client.ts';
 import type { Balance, TelnyxGateway } from '../telnyx/gateway.ts';
 import type { CallInfo } from '../telnyx/transport.ts';
 
-/** One thing that was found out about the account. */
+/** One finding about the account. */
 export interface Finding {
   name: string;
   status: 'ok' | 'warning' | 'failed';
   text: string;
-  /** The key or Telnyx itself is the trouble. */
+  /** True when the key or Telnyx itself is the problem. */
   unavailable?: true;
 }
 
-/** A person waits. */
+/** Short, because a person waits. */
 const DEADLINE_MS = 8_000;
 /** The `date` header counts whole seconds (RFC 9110): on average half a second has passed since. */
 const HALF_A_SECOND = 500;
@@ -27,8 +27,8 @@ const A_DAY_MS = 86_400_000;
 const UNREACHABLE: ReadonlySet<string> = new Set(['not_sent', 'unknown_outcome', 'timeout', 'server_error', 'not_found']);
 
 /**
- * Asks Telnyx what this key is good for: balance, search, list of batch jobs, and by the way the time. It only reads, and neither
- * closes nor opens the account gate. Never throws.
+ * Asks Telnyx what this key may do (balance, search, list of batch jobs), and compares the time of its answers. It only reads,
+ * and neither closes nor opens the account gate. Never throws.
  */
 export async function probeAccount(config: Config, log: Log): Promise<Finding[]> {
   const { apiKey, baseUrl } = config.telnyx;
@@ -62,12 +62,12 @@ async function askAll(gateway: TelnyxGateway, baseUrl: string | null): Promise<F
   const balance = await gateway.balance().then(balanceFinding, (error: unknown) => failure('balance', error));
   if (balance.name === 'Telnyx' || balance.name === 'Telnyx key') return [balance];
   const key: Finding = { name: 'Telnyx key', status: 'ok', text: `is accepted by ${where}` };
-  // US local numbers: every account may look at these, whatever it may buy.
+  // US local numbers, because every account may search these, whatever it may buy.
   const search = gateway.search({ countryCode: 'US', phoneNumberType: 'local', bestEffort: false, limit: 10 }).then(
     ({ seen }): Finding => searchFinding(seen),
     (error: unknown) => failure('search', error),
   );
-  // Nothing was made tomorrow: the first page is enough.
+  // No job was created tomorrow, so the first page is enough.
   const jobs = gateway.listJobs('update_phone_numbers', new Date(Date.now() + A_DAY_MS)).then(
     (): Finding => ({ name: 'batch jobs', status: 'ok', text: 'can be listed' }),
     (error: unknown) => failure('batch jobs', error),
@@ -95,7 +95,7 @@ function failure(name: string, thrown: unknown): Finding {
   const code = error instanceof ProvisioningError ? error.code : '';
   if (code === 'bad_key') return lost('Telnyx key', `is not accepted (${error.message}); correct TELNYX_API_KEY`);
   if (code === 'numbers_masked') return { name, status: 'failed', text: error.message };
-  // The first call did not get through, so nothing is known of the key.
+  // The first call did not get through, so nothing is known about the key.
   if (code === 'rate_limited')
     return {
       name: name === 'balance' ? 'Telnyx' : name,
@@ -108,13 +108,13 @@ function failure(name: string, thrown: unknown): Finding {
 
 const lost = (name: string, text: string): Finding => ({ name, status: 'failed', text, unavailable: true });
 
-/** How far our clock is behind that of an answer, in milliseconds; nothing when the answer did not tell the time. */
+/** How far our clock is behind the clock of an answer, in milliseconds; empty when the answer did not state the time. */
 function skewOf(info: CallInfo, now: number): number[] {
   const told = info.date === null ? Number.NaN : Date.parse(info.date);
   return Number.isNaN(told) ? [] : [told + HALF_A_SECOND - (now - info.ms / 2)];
 }
 
-/** The smallest difference of all answers: one that waited in a queue on its way is no clock. */
+/** Takes the smallest difference of all answers, because an answer that waited on its way shows a wrong one. */
 function clockFinding(skews: readonly number[]): Finding[] {
   const [first, ...rest] = skews;
   if (first === undefined) return [];
@@ -127,7 +127,7 @@ function clockFinding(skews: readonly number[]): Finding[] {
   ];
 }
 
-/** Judges how far this machine's clock is behind another one; milliseconds. */
+/** The finding for a clock of this machine that is `skewMs` behind another clock. */
 export function clockCheck(name: string, what: string, skewMs: number): Finding {
   const seconds = Math.abs(skewMs / 1_000).toFixed(1);
   if (Math.abs(skewMs) <= CLOCK_SKEW_MS) return { name, status: 'ok', text: `within ${seconds} s of ${what}` };

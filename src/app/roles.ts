@@ -23,19 +23,19 @@ import { type Health, watchdog } from './watchdog.ts';
 
 export type Role = 'worker' | 'serve' | 'up';
 
-/** A drain may take this long: a call to Telnyx in flight is allowed to end. */
+/** Longest drain. A call to Telnyx that is in flight may end within it. */
 const DRAIN_MS = 50_000;
 
 /**
- * A worker that is silent for so long in the middle of a transaction is frozen or gone: its locks end, as its leases do. Other
- * processes have no such limit, for they store requests while they read their numbers from somebody's pipe.
+ * A worker that is silent for this long in the middle of a transaction is frozen or gone. Postgres then ends its locks, as its
+ * leases end. Other processes have no such limit, because they store requests while they read numbers from a user's pipe.
  */
 const SILENT_WORKER_MS = 60_000;
 
 export interface Running {
   foundation: Foundation;
   lifecycle: Lifecycle;
-  /** Where the server listens, when the role has one. */
+  /** The address of the HTTP server, when the role has one. */
   url: () => string | null;
 }
 
@@ -66,8 +66,8 @@ export async function buildRole(role: Role, config: Config, log: RootLog, option
 }
 
 /**
- * Left to itself V8 lets garbage pile up to a multiple of what is alive before it collects: a walk over 100,000 numbers doubles
- * the memory of a process whose live data stays the same. This much more than what is alive is enough.
+ * By default V8 lets garbage grow to a multiple of the live data before it collects. A walk over 100,000 numbers then doubles the
+ * memory of a process whose live data stays the same. This share above the live data is enough.
  */
 const HEAP_GROWTH_PERCENT = 25;
 
@@ -104,7 +104,7 @@ function workerServices(f: Foundation, role: Role, options: RoleOptions, started
       stopWithinMs: 1_000,
     },
     {
-      // Nothing coordinates the request rate between processes without Redis, so there may be one only.
+      // Without Redis nothing coordinates the request rate between processes, so only one worker may run.
       name: 'sole worker',
       start: async () => {
         if (backend.profile.manyProcesses) return;
@@ -147,7 +147,7 @@ function workerServices(f: Foundation, role: Role, options: RoleOptions, started
         started(workers);
       },
       stop: async () => {
-        // First no new jobs; then no new calls, so that each job ends with the call that it waits for.
+        // First no new queue jobs, then no new calls. So each job ends with the call that it waits for.
         const drained = workers?.close({ deadlineMs: DRAIN_MS });
         await Promise.all([drained, work.stop()]);
         if ((await drained) !== false) return;

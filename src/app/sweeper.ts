@@ -7,12 +7,12 @@ import { sweepOnce } from '../recovery/sweep.ts';
 import type { Service } from './lifecycle.ts';
 import { periodic } from './periodic.ts';
 
-/** Schedules and limits live in Redis, which may have been flushed, and people change them by hand: they are set again this often. */
+/** Schedules and limits are set again this often, because Redis may have been flushed and people change them by hand. */
 const RESET_EVERY_MS = 30_000;
 
 /**
- * Drives recovery by a timer of this process, not by the queue: a flushed queue has lost its schedules too. Runs at start, then
- * every few seconds; never twice at once.
+ * Drives recovery by a timer of this process and not by the queue, because a flushed queue has lost its schedules too. Runs at
+ * the start, then every few seconds, and never twice at once.
  */
 export function sweeper(work: WorkDeps, queues: Queues, config: Config, metrics: Metrics): Service {
   let resetAt = 0;

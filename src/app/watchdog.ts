@@ -16,10 +16,10 @@ import { POOL_MS, poolProbe } from './pool-probe.ts';
 
 const LOOK_EVERY_MS = 5_000;
 const PAUSED_BY_HAND = 'paused by hand; its work waits until somebody resumes it on the dashboard';
-/** A look that takes longer is a trouble of its own: it must not keep the next one from being made. */
+/** A reading may take this long. A longer one counts as a problem of its own, and must not delay the next reading. */
 const LOOK_MS = 5_000;
 
-/** What the process knows of its own health; `/readyz` shows it. */
+/** What the process knows about its own health. `/readyz` shows it. */
 export interface Health {
   /** Why this process cannot do its part. */
   problems(): string[];
@@ -28,9 +28,9 @@ export interface Health {
 }
 
 /**
- * Looks at database and queue every few seconds: keeps the gauges, and notices "work waits, nothing is consumed" (a metric, an
- * error in the log) on its own: by the rows, whatever the queue says, and by each queue that answers. A process that works is not
- * ready then. One that only serves stays ready, because it stores what it takes on: were it taken away, nothing could be submitted.
+ * Reads database and queue every few seconds, keeps the gauges, and reports "work waits, nothing is consumed" by a metric and an
+ * error in the log. It judges by the rows, whatever the queue says, and by each queue that answers. A process that works is then
+ * not ready. A process that only serves stays ready, because it stores requests: without it, nothing could be submitted.
  */
 export function watchdog(f: Foundation, works: boolean, workers: () => Workers | null): Service & Health {
   const startedAt = f.deps.clock.now();
@@ -46,7 +46,7 @@ export function watchdog(f: Foundation, works: boolean, workers: () => Workers |
   let alone = false;
   const attempt = async (what: 'database' | 'queue', look: () => Promise<void>): Promise<void> => {
     try {
-      // One that still waits is not asked a second time.
+      // A reading that still waits is not started a second time.
       if (looking.has(what)) throw noAnswer(what);
       looking.add(what);
       const answer = look().finally(() => looking.delete(what));
@@ -54,11 +54,11 @@ export function watchdog(f: Foundation, works: boolean, workers: () => Workers |
       troubles.delete(what);
     } catch (error) {
       if (!troubles.has(what)) f.log.error({ err: asError(error), part: what }, `the ${what} does not answer`);
-      // Everybody may read this, and an error may quote an address with its password.
+      // Everybody may read this text, and an error may quote an address with its password.
       troubles.set(what, scrub(`${what}: ${asError(error).message || asError(error).name}`));
     }
   };
-  /** A person's pause is no fault of a process, but nobody must forget it. */
+  /** A pause by a person is no problem of the process, but it must not be forgotten. */
   const notePaused = (names: QueueName[]): void => {
     for (const name of QUEUE_NAMES) {
       const isPaused = names.includes(name);
@@ -100,7 +100,7 @@ export function watchdog(f: Foundation, works: boolean, workers: () => Workers |
       await refreshGauges(f);
       const now = f.deps.clock.now().getTime();
       const seen = await lookForStandstill(f.db.sql, new Date(now - STUCK_AFTER_MS));
-      // This process is a worker before its own first sign of life.
+      // Before its first heartbeat, this process already counts as a worker.
       const workersSince = (await liveWorkers(f.db.sql))[0]?.startedAt ?? (works ? startedAt : null);
       alone = workersSince === null;
       const why = whyStandstill({ ...seen, queueAnswers: !troubles.has('queue'), workersSince }, now);

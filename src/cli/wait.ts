@@ -104,7 +104,7 @@ async function look(deps: ProducerDeps, id: string): Promise<Seen> {
   return { view, account, alone: !lives && needsWorker(view.status) };
 }
 
-/** A look, or `null` while the database is away. */
+/** Reads the request. `null` while the database is away. */
 async function lookThroughLoss(deps: ProducerDeps, id: string, sayOnce: (text: string) => void): Promise<Seen | null> {
   try {
     return await look(deps, id);

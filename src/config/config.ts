@@ -31,7 +31,7 @@ export interface Config {
   };
   /** `cron: null` means no nightly run. */
   readonly reconcile: { readonly cron: string | null; readonly tz: string };
-  /** `null`: nobody looks for the file of life. */
+  /** `null`: the worker writes no alive file. */
   readonly aliveFile: string | null;
   readonly log: { readonly level: string; readonly format: 'json' | 'pretty' };
 }
@@ -39,7 +39,7 @@ export interface Config {
 type Env = Readonly<Record<string, string | undefined>>;
 type Values = { [N in VariableName]: z.output<(typeof VARIABLES)[N]['schema']> };
 
-/** Reads and checks the environment. Every problem is in the one error that is thrown; nothing is half configured. */
+/** Reads and checks the environment. Throws one error that lists every problem, so nothing is half configured. */
 export function loadConfig(env: Env = process.env): Config {
   const problems: ErrorDetail[] = unknownVariables(env);
   const read: Partial<Record<VariableName, unknown>> = {};
@@ -127,12 +127,12 @@ function invalidConfig(details: ErrorDetail[]): ProvisioningError {
   return new ProvisioningError('invalid_config', 'rejected', `the configuration is wrong: ${lines.join('; ')}`, { details });
 }
 
-/** Sound because VARIABLES is a literal: its own keys are exactly the names of its type. */
+/** Guarantee: VARIABLES is a literal, so its own keys are exactly the names of its type. */
 function variableNames(): VariableName[] {
   return Object.keys(VARIABLES) as VariableName[];
 }
 
-/** Sound because `loadConfig` filled every name with the output of that name's own schema, or threw. */
+/** Guarantee: `loadConfig` filled every name with the output of that name's own schema, or threw. */
 function asValues(read: Partial<Record<VariableName, unknown>>): Values {
   return read as Values;
 }

@@ -7,7 +7,7 @@ export interface ConfigRow {
   meaning: string;
 }
 
-/** One row a variable, in the order of the table. */
+/** One row for each variable, in the order of the table. */
 export function describeConfig(): ConfigRow[] {
   return Object.entries<Variable>(VARIABLES).map(([name, { fallback, meaning }]) => ({ name, default: fallback ?? '', meaning }));
 }
@@ -33,7 +33,7 @@ export function configurationPage(): string {
   ].join('\n');
 }
 
-/** What docker-compose.yml needs beside what the program reads. */
+/** The variable that docker-compose.yml needs and the program does not read. */
 const FOR_COMPOSE = `# Only for docker-compose.yml: the password of its database. Letters, digits, - and _; it becomes part of an address.
 # POSTGRES_PASSWORD=
 `;

@@ -71,7 +71,7 @@ export const httpUrl = reading<string>((text) => {
     : bad('must be an http:// or https:// address');
 });
 
-// Addresses may hold a password, so no message repeats the text.
+// An address may hold a password, so no message repeats the text.
 export const postgresUrl = reading<Secret>((text) => {
   const url = urlOrNull(text);
   return url !== null && /^postgres(ql)?:$/.test(url.protocol) ? ok(secret(text)) : bad('must be a postgres:// address');
@@ -110,7 +110,7 @@ export const publicKeys = reading<string[]>((text) => {
   return broken < 0 ? ok(keys) : bad(`key ${broken + 1} is not the base64 of a 32-byte Ed25519 public key`);
 });
 
-/** A shorter one can be guessed. */
+/** A shorter API key can be guessed. */
 const SHORTEST_KEY = 16;
 
 export const apiKeys = reading<ApiKey[]>((text) => {
@@ -152,7 +152,7 @@ export const cost = reading<string>((text) => {
 
 const CRON_FIELD = /^[\d*/,\-#?a-z]+$/i;
 
-/** `null` for `off`. The scheduler checks the meaning; this catches what is no cron line at all. */
+/** `null` for `off`. This refuses a text that is not a cron line at all; the scheduler checks its meaning. */
 export const cronOrOff = reading<string | null>((text) => {
   if (text.toLowerCase() === 'off') return ok(null);
   const fields = text.split(/\s+/);

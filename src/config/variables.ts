@@ -4,7 +4,7 @@ import * as field from './fields.ts';
 
 export interface Variable {
   schema: z.ZodType<unknown, string | undefined>;
-  /** The text that counts when the variable is not set. */
+  /** The text that is used when the variable is not set. */
   fallback?: string;
   meaning: string;
 }
@@ -66,7 +66,7 @@ export const VARIABLES = {
   PROVISIONER_MAX_NUMBER_COST: {
     schema: field.cost,
     fallback: '5.00',
-    meaning: 'No single number dearer than this, upfront or monthly, is ever bought unless its line says so.',
+    meaning: 'No single number that costs more than this, upfront or monthly, is bought unless its buy line says so.',
   },
   PROVISIONER_APPROVAL_ABOVE: {
     schema: field.cost.optional(),
@@ -75,12 +75,12 @@ export const VARIABLES = {
   PROVISIONER_SETTLE_SECONDS: {
     schema: field.wholeNumber(1, 86_400),
     fallback: '120',
-    meaning: 'How long an unknown outcome is looked up before it may be called not sent.',
+    meaning: 'How long an unknown outcome is checked before it may be called not sent.',
   },
   PROVISIONER_FUNDS_PROBE_SECONDS: {
     schema: field.wholeNumber(1, 86_400),
     fallback: '60',
-    meaning: 'How often the balance is looked at while the account gate is closed for lack of funds; credit opens it.',
+    meaning: 'How often the balance is read while the account gate is closed for lack of funds. Credit opens the gate.',
   },
   PROVISIONER_ALLOW_EVICTION: {
     schema: field.onOff,

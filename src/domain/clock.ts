@@ -40,7 +40,7 @@ export interface ClockSample {
   answered: number;
 }
 
-/** The time of another clock, kept by the counters of this machine between two looks at it. */
+/** The time of another clock. Between two readings of it, the counters of this machine keep the time. */
 export interface SharedClock extends Clock {
   /** The steady counter, for the two moments of a sample. */
   tick(): number;

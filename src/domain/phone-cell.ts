@@ -30,7 +30,7 @@ const WRAPPINGS = [
   /^TEXT\((.*)[,;]"[^"]*"\)$/i,
   /^(?:tel|callto):(.*)$/i,
 ];
-/** Most cells are not: they need no further look. */
+/** How a wrapped cell may begin. Most cells do not begin like this and need no unwrapping. */
 const MAY_BE_WRAPPED = /^['’‘`"“”„«=tc]/i;
 const MOST_LAYERS = 8;
 const SEPARATORS = /[()[\].\p{Pd}\u2212]/gu;

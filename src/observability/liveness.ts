@@ -1,10 +1,10 @@
-/** What was seen of a queue last time, and since when nobody has consumed from it although work waited. */
+/** The last state that was read of a queue, and since when nobody has consumed from it although work waited. */
 export interface Consumption {
   /** Jobs taken up since the process started; any counter that only rises. */
   processed: number;
   waiting: number;
   active: number;
-  /** Milliseconds since the epoch at which the present stand-still was first seen; `null` when there is none. */
+  /** When the present standstill was first seen, in milliseconds since the epoch; `null` when there is none. */
   idleSince: number | null;
 }
 
@@ -16,12 +16,12 @@ export interface Observed {
 
 export type Verdict = 'ok' | 'stuck';
 
-/** With a look every five seconds a stand-still is told of within a minute. */
+/** The watchdog reads every five seconds, so it reports a standstill within a minute. */
 export const STUCK_AFTER_MS = 45_000;
 
 /**
- * Is this queue being consumed? It is stuck when jobs have waited for `stuckAfterMs` while none was taken up and none was
- * running. Running jobs count as life: a held batch job may rightly occupy all slots for many minutes.
+ * Says whether the queue is consumed. It is stuck when queue jobs have waited for `stuckAfterMs` while none was taken up and none
+ * was running. A running queue job counts as life, because held batch jobs may occupy all slots for many minutes.
  */
 export function evaluateConsumption(
   previous: Consumption | null,
@@ -36,10 +36,10 @@ export function evaluateConsumption(
   return { verdict: now - idleSince >= stuckAfterMs ? 'stuck' : 'ok', state: { ...counts, idleSince } };
 }
 
-/** Said wherever something waits for a worker and none lives. */
+/** The text to show wherever something waits for a worker and no worker lives. */
 export const NO_WORKER = 'no worker runs; start one with `provisioner worker` or `provisioner up`';
 
-/** What the rows and the queue say of the whole product. */
+/** What the rows and the queue say about the whole product. */
 export interface WorkSeen {
   overdue: boolean;
   movedAt: Date | null;
@@ -50,9 +50,9 @@ export interface WorkSeen {
 }
 
 /**
- * Does work stand still for the lack of a worker or a queue? Judged by the rows, because a flushed queue is empty and jobs of
- * dead workers count as running. Work that waits while a worker lives and the queue answers has its reasons: a pause that Telnyx
- * asked for, a full house, paperwork. A worker that has just come is given time: the work was waiting before it.
+ * Says why work stands still for lack of a worker or a queue, or `null`. It judges by the rows, because a flushed queue is empty
+ * and the queue jobs of dead workers count as running. Work may wait although a worker lives and the queue answers: for a pause
+ * that Telnyx asked for, for a job slot, for paperwork. A new worker gets time, because the work waited before it started.
  */
 export function whyStandstill(seen: WorkSeen, now: number, stuckAfterMs: number = STUCK_AFTER_MS): string | null {
   const isLongAgo = (at: Date | null): boolean => at === null || now - at.getTime() >= stuckAfterMs;

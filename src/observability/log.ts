@@ -4,8 +4,8 @@ import { createRepetitions, type Repetitions } from './repeated.ts';
 import { createScrubber, type Scrub, scrubValue } from './scrub.ts';
 
 /**
- * The names a log line may carry, so that one search finds everything about a thing. A line with another name is still
- * written; the type stops it at compile time.
+ * The field names that a log line may have, so that one search finds everything about a thing. The compiler refuses another name;
+ * at run time such a line is still written.
  */
 export interface LogFields {
   requestId?: string;
@@ -40,7 +40,7 @@ export interface LogFields {
   part?: string;
   service?: string;
   phase?: string;
-  /** The store or connection that a line is about; its repetitions are held back. */
+  /** The store or connection that a line is about. Repetitions of such a line are counted instead of written. */
   backend?: string;
   role?: string;
   host?: string;
@@ -67,7 +67,7 @@ export interface Log {
   child(fields: LogFields): Log;
 }
 
-/** The log of the process: `pino` is for Fastify, `flush` for the last moment before exit. */
+/** The log of the process. Fastify uses `pino`; `flush` is for the last moment before exit. */
 export interface RootLog extends Log {
   pino: Logger;
   flush(): void;
@@ -76,9 +76,9 @@ export interface RootLog extends Log {
 export interface LogOptions {
   level: string;
   format: 'json' | 'pretty';
-  /** Secret values that must never show, whatever text they are part of. */
+  /** Secret values that must never be written, in whatever text they stand. */
   secrets?: readonly string[];
-  /** Where lines go; stderr by default, because stdout belongs to results. */
+  /** Where lines go. The default is stderr, because stdout is for results. */
   destination?: DestinationStream;
 }
 
@@ -101,11 +101,11 @@ export function createLog(options: LogOptions): RootLog {
         level: (label) => ({ level: label }),
         log: (fields) => safeFields(fields, scrub),
       },
-      // An error is made plain by `safeFields`, before pino would look at it.
+      // `safeFields` makes an error plain before pino reads it.
       serializers: { err: (value: unknown) => value },
       hooks: {
         logMethod(args, method) {
-          // Pino sees the texts only after this hook, and its own redaction never looks into them.
+          // Texts are scrubbed here, because pino's own redaction never reads them.
           for (const [index, arg] of args.entries()) if (typeof arg === 'string') args[index] = scrub(arg);
           method.apply(this, args);
         },
@@ -151,7 +151,7 @@ function wrap(logger: Logger, repetitions: Repetitions, bound: LogFields = {}): 
   };
 }
 
-// A direct stream, not pino's transport: that lives in a worker thread, and the last lines before an exit would be lost.
+// A direct stream. Pino's transport runs in a worker thread, and the last lines before an exit would be lost.
 function standardError(format: 'json' | 'pretty'): DestinationStream {
   if (format === 'json') return pino.destination({ dest: STDERR, sync: true });
   return PinoPretty({

@@ -6,8 +6,8 @@ const JOB_SECONDS = [0.01, 0.05, 0.1, 0.5, 1, 5, 15, 60, 300, 900, 3600];
 const CALL_SECONDS = [0.05, 0.1, 0.25, 0.5, 1, 2.5, 5, 10, 30, 60];
 
 /**
- * Every metric of the product; none is named anywhere else. Labels are closed sets, never ids. Each composition has its own
- * registry, so that two in one process (tests) do not meet.
+ * Every metric of the product; no other file names one. Labels are closed sets, never ids. Each composition has its own registry,
+ * so that two compositions in one process (in tests) stay apart.
  */
 export function createMetrics(options: { processMetrics?: boolean } = {}) {
   const registry = new Registry();
@@ -72,7 +72,7 @@ export function createMetrics(options: { processMetrics?: boolean } = {}) {
     }),
     poolWaitSeconds: new Gauge({
       name: 'provisioner_database_pool_wait_seconds',
-      help: 'How long the last look waited for a connection of the pool (work, reads) and its answer; it rises while none comes.',
+      help: 'How long the last probe waited for a connection of the pool (work, reads) and its answer; it rises while none comes.',
       labelNames: ['pool'] as const,
       registers,
     }),

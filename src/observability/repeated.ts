@@ -3,24 +3,27 @@ export interface Line {
   level: string;
   text: string;
   err: unknown;
-  /** The line tells what a store or a connection says, whatever the error is. */
+  /** The line reports an error of a store or a connection. */
   ofConnection: boolean;
 }
 
-/** Lets the first of equal errors of a connection through, and once a minute how often it came again. */
+/** Writes the first of equal errors of a connection, then once a minute how often it came again. */
 export interface Repetitions {
-  /** Writes the line at once, or counts it. `write` is called later with the count, for the last line of each minute that had any. */
+  /**
+   * Writes the line at once, or counts it. When a minute ends with counted lines, `write` of the last one is called with the
+   * count.
+   */
   pass(line: Line, write: (count: number | null) => void): void;
 }
 
 const WINDOW_MS = 60_000;
-/** So many different errors at once are no repetition: then every line is written. */
+/** With more different errors than this at once, every line is written, because nothing repeats. */
 const MOST_KINDS = 500;
 
 /**
- * A store that is away is told by everything that uses it, several times a second and for as long as it lasts: hundreds of lines
- * that hide all others. So the same error of a connection is written once a minute, with its count, whoever tells it. Errors of the
- * work itself are never held back.
+ * When a store is away, everything that uses it logs an error several times a second: hundreds of lines that hide all others. So
+ * the same error of a connection is written once a minute with its count, whichever component reports it. Errors of the work
+ * itself are always written.
  */
 export function createRepetitions(): Repetitions {
   const held = new Map<string, { count: number; write: (count: number | null) => void }>();
@@ -57,7 +60,7 @@ export function createRepetitions(): Repetitions {
 }
 
 function later(act: () => void): void {
-  // The count of a process that ends is not worth keeping it alive.
+  // A pending count must not keep the process alive.
   setTimeout(act, WINDOW_MS).unref();
 }
 
@@ -85,13 +88,13 @@ const TEXTS =
   /^(?:Connection is closed|Command timed out|Stream isn't writeable|Socket timeout|no answer within|Connection terminated)/;
 const DEEPEST = 4;
 
-/** What repeats in an error of a connection: its text without its numbers and ids; `null` for every other error. */
+/** The part of a connection error that repeats: its text without numbers and ids. `null` for every other error. */
 function connectionTrouble(err: unknown, surely: boolean, depth = 0): string | null {
   if (!(err instanceof Error) || depth > DEEPEST) return null;
   const code = 'code' in err && typeof err.code === 'string' ? err.code : '';
   const known = surely || CODES.has(code) || SQLSTATES.test(code) || NAMES.has(err.name) || TEXTS.test(err.message);
   if (known) return `${err.name} ${code} ${err.message.replace(/\S*\d\S*/g, '#')}`;
-  // Our own errors say what they are; a lost connection to Telnyx behind one concerns a single call.
+  // Our own errors are not of a store: when one wraps a lost connection to Telnyx, it concerns a single call.
   if ('disposition' in err) return null;
   const inner: unknown[] = err instanceof AggregateError ? err.errors : [];
   for (const one of [...inner, err.cause]) {

@@ -1,6 +1,6 @@
 const MASK = '[redacted]';
 
-/** Shapes of secrets that must not be shown wherever they turn up: in a message, an error text or a stack. */
+/** Shapes of secrets that are masked wherever they stand: in a message, an error text or a stack. */
 const PATTERNS: readonly [RegExp, string][] = [
   [/\b(Bearer|Basic)\s+[\w~+/.=:-]{6,}/gi, `$1 ${MASK}`],
   [/\bKEY[0-9A-Z][\w-]{10,}/gi, MASK],
@@ -16,7 +16,7 @@ const PATTERNS: readonly [RegExp, string][] = [
 /** Removes secrets from a text. */
 export type Scrub = (text: string) => string;
 
-/** A scrubber that also knows the configured secret values. Very short ones are left out: they would blank ordinary words. */
+/** A scrubber that also masks the configured secrets. It leaves out very short ones, which would mask ordinary words. */
 export function createScrubber(secrets: readonly string[]): Scrub {
   const values = [...new Set(secrets)].filter((value) => value.length >= 6).sort((a, b) => b.length - a.length);
   return (text) => {
@@ -27,14 +27,14 @@ export function createScrubber(secrets: readonly string[]): Scrub {
   };
 }
 
-/** Where an address leads, without login, query and fragment. What is no address is not shown at all. */
+/** The address without login, query and fragment. A text that is not an address is not shown at all. */
 export function plainUrl(text: string): string {
   if (!URL.canParse(text)) return MASK;
   const { protocol, host, pathname } = new URL(text);
   return `${protocol}//${host}${pathname}`;
 }
 
-/** Names whose value is never shown, whatever it is. */
+/** Field names whose value is always masked. */
 const SECRET_NAME = /^(authorization|cookie|set-cookie|password|passwd|secret|token|apikey|api_key|api-key|x-api-key|dsn)$/i;
 const DEEPEST = 6;
 
@@ -60,7 +60,7 @@ function masked(entries: [string, unknown][], scrub: Scrub, depth: number): Reco
   );
 }
 
-// Only what we know to be harmless: SDK errors carry whole requests, with their headers.
+// Only fields that are known to be harmless, because SDK errors carry whole requests with their headers.
 const ERROR_FIELDS = ['code', 'disposition', 'details', 'retryAfterMs', 'status', 'syscall', 'errno'] as const;
 
 function errorFields(error: Error, scrub: Scrub, depth: number): Record<string, unknown> {

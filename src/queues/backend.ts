@@ -1,20 +1,20 @@
 import type { Processor, Queue, QueueOptions, Worker, WorkerOptions } from 'bullmq';
 import type { Redis } from 'ioredis';
 
-/** What differs between the two stores, for the few who must know. */
+/** The differences between the two stores, for the few callers that must know them. */
 export interface BackendProfile {
   name: 'redis' | 'postgres';
   /** Worker processes that may share the queue. On Postgres nothing coordinates the request rate between them. */
   manyProcesses: boolean;
 }
 
-/** Everything of BullMQ's options that is not the store's own business. */
+/** BullMQ's options without those that belong to the store. */
 export type QueueSettings = Omit<QueueOptions, 'connection' | 'prefix'>;
 export type WorkerSettings = Omit<WorkerOptions, 'connection' | 'prefix'>;
 
 /**
- * A store for the queue as a value: Redis or Postgres, opened once and handed to `openQueues` and `startWorkers`. From here on
- * nobody else knows which one it is.
+ * A store for the queue as a value: Redis or Postgres. It is opened once and passed to `openQueues` and `startWorkers`. No other
+ * code knows which store it is.
  */
 export interface QueueBackend {
   readonly profile: BackendProfile;
@@ -24,7 +24,7 @@ export interface QueueBackend {
   prepare(): Promise<void>;
   openQueue(name: string, settings: QueueSettings): Queue;
   openWorker(name: string, processor: Processor, settings: WorkerSettings): Worker;
-  /** Ends every connection, also those that are in the middle of reconnecting. Call it last; it never hangs. */
+  /** Ends every connection, also one that is reconnecting. Call it last. It never hangs. */
   close(): Promise<void>;
 }
 

@@ -5,29 +5,29 @@ export const QUEUE_NAMES = ['buy', 'batch-jobs', 'emergency', 'messaging', 'reco
 export type QueueName = (typeof QUEUE_NAMES)[number];
 
 /**
- * Emergency jobs that are held open at Telnyx at once, over all processes. Telnyx allows 500 an account and takes none of the 20
- * of updates and deletes for them; others on the account need some too, and each open one is polled. At 1,000 numbers a job this
- * is 50,000 numbers under way.
+ * Emergency jobs that may be open at Telnyx at once, over all processes. Telnyx allows 500 in an account, apart from the 20 for
+ * updates and deletes. The value is lower, because other users of the account need some and each open job is polled. With 1,000
+ * numbers in a job it means 50,000 numbers under way.
  */
 export const EMERGENCY_AT_ONCE = 50;
 
-/** Messaging updates that are open at once, over all processes. Telnyx names no cap; each is polled, at the rate of messaging. */
+/** Messaging updates that may be open at once, over all processes. Telnyx names no cap, but each one is polled. */
 export const MESSAGING_AT_ONCE = 15;
 
 interface JobSpec {
   queue: QueueName;
-  /** Ids only: the row in Postgres is the truth, the queue just delivers. */
+  /** Ids only. The row in Postgres is the truth, and the queue only delivers. */
   payload: z.ZodObject;
-  /** Tries after an unexpected error; expected waits are snoozes and use none. */
+  /** Tries after an unexpected error. An expected wait is a snooze and uses no try. */
   attempts: number;
   backoffMs: number;
 }
 
 const chunkPayload = z.object({ chunkId: z.string(), requestId: z.string() });
 
-/** Every job of the product. A name here without a handler in `processors/handlers.ts` does not compile. */
+/** Every queue job of the product. A name without a handler in `processors/handlers.ts` does not compile. */
 export const CATALOGUE = {
-  /** Searches, claims numbers and cuts chunks until the line of a buy is full or exhausted. */
+  /** Searches, claims numbers and cuts chunks until a buy line is full or exhausted. */
   'line.fill': {
     queue: 'buy',
     payload: z.object({ lineId: z.string(), requestId: z.string() }),

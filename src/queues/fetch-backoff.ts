@@ -5,9 +5,9 @@ const FIRST_MS = 100;
 const MOST_MS = 5_000;
 
 /**
- * Makes a worker wait between two fetches that fail: a tenth of a second at first, up to five seconds. BullMQ waits only when the
- * connection is refused; after any other error (a read-only server, full memory, a Postgres that is starting) it fetches again
- * at once, thousands of times a second. Changes the backend of one worker and returns it.
+ * Makes a worker wait between two failing fetches: a tenth of a second at first, five seconds at most. BullMQ waits only when the
+ * connection is refused. After any other error (a read-only server, full memory, a Postgres that is starting) it fetches again at
+ * once, thousands of times a second. Changes the backend of one worker and returns it.
  */
 export function backingOff<B extends IQueueBackend>(backend: B): B {
   const closing = new AbortController();

@@ -1,7 +1,7 @@
 import type { Job } from 'bullmq';
 import type { Log } from '../observability/log.ts';
 
-/** One run of a job in this process, with the token that proves to the store that this very run holds the job. */
+/** One run of a queue job in this process. Its token proves to the store that this run holds the job. */
 interface HeldRun {
   job: Job;
   token: string;
@@ -19,19 +19,19 @@ export interface HeldJobs {
   idle(): Promise<void>;
   /** Tells every run, also those that begin later, to stop. */
   stopAll(): void;
-  /** Renews no more: what still runs is taken over by another worker when its lock has run out. */
+  /** Stops renewing. Another worker takes over a job that still runs when its lock has run out. */
   letGo(): void;
 }
 
-/** A lock is renewed this many times before it would run out, so that a few slow answers of the store lose nothing. */
+/** Each lock is renewed this many times within its length, so a few slow answers of the store do not lose it. */
 const RENEWALS_A_LOCK = 4;
 const STOPPING = new Error('the process is stopping');
 const LOST = new Error('the queue no longer knows that we hold this job');
 
 /**
- * Holds by run, which BullMQ's own renewal does not: it tracks by job id, and a run that has put its job back forgets that id a
- * moment later. A job that comes back at once (a snooze of 0 ms, a webhook that wakes it) is taken up by another run of the same
- * worker before that moment; its lock was then renewed by nobody, and the job of a live worker counted as lost.
+ * Renews the lock of each run by itself. BullMQ's own renewal tracks job ids, and a run that has put its job back forgets the id
+ * a moment later. A job that comes back at once (a snooze of 0 ms, a webhook that wakes it) is taken up by another run of the
+ * same worker before that moment. Then nobody renewed its lock, and the job of a live worker counted as lost.
  */
 export function holdJobs({ lockMs, log }: { lockMs: number; log: Log }): HeldJobs {
   const runs = new Set<HeldRun>();
@@ -45,7 +45,7 @@ export function holdJobs({ lockMs, log }: { lockMs: number; log: Log }): HeldJob
     if (run.renewing || run.stop.signal.reason === LOST) return;
     run.renewing = true;
     try {
-      // The queue was flushed, or gave the job to another worker: whoever holds it here must let go, or it would run twice.
+      // The queue was flushed, or gave the job to another worker. The run here must stop, or the job would run twice.
       if ((await run.job.extendLock(run.token, lockMs)) !== 1) run.stop.abort(LOST);
     } catch (error) {
       log.debug({ err: error, jobId: run.job.id ?? '' }, 'a lock was not renewed; it is tried again soon');

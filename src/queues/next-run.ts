@@ -1,13 +1,13 @@
 import { defaultRepeatStrategy, type RepeatStrategy } from 'bullmq';
 
 const MINUTE_MS = 60_000;
-/** Zones lie up to 14 hours from UTC; this far from a local time its zone is surely before or behind a change of its clock. */
+/** A zone is at most 14 hours from UTC. This far from a local time, a change of its clock is surely over or still to come. */
 const FAR_MS = 36 * 3_600_000;
 
 /**
- * When a cron line runs next after `after`, both in milliseconds since 1970; `null` for never. As BullMQ's own strategy, save for
- * nights whose clock jumps over the time of the line: cron-parser leaves out a midnight that does not exist (`0 0 * * *` in
- * America/Santiago on 6 September 2026), although it moves 02:30 to 03:30. Such a line runs once, at the moment of the jump.
+ * When a cron line runs next after `after`, both in milliseconds since 1970; `null` for never. It follows BullMQ's own strategy
+ * except in nights whose clock jumps over the time of the line. cron-parser skips a midnight that does not exist (`0 0 * * *` in
+ * America/Santiago on 6 September 2026), although it moves 02:30 to 03:30. Here such a line runs once, at the moment of the jump.
  */
 export function nextRun(pattern: string, tz: string, after: number): number | null {
   const next = defaultRepeatStrategy(after, { pattern, tz }) ?? null;
@@ -15,15 +15,17 @@ export function nextRun(pattern: string, tz: string, after: number): number | nu
   const due = defaultRepeatStrategy(after + offsetAt(after, tz), { pattern, tz: 'UTC' });
   const jump = due === undefined ? null : jumpOver(due, tz);
   if (jump === null || jump.at <= after) return next;
-  // What comes within the jumped hour is the line itself, moved by cron-parser.
+  // A time within the jumped hour is the cron line itself, moved by cron-parser.
   return next === null || next > jump.at + jump.byMs ? jump.at : next;
 }
 
-/** `nextRun` for BullMQ: queues and workers must be given the same, for a worker plans the run after the one that it begins. */
+/**
+ * `nextRun` for BullMQ. Queues and workers need the same strategy, because a worker plans the run after the one that it begins.
+ */
 export const repeatStrategy: RepeatStrategy = (after, { pattern, tz }) =>
   pattern === undefined ? undefined : (nextRun(pattern, tz ?? 'UTC', after) ?? undefined);
 
-/** The change of the clock that leaves out this local time; `null` when the local time exists. */
+/** The clock change that skips this local time; `null` when the local time exists. */
 function jumpOver(local: number, tz: string): { at: number; byMs: number } | null {
   const before = offsetAt(local - FAR_MS, tz);
   const behind = offsetAt(local + FAR_MS, tz);

@@ -1,6 +1,6 @@
 import type { JobName, PayloadOf, QueueName } from './catalogue.ts';
 
-/** One job to add. `id` must be unique per run of the work: an id that the queue still knows is ignored by BullMQ. */
+/** One queue job to add. `id` must be unique for each run of the work, because BullMQ ignores an id that it still knows. */
 export interface Enqueue<N extends JobName = JobName> {
   name: N;
   payload: PayloadOf<N>;
@@ -13,8 +13,8 @@ export interface Enqueue<N extends JobName = JobName> {
 export type AnyEnqueue = { [N in JobName]: Enqueue<N> }[JobName];
 
 /**
- * `missing` also when the queue was flushed. `asleep`: it waits for a time of its own, and nobody has added it or taken it up for a
- * minute. `finished` covers completed and failed.
+ * `missing`: the queue does not know it, also after a flush. `asleep`: it is delayed, and nobody has added it or taken it up for
+ * a minute. `finished`: completed or failed.
  */
 export type JobPresence = 'missing' | 'live' | 'asleep' | 'finished';
 
@@ -29,7 +29,7 @@ export interface QueueCounts {
 export interface JobQueue {
   add(jobs: AnyEnqueue[]): Promise<void>;
   presence(name: JobName, id: string): Promise<JobPresence>;
-  /** Runs a delayed job now, if it is there. */
+  /** Runs a delayed job now, when the queue has it. */
   wake(name: JobName, id: string): Promise<void>;
   counts(): Promise<Record<QueueName, QueueCounts>>;
 }

@@ -15,9 +15,9 @@ import type { BackendOptions, QueueBackend, QueueSettings, WorkerSettings } from
 import { QUEUE_NAMES } from './catalogue.ts';
 import { backingOff } from './fetch-backoff.ts';
 
-/** Any number, but the same in every process: two that migrate at once must meet on it. */
+/** Any number, but the same in every process, so that two processes never migrate at once. */
 const MIGRATION_LOCK = 7_105_020_002;
-/** BullMQ's functions for a pool of ours look into this schema; it cannot be told another. */
+/** With a pool of ours, BullMQ always uses this schema. */
 const SCHEMA = 'bullmq';
 /** Every worker keeps one connection to listen on; the rest is for queries. */
 const POOL_SIZE = QUEUE_NAMES.length + 8;
@@ -29,8 +29,8 @@ const workersOnPostgres = withBackend<PostgresQueueBackend, PostgresConnectionOp
 );
 
 /**
- * BullMQ's own Postgres store, for installations without Redis: one process. All queues and workers share one bounded pool;
- * left to itself BullMQ would open a pool for each.
+ * BullMQ's own Postgres store, for installations without Redis and with one worker process. All queues and workers share one
+ * bounded pool, because BullMQ would open a pool for each of them.
  */
 export function postgresBackend(
   url: Secret,
@@ -48,7 +48,7 @@ export function postgresBackend(
   // Each queue and worker adds listeners of its own.
   pool.setMaxListeners(4 * POOL_SIZE);
   let closing: Promise<void> | undefined;
-  // A connection that we end ourselves is no store that does not answer.
+  // An error of a connection that we end ourselves does not mean that the store is away.
   pool.on('error', (error) => {
     if (closing === undefined) options.onError(error, 'postgres (queue)');
   });
@@ -79,14 +79,14 @@ async function migrate(pool: pg.Pool): Promise<void> {
     await client.query('select pg_advisory_lock($1)', [MIGRATION_LOCK]);
     await runMigrations(client, SCHEMA);
   } finally {
-    // Ending the session gives the lock back, whatever state the migration left it in.
+    // Ending the session releases the lock, in whatever state the migration left it.
     client.release(true);
   }
 }
 
 /**
- * BullMQ types a queue by its store, although all that we and the dashboard call is the same on both. The integration suite
- * runs on both stores, which is what makes this cast sound.
+ * Guarantee: everything that the product and the dashboard call is the same on both stores, although BullMQ types a queue by its
+ * store. The integration suite runs on both.
  */
 function openQueue(pool: pg.Pool, name: string, settings: QueueSettings): Queue {
   return new onPostgres.Queue(name, { ...settings, connection: asConnection(pool) }) as unknown as Queue;
@@ -97,7 +97,7 @@ function openWorker(pool: pg.Pool, name: string, processor: Processor, settings:
   return new workersOnPostgres.Worker(name, processor, { ...settings, connection: asConnection(pool) }) as unknown as Worker;
 }
 
-/** BullMQ documents that it takes a `pg.Pool`; only the overloads of `on` in the two typings do not meet. */
+/** Guarantee: BullMQ documents that it takes a `pg.Pool`. Only the overloads of `on` differ between the two typings. */
 function asConnection(pool: pg.Pool): PostgresConnectionOptions {
   return pool as unknown as PostgresConnectionOptions;
 }

@@ -16,12 +16,12 @@ import { queueAnswer } from './deadline.ts';
 import { repeatStrategy } from './next-run.ts';
 import type { AnyEnqueue, JobPresence, JobQueue, QueueCounts } from './port.ts';
 
-/** A producer waits this long for the queue; the row is committed, and the sweep adds what was not added. */
+/** A producer waits this long for the queue. The row is committed already, and the sweep adds a queue job that is missing. */
 const COMMAND_MS = 5_000;
 const CLOSE_MS = 2_000;
-/** A job that ran a moment ago has set its own time, for a reason of its own. */
+/** A job that ran within this time has chosen its own delay and does not count as asleep. */
 const ASLEEP_MS = 60_000;
-/** One BullMQ transaction; more would block Redis for longer than a lock should wait. */
+/** Jobs in one BullMQ transaction. More would block Redis for longer than a lock should wait. */
 const BULK = 1_000;
 
 /** A job that the queue starts by itself. `cron: null` removes it. */
@@ -33,17 +33,17 @@ export interface Schedule {
 
 export interface Queues extends JobQueue {
   /**
-   * Sets how much may be open at Telnyx at once, over all processes: `slots` update and delete jobs; the other kinds by constants.
-   * Removes every other limit, whoever has set it: a queue has none but these.
+   * Sets how much may be open at Telnyx at once, over all processes: `slots` for update and delete jobs, constants for the other
+   * kinds. Removes every other limit of a queue, whoever set it.
    */
   setLimits(slots: number): Promise<void>;
-  /** Queues that somebody has paused: they give out no work until somebody resumes them. */
+  /** Queues that somebody has paused. They give out no work until somebody resumes them. */
   paused(): Promise<QueueName[]>;
-  /** Safe to repeat, and must be: a flushed Redis has lost its schedules. */
+  /** Safe to repeat. It must be repeated, because a flushed Redis has lost its schedules. */
   upsertSchedules(schedules: readonly Schedule[]): Promise<void>;
   /** For the dashboard. */
   all(): Queue[];
-  /** Bounded: returns also when the store is away. Does not close the backend. */
+  /** Returns within a bounded time, also when the store is away. Does not close the backend. */
   close(): Promise<void>;
 }
 
@@ -109,7 +109,7 @@ function runOptions(spec: (typeof CATALOGUE)[JobName]) {
     backoff: { type: 'exponential', delay: spec.backoffMs, jitter: 0.3 },
     removeOnComplete: RETENTION.completed,
     removeOnFail: RETENTION.failed,
-    // A stack of a failed job is shown on the dashboard; one line of it says where.
+    // The dashboard shows the stack of a failed job. Five lines are enough to say where.
     stackTraceLimit: 5,
   };
 }
@@ -131,7 +131,7 @@ async function wakeOne(queue: Queue, id: string): Promise<void> {
   try {
     if (await job.isDelayed()) await job.promote();
   } catch (error) {
-    // It started, ended or was woken by somebody else meanwhile. Only a job that still sleeps is a failure.
+    // The job may have started, ended or been woken meanwhile. It is a failure only when the job still sleeps.
     if (await job.isDelayed()) throw asError(error);
   }
 }
@@ -161,7 +161,7 @@ async function setAllLimits(queues: ReadonlyMap<QueueName, Queue>, slots: number
     await (atOnce === undefined ? queue.removeGlobalConcurrency() : queue.setGlobalConcurrency(atOnce));
     if ((await queue.getGlobalRateLimit()) === null) return;
     await queue.removeGlobalRateLimit();
-    // Otherwise the wait that the limit has begun goes on to its end, which may be hours away.
+    // Without this, the wait that the limit has begun would continue to its end, perhaps for hours.
     await queue.removeRateLimitKey();
   };
   await Promise.all([...queues].map(setOne));
@@ -186,7 +186,7 @@ function mustHave(queues: ReadonlyMap<QueueName, Queue>, name: QueueName): Queue
   return queue;
 }
 
-/** Sound because the entries come from a map that was filled with every name of QUEUE_NAMES. */
+/** Guarantee: the entries come from a map that was filled with every name of QUEUE_NAMES. */
 function asTotal(entries: [QueueName, QueueCounts][]): Record<QueueName, QueueCounts> {
   return Object.fromEntries(entries) as Record<QueueName, QueueCounts>;
 }

@@ -18,35 +18,38 @@ interface Patience {
 
 const RECONNECT_MAX_MS = 2_000;
 const QUIT_MS = 1_000;
-/** A connection that was given up because of a stale server is opened again this late: its address may still lead to it. */
+/**
+ * A connection that was closed because of a stale server is opened again after this time, because its address may still lead
+ * there.
+ */
 const RENEW_AFTER_MS = 1_000;
 
 /**
- * What a server says that is not, not yet, or no longer the one to work with: it was demoted, it is still loading, or it let go of
- * a blocked reader as it was demoted. Redis 6 puts the word into the middle of the error of a script.
+ * Error words of a server that must not be used: it was demoted, it is still loading, or it released a blocked reader when it was
+ * demoted. Redis 6 puts the word into the middle of the error of a script.
  */
 const STALE = /(?:^|[\s-])(?:READONLY|LOADING|UNBLOCKED|MASTERDOWN)\b/;
 
 const LOOK_EVERY_MS = 5_000;
-/** Longer than the longest blocking read of BullMQ, 10 s: a connection answers nothing else meanwhile. */
+/** Longer than BullMQ's longest blocking read (10 s), because a connection answers nothing else during such a read. */
 const ANSWER_MS = 12_000;
-/** One answer may get lost in a busy moment. */
+/** One lost answer in a busy moment is no proof. */
 const MOST_MISSED = 2;
 
 type Found = 'primary' | 'replica' | 'silent' | 'not_asked';
 
 /**
- * BullMQ on Redis: production, any number of processes. Two connections, on purpose: workers wait for a Redis that is away
- * (`maxRetriesPerRequest: null`, which BullMQ demands), while producers fail at once, because an HTTP handler must not hang
- * and the rows in Postgres will be swept into the queue anyway.
+ * BullMQ on Redis, for production and any number of processes. It has two connections. Workers wait for a Redis that is away
+ * (`maxRetriesPerRequest: null`, which BullMQ demands). Producers fail at once, because an HTTP handler must not hang; the sweep
+ * later adds the queue jobs of their rows.
  */
 export function redisBackend(target: RedisTarget, options: BackendOptions): QueueBackend {
   const open = new Set<SharedRedis>();
   let closing = false;
   const connect = (source: string, patience: Patience): SharedRedis => {
     const client = track(clientFor(target, patience), open);
-    // BullMQ reports the errors of its own copies itself, per queue and worker.
-    // A connection that we end while it is still being opened fails in its handshake: that is no store that does not answer.
+    // BullMQ itself reports the errors of its copies, per queue and worker.
+    // A connection that we end while it is being opened fails in its handshake. That does not mean that the store is away.
     client.on('error', (error: Error) => {
       if (!closing) options.onError(error, source);
     });
@@ -55,7 +58,7 @@ export function redisBackend(target: RedisTarget, options: BackendOptions): Queu
   const patient = connect('redis', { maxRetriesPerRequest: null, enableOfflineQueue: true });
   const hasty = connect('redis (producer)', { maxRetriesPerRequest: 1, enableOfflineQueue: false });
   const stopWatching = watchConnections(open);
-  // In a hash tag, so that all keys of a queue live in one slot of a Redis Cluster.
+  // A hash tag keeps all keys of a queue in one slot of a Redis Cluster.
   const prefix = `{${options.namespace ?? 'provisioner'}}`;
   return {
     profile: { name: 'redis', manyProcesses: true },
@@ -76,8 +79,9 @@ function openWorker(name: string, processor: Processor, options: WorkerOptions):
 }
 
 /**
- * Refuses a Redis that may throw jobs away when it is full. One that does not answer now is not refused: Postgres has the work.
- * Errors: `redis_evicts`.
+ * Refuses a Redis that may throw jobs away when it is full. A Redis that does not answer now is accepted, because Postgres has
+ * the work.
+ * @throws ProvisioningError `redis_evicts`.
  */
 export async function refuseEviction(target: RedisTarget): Promise<void> {
   const info = await readRedisInfo(target).catch(() => '');
@@ -115,10 +119,10 @@ export function infoField(info: string, name: string): string | null {
 }
 
 /**
- * Opens a client that gives its connection up when the server is stale, and asks its address again: after a failover the address
- * leads to the new primary, while an open connection stays on the demoted one for ever. A patient client sends the refused
- * command again, which is safe because a stale server has done nothing; a hasty one lets it fail. Copies of a client inherit
- * all this, and so do the nodes of a cluster, which has its topology read anew.
+ * Opens a client that closes its connection when the server is stale, and connects to its address again. After a failover the
+ * address leads to the new primary, while an open connection stays on the demoted server for ever. A patient client sends the
+ * refused command again, which is safe because a stale server has done nothing; the other one lets it fail. Copies of a client
+ * inherit this, and so do the nodes of a cluster, which then reads its topology again.
  */
 function clientFor(target: RedisTarget, { maxRetriesPerRequest, enableOfflineQueue }: Patience): SharedRedis {
   let staleAt = 0;
@@ -145,8 +149,8 @@ function clientFor(target: RedisTarget, { maxRetriesPerRequest, enableOfflineQue
 }
 
 /**
- * Keeps hold of a client and of every copy that BullMQ and the rate limiter make of it: a stale server is to be left by all of
- * them, and with Redis away `worker.close()` never ends those for blocking reads, of which a single one keeps the process alive.
+ * Keeps a client and every copy that BullMQ and the rate limiter make of it. All of them must leave a stale server. And while
+ * Redis is away, `worker.close()` never ends the copies for blocking reads, and a single one of these keeps the process alive.
  */
 function track(client: SharedRedis, open: Set<SharedRedis>): SharedRedis {
   open.add(client);
@@ -160,12 +164,12 @@ function track(client: SharedRedis, open: Set<SharedRedis>): SharedRedis {
   return Object.assign(client, { duplicate: tracked });
 }
 
-/** Sound because the arguments are passed on as they came: BullMQ fits them to the kind of client it was given. */
+/** Guarantee: the arguments are passed on unchanged, and BullMQ makes them fit the kind of client that it got. */
 function duplicatorOf(client: SharedRedis): (args: unknown[]) => SharedRedis {
   const duplicate = client.duplicate as (...args: unknown[]) => SharedRedis;
   if (client instanceof Redis) return (args) => duplicate.apply(client, args);
   return ([first, ...rest]) => {
-    // A caller that means `Redis.duplicate(options)`: a cluster takes nodes first, and options of a node by name.
+    // The caller means `Redis.duplicate(options)`. A cluster takes its nodes first, and the options of a node by name.
     if (rest.length === 0 && first !== undefined && !Array.isArray(first)) {
       const redisOptions = Object.assign({}, client.options.redisOptions, first);
       return duplicate.call(client, [], { redisOptions });
@@ -174,7 +178,9 @@ function duplicatorOf(client: SharedRedis): (args: unknown[]) => SharedRedis {
   };
 }
 
-/** Sound for commands on single keys and for `duplicate(options)`: a Cluster has them all, `duplicatorOf` sees to the latter. */
+/**
+ * Guarantee: only commands on single keys and `duplicate(options)` are used. A Cluster has both, the latter by `duplicatorOf`.
+ */
 function asRedis(client: SharedRedis): Redis {
   return client as Redis;
 }
@@ -186,10 +192,10 @@ async function endClient(client: SharedRedis): Promise<void> {
 }
 
 /**
- * Asks every open connection every few seconds what it leads to, and opens all of them again when one leads to a demoted server
- * or gets no answer any more. The refusals of a stale server (see `clientFor`) do not show everything: a replica answers reads, a
+ * Asks every open connection every few seconds for the role of its server. Opens all of them again when one leads to a demoted
+ * server or gets no answer. The refusals of a stale server (see `clientFor`) do not show everything: a replica answers reads, a
  * refusal inside of a transaction is hidden in its reply, a subscriber asks nothing, and a half-open socket says nothing for a
- * quarter of an hour. Returns what stops the looks.
+ * quarter of an hour. Returns the function that stops these probes.
  */
 function watchConnections(open: ReadonlySet<SharedRedis>): () => void {
   const missed = new WeakMap<Redis, number>();
@@ -205,7 +211,7 @@ function watchConnections(open: ReadonlySet<SharedRedis>): () => void {
       Promise.all(nodes.map((node) => ask(node, missed))),
     ]);
     if (ofAlone.some((found) => found === 'replica' || found === 'silent')) for (const client of alone) renew(client);
-    // A node may rightly be a replica. When one ends, the cluster reads its topology anew.
+    // A node of a cluster may be a replica. When a connection to one ends, the cluster reads its topology again.
     for (const [i, node] of nodes.entries()) if (ofNodes[i] === 'silent') renew(node);
     looking = false;
   };
@@ -214,7 +220,7 @@ function watchConnections(open: ReadonlySet<SharedRedis>): () => void {
   return () => clearInterval(timer);
 }
 
-/** Never rejects. `silent` only after several answers in a row that did not come. */
+/** Never rejects. Says `silent` only after several missing answers in a row. */
 async function ask(client: Redis, missed: WeakMap<Redis, number>): Promise<Found> {
   const maySpeak = client.status === 'ready' && client.mode === 'normal';
   if (!maySpeak) return 'not_asked';
@@ -230,12 +236,12 @@ async function roleOf(client: Redis): Promise<'primary' | 'replica' | 'silent'> 
     const info = await queueAnswer(client.info('replication'), ANSWER_MS, 'asking for the role');
     return infoField(info, 'role') === 'slave' ? 'replica' : 'primary';
   } catch (error) {
-    // A refusal is an answer too: an account may not be allowed to ask.
+    // A refusal is an answer too: this user may not be allowed to ask.
     return error instanceof Error && error.name === 'ReplyError' ? 'primary' : 'silent';
   }
 }
 
-/** Ends the connection and opens another, as a lost one; commands that wait for an answer are sent again by patient clients. */
+/** Ends the connection and opens another one. A patient client then sends again the commands that wait for an answer. */
 function renew(client: Redis): void {
   if (client.status === 'ready') client.disconnect(true);
 }

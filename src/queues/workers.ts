@@ -7,14 +7,14 @@ import { QUEUE_NAMES, type QueueName } from './catalogue.ts';
 import { type HeldJobs, holdJobs } from './held-jobs.ts';
 import { repeatStrategy } from './next-run.ts';
 
-/** What runs a job. `token` proves to the store that we hold it; `signal` fires when the process is to stop. */
+/** Runs a queue job. `token` proves to the store that this process holds it. `signal` fires when the process must stop. */
 export type ProcessJob = (job: Job, token: string, signal: AbortSignal) => Promise<unknown>;
 
 export interface WorkersOptions {
   /** Jobs of a queue that run in this process at once. */
   concurrency: Record<QueueName, number>;
   log: Log;
-  /** Only for tests: how fast a dead worker's job is taken over. */
+  /** Only for tests: how soon another worker takes over the job of a dead one. */
   lockMs?: number;
   stalledMs?: number;
 }
@@ -25,26 +25,28 @@ export interface Workers {
   /** Ids of the jobs that run now. */
   running(): string[];
   /**
-   * Tells the handlers to stop, waits for them at most `deadlineMs`, and then leaves whatever is left to be taken over by
-   * another process. When no handler runs any more, the store gets a few seconds only. Says whether all ended in time. Safe to call twice.
+   * Tells the handlers to stop and waits for them at most `deadlineMs`. Another process takes over what still runs then. When no
+   * handler runs any more, the store gets only a few seconds. Says whether all ended in time. Safe to call twice.
    */
   close(options: { deadlineMs: number }): Promise<boolean>;
 }
 
 const LOCK_MS = 15_000;
 const STALLED_MS = 5_000;
-/** The row knows how often a chunk was tried. Losing workers is no reason for the queue to give a job up. */
+/** The row counts the tries of a chunk. The queue must not give up a job because workers were lost. */
 const STALLS_ALLOWED = 1_000_000;
-/** Seconds of one blocking read while nothing waits. Small, so that a lost wake-up costs little. */
+/** Seconds of one blocking read while nothing waits. It is small, so a lost wake-up costs little. */
 const DRAIN_SECONDS = 2;
 /** After a failed read (Redis or Postgres away) a worker tries again this soon; BullMQ's own default is 15 s. */
 const RETRY_MS = 1_000;
-/** A worker that meets a rate limit, which only a hand can have set, looks again this soon; BullMQ's own default is 30 s. */
+/** A worker that meets a rate limit, which only a person can have set, tries again this soon; BullMQ's own default is 30 s. */
 const LIMITED_MS = 2_000;
-/** When no handler runs any more, the store has this long to take the last answers. One that hangs would use up the deadline. */
+/**
+ * When no handler runs any more, the store has this long to take the last answers. A store that hangs would use up the deadline.
+ */
 const IDLE_CLOSE_MS = 5_000;
 
-/** Starts one worker for each queue. `process` is given every job; see `processors/run-job.ts`. */
+/** Starts one worker for each queue. `process` gets every queue job; see `processors/run-job.ts`. */
 export function startWorkers(backend: QueueBackend, process: ProcessJob, options: WorkersOptions): Workers {
   const lockMs = options.lockMs ?? LOCK_MS;
   const counts: Record<QueueName, number> = {
@@ -84,7 +86,7 @@ function startOne(
   const worker = backend.openWorker(name, run, {
     concurrency: concurrency[name],
     lockDuration: lockMs,
-    // Locks are renewed by `holdJobs`, run by run.
+    // `holdJobs` renews the locks, run by run.
     skipLockRenewal: true,
     stalledInterval: stalledMs ?? STALLED_MS,
     maxStalledCount: STALLS_ALLOWED,
@@ -101,12 +103,13 @@ function startOne(
 }
 
 /**
- * BullMQ's `close()` does not return while Redis is down, nor does a forced one after it. So it is given a time; what it
- * leaves open is ended by `backend.close()`. Not by `worker.disconnect()`: that ends the connection that all share.
+ * BullMQ's `close()` does not return while Redis is down, and neither does a forced one after it. So it gets a limited time, and
+ * `backend.close()` ends what is still open. `worker.disconnect()` is not used, because it ends the connection that all workers
+ * share.
  */
 async function closeAll(workers: Worker[], held: HeldJobs, deadlineMs: number): Promise<boolean> {
   const closed = Promise.allSettled(workers.map((worker) => worker.close())).then(() => true);
-  // First no new jobs, then the abort: the other way round a job that snoozes could be taken up again by this very worker.
+  // The worker stops taking jobs before the abort. Otherwise it could take up again a job that has just snoozed.
   await sleep(0);
   held.stopAll();
   const abandoned = held.idle().then(() => sleep(IDLE_CLOSE_MS, false, { ref: false }));
@@ -117,7 +120,7 @@ async function closeAll(workers: Worker[], held: HeldJobs, deadlineMs: number): 
     }),
     deadlineMs,
   );
-  // What is left must stop renewing its lock, or no other worker could ever take it over.
+  // A job that still runs must stop renewing its lock, or no other worker could ever take it over.
   held.letGo();
   return clean;
 }

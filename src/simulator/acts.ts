@@ -41,7 +41,7 @@ const DECISIONS: Partial<Record<FaultKind, 'approve' | 'decline' | 'cancel'>> = 
   paperwork_cancel: 'cancel',
 };
 
-/** What the act would do now; `undefined` while there is nothing to do it to. */
+/** What the act would do now; `undefined` while it finds nothing to act on. */
 function workOf(world: World, { fault, at, random }: DueAct): (() => void) | undefined {
   const portal = portalActs(world, at);
   const decision = DECISIONS[fault.kind];
@@ -62,7 +62,7 @@ function workOf(world: World, { fault, at, random }: DueAct): (() => void) | und
   return () => portal.closeForeignJobs();
 }
 
-/** Picks the numbers of an act; `undefined` until the account has them all. The dice fall only when it comes to pass. */
+/** Picks the numbers of an act; `undefined` until the account has them all. Random choices are made only when the act happens. */
 function numbersFor(world: World, fault: Fault, random: () => number): (() => readonly E164[]) | undefined {
   const named = fault.numbers;
   if (named) return named.every((e164) => world.owned.has(e164)) ? () => named : undefined;
@@ -72,7 +72,7 @@ function numbersFor(world: World, fault: Fault, random: () => number): (() => re
   return from.length < wanted ? undefined : () => choose(random, from, wanted);
 }
 
-/** Does an act, if there is anything to do it to. */
+/** Does an act, when it finds something to act on. */
 export function strike(world: World, act: DueAct): void {
   const work = workOf(world, act);
   if (!work) act.waits();

@@ -22,7 +22,7 @@ const CA = '416|ON|Toronto|TORONTO|20;604|BC|Vancouver|VANCOUVER|20';
 export interface WeightedArea {
   area: Area;
   weight: number;
-  /** Dear toll-free numbers: 500.00 once and 40.00 a month. */
+  /** Expensive toll-free numbers: 500.00 once and 40.00 a month. */
   dear: boolean;
 }
 

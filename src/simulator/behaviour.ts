@@ -1,10 +1,10 @@
 import { z } from 'zod';
 
-/** How an order is refused whose numbers cannot be had. `conflict` is a 409 without any code. */
+/** How an order is refused when its numbers are not available. `conflict` is a 409 without any code. */
 export const REFUSAL_SHAPES = ['10027', '85001', 'conflict', 'conflict_10012'] as const;
 export type RefusalShape = (typeof REFUSAL_SHAPES)[number];
 
-/** How the service answers where accounts, or what is known of it, differ. Everything here can be changed while it runs. */
+/** How the service answers where accounts differ, or where reports about it differ. Each setting can be changed while it runs. */
 export interface Behaviour {
   /** What an unavailable number does to its order: refuse it whole, or fail only its line. */
   unavailable: 'order' | 'line';
@@ -12,15 +12,15 @@ export interface Behaviour {
   refusal: RefusalShape;
   /** Whether the text of `85001` names the numbers. */
   refusalNames: boolean;
-  /** How numbers are refused that no recent search showed; `as_refusal`: as `10027` if `refusal` is that, else as `85000`. */
+  /** How numbers that no recent search showed are refused. `as_refusal` means `10027` when `refusal` is `10027`, else `85000`. */
   unsearched: 'as_refusal' | '10027' | '85000';
   /** New accounts are unverified: searches mask every number, and reservations and some filters are refused. */
   level: 'verified' | 'unverified';
   /** Whether `filter[features]=sms,voice` is two features, or the name of one that no number has. */
   featureCommas: 'whole' | 'split';
-  /** What a search answers that finds nothing: 400 with `10031`, or an empty list. */
+  /** The answer to a search that finds nothing: 400 with `10031`, or an empty list. */
   noneFound: '10031' | 'empty';
-  /** How much longer a toll-free number takes that is not marked `quickship`. */
+  /** How much longer a toll-free number takes when it is not marked `quickship`. */
   slowShipMs: number;
   /** Lines of a sub order at most; an order is split by country and type in any case. */
   subOrderSize: number;
@@ -91,7 +91,7 @@ export const BEHAVIOUR_SCHEMA = z.strictObject(
   Object.fromEntries(Object.entries(FIELDS).map(([key, field]) => [key, field.optional()] as const)),
 );
 
-/** The settings among the options of a simulator; what is left out is as in the field. */
+/** The settings among the options of a simulator. A missing one is as in live accounts. */
 export function behaviourOf(options: Partial<Behaviour>): Behaviour {
   const given = Object.entries(options).filter(([key, value]) => BEHAVIOUR_KEYS.includes(key) && value !== undefined);
   return { ...FIELD_SHAPE, ...Object.fromEntries(given) };

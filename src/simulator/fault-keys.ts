@@ -12,7 +12,9 @@ const SHARE = [...BY_REQUEST, 'fraction', 'count'] as const;
 const ON_NUMBERS = [...ACT, 'numbers', 'fraction', 'count'] as const;
 const DECISION = [...ACT, 'ms', 'count', 'order_id', 'customer_reference'] as const;
 
-/** The keys that mean something for a kind. Any other is a mistake: what it was meant to limit would strike everything. */
+/**
+ * The keys that a kind understands. Any other key is a mistake, because the fault that it should limit would strike everything.
+ */
 export const KEYS_OF: Readonly<Record<FaultKind, readonly FaultKey[]>> = {
   accept_then_drop: BY_REQUEST,
   accept_half_body: BY_REQUEST,

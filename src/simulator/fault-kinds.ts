@@ -66,8 +66,8 @@ const WEBHOOK_KINDS = [
 ] as const;
 
 /**
- * Acts of people and strangers. They strike once (`times` and `everyMs` for more): by the clock `afterMs` after they were set, or,
- * with `match` or `after`, just before such a request. One that finds nothing to act on waits until there is something.
+ * Acts of people in the portal and of other customers. Each acts once, or more often with `times` and `everyMs`. It acts `afterMs`
+ * after it was set; with `match` or `after` it acts just before such a request. An act that finds nothing to act on waits.
  */
 const ACT_KINDS = [
   'portal_release',

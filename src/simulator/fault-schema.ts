@@ -208,8 +208,8 @@ export function parseSettings(settings: unknown): Partial<Behaviour> {
 }
 
 /**
- * A script that somebody wrote, checked to the last key: what is misspelt would otherwise strike everything, for ever.
- * A list stands for its faults. `isKnown` says which numbers there are.
+ * Checks every key of a script, because a misspelt one would let its fault strike everything, for ever. A list stands for a
+ * script of faults only. `isKnown` says which numbers exist.
  */
 export function parseScript(script: unknown, isKnown: (e164: string) => boolean): FaultScript {
   const whole: unknown = Array.isArray(script) ? { faults: script } : script;

@@ -12,7 +12,7 @@ interface Armed {
   readonly pattern: RegExp | undefined;
   readonly begins: number;
   readonly ends: number;
-  /** Of this fault alone, so that what strikes does not depend on how requests of other kinds fall between. */
+  /** A stream for this fault alone, so its strikes do not depend on requests of other kinds in between. */
   random: Random;
   seen: number;
   struck: number;
@@ -26,7 +26,7 @@ export interface DueAct {
   readonly fault: Fault;
   readonly at: number;
   readonly random: Random;
-  /** Counts it and says whether it strikes: the dice may be against it. */
+  /** Counts the chance and says whether the act strikes, which its probability decides. */
   strikes(): boolean;
   /** There is nothing to act on yet. */
   waits(): void;
@@ -94,8 +94,8 @@ export class FaultSet {
   }
 
   /**
-   * The fault of this kind that holds for the whole request under way: a condition, such as lag, that several parts of one
-   * answer ask for. Counted once a request; between requests there is none.
+   * The fault of this kind that holds for the whole request: a condition, such as lag, that several parts of one answer ask for.
+   * It is counted once for each request. Between requests there is none.
    */
   condition(kind: FaultKind, fits: Fits): Fault | undefined {
     const request = this.#request;
@@ -117,7 +117,7 @@ export class FaultSet {
     return late ? (late.ms ?? Number.POSITIVE_INFINITY) : base[name];
   }
 
-  /** The act that has been due longest, leaving out those that found nothing at this very time. */
+  /** The act that has been due for the longest time, without those that found nothing at this time. */
   nextAct(): DueAct | undefined {
     const now = this.#now();
     let next: { armed: Armed; at: number } | undefined;
@@ -189,7 +189,7 @@ function isSpent(armed: Armed): boolean {
   return armed.struck >= limitOf(armed);
 }
 
-/** Counts a chance to strike, and says whether it is taken: the same for every kind. */
+/** Counts a chance to strike and says whether the fault takes it. All kinds use it. */
 function decide(armed: Armed): boolean {
   armed.seen += 1;
   if (armed.seen <= (armed.fault.after ?? 0) || isSpent(armed)) return false;

@@ -51,8 +51,8 @@ function settingsOf(options: SimulatorOptions): Settings {
 }
 
 /**
- * Starts a stand-in for the Telnyx numbers API on loopback: its own state, clock and ledger,
- * and faults on demand. Point `TELNYX_BASE_URL` at `url`.
+ * Starts the simulator: it answers like the Telnyx numbers API on loopback, with its own state, clock and ledger, and with
+ * faults on demand. Point `TELNYX_BASE_URL` at `url`.
  */
 export async function startSimulator(options: SimulatorOptions = {}): Promise<Simulator> {
   const settings = settingsOf(options);

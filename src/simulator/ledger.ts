@@ -30,7 +30,7 @@ export interface Changed {
 export interface Delivered {
   event_id: string;
   order_id: string;
-  /** `forged`: signed with a stranger's key. `foreign`: of an order that this account never made. */
+  /** `forged`: signed with a key that is not Telnyx's. `foreign`: of an order that this account never made. */
   kind: 'genuine' | 'forged' | 'foreign';
   attempt: number;
   status: number | null;

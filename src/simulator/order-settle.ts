@@ -50,7 +50,7 @@ function settleOrder(world: World, order: Order, at: number): void {
   finish(world, order, at);
 }
 
-/** Gives up the lines whose paperwork is not there in time; the others do not depend on it. */
+/** Fails the order lines whose paperwork is late. The other lines do not depend on it. */
 function expireOrder(world: World, order: Order, at: number): void {
   for (const line of order.lines) if (isHeld(line)) endLine(world, order, line, 'cancelled', at);
   finish(world, order, at);

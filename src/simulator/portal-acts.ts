@@ -26,7 +26,7 @@ function setField(number: OwnedNumber, field: OwnedField, value: string | boolea
   else number.status = value === 'ported-out' || value === 'port-out-pending' ? value : 'active';
 }
 
-/** What people and strangers do to the account at a moment up to which it is settled. */
+/** What people in the portal and other customers do to the account at `at`. The account must be settled up to that moment. */
 export function portalActs(world: World, at: number): Portal {
   const each = (action: string, numbers: readonly E164[], act: (number: OwnedNumber) => void): void => {
     for (const e164 of numbers) {

@@ -6,7 +6,7 @@ const phone_numbers = z.array(z.string());
 const count = z.number().int().positive().default(1);
 const order_id = z.string();
 
-/** What `POST /_sim/portal` takes; every key is checked, because one that is ignored would be a test of something else. */
+/** The body of `POST /_sim/portal`. Every key is checked, because a test with an ignored key would test something else. */
 const ACT = z.discriminatedUnion('action', [
   z.strictObject({ action: z.literal('release'), phone_numbers }),
   z.strictObject({ action: z.literal('port_out'), phone_numbers }),

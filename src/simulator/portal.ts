@@ -3,7 +3,7 @@ import { portalActs } from './portal-acts.ts';
 import { settle } from './settle.ts';
 import type { World } from './world.ts';
 
-/** The acts of people and strangers on the account, now; `world` is asked for each time because a reset replaces it. */
+/** The acts of people and other customers on the account, now. `world` is called each time, because a reset replaces the world. */
 export function portalOf(world: () => World): Portal {
   const now = (): Portal => {
     const current = world();

@@ -1,7 +1,7 @@
 /** Seeded randomness: the same seed gives the same world and the same faults. */
 export type Random = () => number;
 
-/** mulberry32: small, fast and good enough for a stand-in. */
+/** mulberry32: a small, fast generator that is good enough for the simulator. */
 export function seededRandom(seed: number): Random {
   let state = seed >>> 0;
   return () => {

@@ -23,7 +23,7 @@ function header(request: IncomingMessage, name: string): string | undefined {
   return Array.isArray(value) ? value[0] : value;
 }
 
-/** Sends an answer, whole or spoiled; says how it went for the ledger. */
+/** Sends an answer, whole or damaged. Returns the outcome for the ledger. */
 function send(response: ServerResponse, answer: Answer): string {
   const body = typeof answer.body === 'string' ? answer.body : JSON.stringify(answer.body);
   const socket = response.socket;
@@ -105,13 +105,14 @@ export async function listen(parts: ServerParts, host: string, port: number, see
   const random = seededRandom(seed);
   const server = createServer((request, response) => {
     serve(parts, random, request, response).catch(() => {
-      // The client went away in the middle of its own request; there is nobody to answer.
+      // The client went away in the middle of its request, so nobody waits for an answer.
       response.destroy();
     });
   });
-  // A stalled request must stay stalled for as long as the client bears it.
+  // A stalled request must stay stalled until the client gives up.
   server.requestTimeout = 0;
-  // With the 5 s of Node.js a busy machine sends requests into connections that are being closed: a fault that nobody asked for.
+  // Node.js would close idle connections after 5 s. On a busy machine a request then hits a closing connection: a fault that no
+  // test set.
   server.keepAliveTimeout = 600_000;
   await new Promise<void>((resolve, reject) => {
     server.once('error', reject);

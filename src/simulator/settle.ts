@@ -10,7 +10,7 @@ function settleTo(world: World, time: number): void {
   settleBulk(world, time);
 }
 
-/** Does the scripted acts that are due, each to the world as it was at that moment. */
+/** Does the scripted acts that are due, each on the world as it was at that moment. */
 function settleActs(world: World): void {
   for (let act = world.faults.nextAct(); act; act = world.faults.nextAct()) {
     settleTo(world, act.at);
@@ -18,11 +18,11 @@ function settleActs(world: World): void {
   }
 }
 
-/** Brings the world to the present: called before anything looks at it. */
+/** Brings the world to the present. Called before anything reads it. */
 export function settle(world: World): void {
   settleActs(world);
   settleTo(world, world.now());
-  // What found nothing to act on at its time may find it now.
+  // An act that found nothing at its time may find something now.
   world.faults.retryActs();
   settleActs(world);
   world.faults.retryActs();

@@ -19,13 +19,13 @@ type Envelope = Telnyx.NumberOrderStatusUpdate;
 
 interface Event {
   kind: Delivered['kind'];
-  /** Of the order that it tells of; the payload need not say. */
+  /** The order that the event is about. The payload may not name it. */
   orderId: string;
   envelope: Envelope;
   key: KeyObject;
 }
 
-/** Events that are sent one after the other; trains do not wait for each other. */
+/** Events that are sent one after the other. Trains do not wait for each other. */
 interface Train {
   dueAt: number;
   events: Event[];
@@ -41,7 +41,7 @@ export interface Webhooks {
 
 type Payload = Envelope['data']['payload'];
 
-/** What an event tells of its order: in the documented form neither which it is, nor how it ended. */
+/** The payload of an event. In the documented form it names neither the order nor its end. */
 function payloadOf(world: World, whole: Payload): Payload {
   if (world.behaviour.webhookPayload === 'full') return whole;
   const { id: _id, status: _status, ...documented } = whole;
@@ -72,7 +72,7 @@ function foreignEvent(world: World, order: Order, url: string, key: KeyObject): 
   return { kind: 'foreign', orderId, envelope: envelopeOf(order, payload, url), key };
 }
 
-/** The events of one order's end, spoiled as the faults say. */
+/** The events of the end of one order, changed by the faults. */
 function eventsOf(world: World, order: Order, url: string, key: KeyObject, stranger: KeyObject): Train {
   const { faults } = world;
   const late = faults.take('webhook_late');
@@ -88,7 +88,7 @@ function eventsOf(world: World, order: Order, url: string, key: KeyObject, stran
 /** The status of the answer; `null` when there was none. */
 async function post(url: string, event: Event, attempt: number, signal: AbortSignal): Promise<number | null> {
   const body = JSON.stringify({ ...event.envelope, meta: { attempt, delivered_to: url } });
-  // Receivers compare with the real clock, whatever the simulator's says.
+  // Receivers compare the timestamp with the real clock, not with the simulator's.
   const timestamp = String(Math.floor(Date.now() / 1000));
   const signature = sign(null, Buffer.from(`${timestamp}|${body}`), event.key).toString('base64');
   try {

@@ -7,7 +7,7 @@ import { Book } from './ledger.ts';
 import { plainOwned, seedWorld } from './seed.ts';
 import type { BulkMessaging, E164, Job, Order, OwnedNumber, PoolNumber, Reservation } from './types.ts';
 
-/** Everything the stand-in knows. One mutable value, so that a reset is a new one. */
+/** Everything that the simulator knows. It is one mutable value, so a reset is a new value. */
 export interface World {
   readonly settings: Settings;
   behaviour: Behaviour;
@@ -21,7 +21,7 @@ export interface World {
   readonly taken: Set<E164>;
   /** Sold to somebody else, though searches still show them. */
   readonly ghosts: Set<E164>;
-  /** Numbers of orders still open, to tell a duplicate attempt from a stranger's purchase. */
+  /** Numbers of orders that are still open. They tell a repeated order from a purchase by somebody else. */
   readonly inOrder: Set<E164>;
   readonly searchedAt: Map<E164, number>;
   /** Not deleted. */
@@ -112,7 +112,9 @@ export function visibleAt(time: number, lag: number, deletionLag: number): (numb
     (number.deletedAt === undefined || number.deletedAt > deletedAfter);
 }
 
-/** Whether the account's other endpoints know a number yet, or still; made once for a request, since lists ask for every row. */
+/**
+ * Says whether other endpoints show a number already, or still. It is made once for a request, because lists ask for every row.
+ */
 export function visibility(world: World, kind: 'ownership' | 'inventory'): (number: OwnedNumber) => boolean {
   const { lags } = world.settings;
   return visibleAt(world.now(), world.faults.lag(kind, lags), world.faults.lag('deletions', lags));

@@ -2,8 +2,9 @@
 const LISTS: ReadonlySet<string> = new Set(['filter[features]']);
 
 /**
- * The same address with each documented list in bracket form. The SDK writes every array as one comma list; if Telnyx does not
- * split it, the answer is empty and says nothing. All other parameters stay byte for byte as they are: a city may hold a comma.
+ * Returns the address with each documented list in bracket form. The SDK writes every array as one comma list. When Telnyx does
+ * not split that list, the answer is empty and gives no reason. All other parameters keep every byte, because a city name may
+ * contain a comma.
  */
 export function bracketLists(address: string): string {
   const from = address.indexOf('?');

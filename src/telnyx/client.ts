@@ -17,7 +17,9 @@ import type { TelnyxGateway } from './gateway.ts';
 import { createRateLimiter, type LimiterLog, type RateLimiter } from './pacing/rate-limit.ts';
 import { type CallInfo, createTransport, type Deadlines, requireKey, type Transport } from './transport.ts';
 
-/** Longest a call may take once it was let go, body included, in milliseconds. All are below the lease of a claimed call. */
+/**
+ * Longest time of a call after the limiter let it go, body included, in milliseconds. Each is shorter than the lease of a chunk.
+ */
 export const DEFAULT_DEADLINES: Readonly<Deadlines> = {
   reads: 20_000,
   search: 30_000,
@@ -41,9 +43,9 @@ export interface TelnyxGatewayOptions {
   keyPrefix?: string;
   log?: LimiterLog;
   deadlines?: Partial<Deadlines>;
-  /** Longest wait for a turn, in milliseconds; wait and deadline together must fit into the lease of a claimed call. */
+  /** Longest wait for a turn, in milliseconds. Wait and deadline together must fit into the lease of a chunk. */
   maxWaitMs?: number;
-  /** Told of every call that was made; what it throws is dropped. */
+  /** Called after every call that was made. An error that it throws is ignored. */
   onCall?: (info: CallInfo) => void;
 }
 
@@ -72,7 +74,7 @@ export function createTelnyxGateway(options: TelnyxGatewayOptions): TelnyxGatewa
   return gatewayOn(transport, limiter);
 }
 
-/** The product's interface on a transport; the random walk has one without pacing. */
+/** The product's interface on a given transport. The random walk passes a transport without pacing. */
 export function gatewayOn(transport: Transport, limiter: Pick<RateLimiter, 'limits' | 'close'>): TelnyxGateway {
   const limits = searchLimits();
   return {

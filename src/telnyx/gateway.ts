@@ -18,7 +18,7 @@ export interface SearchCriteria {
   bestEffort: boolean;
   /** Only numbers that can be reserved. */
   reservable?: boolean;
-  /** Only numbers that work at once; for toll-free numbers of +1, which else may take two business days. */
+  /** Only numbers that work at once. It concerns toll-free numbers of +1; the others may take two business days. */
   quickship?: boolean;
   /** Without numbers that are on hold or reserved for this account. */
   excludeHeld?: boolean;
@@ -38,7 +38,10 @@ export interface Offer {
 export interface SearchResult {
   offers: Offer[];
   seen: number;
-  /** There are likely others behind this answer. `false` proves nothing unless nothing was seen: a cap may be at any number of rows. */
+  /**
+   * There are probably more numbers than this answer shows. `false` proves nothing unless `seen` is 0, because Telnyx may cap at
+   * any row.
+   */
   more: boolean;
 }
 
@@ -62,10 +65,10 @@ export interface Order {
   lines: OrderLine[];
 }
 
-/** What came of cancelling an order. A sub order is done with when Telnyx cancelled it or it was no longer pending. */
+/** The result of cancelling an order. A sub order counts as done when Telnyx cancelled it or it was no longer pending. */
 export interface Cancellation {
   done: number;
-  /** As many sub orders as the order has, as far as Telnyx says it. */
+  /** How many sub orders the order has, as far as Telnyx says. */
   total: number;
   /** Why some are not done, in words; `null` when all are. */
   why: string | null;
@@ -112,7 +115,7 @@ export interface MessagingUpdate {
 export interface AccountNumber {
   telnyxId: string;
   phoneNumber: E164;
-  /** Hyphenated, also where an old answer has underscores. */
+  /** With hyphens, also when an old answer has underscores. */
   status: string;
   phoneNumberType: string | null;
   countryCode: string | null;
@@ -132,7 +135,7 @@ export interface AccountNumber {
 
 export interface NumbersPage {
   numbers: AccountNumber[];
-  /** Ids of entries that are no E.164 number (short codes): `totalResults` counts them too. */
+  /** Ids of entries that are not E.164 numbers (short codes). `totalResults` counts them too. */
   leftOut: string[];
   pageNumber: number;
   totalPages: number;
@@ -173,14 +176,15 @@ export interface FamilyLimit {
 }
 
 /**
- * Asked when the turn of a call has come, right before it leaves: it may have waited for seconds. Throws a ProvisioningError
- * with disposition `retry` when the call must not leave any more.
+ * Called when the limiter gives a call its turn, right before it leaves, because it may have waited for seconds. Throws a
+ * ProvisioningError with disposition `retry` when the call must no longer leave.
  */
 export type LastCheck = () => Promise<void>;
 
 /**
- * Everything that the product asks of Telnyx, in its own words. Every method may throw a ProvisioningError whose disposition
- * says what is known of the outcome. No call is ever repeated inside; each has a total deadline that covers the body.
+ * Everything that the product asks of Telnyx, in the product's words. Every method may throw a ProvisioningError, whose
+ * disposition says what is known about the outcome. The gateway never repeats a call. Each call has one deadline that also covers
+ * the body.
  */
 export interface TelnyxGateway {
   search(criteria: SearchCriteria): Promise<SearchResult>;
@@ -207,6 +211,6 @@ export interface TelnyxGateway {
   listNumbers(query: NumbersQuery): Promise<NumbersPage>;
   balance(): Promise<Balance>;
   limits(): FamilyLimit[];
-  /** No call leaves any more: each is refused with `stopping` (`retry`). Resolves when those under way have ended. */
+  /** From now on no call leaves: each is refused with `stopping` (`retry`). Resolves when the calls under way have ended. */
   close(): Promise<void>;
 }

@@ -35,10 +35,10 @@ export interface CallInfo {
   date: string | null;
 }
 
-/** Total time a call may take once the limiter let it go, body included, in milliseconds. */
+/** Total time that a call may take after the limiter let it go, body included, in milliseconds. */
 export type Deadlines = Record<RateFamily, number>;
 
-/** Options of an SDK call. Given per call too, so that no default of the SDK can bring retries back. */
+/** Options of an SDK call. They are passed with each call, so that no default of the SDK can bring retries back. */
 interface SdkOptions {
   signal: AbortSignal;
   timeout: number;
@@ -46,12 +46,13 @@ interface SdkOptions {
   headers: { Authorization: string };
 }
 
-/** The unread answer of an SDK call; page promises and plain ones both offer it. */
+/** Sends an SDK call and gives its unread answer, which both page promises and plain ones offer. */
 type Send = (client: Telnyx, options: SdkOptions) => { asResponse(): Promise<Response> };
 
 export interface Transport {
   /**
-   * Waits for the family's turn, looks a last time whether the call may still leave, sends once, reads the body within the deadline and parses it.
+   * Waits for the family's turn, asks `lastLook` whether the call may still leave, sends once, reads the body within the deadline
+   * and parses it.
    * @throws ProvisioningError whose disposition says what is known of the outcome; `feature_not_permitted` without any call while
    * the feature is switched off.
    */
@@ -64,13 +65,14 @@ export interface TransportOptions {
   limiter: RateLimiter;
   deadlines: Deadlines;
   onCall: (info: CallInfo) => void;
-  /** Told once of each feature that the key may not use. */
+  /** Gets one line for each feature that the key may not use. */
   log?: LimiterLog | undefined;
 }
 
 /**
- * The SDK behind one door. `maxRetries: 0` because it repeats POSTs by default; a signal because its `timeout` ends with the
- * response headers; redirects are not followed, since a 307 would send an order twice.
+ * The only place that calls the SDK. `maxRetries` is 0, because the SDK repeats POSTs by default. A signal ends each call,
+ * because the SDK's `timeout` ends with the response headers. Redirects are not followed, because a 307 would send an order
+ * twice.
  */
 export function createTransport(options: TransportOptions): Transport {
   const { apiKey, baseURL, limiter, deadlines, onCall, log } = options;
@@ -82,14 +84,14 @@ export function createTransport(options: TransportOptions): Transport {
     baseURL,
     maxRetries: 0,
     logLevel: 'off',
-    // With both in the environment the SDK would fetch a token and put it in place of the key.
+    // When the environment has both values, the SDK would fetch a token and send it instead of the key.
     clientID: null,
     clientSecret: null,
     publicKey: null,
     fetchOptions: { redirect: 'manual' },
     fetch: (address, init) => fetch(typeof address === 'string' ? bracketLists(address) : address, init),
   });
-  // Per call as well: TELNYX_CUSTOM_HEADERS of the environment would otherwise win over the key.
+  // Set per call as well, because TELNYX_CUSTOM_HEADERS of the environment would replace the key otherwise.
   const headers = { Authorization: `Bearer ${apiKey}` };
 
   const send = async (spec: CallSpec, request: Send, seen: Seen): Promise<unknown> => {
@@ -119,7 +121,7 @@ export function createTransport(options: TransportOptions): Transport {
   return {
     call: (spec, request, answer) =>
       limiter.run(spec.family, async () => {
-        // Here, because another call may have learned it while this one waited for its turn.
+        // Asked here, because another call may have switched the feature off while this one waited for its turn.
         features.requireOn(spec.operation);
         await spec.lastCheck?.();
         const startedAt = performance.now();
@@ -130,7 +132,7 @@ export function createTransport(options: TransportOptions): Transport {
             const ms = Math.round(performance.now() - startedAt);
             onCall({ family, operation, status: seen.status, code, ms, date: seen.date });
           } catch {
-            // A failing metric must not turn an order that was accepted into one of unknown outcome.
+            // A failing metric must not turn an accepted order into an unknown outcome.
           }
         };
         try {
@@ -154,7 +156,7 @@ interface Seen {
   date: string | null;
 }
 
-/** Read here and not by the SDK, which turns HTML into an empty list and broken JSON into a bare SyntaxError. */
+/** Parses the body itself, because the SDK turns HTML into an empty list and broken JSON into a bare SyntaxError. */
 function readJson(text: string, spec: CallSpec): unknown {
   try {
     return JSON.parse(text);
@@ -170,7 +172,7 @@ function understand<T>(body: unknown, spec: CallSpec, answer: z.ZodType<T>): T {
   throw unreadableAnswer(spec, `these parts are missing or of another kind: ${[...new Set(where)].join(', ')}`);
 }
 
-/** Header values: printable ASCII. The fetch error for another one would quote the key. */
+/** Printable ASCII, as header values must be. For any other key, the error of fetch would quote the key. */
 const SENDABLE_KEY = /^[\x21-\x7e]+$/;
 
 /** @throws ProvisioningError `bad_key` (account) when the key is missing or cannot be sent. */

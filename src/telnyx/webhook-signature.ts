@@ -3,25 +3,25 @@ import { z } from 'zod';
 
 /** What a signed Telnyx event says. The order fields are set on number order events only. */
 export interface WebhookEvent {
-  /** The same event may come several times; this id tells. */
+  /** Telnyx may deliver an event several times, always with the same id. */
   id: string;
   eventType: string;
-  /** `null` also when it is no time that a person could mean. */
+  /** `null` also when the text is not a plausible time. */
   occurredAt: Date | null;
-  /** Telnyx's documented example has neither id nor status: then only the reference names the order. */
+  /** The documented example of Telnyx has neither id nor status. Then only the reference identifies the order. */
   orderId: string | null;
   orderStatus: string | null;
   customerReference: string | null;
 }
 
-/** `malformed` means that the signature is good and the body is not what Telnyx documents: no attack, but nothing to use. */
+/** `malformed`: the signature is good, but the body is not what Telnyx documents. It is no attack, and it cannot be used. */
 export type WebhookRefusal = 'no_key' | 'missing_header' | 'bad_timestamp' | 'stale' | 'bad_signature' | 'malformed';
 
 export type WebhookVerdict = { ok: true; event: WebhookEvent } | { ok: false; reason: WebhookRefusal };
 
 export type WebhookHeaders = Readonly<Record<string, string | string[] | undefined>>;
 
-/** Both ways, as in Telnyx's own verifier. */
+/** Seconds of tolerance in both directions, as in Telnyx's own verifier. */
 const TOLERANCE_S = 300;
 
 /** DER of an Ed25519 public key up to the 32 raw bytes that Telnyx hands out (RFC 8410). */
@@ -29,8 +29,7 @@ const SPKI_PREFIX = Buffer.from('302a300506032b6570032100', 'hex');
 
 /**
  * Checks Telnyx's Ed25519 signature over `timestamp|raw body` and reads the event. `rawBody` must be the bytes as received.
- * Several keys may be valid at once during a rotation. Our own check rather than the SDK's, which reads the clock itself and
- * takes one key.
+ * During a rotation several keys are valid at once. The SDK's own check is not used: it reads the clock itself and takes one key.
  */
 export function verifyWebhook(
   rawBody: Buffer | string,
@@ -72,7 +71,7 @@ const stored = (longest: number) =>
     .refine((value) => !value.includes('\0') && isWellFormed(value));
 const id = stored(LONGEST_ID).regex(/^[\x21-\x7e]+$/);
 
-/** Absent, of another type or empty counts as not said. Text that cannot be stored makes the whole event unreadable. */
+/** A field that is absent, empty or of another type counts as missing. Text that cannot be stored makes the event unreadable. */
 const optional = (schema: z.ZodType<string>) =>
   z.preprocess((value) => (typeof value === 'string' && value !== '' ? value : null), schema.nullable());
 
@@ -97,7 +96,7 @@ function readEvent(body: string): WebhookEvent | null {
   return { ...base, orderId, orderStatus, customerReference };
 }
 
-/** JavaScript reads years that Postgres cannot store; none of them is when an event occurred. */
+/** Refuses years that JavaScript reads and Postgres cannot store. No event occurred in them. */
 function timeOf(value: unknown): Date | null {
   const at = new Date(typeof value === 'string' ? value : Number.NaN);
   const year = at.getUTCFullYear();
@@ -124,7 +123,7 @@ function header(headers: WebhookHeaders, name: string): string | null {
   return null;
 }
 
-/** Node reads base64 leniently; a signature or key in any other spelling is refused. */
+/** Node reads base64 leniently. This refuses a signature or key in any spelling but the strict one. */
 function strictBase64(value: string, length: number): Buffer | null {
   if (value.length % 4 !== 0 || !/^[A-Za-z0-9+/]+={0,2}$/.test(value)) return null;
   const bytes = Buffer.from(value, 'base64');

@@ -5,7 +5,7 @@ import { brokenBody, goodBodies, json, NO_TEXT, ODD_FILES, oversized, text } fro
 import { as, type Role, type Target } from './target.ts';
 import { type Answer, hold, type Shot, shoot } from './wire.ts';
 
-/** What one kind of attack came to. A finding says in words what is wrong and how to see it again. */
+/** The result of one kind of attack. A finding says what is wrong and how to repeat it. */
 export interface Tally {
   tried: number;
   serverErrors: number;
@@ -21,7 +21,7 @@ export interface Round {
   target: Target;
   note: Note;
   tried: (n?: number) => void;
-  /** So many values from an arbitrary, always the same for the same seed, round and campaign. */
+  /** `count` values from an arbitrary, always the same for the same seed, round and campaign. */
   sample: <T>(arbitrary: fc.Arbitrary<T>, count: number) => T[];
   /** Counts from 0. */
   nth: number;
@@ -32,7 +32,7 @@ export type Campaign = (round: Round) => Promise<void>;
 const short = (value: string): string => JSON.stringify(value.length > 160 ? `${value.slice(0, 160)}… (${value.length})` : value);
 const tell = (shot: Shot): string => `${shot.method} ${short(shot.path)} ${short(String(shot.body ?? ''))}`;
 
-/** Sends one request that must do nothing, and judges the answer by what holds for all of them. */
+/** Sends one request that must change nothing, and checks its answer by the rules for all answers. */
 async function fire({ target, note, tried }: Round, shot: Shot): Promise<Answer> {
   tried();
   const answer = await shoot(target.port, shot);
@@ -42,7 +42,7 @@ async function fire({ target, note, tried }: Round, shot: Shot): Promise<Answer>
   return answer;
 }
 
-/** The same, for what must be refused. */
+/** The same for a request that must be refused. */
 async function refusedOnly(round: Round, shot: Shot): Promise<void> {
   const { status } = await fire(round, shot);
   if (status !== null && status < 300) round.note('sideEffects', `${status}, not refused: ${tell(shot)}`);
@@ -82,7 +82,7 @@ async function operations({ port }: Target): Promise<Operation[]> {
   );
 }
 
-/** As a URL carries it; what is no text at all goes in as bytes that are no UTF-8. */
+/** The text as a URL carries it. A value that is not a text becomes bytes that are not UTF-8. */
 function encoded(value: string): string {
   try {
     return encodeURIComponent(value);
@@ -155,7 +155,7 @@ const FILTERS = [
   'phone_number_type',
 ];
 
-/** A filter means what it says: a pattern in one selects nothing, and is best refused. */
+/** A filter is compared exactly. A pattern in it must select nothing, and should be refused. */
 export const patternFilters: Campaign = async (round) => {
   const patterns = fc.oneof(
     fc.constantFrom('%', '_', '___', '3%', '%1%', '\\%', '*', '.*'),
@@ -192,7 +192,7 @@ export const wrongRoles: Campaign = async (round) => {
   await fire(round, { method: 'GET', path: '/v1/requests', headers: { authorization: `Basic ${'A'.repeat(5_000)}` } });
 };
 
-/** Somebody else asks all the while: a server that only counts is a server that hangs. */
+/** Sends other requests all the time. A server that answers nobody while it counts is a server that hangs. */
 async function whileOthersAsk(round: Round, what: string, work: () => Promise<unknown>): Promise<void> {
   let over = false;
   const others = (async () => {
@@ -212,7 +212,7 @@ async function whileOthersAsk(round: Round, what: string, work: () => Promise<un
   await others;
 }
 
-/** One at a time and in turn; 16 s of counting would be found by those who ask meanwhile. */
+/** Sends one oversize list at a time. The other requests would notice a server that counts for 16 s. */
 export const oversizeLists: Campaign = async (round) => {
   const all = oversized(round.target.owned);
   const turn = round.nth === 0 ? all.slice(0, 3) : [all[(round.nth + 2) % all.length]];
@@ -223,7 +223,7 @@ export const oversizeLists: Campaign = async (round) => {
   }
 };
 
-/** The command line with a file that is none, one in each round, because a process takes seconds to start. */
+/** Gives the command line a file that is not a list. One in each round, because a process takes seconds to start. */
 export const oddFiles: Campaign = async (round) => {
   const file = ODD_FILES[round.nth % ODD_FILES.length] ?? '';
   const args = ['buy', '--numbers', '-', '--yes', '--json'];
@@ -254,7 +254,7 @@ export const slowReaders: Campaign = async (round) => {
       const answer = await fire(round, { method: 'GET', path, headers: as('admin') });
       if (answer.status !== 200) round.note('hangs', `with 40 slow readers GET ${path} answers ${answer.status}`);
     }
-    // Work goes on too: what asks for nothing new still has to pass the worker's connections.
+    // Work must continue too. A reconciliation that finds nothing new still needs the worker's connections.
     const run = await round.target.post('operator', '/v1/reconciliations', {});
     if ((run.status ?? 500) >= 300) round.note('hangs', `with 40 slow readers no reconciliation begins: ${run.status}`);
     if (!(await round.target.quiet())) round.note('hangs', 'with 40 slow readers the work stands still');
@@ -263,7 +263,7 @@ export const slowReaders: Campaign = async (round) => {
   }
 };
 
-/** Nasty text in each place that takes text, one by one. */
+/** Puts harmful text in each place that takes text, one place at a time. */
 export const nastyText: Campaign = async (round) => {
   const poisoned = round.sample(fc.constantFrom(...NO_TEXT), 2);
   for (const value of poisoned) {
@@ -277,7 +277,7 @@ export const nastyText: Campaign = async (round) => {
       update({ phone_numbers: [value] }),
     ];
     for (const body of bodies) await refusedOnly(round, posting('/v1/requests', body));
-    // Half a character cannot be written in a URL: the bytes in its place may be read as some other text.
+    // A URL cannot carry half a character. The bytes in its place may be read as another text.
     const aim = value.includes('\u0000') ? refusedOnly : fire;
     for (const path of [`/v1/numbers?tag=${encoded(value)}`, `/v1/requests/${encoded(value)}`, `/v1/numbers/${encoded(value)}`])
       await aim(round, { method: 'GET', path, headers: as('viewer') });

@@ -1,7 +1,9 @@
 import fc from 'fast-check';
 import { z } from 'zod';
 
-/** What is no text at all: a byte that Postgres refuses, and halves of characters. It must be refused wherever text is taken. */
+/**
+ * Values that are not text: a byte that Postgres refuses, and halves of characters. They must be refused wherever text is taken.
+ */
 export const NO_TEXT: readonly string[] = ['\u0000', 'a\u0000b', '\ud800', 'x\udfff'];
 
 /** Texts that break programs: bytes that Postgres refuses, halves of characters, patterns, paths, code. */
@@ -35,7 +37,7 @@ export const text = fc.oneof(
   fc.string({ unit: fc.constantFrom('%', '_', '+', '1', '\u0000', '\ud800', '"', ',', '\\', '\n', 'é'), maxLength: 12 }),
 );
 
-/** Any JSON there is, nested and long. */
+/** Any JSON, nested and long. */
 export const json = fc.jsonValue({ maxDepth: 4 });
 
 /** Values that are wrong wherever a list of texts, a text, an amount or a record is expected. */
@@ -59,7 +61,7 @@ export function goodBodies(owned: readonly string[]): Record<string, unknown>[] 
 
 type Path = readonly (string | number)[];
 
-/** Every place in a value, the whole itself left out. */
+/** Every place in a value, without the value itself. */
 function placesOf(value: unknown, at: Path = []): Path[] {
   if (typeof value !== 'object' || value === null) return [at];
   const own = at.length === 0 ? [] : [at];
@@ -76,7 +78,7 @@ function replaced(value: unknown, [key, ...rest]: Path, by: unknown): unknown {
   return { ...record, [key]: replaced(record[key], rest, by) };
 }
 
-/** A good body with one place made wrong, or with a field that nobody knows. It must be refused. */
+/** A good body with one wrong place, or with an unknown field. It must be refused. */
 export function brokenBody(owned: readonly string[]): fc.Arbitrary<unknown> {
   return fc.constantFrom(...goodBodies(owned)).chain((good) =>
     fc.oneof(
@@ -110,7 +112,7 @@ export function oversized(owned: readonly string[]): { name: string; body: strin
   ];
 }
 
-/** What somebody may call a CSV. None of it holds a number that can be bought. */
+/** Files that somebody may call a CSV. None of them contains a number that can be bought. */
 export const ODD_FILES: readonly (string | Buffer)[] = [
   'phone_number\n"+1312555',
   'phone_number\n+1312"555"0100\n',

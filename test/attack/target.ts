@@ -13,7 +13,7 @@ const KEYS = {
 export type Role = keyof typeof KEYS;
 export const as = (role: Role): Record<string, string> => ({ authorization: `Bearer ${KEYS[role]}` });
 
-/** So many items has the request that slow readers download: more than the buffers of their sockets take. */
+/** The number of items of the request that slow readers download. It is more than the buffers of their sockets take. */
 const LARGE = 80_000;
 
 /** One `up` process on a database and a simulator of its own, all on loopback. */
@@ -113,7 +113,7 @@ function targetOf({ simulator, ...parts }: Parts): Omit<Target, 'largeRequest'> 
   };
 }
 
-/** The first reconciliation fills the inventory; one valid update is what slow readers and role checks have to look at. */
+/** Fills the inventory by a first reconciliation, and makes one valid update for slow readers and role checks. */
 async function prepare(target: Omit<Target, 'largeRequest'>, sql: postgres.Sql): Promise<string> {
   const started = await target.post('operator', '/v1/reconciliations', {});
   if ((started.status ?? 500) >= 300) throw new Error(`no reconciliation: ${started.status} ${started.body}`);

@@ -1,6 +1,6 @@
 import { connect } from 'node:net';
 
-/** Longer than any honest answer to one of these requests takes on a busy machine. */
+/** Longer than a normal answer to one of these requests takes on a busy machine. */
 const HANG_MS = 15_000;
 const MOST_KEPT = 4_000_000;
 
@@ -41,7 +41,7 @@ export function shoot(port: number, shot: Shot): Promise<Answer> {
     socket.setEncoding('utf8');
     socket.on('data', (chunk: string) => {
       if (text.length < MOST_KEPT) text += chunk;
-      // A stream of events never ends by itself; its head is the answer.
+      // A stream of events never ends by itself, so its head counts as the answer.
       if (text.includes('text/event-stream')) end(false);
     });
     // A server may answer and close before it has read a body that is too large.

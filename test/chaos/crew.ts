@@ -12,7 +12,7 @@ export interface Worker {
   owners: Set<string>;
 }
 
-/** Where one worker stands: whoever takes its place goes through the same gates. */
+/** The place of one worker. A worker that replaces it uses the same gates. */
 interface Post {
   telnyx: Gate;
   redis: Gate;
@@ -21,13 +21,16 @@ interface Post {
 
 export type Service = 'telnyx' | 'redis';
 
-/** Keeps so many workers running: whoever ends is replaced, as a process manager would. */
+/** Keeps a number of workers running. It replaces a worker that ends, as a process manager would. */
 export interface Crew {
   /** A worker that works and, if any does, one that holds jobs; chosen among those by `pick` (0 to 1). */
   any(pick: number): Promise<Worker>;
   /** The worker whose call has been waiting for its answer; `null` when there is none in time. */
   waitingFor(call: string, withinMs: number): Promise<Worker | null>;
-  /** Ids of the chunks and lines whose jobs a worker holds, also one that was killed a moment ago; of all workers without one. */
+  /**
+   * Ids of the chunks and buy lines whose jobs a worker holds, also when it was killed a moment ago. Without `of`: of all
+   * workers.
+   */
   jobs(of?: Worker): Promise<string[]>;
   kill(worker: Worker): Promise<void>;
   /** No worker can reach the service, until it is opened again. */
@@ -36,14 +39,14 @@ export interface Crew {
   /** How many workers were ended by SIGKILL. */
   kills(): number;
   restarts(): number;
-  /** Workers that worked and then ended with an error of their own: what they wrote last. */
+  /** The last output of workers that worked and then ended with an error of their own. */
   crashes(): string[];
   stop(): Promise<void>;
 }
 
-/** A call that is answered takes milliseconds; one that is held up is older than this. */
+/** An answered call takes milliseconds. A call that waits longer than this is held up. */
 const HELD_UP_MS = 400;
-/** Work passes quickly from one worker to another: one that holds none now may hold some in a moment. */
+/** Work passes quickly between workers, so a worker without work may get some within this time. */
 const FINDS_WORK_WITHIN_MS = 2_000;
 
 export async function openCrew(
@@ -83,7 +86,7 @@ export async function openCrew(
         },
         { withinMs },
       ).catch(() => null),
-    // Redis may have come back this moment.
+    // Redis may have come back only now.
     jobs: async (of) => {
       const jobs = await until('Redis tells who holds what', () => held.all());
       return jobs.filter((job) => of?.owners.has(job.owner) ?? true).map((job) => job.id);
@@ -130,7 +133,7 @@ function employ(posts: Post[], env: Record<string, string>): Pick<Crew, 'kills' 
       post.worker = null;
       if (signal === 'SIGKILL' && !stopping) kills += 1;
       if (code !== null && code !== 0 && worked) crashes.push(`ended with ${code}: ${stderr.slice(-600)}`);
-      // One that cannot start (its database is away) is not started a hundred times a second.
+      // A worker that cannot start, because its database is away, is not started a hundred times a second.
       setTimeout(() => hire(post), worked ? 0 : 1_000);
     });
   };

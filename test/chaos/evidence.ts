@@ -4,10 +4,10 @@ import { join } from 'node:path';
 import type { Installation } from './installation.ts';
 import type { Struck } from './rounds.ts';
 
-/** Writes down the rows and the ledger of a run, and says where; the installation itself is taken away. */
+/** Writes the rows and the ledger of a run to a file and returns its path, because the installation itself is removed. */
 export async function keepEvidence({ sql, simulator }: Installation, seed: number, struck: readonly Struck[]): Promise<string> {
   const ledger = await simulator.ledger();
-  // Only what belongs to requests that did not simply succeed, or to numbers that two of them call theirs.
+  // Only what concerns requests that did not simply succeed, or numbers that two requests claim to have bought.
   const twice = await sql<{ phoneNumber: string }[]>`
     select i.phone_number as "phoneNumber" from items i join requests r on r.id = i.request_id
     where r.kind = 'buy' and i.status = 'succeeded' group by 1 having count(*) > 1`;

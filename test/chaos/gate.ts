@@ -10,17 +10,19 @@ export interface Unanswered {
   since: number;
 }
 
-/** A door in front of a service, for one worker alone: it tells what goes through it, and it can be shut. */
+/** A proxy in front of a service, for one worker only. It shows the traffic, and it can be shut. */
 export interface Gate {
   port: number;
   unanswered(): Unanswered[];
-  /** Cuts what goes through, and listens no more: who comes is refused (ECONNREFUSED), as by a machine without the service. */
+  /**
+   * Cuts all connections and stops listening. A new connection is refused (ECONNREFUSED), as by a machine without the service.
+   */
   shut(): Promise<void>;
   /** Listens again on the same port. */
   open(): Promise<void>;
 }
 
-/** `overhear` is told everything that clients send, byte by byte as characters. */
+/** `overhear` gets everything that clients send, one character for each byte. */
 export async function openGate(target: number, overhear?: (sent: string) => void): Promise<Gate> {
   const port = await freePort();
   const sockets = new Set<Socket>();
@@ -40,7 +42,7 @@ export async function openGate(target: number, overhear?: (sent: string) => void
       waiting.delete(client);
       service.destroy();
     });
-    // Not destroyed: what the service said last is still to be delivered.
+    // Ended and not destroyed, because the last words of the service must still be delivered.
     service.once('close', () => client.end());
   };
   const gate: Gate = {
@@ -55,7 +57,7 @@ export async function openGate(target: number, overhear?: (sent: string) => void
       await closed;
     },
     open: async () => {
-      // Somebody may have been given the port for a connection of his own meanwhile.
+      // Another connection may use the port meanwhile.
       server ??= await until(`a gate listens on ${port}`, () => listen(port, carry), { withinMs: 60_000 });
     },
   };

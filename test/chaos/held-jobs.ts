@@ -5,19 +5,19 @@ const PREFIX = '{provisioner}';
 
 /** A job that a worker has taken up and not given back. */
 export interface HeldJob {
-  /** Of the chunk or the line. */
+  /** The id of the chunk or the buy line. */
   id: string;
   /** BullMQ's name for the worker that holds the lock: a UUID of its own for each queue of each process. */
   owner: string;
 }
 
-/** Tells who holds which job, from the locks in Redis. Rejects soon while Redis is away. */
+/** Reads from the locks in Redis which worker holds which job. Rejects soon while Redis is away. */
 export interface HeldJobs {
   all(): Promise<HeldJob[]>;
   close(): void;
 }
 
-/** In all that a worker says to Redis about a job stands `<owner>:<number>`. */
+/** Every message of a worker to Redis about a job contains `<owner>:<number>`. */
 const OWNER = /([0-9a-f]{8}-[0-9a-f]{4}-4[0-9a-f]{3}-[89ab][0-9a-f]{3}-[0-9a-f]{12}):\d/g;
 
 /** The owners that a piece of a worker's traffic names. */

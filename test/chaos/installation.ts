@@ -28,7 +28,7 @@ export interface SimulatorControl {
 
 /** Everything that the product needs, in processes of their own. */
 export interface Installation {
-  /** All that a worker needs beside the two addresses that its gates give it: that of Redis, and that of the simulator. */
+  /** The environment of a worker, without the addresses of Redis and the simulator. Its gates give it those. */
   env: Record<string, string>;
   sql: postgres.Sql;
   database: Database;
@@ -81,7 +81,7 @@ export async function openInstallation(size: Size, seed: number): Promise<Instal
 async function openDatabase(pgData: string): Promise<Database> {
   const [port, password] = [await freePort(), 'chaos'];
   let server: RunningServer | null = null;
-  // If this process is killed, nobody else stops the server.
+  // When this process is killed, nothing else stops the server.
   process.once('exit', () => {
     if (server !== null) process.kill(server.pid, 'SIGQUIT');
   });

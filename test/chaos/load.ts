@@ -39,7 +39,7 @@ export function startLoad(at: Installation, size: Size): Load {
   const filed: Filed = { buys: 0, updates: 0, deletes: 0, asked: 0, named: [] };
   const filing: Promise<void>[] = [];
   const later = (done: Promise<void>): void => {
-    // Heard of by whoever stops the load.
+    // A failure is reported when the load is stopped.
     done.catch(() => undefined);
     filing.push(done);
   };
@@ -74,7 +74,7 @@ export function startLoad(at: Installation, size: Size): Load {
       const owned = size.update + size.delete * deletesOf(size);
       const found = await reconcile(launcher, at.sql, ADOPTS_WITHIN_MS);
       if (!found.some((line) => line.startsWith(`${owned} adopted`))) throw new Error(`not taken over: ${found.join(', ')}`);
-      // Those of an area lie together, as in a campaign that ends.
+      // Numbers of one area lie together, as when all numbers of a region are released.
       const numbers = (await at.simulator.owned()).toSorted();
       spare.push(...numbers.slice(size.update));
       const targets = numbers.slice(0, size.update);
@@ -115,21 +115,21 @@ function linesOf(quantity: number): Record<string, unknown>[] {
   }));
 }
 
-/** Files a request until it is known to be filed: the same one, by its key, however often the database goes away meanwhile. */
+/** Files a request until it is known to be filed. Its key keeps it the same request, however often the database goes away. */
 async function insist(file: () => Promise<unknown>): Promise<void> {
   for (;;) {
     try {
       await file();
       return;
     } catch (error) {
-      // A refusal is no fault of ours: nothing that this run asks for may be refused.
+      // A refusal ends the run, because nothing that it asks for may be refused.
       if (error instanceof ProvisioningError && error.disposition === 'rejected') throw error;
     }
     await sleep(LOOK_EVERY_MS);
   }
 }
 
-/** A run of the reconciliation; resolves to what it found, one line each. */
+/** Starts a reconciliation run. Resolves to its findings, one line each. */
 async function reconcile(launcher: Provisioner, sql: postgres.Sql, withinMs: number): Promise<string[]> {
   const { id } = await launcher.reconcile();
   const end = Date.now() + withinMs;

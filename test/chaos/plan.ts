@@ -37,13 +37,13 @@ export interface Size {
   onSale: number;
   /** Workers killed, all in all. A run that killed fewer has failed. */
   kills: number;
-  /** Of these, so many while their order call is in flight. */
+  /** How many of these are killed while their order call is in flight. */
   killsInFlight: number;
   times: Partial<Record<OtherName, number>>;
   forMs: Partial<Record<OtherName, number>>;
-  /** The kills are spread over this time; none is begun later. */
+  /** The kills are spread over this time, and none begins later. */
   minutes: number;
-  /** After a fault that is no kill the next one waits until work is normal, but no longer than this. */
+  /** After a fault that is not a kill, the next one waits until work is normal, but not longer than this. */
   quietMs: number;
   settleSeconds: number;
   orderSize: number;
@@ -148,7 +148,7 @@ export function planOf(seed: number, size: Size): { rounds: Round[]; random: Ran
     if (withKill) kills -= 1;
     return { fault, forMs, withKill };
   });
-  // The first comes first: its order is the last to be looked up, a whole lease later.
+  // A kill in flight comes first, because its order is looked up a whole lease later.
   const inFlightUpTo = (n: number): number => Math.ceil((Math.min(size.killsInFlight, kills) * n) / Math.max(1, kills));
   const steps = Array.from({ length: kills }, (_, i): Step => {
     const [ordinary, inFlight] = KILLS;

@@ -2,12 +2,12 @@ import { setTimeout as sleep } from 'node:timers/promises';
 import type postgres from 'postgres';
 
 const LOOK_EVERY_MS = 250;
-/** A look at a database that is away may hang; the next one is made all the same. */
+/** A reading may hang while the database is away. The next one starts all the same. */
 const LOOK_WITHIN_MS = 5_000;
-/** Open work that was due so long ago is not looked after as it should be. */
+/** Open work that has been due for longer than this is neglected. */
 const OVERDUE_MS = 10_000;
 
-/** A chunk or a line that was under way when a fault struck. */
+/** A chunk or a buy line that was under way when a fault struck. */
 export interface Work {
   id: string;
   /** Of the chunk, at that moment; `line` for a line. */
@@ -20,7 +20,7 @@ export interface Work {
 export interface Recovery {
   /** When the clock starts: at the blow itself, or when what was away is back. */
   readonly from: Date;
-  /** True when everybody was struck: then work must be normal again, not only that of one worker. */
+  /** True when the fault struck every worker. Then all work must be normal again, not only the work of one worker. */
   readonly outage: boolean;
   /** What was struck. */
   readonly works: readonly Work[];
@@ -42,7 +42,7 @@ export interface Recoveries {
   underWay(ids: string[]): Promise<Work[]>;
   /** Follows work that was struck until all of it has moved on. */
   follow(works: readonly Work[], from: Date, outage: boolean): Recovery;
-  /** A last look, and no more. */
+  /** Reads a last time and stops. */
   stop(): Promise<void>;
 }
 
@@ -69,7 +69,7 @@ export function followRecoveries(sql: postgres.Sql): Recoveries {
   let stopped = false;
   const loop = (async () => {
     while (!stopped) {
-      // The database is away, which is a fault of ours: the next look finds what this one did not.
+      // The database is away because of our own fault. The next reading finds what this one missed.
       await Promise.race([look(), sleep(LOOK_WITHIN_MS, undefined, { ref: false })]).catch(() => undefined);
       await sleep(LOOK_EVERY_MS);
     }
@@ -137,7 +137,7 @@ async function lookForMoves(sql: postgres.Sql, open: readonly Recovery[]): Promi
 function hasMoved(work: Work, row: Row, from: Date): boolean {
   if (FINAL.has(row.state)) return true;
   if (!UNKNOWN.has(work.state)) return row.updatedAt > from;
-  // Being looked up (`submitting` to `ambiguous`) is one move, and not yet the end of the doubt.
+  // The move from `submitting` to `ambiguous` does not end the doubt yet.
   return !UNKNOWN.has(row.state) || row.generation > work.generation + (work.state === 'submitting' ? 1 : 0);
 }
 
@@ -151,7 +151,7 @@ async function lookForProgress(sql: postgres.Sql, r: Recovery, held: string[]): 
   if (both.length > 0) r.firstAt ??= new Date(Math.min(...both));
   if (!r.outage || r.settledAt === null || r.clearAt !== null) return;
   const before = new Date(Date.now() - OVERDUE_MS);
-  // What a kill holds back is late because of that kill.
+  // Work that a kill holds back is counted with that kill.
   const overdue = await sql`
     select 1 from chunks
     where state in ('planned', 'submitting', 'submitted', 'ambiguous') and next_run_at < ${before} and id <> all(${held}::text[])

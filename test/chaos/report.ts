@@ -28,7 +28,7 @@ export async function movesOf(sql: postgres.Sql): Promise<[cause: string, times:
   return rows.map((r) => [r.cause, r.n]);
 }
 
-/** Calls that were refused at the connection, which says for sure that nothing was sent. */
+/** Calls that were refused at the connection, so that surely nothing was sent. */
 export const SENT_AGAIN = 'try_later, not_sent';
 
 export function reportText(
@@ -95,7 +95,7 @@ function rowOf(name: string, struck: readonly Struck[]): string {
   return `| ${cells.join(' | ')} |`;
 }
 
-/** Why the blows to workers take as long as they take: by the state of the chunk that was struck. */
+/** How long recovery from blows to workers takes, by the state of the chunk that was struck. */
 function worksOf(struck: readonly Struck[]): string[] {
   const all = struck.flatMap(({ recovery }) => (recovery === null || recovery.outage ? [] : workTimes(recovery)));
   return [...new Set(all.map(({ state }) => state))].sort().map((state) => {

@@ -17,14 +17,14 @@ export const IN_ANOTHER = 'kill -9 in the middle of another fault';
 
 /** After an outage the next fault waits until work goes on, or this long. */
 const RECOVERS_WITHIN_MS = 90_000;
-/** What a fault takes beside its own length and some of the quiet after it, reckoned when the kills are spread. */
+/** The estimated time of a fault beside its own length and a part of the quiet after it. It is used to spread the kills. */
 const BESIDE_MS = 8_000;
-/** Between two kills, on the average: not so long that nothing happens, and not so short that nobody is there to be killed. */
+/** The average pause between two kills: short enough that much happens, and long enough that a worker is there to be killed. */
 const PAUSE_MS = { least: 500, most: 10_000 };
 /** Pauses are planned a little short, because a kill takes its time too. */
 const HASTE = 0.75;
 
-/** Takes every round. Kills do not wait for the dead to be replaced: the next one needs somebody that works, no more. */
+/** Runs every round. A kill does not wait until the last worker is replaced: it only needs one that works. */
 export async function allRounds(
   scene: Omit<Scene, 'random'>,
   seed: number,
@@ -66,7 +66,7 @@ export async function allRounds(
     await sleep(random() * 1_500);
     await take(round.worse);
   }
-  // For those that found nobody to kill.
+  // Makes up for kills that found no worker.
   while (crew.kills() < size.kills && Date.now() < deadline) await nextKill({ fault: KILLS[0], forMs: 0, withKill: false }, 0);
   return { struck, problems };
 }
@@ -77,7 +77,7 @@ export function leastMinutes(size: Size): number {
   return (lengthOf(worse, size) + size.kills * PAUSE_MS.least * 2) / 60_000;
 }
 
-/** How long so many faults that are no kills will take. */
+/** How long these faults, which are not kills, will take. */
 function lengthOf(faults: readonly (Step | null)[], { quietMs }: Size): number {
   return faults.reduce((sum, step) => sum + (step === null ? 0 : step.forMs + BESIDE_MS + quietMs / 4), 0);
 }

@@ -7,7 +7,9 @@ import type { Load } from './load.ts';
 import { type FaultName, isKill, type OtherName, type Size, type Step } from './plan.ts';
 import type { Recoveries, Recovery } from './recovery.ts';
 
-/** Replies lost all the time, beside every other fault: taken and dropped, half a body, an error after the effect. */
+/**
+ * Replies that are lost all the time, beside every other fault: dropped after the effect, half a body, an error after the effect.
+ */
 export const LOST_REPLIES = [
   { kind: 'accept_then_drop', probability: 0.02 },
   { kind: 'accept_half_body', probability: 0.01 },
@@ -16,7 +18,7 @@ export const LOST_REPLIES = [
 
 const STOPS_WITHIN_MS = 60_000;
 const ORDERS_WITHIN_MS = 30_000;
-/** A small buy beside the large one, for the order that is to be in flight. */
+/** The size of a small buy beside the large one, whose order will be in flight. */
 const BUY_MORE = 20;
 
 /** All that a fault can strike. */
@@ -127,18 +129,18 @@ async function killAny({ crew, random }: Scene): Promise<boolean> {
 async function killed({ crew, recoveries }: Scene, worker: Worker): Promise<Recovery> {
   const from = new Date();
   await crew.kill(worker);
-  // Redis remembers for as long as a lock lasts what the dead held.
+  // Redis remembers what a dead worker held for as long as a lock lasts.
   return recoveries.follow(await recoveries.openOf(await crew.jobs(worker)), from, false);
 }
 
-/** A fault that strikes everybody; the clock of what comes after it starts when it is over. */
+/** A fault that strikes every worker. The clock of its recovery starts when it is over. */
 async function outage({ crew, recoveries }: Scene, fault: () => Promise<void>): Promise<Recovery> {
   const struck = await recoveries.underWay(await crew.jobs());
   await fault();
   return recoveries.follow(struck, new Date(), true);
 }
 
-/** Nobody listens for the workers any more. A Redis is started again before they may come back. */
+/** No worker can reach the service. Redis is started again before they may come back. */
 async function away({ at, crew }: Scene, service: Service, meanwhile: () => Promise<void>): Promise<void> {
   await crew.shut(service);
   await meanwhile();

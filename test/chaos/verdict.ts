@@ -10,7 +10,7 @@ import type { Scene } from './strike.ts';
 const ENDS_WITHIN_MS = 300_000;
 const RECONCILES_WITHIN_MS = 240_000;
 
-/** Waits until everything that was asked for has ended; says so when it does not. */
+/** Waits until every request has ended. Returns a problem when that takes too long. */
 export async function untilAllEnded({ at }: Pick<Scene, 'at'>): Promise<string[]> {
   const end = Date.now() + ENDS_WITHIN_MS;
   while (Date.now() < end) {
@@ -21,7 +21,7 @@ export async function untilAllEnded({ at }: Pick<Scene, 'at'>): Promise<string[]
   return [`not all requests ended within ${ENDS_WITHIN_MS / 1_000} s after the last fault`];
 }
 
-/** Everything in which ledger, database and what was asked differ after all has ended; empty when they agree. */
+/** All differences between ledger, database and what was asked, after everything has ended. Empty when they agree. */
 export async function wrongs(scene: Omit<Scene, 'random'>, load: Load, filed: Filed, struck: Struck[]): Promise<string[]> {
   const { at, crew, size } = scene;
   const found = (await load.reconcile(RECONCILES_WITHIN_MS)).map((what) => `the reconciliation found: ${what}`);

@@ -16,7 +16,8 @@ import { ROOT } from '../support/sources.ts';
 // command and its flags are accepted, the variable is one that is read. `.ci/run` runs the demo and the tests themselves.
 
 const text = (path: string): string => readFileSync(join(ROOT, path), 'utf8');
-const PAGES = ['README.md', 'CONTRIBUTING.md', ...inFolder('docs'), ...inFolder('docs/decisions')].filter((p) =>
+const READMES = ['README.md', 'bench/README.md', 'test/walk/README.md', 'test/chaos/README.md'];
+const PAGES = [...READMES, 'CONTRIBUTING.md', ...inFolder('docs'), ...inFolder('docs/decisions')].filter((p) =>
   p.endsWith('.md'),
 );
 
@@ -158,6 +159,13 @@ describe('the pages', () => {
     const named = PAGES.flatMap((page) => [...text(page).matchAll(/npm run (?:-s )?([\w:]+)/g)].map((m) => m[1] ?? ''));
     expect(named.length).toBeGreaterThan(3);
     expect(named.filter((name) => !Object.hasOwn(scripts, name))).toEqual([]);
+  });
+
+  it('describe every npm script in CONTRIBUTING.md, a line each', () => {
+    const described = shellLines.flatMap(({ page, line }) =>
+      page === 'CONTRIBUTING.md' && /\s# \S/.test(line) ? (/^npm (?:run )?([\w:]+)/.exec(line)?.[1] ?? []) : [],
+    );
+    expect(Object.keys(scripts).filter((name) => !described.includes(name))).toEqual([]);
   });
 
   it('name variables that are read', () => {

@@ -1,63 +1,34 @@
-import { existsSync, readFileSync } from 'node:fs';
+import { readFileSync } from 'node:fs';
 import { join } from 'node:path';
 import { describe, expect, it } from 'vitest';
+import { fileOf, type GuaranteeGroup, guaranteesPage, hasTest, readGuarantees, readTestFiles } from '../../scripts/guarantees.ts';
 import { ROOT } from '../support/sources.ts';
 
-// docs/reliability.md quotes a test as `file` › `name`: the file as its path from the root, the name exactly as in the source.
+// test/guarantees.json says what must hold and names the tests that hold it; docs/guarantees.md is made from it.
 
-const text = (path: string): string => readFileSync(join(ROOT, path), 'utf8');
-const page = text('docs/reliability.md');
+const groups = readGuarantees();
+const rows = groups.flatMap((group) => group.rows);
+const files = readTestFiles();
+const INVARIANTS = Array.from({ length: 11 }, (_, i) => `I${i + 1}`);
 
-/** The tests that a piece of the page quotes. */
-function quotedIn(piece: string): { file: string; name: string }[] {
-  return [...piece.matchAll(/`(test\/[\w./-]+\.test\.ts)` › `([^`]+)`/g)].map(([, file = '', name = '']) => ({ file, name }));
-}
-
-/** Whether a file has a test of this name: `it('name', …)`, or the name after `it.each(…)`, `it.skipIf(…)`. */
-function hasTest(source: string, name: string): boolean {
-  const words = name.replace(/[.*+?^${}()|[\]\\]/g, '\\$&');
-  return new RegExp(`(?:\\b(?:it|test)|[)\\]])\\(\\s*(['"\`])${words}\\1\\s*,`).test(source);
-}
-
-/** The rows of the table under a heading. */
-function rowsUnder(heading: string): string[] {
-  const [, section = ''] = page.split(`\n## ${heading}\n`);
-  const lines = (section.split('\n## ')[0] ?? '').split('\n').filter((line) => line.startsWith('|'));
-  return lines.filter((line, i) => !/^\|[\s|-]*$/.test(line) && !/^\|[\s|-]*$/.test(lines[i + 1] ?? ''));
-}
-
-const TABLES = [
-  'The invariants',
-  'Traps that decide the design',
-  'Traps of accounts and of testing',
-  'Traps that others fell into',
-];
-
-describe('docs/reliability.md', () => {
-  it('quotes only tests that are there, under their exact names', () => {
-    const quoted = quotedIn(page);
-    expect(quoted.length).toBeGreaterThan(60);
-    const missing = quoted.filter(({ file, name }) => !existsSync(join(ROOT, file)) || !hasTest(text(file), name));
-    expect(missing).toEqual([]);
+describe('docs/guarantees.md', () => {
+  it('is what test/guarantees.json and the test files say (npm run docs:generate)', () => {
+    expect(readFileSync(join(ROOT, 'docs/guarantees.md'), 'utf8')).toBe(guaranteesPage());
   });
 
-  it('quotes in one form only, so that nothing escapes the check', () => {
-    const files = page.match(/`test\/[\w./-]+\.test\.ts`/g) ?? [];
-    expect(files).toHaveLength(quotedIn(page).length);
-    expect(page.match(/›/g)).toHaveLength(files.length);
+  it('quotes only tests that are there, under their exact names', () => {
+    const named = rows.flatMap((row) => row.tests ?? []);
+    expect(named.length).toBeGreaterThan(150);
+    for (const name of named) expect(fileOf(name, files)).toMatch(/^test\/.*\.test\.ts$/);
   });
 
   it('has a row for each invariant', () => {
-    const named = rowsUnder('The invariants').map((row) => /^\| (I\d+) \|/.exec(row)?.[1]);
-    expect(named).toEqual(Array.from({ length: 11 }, (_, i) => `I${i + 1}`));
+    expect(rows.flatMap((row) => row.id ?? [])).toEqual(INVARIANTS);
   });
 
   it('gives a test, or says why there is none, in every row', () => {
-    for (const heading of TABLES) {
-      const rows = rowsUnder(heading);
-      expect(rows.length, heading).toBeGreaterThan(5);
-      expect(rows.filter((row) => quotedIn(row).length === 0 && !/\bno test: \w+/.test(row))).toEqual([]);
-    }
+    expect(groups.map((group) => group.rows.length >= 5)).toEqual(groups.map(() => true));
+    expect(rows.filter((row) => (row.tests ?? []).length === 0 && row.no_test === undefined)).toEqual([]);
   });
 
   it('is seen by this test at all', () => {
@@ -66,6 +37,24 @@ describe('docs/reliability.md', () => {
     expect(hasTest("  ] as [string][])('I3 %s', async", 'I3 %s')).toBe(true);
     expect(hasTest("describe('buys', () => {", 'buys')).toBe(false);
     expect(hasTest("  it('buys two', async", 'buys')).toBe(false);
-    expect(quotedIn('| x | `test/a.test.ts` › `b` |')).toEqual([{ file: 'test/a.test.ts', name: 'b' }]);
+
+    const one: GuaranteeGroup = { title: 'A', column: 'fact', rows: [{ says: 'It buys.', tests: ['buys'] }] };
+    const test = { path: 'test/a.test.ts', text: "it('buys', () => {" };
+    expect(guaranteesPage([one], [test])).toContain('| It buys. | `test/a.test.ts` › `buys` |');
+    expect(() => guaranteesPage([one], [])).toThrow(/no file has: buys/);
+    expect(() => guaranteesPage([one], [test, { ...test, path: 'test/b.test.ts' }])).toThrow(/more than one file/);
+  });
+});
+
+describe('docs/reliability.md', () => {
+  const page = readFileSync(join(ROOT, 'docs/reliability.md'), 'utf8');
+
+  it('explains each invariant', () => {
+    const named = [...page.matchAll(/^\| (I\d+) \|/gm)].map((m) => m[1]);
+    expect(named).toEqual(INVARIANTS);
+  });
+
+  it('fits on one screen', () => {
+    expect(page.split('\n').length - 1).toBeLessThanOrEqual(70);
   });
 });

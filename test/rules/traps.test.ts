@@ -4,7 +4,7 @@ import { createTelnyxGateway } from '../../src/telnyx/client.ts';
 import type { TelnyxGateway } from '../../src/telnyx/gateway.ts';
 import { sourcesIn } from '../support/sources.ts';
 
-// Traps of the Telnyx API that no other test holds; docs/reliability.md lists all of them.
+// Traps of the Telnyx API that no other test covers. docs/guarantees.md lists all of them.
 
 interface Sent {
   path: string;

@@ -26,10 +26,10 @@ export async function settleDrift(notes: Notes): Promise<void> {
   }
 }
 
-/** Ids differ each time a seed is played. */
+/** Ids differ each time a seed is walked. */
 const nameOf = ({ known }: Notes, runId: string): string => `run ${known.runs.findIndex((r) => r.id === runId) + 1}`;
 
-/** What is left when nothing is in work any more is accepted, run by run. */
+/** When nothing is in work any more, accepts the drift that is left, one reconciliation run after the other. */
 export async function acceptAllDrift(notes: Notes): Promise<void> {
   const runs = new Set([...notes.known.drift.values()].flatMap((d) => (d.state === 'open' ? [d.run_id] : [])));
   for (const id of runs) await accept(notes, id, {});

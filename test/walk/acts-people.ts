@@ -71,7 +71,7 @@ function listBody(notes: Notes): object {
   return { kind: 'buy', phone_numbers: numbers, ...budgets(notes, numbers.length), ...assigned(notes) };
 }
 
-/** Numbers that the buys of this history go for too. Kept by the driver: what is sold meanwhile stays in the list. */
+/** Numbers that the buys of this history try to get too. A number that is sold meanwhile stays in the list. */
 function onSale(notes: Notes): string[] {
   return notes.world.onSale.filter((n) => AREAS.some((area) => n.startsWith(`+1${area}`)));
 }
@@ -160,7 +160,7 @@ export async function shutGate(notes: Notes): Promise<void> {
   tell(notes, `gate: ${shut ? 'closed' : 'was closed'}`);
 }
 
-/** A verified event: new, doubled, of an order that is not ours, or of none. */
+/** A verified event: new, delivered twice, of an order that is not ours, or without an order. */
 export async function webhook(notes: Notes): Promise<void> {
   const { choice, world } = notes;
   const known = choice.chance(0.3) ? choice.maybe(notes.webhooks) : undefined;

@@ -6,7 +6,7 @@ const ORDERS = { method: 'POST', path: '/number_orders' };
 const JOBS = { method: 'POST', path: '^/(phone_numbers/jobs|messaging_numbers_bulk_updates)' };
 const WRITES = [ORDERS, JOBS] as const;
 
-/** In which Telnyx refuses an order for numbers that cannot be had. */
+/** The shapes in which Telnyx refuses an order whose numbers are not available. */
 const SHAPES = ['10027', '10027', '85001', 'conflict', 'conflict_10012'] as const;
 
 /** Faults that strike a few times. Stalls are left out: deadlines run on the real clock. */
@@ -48,7 +48,7 @@ const FAULTS: readonly { weight: number; value: (notes: Notes) => Fault }[] = [
       shape: choice.one(SHAPES),
     }),
   },
-  // The general refusal that shares its code with the one that names numbers, and a 409 that says nothing.
+  // The general refusal with the code that otherwise names numbers, and a 409 without a reason.
   { weight: 2, value: () => ({ kind: 'error_before', match: ORDERS, status: 422, code: '10027', detail: 'not reachable here' }) },
   { weight: 2, value: () => ({ kind: 'error_before', match: ORDERS, status: 409, code: 'none' }) },
   { weight: 1, value: () => ({ kind: 'masked_numbers' }) },
@@ -113,8 +113,8 @@ function echoing(notes: Notes, fault: Fault): Fault {
 }
 
 /**
- * Lags within the settling window; sometimes one of the list of numbers far beyond it, which ownership must make up for; and
- * sometimes one of orders and ownership, with which no evidence can be right.
+ * Sets lags within the settling window. Sometimes the list of numbers lags far longer, and ownership must correct it. Sometimes
+ * orders and ownership lag far longer, and then no evidence can be right.
  */
 export function changeLag(notes: Notes, chosen?: 'list'): void {
   const { choice } = notes;
@@ -200,7 +200,10 @@ const PORTAL: readonly { weight: number; value: PortalAct }[] = [
   { weight: 0.5, value: ['no foreign jobs', ({ world }) => world.simulator.closeForeignJobs()] },
 ];
 
-/** People in the portal, strangers on the market. They prefer numbers that a request works on, or ours would never meet them. */
+/**
+ * People act in the portal, and other customers buy. They prefer numbers that a request works on, or the requests would never
+ * meet them.
+ */
 export function portalAct(notes: Notes): void {
   const { choice, world } = notes;
   const owned = world.simulator.ownedNumbers().filter((n) => !notes.portedOut.has(n));
@@ -217,7 +220,7 @@ export function portalAct(notes: Notes): void {
   tell(notes, `portal: ${name} ${numbers.join(' ')}`);
 }
 
-/** What an authority says about orders that wait for paperwork. */
+/** An authority decides about orders that wait for paperwork. */
 export function decidePaperwork(notes: Notes, waitedMs = 0): void {
   const { choice, world } = notes;
   const by = world.now() - waitedMs;
@@ -230,17 +233,17 @@ export function decidePaperwork(notes: Notes, waitedMs = 0): void {
   tell(notes, `paperwork of ${order.customer_reference}: ${decision}`);
 }
 
-/** Lags that are no long ones stay below this. */
+/** Ordinary lags stay below this. */
 const LONGEST_SHORT_LAG_MS = 100_000;
 
-/** A call that was lost on its way arrives. Its reply goes nowhere. */
+/** A call that was lost on its way arrives now. Nobody gets its reply. */
 export async function lateArrival(notes: Notes, all = false): Promise<void> {
   const calls = all ? notes.late.splice(0) : notes.late.splice(Math.floor(notes.choice.unit() * notes.late.length), 1);
   for (const call of calls) {
     const [chunk] = await notes.world.look<{ state: string }[]>`select state from chunks where id = ${call.chunkId}`;
-    // Everything had said no, and the chunk is over: what arrives now is a surplus that nobody could foresee.
+    // Every check had said no, and the chunk is over. A purchase that arrives now is a surplus that nobody could foresee.
     const isOver = chunk?.state === 'settled' || chunk?.state === 'cancelled';
-    // The copy of an order that Telnyx has accepted: the chunk follows the first of the two, and no look shows the other in time.
+    // The copy of an order that Telnyx has accepted. The chunk follows the first order, and no check shows the other one in time.
     const isCopy = call.name === 'doubled createOrder' && (isOver || chunk?.state === 'submitted');
     if (isOver || isCopy) for (const n of call.numbers) notes.excused.add(n);
     if (notes.world.now() - call.leftAt + LONGEST_SHORT_LAG_MS >= notes.world.deps.timings.settleMs)

@@ -18,7 +18,7 @@ const LEAPS = [400, 2_000, 2_000, 5_000, 10_000, 31_000, 61_000, 125_000, 600_00
 export const advance: Act = (notes) => {
   const { choice, world } = notes;
   const due = world.queue.nextDue();
-  // Mostly to where something happens next, sometimes a leap over many things.
+  // Mostly to the next due time, sometimes far beyond it.
   const ms = due !== null && choice.chance(0.6) ? Math.max(0, due - world.now()) : choice.one(LEAPS);
   world.advance(ms);
   tell(notes, `${ms} ms pass`);
@@ -34,7 +34,7 @@ export const sweep: Act = async (notes) => {
   tell(notes, `sweep ${JSON.stringify(result)}`);
 };
 
-/** Acts that may also happen in the middle of another run. */
+/** Acts that may also happen in the middle of another run of a job. */
 const SIMPLE: readonly Entry[] = [
   { name: 'run a job', weight: 30, act: (notes) => run(notes) },
   { name: 'advance the clock', weight: 9, act: advance },
@@ -58,7 +58,7 @@ const SIMPLE: readonly Entry[] = [
   { name: 'late arrival', weight: 3, act: (notes) => lateArrival(notes) },
 ];
 
-/** What a sleeping worker must not overlook when it wakes up is frequent while it sleeps. */
+/** While a worker sleeps, acts that it must notice when it wakes up are frequent. */
 const MEANWHILE: readonly Entry[] = [
   ...SIMPLE,
   { name: 'cancel', weight: 5, act: cancel },
@@ -84,7 +84,7 @@ export async function randomStep(notes: Notes): Promise<string> {
   return entry.name;
 }
 
-/** A job that is due now, or else the time until one is passes first. */
+/** A job that is due now. When none is, time passes until the next due time. */
 function nextJob(notes: Notes): WalkJob | undefined {
   const { choice, world } = notes;
   const due = world.queue.nextDue();
@@ -104,13 +104,16 @@ async function crash(notes: Notes): Promise<void> {
   await runJob(notes, job, { kind: 'crash', boundary: notes.choice.int(1, 16) });
 }
 
-/** A worker stops in the middle for a while (its event loop hangs), and others act; then it goes on as if nothing were. */
+/**
+ * A worker stops in the middle for a while, as when its event loop hangs, and others act. Then it continues as if nothing had
+ * happened.
+ */
 async function interleave(notes: Notes): Promise<void> {
   const { choice, world } = notes;
   const job = nextJob(notes);
   if (job === undefined) return advance(notes);
   const act = async (): Promise<void> => {
-    // Its lock ran out meanwhile: the queue gives the same job to somebody else.
+    // Its lock runs out meanwhile, and the queue gives the same job to another worker.
     if (choice.chance(0.4)) world.queue.snooze(job, 0);
     notes.asleep = 'requestId' in job.what.payload ? job.what.payload.requestId : null;
     for (let n = choice.int(1, 3); n > 0; n -= 1) {
@@ -148,7 +151,7 @@ async function pair(notes: Notes): Promise<void> {
   const due = world.queue.due();
   const job = choice.maybe(due);
   if (job === undefined) return advance(notes);
-  // Jobs of one kind have more to fight about.
+  // Jobs of the same kind conflict more often.
   const others = due.filter((other) => other !== job);
   const alike = others.filter((other) => other.what.name === job.what.name);
   const other = choice.maybe(alike.length > 0 && choice.chance(0.7) ? alike : others);
@@ -156,7 +159,7 @@ async function pair(notes: Notes): Promise<void> {
   await runTogether(notes, other === undefined ? [job] : [job, other]);
 }
 
-/** Where a list lags far behind, a reconciliation is worth the most. */
+/** A reconciliation is most interesting when a list lags far behind. */
 async function reconcileLagging(notes: Notes): Promise<void> {
   if (notes.choice.chance(0.3)) changeLag(notes, 'list');
   await reconcile(notes);

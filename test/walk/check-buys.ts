@@ -5,11 +5,12 @@ import type { ChunkRow, ItemRow, RequestRow, Rows } from './snapshot.ts';
 
 type Bought = Ledger['bought'][number];
 
-/** I1 and I5: every order is a chunk of ours, nothing is bought twice, nothing beyond what was asked and allowed. */
+/** I1 and I5: every order belongs to a chunk, no number is bought twice, and no more is bought than was asked and allowed. */
 export function checkBuys(notes: Notes, s: Rows, ledger: Ledger, lagged: ReadonlySet<string>): void {
   const byReference = new Map(s.chunks.map((c) => [c.customer_reference, c]));
   checkOrders(ledger, byReference);
-  // A surplus after a person's word, or after evidence that could not be right, is allowed, and must be recorded in the end.
+  // A surplus is allowed after a wrong decision of a person, or after evidence that could not be right. It must be recorded in
+  // the end.
   const isExcused = (n: string): boolean => notes.excused.has(n) || lagged.has(n);
   const counted = ledger.bought.filter((b) => !isExcused(b.phone_number));
   const soldAs = new Map(ledger.bought.map((b) => [b.phone_number, b.customer_reference]));
@@ -47,7 +48,7 @@ function checkOrders(ledger: Ledger, byReference: ReadonlyMap<string, ChunkRow>)
   if (ledger.retries > 0) throw new Violation('I2', 'the SDK repeated a call', ledger.calls);
 }
 
-/** What Telnyx charged and what the request holds, each for itself, stays within the budget. */
+/** The charges of Telnyx stay within the budget, and so does what the request holds. */
 function checkBudget(request: RequestRow, items: ItemRow[], bought: Bought[]): void {
   const held = items.filter(
     (i) => i.bought || (i.phone_number !== null && (OPEN_ITEM.has(i.status) || i.status === 'succeeded')),

@@ -3,7 +3,7 @@ import type { NumberSettings, OrderSettings, Payload, Step } from '../../src/dom
 import type { TelnyxGateway } from '../../src/telnyx/gateway.ts';
 import { count, type Notes, Violation } from './notes.ts';
 
-/** The run from which a call leaves. */
+/** The run of a job from which a call leaves. */
 export interface Caller {
   chunkId: string | null;
   /** When the run began: the step, and the last event that was known then. */
@@ -11,7 +11,7 @@ export interface Caller {
   lastEvent: number;
 }
 
-/** What is committed of the chunk in the moment of the call. */
+/** The committed state of the chunk at the moment of the call. */
 interface Intent {
   id: string;
   request_id: string;
@@ -23,7 +23,7 @@ interface Intent {
   customer_reference: string;
   step: Step;
   payload: Payload | null;
-  /** The last claim, and what the gate of the account was then. */
+  /** The last claim, and the state of the account gate at that time. */
   claim: number | null;
   gate: string | null;
   /** Numbers that the request names or holds. */
@@ -37,7 +37,7 @@ interface Call {
   carries: Partial<Step>;
 }
 
-/** A mutating call in the words of a step; `null` for one that needs no intent of its own. */
+/** A mutating call as a step; `null` for a call that needs no intent of its own. */
 function callOf(name: keyof TelnyxGateway, args: readonly unknown[]): Call | null {
   const numbers = Array.isArray(args[0]) ? args[0].map(String) : [];
   const call = (carries: Partial<Step>, reference: string | null = null): Call => ({ name, numbers, reference, carries });
@@ -57,7 +57,7 @@ function callOf(name: keyof TelnyxGateway, args: readonly unknown[]): Call | nul
   }
 }
 
-/** What must be true in the moment in which a mutating call leaves: its intent is committed, and it is allowed. */
+/** Checks a mutating call at the moment when it leaves: its intent is committed, and it is allowed. */
 export async function guardCall(
   notes: Notes,
   name: keyof TelnyxGateway,
@@ -81,7 +81,7 @@ export async function guardCall(
   if (intent.kind === 'delete') await guardRelease(notes, intent, caller);
 }
 
-/** I1: exactly this call was claimed by this very run, and no other call has left on that claim. */
+/** I1: this run claimed exactly this call, and no other call has left on that claim. */
 function guardIntent(notes: Notes, call: Call, intent: Intent, caller: Caller): void {
   // What the call carries is the payload where it says so, and else the step.
   const committed = { ...intent.step, ...intent.payload };
@@ -98,16 +98,18 @@ function guardIntent(notes: Notes, call: Call, intent: Intent, caller: Caller): 
     throw new Violation('I8', `${call.name} leaves for numbers that its request does not name`, { strangers, intent });
 }
 
-/** Nothing that a cancel stops leaves after it, and nothing is bought while the gate is closed; the claim is the moment that counts. */
+/**
+ * After a cancel no call leaves that it stops, and nothing is bought while the gate is closed. The moment of the claim decides.
+ */
 function guardLeave(notes: Notes, call: Call, intent: Intent): void {
-  // What is bought is finished, cancelled or not.
+  // A bought number is finished, whether the request was cancelled or not.
   const finishes = intent.request_kind === 'buy' && intent.kind !== 'order';
   const cancelledAt = notes.cancelled.get(intent.request_id);
   if (cancelledAt !== undefined && !finishes && (intent.claim ?? 0) > cancelledAt)
     throw new Violation('cancel', `${call.name} leaves although its request was cancelled before`, { call, intent });
   if (intent.kind === 'order' && intent.gate === 'closed')
     throw new Violation('account gate', 'an order leaves although the gate was closed before its claim', { call, intent });
-  // The worker slept between its last look and the call, and others concluded that nothing had left.
+  // The worker slept between its last check and the call, and others concluded that nothing had left.
   if (intent.state !== 'settled' && intent.state !== 'cancelled') return;
   count(notes, 'call of a chunk that is over');
   for (const n of call.numbers) notes.excused.add(n);
@@ -122,14 +124,14 @@ function guardLift(intent: Intent): void {
     throw new Violation('I8', `a release lifts what keeps its numbers (${intent.kind}), and nobody asked for that`, intent);
 }
 
-/** I8: none that is protected, locked or has emergency services unless told so. */
+/** I8: releases no number that is protected, locked or has emergency services, unless the request says so. */
 async function guardRelease(notes: Notes, intent: Intent, caller: Caller): Promise<void> {
   const includeEmergency = intent.step.kind === 'delete' && intent.step.include_emergency;
   const seen = await readBack(notes);
   for (const n of intent.numbers) {
     notes.releaseSent.set(n, caller.step);
     const now = seen.get(n);
-    // What changed behind our back while this very run was on its way could not be seen by it.
+    // A change in the portal during this run could not be seen by it.
     if (now === undefined || (notes.touched.get(n) ?? -1) >= caller.step) continue;
     const emergency = now.emergency !== 'disabled' && now.emergency !== undefined;
     if (now.tags.includes('protected') || now.locked || (emergency && !includeEmergency))
@@ -146,7 +148,7 @@ interface Seen {
 /** Faults strike a few times at most. */
 const MOST_TRIES = 12;
 
-/** The account as it is. The look is struck by faults like any other, so it is tried again. */
+/** The account as it is. Faults strike this reading like any other, so it is tried again. */
 async function readBack(notes: Notes): Promise<Map<string, Seen>> {
   for (let tries = 1; tries <= MOST_TRIES; tries += 1) {
     try {

@@ -5,17 +5,17 @@ import type { Changes } from './snapshot.ts';
 export const OPEN_ITEM: ReadonlySet<string> = new Set(['pending', 'in_flight']);
 const INVENTORY_STATES: ReadonlySet<string> = new Set(['owned', 'released', 'missing']);
 const BIRTHS: ReadonlySet<string> = new Set(['planned', 'next_step', 'split']);
-/** A person who is wrong about what became of a call makes a surplus that nobody can foresee. */
+/** A wrong decision of a person about a lost call causes a surplus that nobody can foresee. */
 const UNWISE: ReadonlySet<string> = new Set(['give_up', 'declare_not_sent']);
 
-/** Holds what was written since the last look against what was known before it. */
+/** Compares what was written since the last snapshot with what was known before it. */
 export function checkChanges(notes: Notes, changes: Changes, lagged: ReadonlySet<string>): void {
   checkMoves(notes, changes);
   checkEnds(notes, changes);
   checkInventory(notes, changes, lagged);
 }
 
-/** I3 and I10: every move is in the table, goes on from where the chunk was, and the row is where its last event says. */
+/** I3 and I10: every move is in the table and starts in the state of the chunk, and the row has the state of its last event. */
 function checkMoves(notes: Notes, changes: Changes): void {
   const { chunks } = notes.known;
   const states = new Map<string, string | null>();
@@ -41,7 +41,7 @@ function numbersOf(notes: Notes, changes: Changes, id: string): string[] {
   return (changes.chunks.find((c) => c.id === id) ?? notes.known.chunks.get(id))?.numbers ?? [];
 }
 
-/** I7: an end is never changed, neither of a number nor of a request. */
+/** I7: the end of a number or a request never changes. */
 function checkEnds(notes: Notes, changes: Changes): void {
   for (const item of changes.items) {
     const before = notes.known.items.get(item.id);
@@ -79,7 +79,7 @@ function checkInventory(notes: Notes, changes: Changes, lagged: ReadonlySet<stri
   }
 }
 
-/** I9: what is called missing is not in the account. */
+/** I9: a number that is called missing is not in the account. */
 function checkMissing(notes: Notes, number: string, event: unknown, lagged: ReadonlySet<string>): void {
   if (lagged.has(number) || notes.portedOut.has(number)) return;
   if (notes.world.simulator.ownedNumbers().includes(number))

@@ -2,7 +2,7 @@ import { isDeepStrictEqual } from 'node:util';
 import { type Notes, Violation } from './notes.ts';
 import type { Changes, DriftRow, Rows } from './snapshot.ts';
 
-/** What was found is evidence: it never changes, and what was settled stays settled. Only people accept. */
+/** Found drift is evidence: it never changes, and a settled row stays settled. Only people accept. */
 export function checkEvidence(notes: Notes, changes: Changes): void {
   for (const row of changes.drift) {
     const before = notes.known.drift.get(row.id);
@@ -25,7 +25,7 @@ const foundOf = ({ run_id, kind, phone_number, field, ours, theirs }: DriftRow) 
   theirs,
 });
 
-/** What the baseline of a number keeps, and nothing else, is open: so nothing is forgotten, and what is back is over. */
+/** Exactly the differences that baselines keep are open. So no difference is forgotten, and one that is gone is over. */
 export function checkOpenDrift(s: Rows): void {
   const open = new Map<string, DriftRow[]>();
   for (const d of s.drift) if (d.state === 'open') open.set(d.phone_number, [...(open.get(d.phone_number) ?? []), d]);
@@ -46,7 +46,7 @@ export function checkOpenDrift(s: Rows): void {
   if (unfinished !== undefined) throw new Violation('drift', 'a difference is open although its repair succeeded', unfinished);
 }
 
-/** After everything was settled, one more run finds nothing to settle. */
+/** After everything was settled, one more reconciliation run finds nothing. */
 export function checkNothingOpen(notes: Notes, runId: string): void {
   const left = [...notes.known.drift.values()].filter((d) => d.state === 'open' || (d.run_id === runId && d.kind !== 'adopted'));
   if (left.length > 0) throw new Violation('drift', 'a run finds drift again that was settled', left);

@@ -25,7 +25,7 @@ function checkSold(notes: Notes, s: Rows): void {
   if (wrong !== undefined) throw new Violation('I7', 'an item of a buy succeeded although Telnyx sold nothing', wrong);
 }
 
-/** What Telnyx released through us is reported as released; what is reported as released is not ours. */
+/** A number that Telnyx released through us is reported as released, and a number that is reported as released is not ours. */
 function checkReleased(notes: Notes, s: Rows): void {
   const ledger = notes.world.simulator.ledger();
   const lagged = laggedNumbers(notes, ledger);
@@ -41,7 +41,7 @@ function checkReleased(notes: Notes, s: Rows): void {
   if (kept.length > 0) throw new Violation('I8', 'a number is reported as gone although it is ours', kept);
 }
 
-/** What people do in the portal, by the field that it sets. */
+/** The acts of people in the portal, by the field that each sets. */
 const ACTS_OF: Readonly<Record<string, readonly string[]>> = {
   connection_id: ['connection'],
   deletion_lock_enabled: ['lock'],
@@ -49,10 +49,10 @@ const ACTS_OF: Readonly<Record<string, readonly string[]>> = {
   tags: ['tags', 'protect'],
 };
 
-/** What a number is like that was bought meanwhile. */
+/** The fields of a number that was bought meanwhile. */
 const FRESH: Partial<NumberRow> = { tags: [], deletion_lock_enabled: false, emergency_enabled: false };
 
-/** What an update (or the tags of a buy) calls changed was changed at Telnyx, or had been so before. */
+/** A number that an update (or the tags of a buy) calls changed was changed at Telnyx, or had these values before. */
 function checkUpdated(notes: Notes, s: Rows): void {
   const changed = new Set<string>();
   for (const c of notes.world.simulator.ledger().changed)
@@ -95,7 +95,10 @@ function keyOf(number: string, field: string, value: unknown): string {
   return `${number} ${field} ${JSON.stringify(Array.isArray(value) ? value.map(String).sort() : (value ?? null))}`;
 }
 
-/** After a last reconciliation: the inventory is the account, every purchase is somebody's, and the key is nowhere. */
+/**
+ * After a last reconciliation: the inventory equals the account, every purchase belongs to an item or a surplus, and the key is
+ * nowhere.
+ */
 export async function checkReconciled(notes: Notes): Promise<void> {
   await checkLooks(notes);
   const s = notes.known.rows();
@@ -107,14 +110,14 @@ export async function checkReconciled(notes: Notes): Promise<void> {
   const extra = owned.filter((n) => !account.has(n.phone_number));
   if (lost.length > 0 || extra.length > 0)
     throw new Violation('ledger = database', 'inventory and account differ after a reconciliation', { lost, extra });
-  // A surplus that a person has accepted is an ordinary number from then on; the drift still tells of it.
+  // A surplus that a person has accepted is an ordinary number from then on. Its drift row remains.
   const recorded = await notes.world.look<{ phone_number: string }[]>`select phone_number from drift where kind = 'surplus'`;
   checkPurchases(notes, s, account, new Set(recorded.map((r) => r.phone_number)));
   await checkFields(notes, owned);
   await checkSecrets(notes);
 }
 
-/** Every purchase is an item that was asked for, or a recorded surplus, and never both. */
+/** Every purchase is either an item that was asked for or a recorded surplus, never both. */
 function checkPurchases(notes: Notes, s: Rows, account: ReadonlySet<string>, recorded: ReadonlySet<string>): void {
   const rows = notes.known.numbers;
   const ledger = notes.world.simulator.ledger();
@@ -125,7 +128,7 @@ function checkPurchases(notes: Notes, s: Rows, account: ReadonlySet<string>, rec
     if (!cameTooLate(notes, b.phone_number) && !lagged.has(b.phone_number))
       throw new Violation('I5', 'a surplus was bought although the evidence within the settling window was right', b);
     const row = rows.get(b.phone_number);
-    // A surplus that somebody took away again before any run saw it leaves no row.
+    // A surplus leaves no row when somebody removed it before any reconciliation run saw it.
     if (row === undefined && !account.has(b.phone_number)) continue;
     if (row === undefined || !(row.surplus || recorded.has(b.phone_number)))
       throw new Violation('I5', 'a purchase is neither an item nor recorded as surplus', { b, row });
@@ -134,7 +137,7 @@ function checkPurchases(notes: Notes, s: Rows, account: ReadonlySet<string>, rec
   if (wrong !== undefined) throw new Violation('I5', 'a number that was asked for is called a surplus', wrong);
 }
 
-/** Not only which numbers are ours, also what is set on them. */
+/** Compares not only which numbers are owned, but also their fields. */
 async function checkFields(notes: Notes, owned: NumberRow[]): Promise<void> {
   const page = await notes.world.deps.telnyx.listNumbers({ pageNumber: 1, pageSize: 250 });
   const shown = new Map(page.numbers.map((n) => [n.phoneNumber, n]));
@@ -154,7 +157,7 @@ async function checkFields(notes: Notes, owned: NumberRow[]): Promise<void> {
   }
 }
 
-/** The looks after each step bring only what was written since: together they must be the database as it is. */
+/** Each snapshot brings only what was written since the one before. Together they must equal the database. */
 async function checkLooks(notes: Notes): Promise<void> {
   const full = new Known();
   full.take(await takeSnapshot(notes.world, NOTHING_SEEN));
@@ -167,7 +170,7 @@ async function checkLooks(notes: Notes): Promise<void> {
 
 const textOf = (row: unknown): string => JSON.stringify(row);
 
-/** I11: the key is in no row of any table, and in no word of the trace, which holds the texts of all errors. */
+/** I11: the key is in no row of any table, and nowhere in the trace, which contains the texts of all errors. */
 async function checkSecrets(notes: Notes): Promise<void> {
   const parts = [...TABLES, 'account'].map(
     (table) => `(select '${table}' as place, t::text as row from ${table} t where strpos(t::text, '${API_KEY}') > 0 limit 1)`,

@@ -9,7 +9,7 @@ import { type ChunkRow, type ItemRow, type RequestRow, type Rows, takeSnapshot }
 const FINAL_CHUNK: ReadonlySet<string> = new Set(['settled', 'cancelled']);
 const AT_TELNYX: ReadonlySet<string> = new Set(['submitting', 'submitted', 'ambiguous']);
 
-/** Holds database, ledger and all that was let out against the invariants; throws a Violation. */
+/** Checks database, ledger and all output against the invariants. Throws a Violation. */
 export async function checkAll(notes: Notes): Promise<void> {
   const { world, known } = notes;
   const changes = await takeSnapshot(world, known);
@@ -51,7 +51,7 @@ function checkClaims(s: Rows): void {
   const unheld = [...openBuys, ...inBatches].find((i) => holder.get(i.phone_number ?? '') !== i.request_id);
   if (unheld !== undefined)
     throw new Violation('I4', 'an open item does not hold its number', { unheld, holder: holder.get(unheld.phone_number ?? '') });
-  // What a chunk has settled as a part is not its work any more.
+  // Numbers that a chunk has settled as a part are no longer its work.
   const owed = new Set(s.items.flatMap((i) => (OPEN_ITEM.has(i.status) ? [`${i.chunk_id} ${i.phone_number}`] : [])));
   const doubled = duplicates([...atTelnyx.values()].flatMap((c) => c.numbers.filter((n) => owed.has(`${c.id} ${n}`))));
   if (doubled.length > 0)
@@ -90,7 +90,7 @@ function checkStatus(request: RequestRow, items: ItemRow[]): void {
     throw new Violation('I7', 'a partial success is not called partial', request);
 }
 
-/** Every open item with a chunk is a number of that chunk, and the chunk is open: else nobody would ever end it. */
+/** Every open item with a chunk is a number of that chunk, and the chunk is open. Otherwise nobody would ever end the item. */
 function checkCarried(chunks: ChunkRow[], openItems: ItemRow[]): void {
   const byId = new Map(chunks.map((c) => [c.id, c]));
   for (const item of openItems) {
@@ -103,7 +103,9 @@ function checkCarried(chunks: ChunkRow[], openItems: ItemRow[]): void {
   }
 }
 
-/** I8, after the fact: what Telnyx released through us was named by a delete request, which knew of its emergency services. */
+/**
+ * I8, after the fact: a delete request named every number that Telnyx released through us, and allowed its emergency services.
+ */
 function checkReleases(notes: Notes, s: Rows, ledger: Ledger): void {
   const deletes = new Map(s.requests.flatMap((r) => (r.kind === 'delete' ? [[r.id, r] as const] : [])));
   for (const released of ledger.released) {
@@ -112,7 +114,7 @@ function checkReleases(notes: Notes, s: Rows, ledger: Ledger): void {
     if (released.was_locked || named.length === 0)
       throw new Violation('I8', 'a number was released that no delete request names', released);
     const mayGo = named.some((r) => r.steps.some((step) => step.kind === 'delete' && step.include_emergency));
-    // It may have been switched on when the release had been looked at already, or was held to be lost.
+    // Somebody may have switched it on after the guards of the release had read it, or while the release counted as lost.
     const setSince = (notes.setByPeople.get(`${number} emergency`) ?? -1) >= (notes.releaseSent.get(number) ?? 0);
     if (released.was_emergency && !mayGo && !setSince && !cameTooLate(notes, number))
       throw new Violation('I8', 'a number with emergency services was released, and no request had asked for that', released);

@@ -6,18 +6,18 @@ import type { TelnyxGateway } from '../../src/telnyx/gateway.ts';
 /** The worker is gone: nothing that it would have done after this happens. */
 export class Crash extends Error {}
 
-/** Something that a worker does to the world, about to happen, inside its transaction before the commit, or done. */
+/** An effect of a worker: about to happen, inside its transaction before the commit, or done. */
 export interface Boundary {
   effect: string;
   at: 'before' | 'uncommitted' | 'after';
-  /** The worker has a transaction open: others may wait for its locks. */
+  /** The worker has an open transaction, so others may wait for its locks. */
   locked: boolean;
 }
 
 export interface RunPlan {
   /** Called at every boundary in turn; throws Crash to end the worker there, or lets others act meanwhile. */
   boundary(b: Boundary): Promise<void>;
-  /** Called before a call leaves: looks whether it may. */
+  /** Called before a call leaves. Throws when it may not leave. */
   beforeCall(name: keyof TelnyxGateway, args: readonly unknown[]): Promise<void>;
   /** When it returns a function, the call is lost on its way: the function takes what will be sent later. */
   lateCall(name: keyof TelnyxGateway, args: readonly unknown[]): ((send: () => Promise<unknown>) => void) | null;
@@ -34,7 +34,7 @@ export const MUTATING: ReadonlySet<keyof TelnyxGateway> = new Set([
   'cancelOrder',
 ]);
 
-/** The same dependencies, seen through the eyes of one run of one worker: every effect has a boundary before and after it. */
+/** The same dependencies for one run of one worker: every effect has a boundary before and after it. */
 export function watched(deps: WorkDeps, plan: RunPlan): WorkDeps {
   const run: Run = { plan, transactions: 0 };
   const around = async <T>(effect: string, act: () => Promise<T>): Promise<T> => {
@@ -75,7 +75,7 @@ function watchedTelnyx(telnyx: TelnyxGateway, plan: RunPlan, around: Around): Te
           if (!MUTATING.has(key)) return send();
           await plan.beforeCall(key, args);
           const late = plan.lateCall(key, args);
-          // It has left, so it looks at nothing any more when it arrives; before it leaves it does.
+          // The last check runs before the call leaves. When the call arrives late, nothing is checked again.
           const sent = args.filter((arg) => typeof arg !== 'function');
           const arrive = (): Promise<unknown> => Reflect.apply(method, target, sent) as Promise<unknown>;
           if (late === null) {
@@ -90,14 +90,14 @@ function watchedTelnyx(telnyx: TelnyxGateway, plan: RunPlan, around: Around): Te
   });
 }
 
-/** Statements outside of transactions, and whole transactions, are effects; what happens inside one commits or does not. */
+/** A statement outside of a transaction is one effect, and so is a whole transaction, which commits or does not. */
 function watchedSql(sql: Sql, run: Run, around: Around): Sql {
   return new Proxy(sql, {
     apply(target, self, args: unknown[]): unknown {
       const query: unknown = Reflect.apply(target, self, args);
       if (!(query instanceof Promise)) return query;
       const settle = query.then.bind(query);
-      // Fragments are never awaited, so only a statement of its own gets here.
+      // Fragments are never awaited, so only whole statements get here.
       const execute = () => around('statement', () => new Promise((resolve, reject) => settle(resolve, reject)));
       Object.defineProperty(query, 'then', {
         value: (ok?: (value: unknown) => unknown, bad?: (error: unknown) => unknown) => execute().then(ok, bad),

@@ -12,14 +12,14 @@ import type { World } from './world.ts';
 
 /** Rounds of the quiet end; a history that needs more hangs. */
 const MOST_ROUNDS = 600;
-/** In the quiet end time passes in such strides: waits are long and polls many. */
+/** In the quiet end time passes in steps of this length, because waits are long and polls are many. */
 const STRIDE_MS = 20_000;
 /** In the quiet end an authority decides only about orders that do not end by themselves. */
 const AUTHORITY_MS = 600_000;
 
 export interface Failure {
   seed: number;
-  /** Random steps that the history was to have: a replay needs as many. */
+  /** The planned number of random steps. A replay needs the same number. */
   length: number;
   step: number;
   invariant: string;
@@ -68,13 +68,13 @@ export async function runHistory(world: World, seed: number, steps: number): Pro
   }
 }
 
-/** No more faults: what was lost arrives, people decide, time passes. Then ledger = database = asked. */
+/** Without new faults, lost calls arrive, people decide and time passes. Then ledger = database = asked. */
 async function quietEnd(notes: Notes): Promise<number> {
   tell(notes, '--- the quiet end');
   notes.holdBack = false;
   let rounds = await drain(notes);
   await checkEnd(notes);
-  // Everything shows by now: the last look at the account must agree with every row.
+  // Every lag is over by now, so the last reconciliation must agree with every row.
   notes.world.advance(3_600_000);
   await lateArrival(notes, true);
   notes.world.advance(3_600_000);
@@ -87,7 +87,7 @@ async function quietEnd(notes: Notes): Promise<number> {
   return rounds;
 }
 
-/** People put back some of what was found and accept the rest; the next run must find nothing more. */
+/** People repair some of the drift and accept the rest. The next reconciliation run must find nothing more. */
 async function settleAllDrift(notes: Notes): Promise<number> {
   await settleDrift(notes);
   let rounds = await drain(notes);
@@ -123,7 +123,7 @@ async function drain(notes: Notes): Promise<number> {
   });
 }
 
-/** Nothing is due: time passes, the sweep runs, a person looks. */
+/** Nothing is due, so time passes, the sweep runs and a person acts. */
 async function nudge(notes: Notes): Promise<void> {
   const { world, known } = notes;
   decidePaperwork(notes, AUTHORITY_MS);
@@ -136,7 +136,7 @@ async function nudge(notes: Notes): Promise<void> {
   await sweep(notes);
 }
 
-/** As the look after the last round has shown it. */
+/** Judged by the snapshot after the last round. */
 function isQuiet({ world, known }: Notes): boolean {
   const isOpen = [...known.requests.values()].some((r) => !r.ended);
   return !isOpen && world.queue.live().length === 0 && known.runs.every((r) => r.status !== 'queued' && r.status !== 'running');

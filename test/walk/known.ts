@@ -1,6 +1,6 @@
 import type { Changes, ChunkRow, DriftRow, ItemRow, NumberRow, RequestRow, Rows, Seen } from './snapshot.ts';
 
-/** All rows of a history as the looks so far have shown them: a look only brings what was written since the one before. */
+/** All rows of a history, collected from the snapshots. A snapshot brings only what was written since the one before. */
 export class Known implements Seen {
   readonly chunks = new Map<string, ChunkRow>();
   readonly items = new Map<number, ItemRow>();

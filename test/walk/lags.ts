@@ -1,12 +1,12 @@
 import type { Ledger } from '../../src/simulator/index.ts';
 import type { Notes } from './notes.ts';
 
-/** What was done this long before a long lag began can still be hidden by it. */
+/** A long lag can still hide what was done this long before it began. */
 const LONGEST_LAG_MS = 900_000;
 
 /**
- * Numbers that were ordered or delivered while a lag hid such things for longer than the settling window. Looks that said "not
- * there" of them were wrong, and no program could know: only these numbers are excused from what rests on such looks.
+ * Numbers that were ordered or delivered while a lag hid them for longer than the settling window. The checks that said "not
+ * there" were wrong, and no program could know it. Only these numbers are excused from what follows from such checks.
  */
 export function laggedNumbers(notes: Notes, ledger: Ledger): ReadonlySet<string> {
   const wasHidden = (at: string): boolean => {

@@ -22,7 +22,7 @@ const say = (text: string): void => void process.stdout.write(`${text}\n`);
 
 const total = { histories: 0, steps: 0, rounds: 0, failures: 0, startedAt: performance.now(), tally: new Map<string, number>() };
 
-/** Adds a history to the totals and says what is to be said of it. False when the walk is to end here. */
+/** Adds a history to the totals and prints its failure. False when the walk must end here. */
 function note(walked: Walked, isReplay: boolean): boolean {
   const { result } = walked;
   total.histories += 1;
@@ -40,7 +40,7 @@ function note(walked: Walked, isReplay: boolean): boolean {
   return values['keep-going'];
 }
 
-/** The share of one worker process: each has a database of its own and every n-th seed, so that a seed walks the same alone. */
+/** Starts the share of one process. Each has its own database and every n-th seed, so that a seed walks the same way alone. */
 function walkShare(task: Task, isReplay: boolean, stopAll: () => void): { child: ChildProcess; ended: Promise<boolean> } {
   const child = fork(fileURLToPath(new URL('./worker.ts', import.meta.url)), [JSON.stringify(task)], {
     execArgv: process.execArgv,
@@ -62,7 +62,7 @@ async function main(): Promise<number> {
   const given = process.env['TEST_DATABASE_URL'] ?? '';
   const server = given === '' ? await startEmbeddedPostgres({ temporary: true }) : null;
   const children: ChildProcess[] = [];
-  // Asked to stop, or after a failure, each worker ends its history, and what there is gets printed.
+  // On a signal or after a failure, each worker ends its history, and the totals so far are printed.
   const stopAll = (): void => {
     for (const child of children) if (child.connected) child.send('stop');
   };

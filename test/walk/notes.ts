@@ -13,7 +13,7 @@ export interface LateCall {
   send: () => Promise<unknown>;
 }
 
-/** What a walk remembers of its own acts, to judge what it sees. */
+/** What a walk remembers of its own acts. The checks need it. */
 export interface Notes {
   choice: Choice;
   world: World;
@@ -21,7 +21,7 @@ export interface Notes {
   steps: string[];
   tally: Map<string, number>;
   late: LateCall[];
-  /** Held back calls are on for the next mutating call. */
+  /** The next mutating call is lost on its way and arrives later. */
   holdBack: boolean;
   /** The next order is doubled on its way. */
   doubleCall: boolean;
@@ -30,23 +30,23 @@ export interface Notes {
   requests: string[];
   /** The request whose worker sleeps while others act. */
   asleep: string | null;
-  /** Step in which somebody last changed a number behind our back. */
+  /** Step in which somebody last changed a number in the portal. */
   touched: Map<string, number>;
   /** `number field` that people set in the portal, with the last step in which they did. */
   setByPeople: Map<string, number>;
   /** Step in which the run began that sent the release of a number. */
   releaseSent: Map<string, number>;
   portedOut: Set<string>;
-  /** Bought by people: a line that failed and a number that is ours look like a delivery. */
+  /** Numbers that people bought. With a failed order line, such a number looks like a delivery. */
   portalBought: Set<string>;
   webhooks: { id: string; orderId: string }[];
-  /** When lags were longer than the settling window, in ms: what looks then said of a number may be wrong. */
+  /** Times in ms when lags were longer than the settling window. What a check then said about a number may be wrong. */
   longLags: { from: number; until: number }[];
   /** Numbers of chunks that a person gave up or called not sent, and of calls that arrived after everything had said no. */
   excused: Set<string>;
-  /** Numbers of calls that arrived, or showed, later after they had left than the settling window: no look could see them in time. */
+  /** Numbers of calls that arrived or showed later than a settling window after they left. No check could see them in time. */
   tooLate: Set<string>;
-  /** Claims (event ids) of which a call has left: each is good for one. */
+  /** Claims (event ids) whose call has left. Each claim allows one call. */
   spentClaims: Set<number>;
   known: Known;
   /** The inventory at the start. */
@@ -54,7 +54,7 @@ export interface Notes {
   nesting: number;
 }
 
-/** No look could see in time what became of a call for this number. */
+/** True when no check could see in time what a call did to this number. */
 export const cameTooLate = (notes: Notes, number: string): boolean => notes.excused.has(number) || notes.tooLate.has(number);
 
 export function newNotes(world: World, choice: Choice): Notes {

@@ -1,17 +1,17 @@
 import { createLog, type Log } from '../../src/observability/log.ts';
 import { Violation } from './notes.ts';
 
-/** The key of the account in a walk: a text that no mask of the log knows by its shape, and that is nowhere by chance. */
+/** The API key of a walk. No mask of the log knows it by its shape, and it does not appear anywhere by chance. */
 export const API_KEY = 'walkedAccount9f3Kq71vZ';
 
 const MOST_KEPT = 3;
 
 /**
- * All that leaves the product besides calls and rows: log lines, queue jobs, texts of errors. Each is looked through as it comes,
- * and only what is wrong is kept.
+ * The output of the product besides calls and rows: log lines, queue jobs, texts of errors. Each is searched as it comes, and
+ * only violations are kept.
  */
 export class Outlets {
-  /** The log of the product at its most talkative. It is not given the key as a secret: it must not get it in the first place. */
+  /** The log of the product at its lowest level. The key is not among its secrets, because it must not reach the log at all. */
   readonly log: Log;
   #leaks: string[] = [];
   #failures: string[] = [];
@@ -38,7 +38,7 @@ export class Outlets {
 
   #hear(line: string): void {
     this.look('log', line);
-    // The sweep catches what its parts throw, so that only its log tells of it.
+    // The sweep catches the errors of its parts, so only its log shows them.
     const isFailedPart = line.includes('"level":"error"') && line.includes('"part":');
     if (isFailedPart && !line.includes('"type":"ProvisioningError"') && this.#failures.length < MOST_KEPT)
       this.#failures.push(line);

@@ -4,7 +4,9 @@ import { type Boundary, Crash, type RunPlan } from './effects.ts';
 import { count, type Notes, tell } from './notes.ts';
 import type { Pass } from './turns.ts';
 
-/** What happens to a run on its way: nothing, a crash at a boundary, others acting at a boundary, or others going on in turn. */
+/**
+ * What happens during a run of a job: nothing, a crash at a boundary, acts of others at a boundary, or turns with another run.
+ */
 export type Trouble =
   | { kind: 'none' }
   | { kind: 'crash'; boundary: number }
@@ -13,9 +15,9 @@ export type Trouble =
 
 export interface PlannedRun {
   plan: RunPlan;
-  /** The worker is gone, whatever its handler made of it. */
+  /** True when the worker is gone, whatever its handler did with the error. */
   crashed(): boolean;
-  /** Throws what must end the walk. Handlers catch what a call throws, so it is kept here and thrown behind them. */
+  /** Throws the error that must end the walk. Handlers catch what a call throws, so the error is kept and thrown after them. */
   rethrow(): void;
   /** Where the trouble struck, for the trace. */
   note(): string;
@@ -45,7 +47,7 @@ export function planRun(notes: Notes, what: AnyEnqueue, label: string, trouble: 
     if (trouble.kind === 'none') return;
     if (trouble.kind === 'turns') return b.locked ? undefined : trouble.pass(`${label} stops at ${b.at} ${b.effect}`);
     if (seen !== trouble.boundary) return;
-    // Others would wait for the locks of an open transaction: they act at the next boundary.
+    // Others would wait for the locks of an open transaction, so they act at the next boundary.
     if (trouble.kind === 'meanwhile' && b.locked) {
       seen -= 1;
       return;
@@ -78,7 +80,7 @@ export function planRun(notes: Notes, what: AnyEnqueue, label: string, trouble: 
       };
     },
     doubledCall: (name, args) => {
-      // Only orders: what looks can show of them in time is the one excuse that I5 names.
+      // Only orders are doubled, because a doubled order is the one excuse that I5 names.
       if (!notes.doubleCall || name !== 'createOrder') return null;
       notes.doubleCall = false;
       return (send) => {

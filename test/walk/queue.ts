@@ -3,7 +3,7 @@ import type { AnyEnqueue, JobPresence, JobQueue, QueueCounts } from '../../src/q
 
 /** A job as a worker left it. `held` keeps its slot while it waits; `running` is with a worker now. */
 export interface WalkJob {
-  /** In the order of arrival: the choices of a walk go by it, ids are different in every run. */
+  /** The order of arrival. A walk chooses by it, because ids differ in every walk. */
   n: number;
   what: AnyEnqueue;
   dueAt: number;
@@ -11,7 +11,7 @@ export interface WalkJob {
   attempts: number;
 }
 
-/** The queue of a walk: in memory, due times on the walk's clock, and it runs nothing by itself. */
+/** The queue of a walk. It is in memory, uses the clock of the walk, and runs nothing by itself. */
 export class WalkQueue implements JobQueue {
   readonly #jobs = new Map<string, WalkJob>();
   readonly #now: () => number;
@@ -26,7 +26,7 @@ export class WalkQueue implements JobQueue {
   }
 
   async add(jobs: AnyEnqueue[]): Promise<void> {
-    // The order in which rows of the same due time are found is the database's own; ids rise in the order of their making.
+    // The database returns rows of the same due time in any order. Ids rise in the order in which they were made.
     for (const what of jobs.toSorted((a, b) => (a.id < b.id ? -1 : 1))) {
       if (this.#jobs.has(what.id)) continue;
       this.#onJob(what);
@@ -87,7 +87,7 @@ export class WalkQueue implements JobQueue {
     job.state = 'finished';
   }
 
-  /** Everything is gone, finished jobs too. What a worker runs goes on without a job behind it. */
+  /** Removes everything, finished jobs too. A run that is under way continues without a job. */
   flush(): void {
     this.#jobs.clear();
   }

@@ -96,7 +96,7 @@ export interface Rows {
   closed: string | null;
 }
 
-/** What was written since an earlier look; claims, runs and the gate always in full. */
+/** What was written since an earlier snapshot. Claims, reconciliation runs and the gate are always complete. */
 export interface Changes extends Rows {
   /** Only those after the last one that was seen. */
   events: EventRow[];
@@ -104,7 +104,7 @@ export interface Changes extends Rows {
   horizon: string;
 }
 
-/** How far a look has seen. */
+/** How far a snapshot has seen. */
 export interface Seen {
   lastEvent: number;
   horizon: string;
@@ -112,7 +112,10 @@ export interface Seen {
 
 export const NOTHING_SEEN: Seen = { lastEvent: 0, horizon: '0' };
 
-/** One statement, so that its parts fit together. A row is told by the transaction that wrote it; none but claims is deleted. */
+/**
+ * Takes a snapshot in one statement, so that its parts agree. The transaction of a row shows whether it is new. Only claims are
+ * deleted.
+ */
 export async function takeSnapshot(world: World, since: Seen): Promise<Changes> {
   const [row] = await world.look<{ all: Changes }[]>`
     with since as (select ${since.horizon}::bigint as horizon)

@@ -1,14 +1,14 @@
 import type { Choice } from './random.ts';
 
-/** Offers the turn to another run; returns when this one may go on. `where` is told when the turn really changes hands. */
+/** Offers the turn to another run. Resolves when this run may continue. `where` is printed when the turn really changes. */
 export type Pass = (where: string) => Promise<void>;
 
-/** How often a run that could let another go on does so: from long strokes to a change at every other step. */
+/** How often a run hands over its turn when it could: from rarely to more than every other time. */
 const EAGERNESS = [0.1, 0.3, 0.6] as const;
 
 /**
- * Several runs under way at once, of which only one makes progress at a time: at each of its boundaries the seed says whether it
- * goes on or another does. So they meet in every order, and the same seed brings about the same order. A run must not offer its
+ * Runs several jobs at once, of which only one makes progress at a time. At each of its boundaries the seed decides whether it
+ * continues or another one does. So they meet in every order, and the same seed gives the same order. A run must not offer its
  * turn while it holds locks, or the others would wait for it in the database. All runs have ended when this throws.
  */
 export async function inTurns(

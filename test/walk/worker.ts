@@ -10,7 +10,7 @@ export interface Task {
   steps: number;
 }
 
-/** One history, as it is sent to the parent: a map does not survive the way. */
+/** One history as it is sent to the parent. A map cannot be sent, so the tally is an array. */
 export interface Walked {
   seed: number;
   result: Omit<HistoryResult, 'tally'>;

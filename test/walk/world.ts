@@ -11,14 +11,18 @@ import { API_KEY, Outlets } from './outlets.ts';
 import { WalkQueue } from './queue.ts';
 
 const START = Date.parse('2026-03-02T08:00:00Z');
-/** Slots of ours and of the account: other people's jobs can fill the rest. */
+/** Job slots of the product and of the account. Jobs of other people can fill the difference. */
 const SLOTS = 3;
 const JOB_CAP = 4;
 
-/** At most: a worker that stopped in the middle of a cursor, and another with a transaction or cursor and a statement in it. */
+/**
+ * The most that is needed: one worker stopped in a cursor, and another one with a transaction or cursor and a statement in it.
+ */
 const CONNECTIONS = 4;
 
-/** All tables that a history writes to. Children before parents. Deleting few rows is much faster than truncating many tables. */
+/**
+ * All tables that a history writes to, children before parents. Deleting a few rows is much faster than truncating many tables.
+ */
 export const TABLES = [
   'claims',
   'items',
@@ -41,9 +45,9 @@ export interface World {
   simulator: Simulator;
   /** The queue of the present history. */
   queue: WalkQueue;
-  /** What the history lets out besides calls and rows. */
+  /** The output of the history besides calls and rows. */
   outlets: Outlets;
-  /** Looks at the database for the checks, apart from the pool that the work uses. */
+  /** The connection of the checks, apart from the pool that the work uses. */
   look: postgres.Sql;
   /** What was for sale at the start. */
   onSale: string[];
@@ -68,7 +72,7 @@ export async function openWorld(databaseUrl: string): Promise<World> {
     jobPerNumberMs: 200,
     rates: { search: 1e6, orders: 1e6, reads: 1e6, jobs: 1e6, messaging: 1e6, ownership: 1e6, numbers: 1e6 },
   });
-  // No pacing: Bottleneck waits on real timers. Everything behind it is the real thing.
+  // Without pacing, because Bottleneck waits on real timers. Everything behind it is real.
   const limiter: RateLimiter = {
     run: (_family, call) => call(),
     observe: () => undefined,

@@ -5,7 +5,9 @@ import { tmpdir } from 'node:os';
 import { basename, dirname, join } from 'node:path';
 import { ProvisioningError } from '../../domain/errors.ts';
 
-/** Who runs the server. Empty: we do. Postgres refuses to run as root, so root runs it as somebody else. */
+/**
+ * The account that runs the server; empty for our own. Postgres refuses to run as root, so root runs it under another account.
+ */
 export interface RunAs {
   uid?: number;
   gid?: number;
@@ -16,7 +18,7 @@ export interface Binaries {
   initdb: string;
 }
 
-/** An account without rights that every Unix has; `postgres` is taken when the system has it. */
+/** `postgres` when the system has it, else an account without rights that every Unix has. */
 const ACCOUNTS = ['postgres', 'nobody'];
 
 export function serverAccount(): RunAs {
@@ -36,15 +38,15 @@ function idOf(flag: string, name: string): number | null {
   return status === 0 && Number.isInteger(id) && id > 0 ? id : null;
 }
 
-/** Can this account get at `path`? Every folder above it counts. */
+/** True when the account can enter `path` and every folder above it. */
 export function reachable(path: string, account: RunAs): boolean {
   if (account.uid === undefined) return true;
   return spawnSync('/bin/sh', ['-c', 'test -x "$0"', path], account).status === 0;
 }
 
 /**
- * The programs of the npm package, in a place where `account` may run them. A clone under /root is closed to every other
- * account; then they are copied once to a folder of ours under the temp folder.
+ * The programs of the npm package, in a place where `account` may run them. No other account can enter a clone under /root. Then
+ * the programs are copied once to a folder of ours under the temp folder.
  */
 export function findBinaries(account: RunAs): Binaries {
   const native = packageFolder();
@@ -52,7 +54,7 @@ export function findBinaries(account: RunAs): Binaries {
   if (!reachable(found.postgres, account)) found = programsIn(copyOf(native));
   let tried = versionOf(found, account);
   if (tried !== null && /shared librar|library not loaded/i.test(tried)) {
-    // npm was told not to run install scripts; this one only makes symlinks.
+    // npm did not run the install scripts. The script of this package only makes symlinks, so they are made here.
     const folder = dirname(dirname(dirname(found.postgres)));
     spawnSync(process.execPath, [join(dirname(native), 'scripts', 'hydrate-symlinks.js')], { cwd: folder });
     tried = versionOf(found, account);
@@ -91,7 +93,7 @@ function copyOf(native: string): string {
   const { version } = createRequire(import.meta.url)(join(dirname(native), 'package.json')) as { version: string };
   const folder = join(tmpdir(), `provisioner-postgres-${basename(dirname(native))}-${version}`);
   const target = join(folder, 'native');
-  // Only root comes here. What somebody else put in this place is not run.
+  // Only root reaches this line. It must not run programs that somebody else put here.
   if (existsSync(folder) && statSync(folder).uid !== 0) throw unusable(`${folder} belongs to another user; remove it`);
   if (existsSync(target)) return target;
   const making = `${folder}.${process.pid}`;
@@ -102,7 +104,7 @@ function copyOf(native: string): string {
     renameSync(making, folder);
   } catch (error) {
     rmSync(making, { recursive: true, force: true });
-    // Another process was faster; its copy is as good.
+    // Another process made the same copy first.
     if (!existsSync(target)) throw unusable(`the embedded Postgres could not be copied to ${folder}`, error);
   }
   return target;

@@ -1,5 +1,5 @@
-// The process that hosts the embedded Postgres. Forked by `embedded.ts`; never imported. It outlives nobody: it stops the
-// server when it is told to, and when its parent is gone, however that died.
+// The process that hosts the embedded Postgres. `start.ts` forks it; nobody imports it. It stops the server when its parent says
+// so, and when its parent is gone for any reason.
 import { rmSync } from 'node:fs';
 import { asError } from '../../domain/errors.ts';
 import { freePort } from './free-port.ts';
@@ -9,7 +9,7 @@ export interface HostOrder {
   pgData: string;
   password: string;
   durable: boolean;
-  /** Removed with everything in it after the stop. */
+  /** The folder to remove after the stop. */
   removeAfter: string | null;
 }
 
@@ -60,7 +60,7 @@ process.on('disconnect', stop);
 process.on('SIGINT', () => undefined);
 process.on('SIGTERM', stop);
 
-/** Sound because only `embedded.ts` holds the other end of this channel, and it sends nothing else. */
+/** Guarantee: only `start.ts` holds the other end of this channel, and it sends nothing else. */
 function asOrder(message: unknown): HostOrder {
   return message as HostOrder;
 }

@@ -17,7 +17,7 @@ export interface ServerOptions {
 export interface RunningServer {
   port: number;
   pid: number;
-  /** Resolves when the server has ended, asked or not. */
+  /** Resolves when the server has ended, for whatever reason. */
   ended: Promise<void>;
   stop(): Promise<void>;
 }
@@ -58,7 +58,7 @@ export async function runServer(options: ServerOptions): Promise<RunningServer> 
 }
 
 function initialise(binaries: Binaries, account: RunAs, { pgData, password, durable }: ServerOptions): void {
-  // What a killed initdb left behind is in its way.
+  // A killed initdb left files that would make this one fail.
   rmSync(pgData, { recursive: true, force: true });
   mkdirSync(pgData, { recursive: true, mode: 0o700 });
   const passwordFile = join(tmpdir(), `provisioner-${randomBytes(8).toString('hex')}`);
@@ -96,7 +96,7 @@ function untilReady(child: ChildProcess, ended: Promise<void>): Promise<void> {
       failed(`not ready after ${START_MS / 1_000} s`);
     }, START_MS);
     child.stderr?.on('data', (chunk: Buffer) => {
-      // Read on also after the start: a full pipe would stop the server.
+      // The output is read after the start too, because a full pipe would stop the server.
       if (text.length < 20_000) text += chunk.toString();
       if (!chunk.toString().includes('ready to accept connections')) return;
       clearTimeout(timer);
@@ -110,7 +110,7 @@ function untilReady(child: ChildProcess, ended: Promise<void>): Promise<void> {
 }
 
 async function stopServer(child: ChildProcess, ended: Promise<void>): Promise<void> {
-  // Postgres: SIGINT ends sessions and shuts down cleanly; SIGQUIT is the emergency stop, recovered from at the next start.
+  // SIGINT makes Postgres end its sessions and shut down cleanly. SIGQUIT is the emergency stop; the next start recovers from it.
   child.kill('SIGINT');
   const timer = setTimeout(() => child.kill('SIGQUIT'), STOP_MS);
   await ended;

@@ -25,9 +25,9 @@ const STOP_MS = 15_000;
 const JOIN_MS = 60_000;
 
 /**
- * A real Postgres from the npm package, without Docker or an installation. It runs under a small process of its own, because
- * the package's own way of cleaning up changes the exit code of whoever imports it. With `dataDir` the data stays, commits
- * are durable, and a second process with the same folder joins the running server; `temporary` is fast and leaves nothing.
+ * Starts a real Postgres from the npm package, without Docker or an installation. A small process of its own hosts it, because
+ * the package changes the exit code of every process that imports it. With `dataDir` the data stays, commits are durable, and a
+ * second process with the same folder joins the running server. `temporary` is fast and leaves nothing behind.
  */
 export async function startEmbeddedPostgres(options: EmbeddedOptions): Promise<EmbeddedPostgres> {
   return 'temporary' in options ? startTemporary() : startPersistent(resolve(options.dataDir));
@@ -68,7 +68,7 @@ async function startOwned(dataDir: string): Promise<EmbeddedPostgres> {
   const before = readConnection(dataDir);
   const password = before?.password ?? randomBytes(18).toString('hex');
   const pgData = pgDataFor(dataDir);
-  // Written first: once the cluster exists its password must be known.
+  // The password is written first, because it must be known as soon as the cluster exists.
   writeConnection(dataDir, { password, url: null, hostPid: null, postgresPid: null, pgData });
   const host = await forkHost({ pgData, password, durable: true, removeAfter: null });
   const url = urlOf(host.port, password);
@@ -83,7 +83,10 @@ async function startOwned(dataDir: string): Promise<EmbeddedPostgres> {
   };
 }
 
-/** The server that another process runs on this folder, if it answers. One whose host was killed is ended, to be started anew. */
+/**
+ * The server that another process runs on this folder, when it answers. A server whose host was killed is ended, to be started
+ * again.
+ */
 async function joinRunning(dataDir: string): Promise<EmbeddedPostgres | null> {
   const known = readConnection(dataDir);
   if (known?.url == null || !(await answers(known.url))) return null;
@@ -93,15 +96,18 @@ async function joinRunning(dataDir: string): Promise<EmbeddedPostgres | null> {
 }
 
 async function endOrphan(known: Connection): Promise<void> {
-  // It answered with our password a moment ago, so the pid is that of our server.
+  // The server answered with our password a moment ago, so this pid is the server's.
   if (known.postgresPid !== null && isAlive(known.postgresPid)) process.kill(known.postgresPid, 'SIGINT');
   const until = Date.now() + STOP_MS;
-  // The pid alone would not do: where nobody collects dead processes (a container without an init), it stays.
+  // The pid alone proves nothing: in a container without an init it stays after the process died.
   const running = (): boolean => isAlive(known.postgresPid) && existsSync(join(known.pgData, 'postmaster.pid'));
   while (running() && Date.now() < until) await sleep(50);
 }
 
-/** Under root the server runs as another account, which cannot enter, for example, /root: then the data lives elsewhere. */
+/**
+ * Under root the server runs as another account. When that account cannot enter the folder (such as /root), the data goes
+ * elsewhere.
+ */
 function pgDataFor(dataDir: string): string {
   const account = serverAccount();
   if (reachable(dataDir, account)) return join(dataDir, 'postgres');
@@ -136,7 +142,7 @@ function forkHost(order: HostOrder): Promise<Host> {
     child.on('message', (raw) => {
       const message = asHostMessage(raw);
       if (message.kind === 'failed') return reject(unusable(message.message));
-      // From here on the child must not keep this process alive.
+      // From now on the child must not keep this process alive.
       child.unref();
       child.channel?.unref();
       done({ port: message.port, hostPid: child.pid ?? 0, postgresPid: message.pid, stop: () => stopHost(child, ended) });
@@ -165,7 +171,7 @@ function isAlive(pid: number | null): boolean {
   }
 }
 
-/** Sound because only our own child holds the other end of the channel; see `embedded-host.ts`. */
+/** Guarantee: only our own child holds the other end of the channel; see `host.ts`. */
 function asHostMessage(raw: unknown): HostMessage {
   return raw as HostMessage;
 }

@@ -116,7 +116,7 @@ async function workerCheck(sql: Sql): Promise<Check> {
   return { name: 'workers', status: 'ok', text: `${plural(live.length, 'worker')}: ${places.join(', ')}` };
 }
 
-/** A warning only: the gate opens by itself, or by `account reopen`, and not by a look. */
+/** A closed gate is a warning only. It opens by itself or by `account reopen`; `doctor` never moves it. */
 async function gateCheck(sql: Sql): Promise<Check> {
   const { gateOpen, reason, reasonCode } = await getAccount(sql);
   if (gateOpen) return { name: 'account gate', status: 'ok', text: 'is open' };

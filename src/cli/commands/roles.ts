@@ -36,7 +36,7 @@ export function registerRoles(program: Command, cli: Cli): void {
   }
   program
     .command('simulate')
-    .description('run a stand-in for Telnyx on this machine')
+    .description('run the simulator of Telnyx on this machine')
     .option('--port <port>', 'where to listen; 0 for any free port', '4010')
     .option('--numbers <count>', 'numbers on sale', '20000')
     .option('--owned <count>', 'numbers that the account owns at the start', '5000')

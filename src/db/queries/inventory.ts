@@ -1,9 +1,10 @@
 import { and, arrayContains, asc, count, eq, gt, like, type SQL, sql } from 'drizzle-orm';
 import { QueryBuilder } from 'drizzle-orm/pg-core';
 import type { Reads } from '../client.ts';
-import type { PhoneNumber } from '../numbers.ts';
 import { pageByPage } from '../pages.ts';
 import { phoneNumbers } from '../schema/index.ts';
+
+type PhoneNumber = typeof phoneNumbers.$inferSelect;
 
 const STREAM_PAGE = 2_000;
 

@@ -8,7 +8,7 @@ import { listCheck, MOST_PROBLEMS, phoneNumberProblem, repeatProblem } from './v
 export interface NumberRow {
   number: string;
   at: string;
-  /** What is wrong with it, where its reader knows better than a look at the number. */
+  /** What is wrong with the number, when its reader knows more than the number itself shows. */
   problem?: string;
 }
 

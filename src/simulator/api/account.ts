@@ -3,7 +3,7 @@ import { SIMULATED_BAD_IDS } from '../seed.ts';
 import { type Context, ok, type Reply } from './context.ts';
 import { invalid, money, Refusal, UUID } from './wire.ts';
 
-/** Absent is fine, and so is any well-formed id but the known bad one. */
+/** Accepts a missing id and every well-formed id except the known bad one. */
 export function assertConnection(id: string | undefined): void {
   if (id === undefined || (/^\d{1,20}$/.test(id) && id !== SIMULATED_BAD_IDS.connectionId)) return;
   throw invalid('/connection_id', 'The connection does not exist', '85004');

@@ -141,7 +141,8 @@ export function answerTo(world: World, limits: RateLimits, incoming: Incoming): 
   try {
     const answer = answerWithin(world, limits, incoming, target, endpoint);
     const skewed = world.faults.take('date_skewed', target);
-    // Node.js writes the true time by itself, whatever the clock of the simulator says: clients compare with their own.
+    // Node.js writes the real time by itself, whatever the simulator's clock says, because clients compare it with their own
+    // clock.
     if (skewed) answer.headers['date'] = new Date(Date.now() + (skewed.by ?? 0)).toUTCString();
     return answer;
   } finally {

@@ -14,7 +14,7 @@ function alreadyTaken({ world }: Context, asked: readonly E164[]): Set<E164> {
   return taken;
 }
 
-/** The numbers that no recent search showed. What a search shows masked it does not show. */
+/** The numbers that no recent search showed. A masked number counts as not shown. */
 function unsearchedOf({ world }: Context, asked: readonly E164[], gone: ReadonlySet<E164>): Set<E164> {
   const since = world.now() - world.settings.recentSearchMs;
   const unsearched = asked.filter((e164) => {
@@ -29,7 +29,7 @@ interface Sale {
   numbers: readonly E164[];
 }
 
-/** Sells numbers at the very moment when somebody asks for them: which ones is a matter of the seed and the number alone. */
+/** Sells numbers to others at the moment when somebody orders them. Seed and number alone decide which ones. */
 export function sellBetween(context: Context, free: readonly E164[]): Sale[] {
   const { faults, ghosts, taken, book } = context.world;
   const hits = (fault: Fault): E164[] => free.filter((e164) => hitByHash(faults.seed, e164, fault.fraction ?? 0));
@@ -59,7 +59,7 @@ function sellToOther(context: Context, free: readonly E164[]): Sale[] {
   return [{ fault, numbers }];
 }
 
-/** Refuses an order for numbers that cannot be had, or gives back those whose lines are to fail. */
+/** Refuses an order for numbers that are not available, or returns the numbers whose order lines will fail. */
 export function assertAvailable(context: Context, asked: readonly E164[]): ReadonlySet<E164> {
   const { behaviour } = context.world;
   const gone = alreadyTaken(context, asked);
@@ -78,7 +78,7 @@ export function assertAvailable(context: Context, asked: readonly E164[]): Reado
   const shape = strike?.shape ?? behaviour.refusal;
   const code = behaviour.unsearched === 'as_refusal' ? (shape === '10027' ? shape : '85000') : behaviour.unsearched;
   if ((strike?.mode ?? behaviour.unavailable) === 'order' && gone.size > 0) {
-    // In the field's shape one text names them all.
+    // In the shape of live accounts, one text names them all.
     const named = asked.filter((e164) => gone.has(e164) || (shape === code && unsearched.has(e164)));
     throw goneRefusal(shape, named, strike?.named ?? behaviour.refusalNames);
   }

@@ -24,7 +24,7 @@ export function setEmergencyService(world: World, number: OwnedNumber, { address
   if (fate !== 'kept') number.emergencyAddressId = addressId;
   const address = fate === 'kept' ? {} : { emergency_address_id: addressId };
   world.book.change(number.e164, at, jobId, { emergency_enabled: enabled, ...address });
-  // Where the service is on already, a new address is there at once: nothing is known of how long the real one takes.
+  // When the service is on already, a new address applies at once. How long Telnyx takes is not known.
   if (on === enabled && (fate === undefined || fate === 'kept')) return;
   number.emergency = enabled ? 'provisioning' : 'deprovisioning';
   number.emergencyEndsAs = fate === 'failed' ? 'provisioning-failed' : enabled ? 'active' : 'disabled';
@@ -37,7 +37,7 @@ const FATES = [
   ['emergency_address_kept', 'kept'],
 ] as const;
 
-/** What goes wrong with which of some numbers, and which of them the reply is silent about; only enabling can go wrong. */
+/** What goes wrong with which numbers, and which numbers the reply leaves out. Only enabling can go wrong. */
 export function emergencyFates(
   context: Context,
   count: number,

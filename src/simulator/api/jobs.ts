@@ -83,7 +83,7 @@ function batchOf({ world, body }: Context): { byId: boolean; numbers: Job['numbe
 
 /**
  * An update job's query filter selects numbers by itself, up to 1,000.
- * How it combines with explicit numbers is undocumented; the dangerous reading, both, is the one to be safe against.
+ * How it combines with explicit numbers is undocumented. The simulator uses the dangerous reading: both.
  */
 function withFiltered(context: Context): { byId: boolean; numbers: Job['numbers'] } {
   const { world, query, body } = context;
@@ -115,7 +115,7 @@ function planOf(context: Context, count: number, changes: Job['changes']): Plan 
   const partial = struckBy(context, 'job_partial');
   const lost = struckBy(context, 'job_lost_entry');
   const doubled = struckBy(context, 'job_duplicates');
-  // Leftovers are the tail: a job that dies stops somewhere.
+  // Leftovers are the last numbers, because a job that dies stops somewhere.
   const rest = ended ? Math.min(count, ended.count ?? Math.round(count * (ended.fraction ?? 0.5))) : 0;
   const tail = new Set(Array.from({ length: rest }, (_, n) => count - rest + n));
   const lostEntries = lost ? share(count, { count: lost.count ?? 1 }) : new Set<number>();
@@ -172,7 +172,7 @@ function makeJob(
     startsAt,
     perNumberMs: world.settings.jobPerNumberMs,
     endsAs: plan?.endsAs ?? 'completed',
-    // A lost entry that was never processed is a leftover nobody lists.
+    // A lost entry that was never processed is a leftover that no list shows.
     leftovers: new Set([...(plan?.leftovers ?? []), ...(plan?.skipped ?? [])]),
     listLeftovers: plan?.listLeftovers ?? false,
     fails: plan?.fails ?? new Set(),

@@ -1,7 +1,7 @@
 import type { Context } from './context.ts';
 import { Refusal } from './wire.ts';
 
-/** Whether the account's level keeps numbers from it during this request. */
+/** True when the level of the account hides numbers from it during this request. */
 export function isUnverified({ world }: Context): boolean {
   return world.behaviour.level === 'unverified' || world.faults.condition('account_unverified', () => true) !== undefined;
 }

@@ -68,7 +68,7 @@ function bulkView(bulk: BulkMessaging): Telnyx.BulkMessagingSettingsUpdatePhoneN
   };
 }
 
-/** POST /messaging_numbers_bulk_updates: "" unassigns. There is no list to find it again. */
+/** POST /messaging_numbers_bulk_updates: "" unassigns. No list can find it again. */
 export function createBulk(context: Context): Reply {
   const { world, body } = context;
   const profileId = text(body, 'messaging_profile_id');

@@ -15,7 +15,7 @@ export interface Disguise {
   underscores: boolean;
 }
 
-/** The slim list shows no messaging profile that could be spoiled. */
+/** The faults that strike this reply. The slim list shows no messaging profile, so it has no such fault. */
 export function disguiseOf(context: Context, slim = false): Disguise {
   return {
     profile: !slim && struckBy(context, 'unavailable_profile') !== undefined,

@@ -37,7 +37,7 @@ function digitTest(query: Query): Test | undefined {
   return /^\d{3,}$/.test(digits) ? (number) => number.e164.includes(digits) : () => false;
 }
 
-/** The tests that a query asks for and no others, so that an unfiltered walk over a large inventory stays quick. */
+/** Only the tests that a query needs, so an unfiltered walk over a large inventory stays quick. */
 function filterTests(query: Query): Test[] {
   const tests: Test[] = [];
   const given = (key: string, make: (value: string) => Test): void => {
@@ -71,7 +71,7 @@ export function inventoryTest(world: World, query: Query): Test | undefined {
   const tests = filterTests(query);
   const lag = world.faults.lag('inventory', world.settings.lags);
   if (tests.length === 0 && status === undefined && world.inventory.settledBy(world.now() - lag)) return undefined;
-  // In a large account most rows fail these tests: whether a row is to be seen is asked of the rest only.
+  // Most rows of a large account fail these tests, so visibility is tested on the rest only.
   return (number) =>
     tests.every((test) => test(number)) &&
     (visible(number) || (status === 'deleted' && number.deletedAt !== undefined)) &&

@@ -46,7 +46,7 @@ function assertAccount(context: Context, numbers: readonly PoolNumber[]): void {
   }
 }
 
-/** What becomes of each line, decided now so that it does not depend on when somebody looks. */
+/** The fate of each order line. It is decided now, so that it does not depend on when somebody reads it. */
 function fates(
   context: Context,
   count: number,
@@ -63,7 +63,7 @@ function fates(
   return { fates: mixed, back: partial.return_to_pool ?? false, status: partial.order_status };
 }
 
-/** Gives each line its sub order: one for each group of lines, and another whenever it is full. */
+/** Gives each order line its sub order: one for each group, and another one whenever it is full. */
 function splitter(size: number): (group: string) => string {
   const open = new Map<string, { id: string; lines: number }>();
   return (group) => {

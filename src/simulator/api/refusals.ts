@@ -21,7 +21,7 @@ function noLongerAvailable(numbers: readonly E164[], named: boolean): Refusal {
   });
 }
 
-/** Refuses a whole order for the numbers that others have; `named`: whether the text of `85001` says which. */
+/** The refusal of a whole order because of numbers that others have. `named`: whether the text of `85001` names them. */
 export function goneRefusal(shape: RefusalShape, numbers: readonly E164[], named: boolean): Refusal {
   if (shape === '10027') return unrecognized(numbers);
   if (shape === '85001') return noLongerAvailable(numbers, named);

@@ -17,7 +17,7 @@ export function onSale(world: World, number: PoolNumber): boolean {
   return !world.taken.has(number.e164);
 }
 
-/** On sale and really to be had. */
+/** On sale and really available. */
 export function isFree(world: World, number: PoolNumber): boolean {
   return onSale(world, number) && !world.ghosts.has(number.e164);
 }
@@ -53,7 +53,7 @@ function featuresOf({ query, world }: Context): string[] {
   return world.behaviour.featureCommas === 'split' ? query.list('filter[features]') : query.values('filter[features]');
 }
 
-/** Rows at most. A limit that the service does not take is refused. */
+/** The largest number of rows. Refuses a limit that the service does not accept. */
 function limitOf(context: Context): number {
   const limit = context.query.int('filter[limit]') ?? DEFAULT_LIMIT;
   const refused = struckBy(context, 'limit_refused', ({ most }) => most !== undefined && limit > most);
@@ -109,13 +109,13 @@ function collect(source: Iterable<PoolNumber>, test: Test, limit: number, into: 
   return into;
 }
 
-/** Without a filter the answer has nothing to do with the question: rows from all over the pool. */
+/** Without a filter the answer is random: rows from the whole pool. */
 function anything(world: World): PoolNumber[] {
   const stride = Math.max(1, Math.floor(world.pool.length / DEFAULT_LIMIT));
   return world.pool.filter((number, index) => index % stride === 0 && onSale(world, number)).slice(0, DEFAULT_LIMIT);
 }
 
-/** A search that names no type also offers toll-free numbers, the dear ones among them. */
+/** A search that names no type also offers toll-free numbers, and expensive ones among them. */
 function mixed(world: World, test: Test, limit: number): PoolNumber[] {
   const locals = collect(world.pool, (n) => n.area.type === 'local' && test(n), limit);
   const tollFree = collect([...world.pool].reverse(), (n) => n.area.type === 'toll_free' && test(n), Math.ceil(limit / 4));
@@ -206,7 +206,7 @@ export function searchNumbers(context: Context): Reply {
   const { world } = context;
   assertFilters(context);
   const { exact, near } = find(context);
-  // A feature that does not exist is no error: the list is empty, and nothing says why.
+  // A feature that does not exist is no error. The list is empty and gives no reason.
   const silent = world.behaviour.noneFound === 'empty' || !featuresOf(context).every((name) => FEATURES.has(name));
   if (exact.length + near.length === 0 && !silent) {
     throw new Refusal(400, {

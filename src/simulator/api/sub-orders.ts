@@ -8,7 +8,7 @@ function withNumbers(context: Context): boolean {
   return context.query.flag('filter[include_phone_numbers]') === true;
 }
 
-/** A page of a list that documents no paging: 20 rows at a time, and whether it can be asked for others is a setting. */
+/** A page of a list that documents no paging: 20 rows. A setting says whether other pages can be requested. */
 function undocumentedPage<T>(context: Context, rows: readonly T[]): { data: T[]; meta: PageMeta } {
   const honoured = context.world.behaviour.subOrderPages === 'honoured';
   const asked = honoured ? context : { ...context, query: new Query(new URLSearchParams()) };

@@ -25,7 +25,7 @@ function struckIn(body: unknown, fault: Fault): Resource[] {
   return candidates.filter((resource) => (fault.field ?? 'status') in resource);
 }
 
-/** Puts words into a reply that nobody has seen before. Replies are made for one request, so they may be changed. */
+/** Puts unknown words into a reply. It changes the reply itself, which was made for this request only. */
 export function unknownWords(world: World, target: Target, body: unknown): void {
   const faults = world.faults.takeAll('unknown_enum', target, (fault) => struckIn(body, fault).length > 0);
   for (const fault of faults) {

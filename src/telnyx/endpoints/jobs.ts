@@ -67,7 +67,9 @@ export async function updateEmergency(
   );
 }
 
-/** A job with what became of each number so far. Inputs that are shown by id only are resolved where an operation names both. */
+/**
+ * A job, with the result of each number so far. An input that shows only an id gets its number from an operation that names both.
+ */
 export async function getJob(transport: Transport, id: string): Promise<Job> {
   return await transport.call(
     { family: 'reads', operation: 'jobs.get', phase: 'read' },
@@ -82,7 +84,7 @@ export async function getJob(transport: Transport, id: string): Promise<Job> {
  */
 export async function listJobs(transport: Transport, type: JobType, since: Date): Promise<Job[]> {
   const from = since.getTime() - CLOCK_SKEW_MS;
-  // A job that does not say when it was made is kept: leaving it out would say "no such job".
+  // A job without a creation time is kept, because leaving it out would say "there is no such job".
   const recent = (job: Job): boolean => job.createdAt === null || !(Date.parse(job.createdAt) < from);
   const rows = await walkPages(
     'jobs.list',
@@ -100,8 +102,8 @@ export async function listJobs(transport: Transport, type: JobType, since: Date)
 }
 
 /**
- * Assigns a messaging profile, or takes it away with ''. `assign_only` leaves all other messaging settings alone; it is left out
- * when unassigning, for which it is not documented.
+ * Assigns a messaging profile, or removes it with ''. `assign_only` keeps all other messaging settings. It is not sent for a
+ * removal, because Telnyx does not document it there.
  */
 export async function updateMessaging(
   transport: Transport,
@@ -127,7 +129,7 @@ export async function getMessagingUpdate(transport: Transport, id: string): Prom
   );
 }
 
-/** Field by field, so that nothing but the documented ones can reach the wire, least of all a `filter`. */
+/** Copies field by field, so that only documented fields are sent, and never a `filter`. */
 function toUpdateFields(s: NumberSettings): Omit<UpdateBody, 'phone_numbers' | 'filter'> {
   return {
     ...(s.tags === undefined ? {} : { tags: s.tags }),

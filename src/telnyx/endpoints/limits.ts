@@ -1,11 +1,11 @@
 import { ProvisioningError } from '../../domain/errors.ts';
 import type { E164 } from '../../domain/phone-number.ts';
 
-/** The documented size limit of batch jobs and ownership checks; orders, whose limit is not documented, stay below it too. */
+/** The documented size limit of batch jobs and ownership checks. Telnyx documents no limit for orders; they keep this one too. */
 export const MAX_NUMBERS = 1_000;
 
 /**
- * The numbers of one call, each once, in order. Both limits are kept by every correct caller, so a breach is a bug.
+ * Returns the numbers of one call, each once, in order. Every correct caller keeps both limits, so a violation is a bug.
  * @throws ProvisioningError with disposition `bug`; nothing was sent.
  */
 export function requireNumbers(operation: string, numbers: readonly E164[]): E164[] {

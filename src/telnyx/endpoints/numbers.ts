@@ -5,7 +5,7 @@ import { MAX_NUMBERS } from './limits.ts';
 import { MAX_PAGE_SIZE } from './pages.ts';
 import { accountNumberRow, balanceAnswer, listAnswer, ownershipAnswer } from './wire.ts';
 
-/** Which numbers are ours and editable, with their ids. A POST that changes nothing, so it may be repeated. */
+/** Returns the numbers that the account owns and may edit, with their ids. The POST changes nothing, so it may be repeated. */
 export async function verifyOwnership(transport: Transport, numbers: E164[]): Promise<Map<E164, string>> {
   const owned = new Map<E164, string>();
   for (const slice of inSlices([...new Set(numbers)], MAX_NUMBERS)) {
@@ -21,8 +21,9 @@ export async function verifyOwnership(transport: Transport, numbers: E164[]): Pr
 }
 
 /**
- * One page of the account's numbers, in the order of the numbers, which is the steadiest under purchases. The full list, because
- * the slim one shows neither the deletion lock nor the messaging profile. Entries that are no E.164 (short codes) are named apart.
+ * Returns one page of the account's numbers, sorted by number, because purchases shift that order the least. It reads the full
+ * list, because the slim one shows neither deletion lock nor messaging profile. Entries that are not E.164 (short codes) are
+ * returned apart.
  */
 export async function listNumbers(transport: Transport, query: NumbersQuery): Promise<NumbersPage> {
   const pageSize = Math.min(query.pageSize, MAX_PAGE_SIZE);
@@ -39,7 +40,7 @@ export async function listNumbers(transport: Transport, query: NumbersQuery): Pr
           'page[number]': query.pageNumber,
           'page[size]': pageSize,
           sort: 'phone_number',
-          // Otherwise one failed messaging lookup inside Telnyx answers the whole page with 503.
+          // Without this, one failed messaging lookup inside Telnyx makes it answer the whole page with 503.
           handle_messaging_profile_error: 'true',
           ...(Object.keys(filter).length === 0 ? {} : { filter }),
         },
@@ -47,7 +48,7 @@ export async function listNumbers(transport: Transport, query: NumbersQuery): Pr
       ),
     listAnswer(accountNumberRow),
   );
-  // Without `meta` a full page may have a next one.
+  // Without `meta`, a full page may be followed by another.
   const guessed = page.data.length < pageSize ? query.pageNumber : query.pageNumber + 1;
   return {
     numbers: page.data.filter((n) => isE164(n.phoneNumber)),

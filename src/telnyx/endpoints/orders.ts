@@ -8,7 +8,7 @@ import { listAnswer, orderAnswer, orderRow, paperworkAnswer, reservationAnswer }
 
 const FAILED_RESERVATION: ReadonlySet<string> = new Set(['failure', 'failed']);
 
-/** Puts numbers aside for 30 minutes. What the answer does not show as held counts as refused. */
+/** Reserves numbers for 30 minutes. A number that the answer does not show as held counts as refused. */
 export async function reserve(transport: Transport, numbers: E164[], reference: string): Promise<Reservation> {
   const asked = requireNumbers('reservations.create', numbers);
   const { id, lines } = await transport.call(
@@ -26,7 +26,9 @@ export async function reserve(transport: Transport, numbers: E164[], reference: 
   return { id, held: asked.filter((n) => held.has(n)), refused: asked.filter((n) => !held.has(n)) };
 }
 
-/** Buys. Telnyx knows no idempotency key: after an `ambiguous` failure look for `reference`, never send again on a guess. */
+/**
+ * Buys. Telnyx has no idempotency key for orders: after an `ambiguous` failure, look up `reference` and never send on a guess.
+ */
 export async function createOrder(
   transport: Transport,
   numbers: E164[],
@@ -54,7 +56,7 @@ export async function createOrder(
   );
 }
 
-/** Exact comparison is done here: whether Telnyx's filter matches exactly is not documented. */
+/** Compares the reference exactly itself, because Telnyx does not document whether its filter matches exactly. */
 export async function findOrders(transport: Transport, reference: string): Promise<Order[]> {
   const rows = await walkPages('orders.find', (pageNumber) =>
     transport.call(
@@ -81,7 +83,7 @@ export async function getOrder(transport: Transport, id: string): Promise<Order>
   );
 }
 
-/** What the order line waits for: one call a waiting order, made only on its slow polls. */
+/** Reads what an order line waits for. The caller makes this one call for a waiting order, and only on slow polls. */
 export async function paperwork(transport: Transport, lineId: string): Promise<Paperwork> {
   return await transport.call(
     { family: 'reads', operation: 'orders.paperwork', phase: 'read' },

@@ -4,7 +4,7 @@ import type { ListPage } from './wire.ts';
 /** The cap of Telnyx on `page[size]`. */
 export const MAX_PAGE_SIZE = 250;
 
-/** Longer walks mean that a filter was ignored; nothing may be concluded from their absence of hits. */
+/** A longer list means that Telnyx ignored a filter. Then "no hit" proves nothing. */
 const MAX_PAGES = 40;
 
 /** True when `page` is the last one. Without `meta` only an empty page says so. */
@@ -14,7 +14,7 @@ function isLastPage(page: ListPage<unknown>, pageNumber: number): boolean {
 }
 
 /**
- * All rows of a list, page by page; `enough` may end the walk early.
+ * Reads all rows of a list, page by page. `enough` may end it early.
  * @throws ProvisioningError `unknown_outcome` (retry) when the list does not end within bounds.
  */
 export async function walkPages<Row>(

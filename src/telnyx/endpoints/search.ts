@@ -11,13 +11,13 @@ import { maskedRow, type OfferRow, offerRow, searchAnswer } from './wire.ts';
 
 type SearchFilter = NonNullable<NonNullable<Parameters<Telnyx['availablePhoneNumbers']['list']>[0]>['filter']>;
 
-/** Telnyx documents no maximum for `limit` and may cap it: an answer of this many rows or more is likely a cut one. */
+/** Telnyx documents no maximum for `limit` and may cap it. An answer with this many rows or more is probably truncated. */
 const SMALLEST_CUT = 50;
 
 /**
- * Numbers that can be bought now. Telnyx ignores filters it does not know and answers with random numbers, so every row is checked
- * against the criteria; a row that does not fit, is masked or has no price is left out. A refusal may cost a few calls more,
- * to find out whether it means "none found" or the limit: at most one for each halving, and two.
+ * Returns numbers that can be bought now. Telnyx ignores filters that it does not know and answers with random numbers, so every
+ * row is compared with the criteria. A row that does not fit, is masked or has no price is left out. After a refusal, a few more
+ * calls find out whether it means "none found" or concerns the limit: at most one for each halving, and two more.
  * @throws ProvisioningError `invalid_request` (rejected) with the words of Telnyx when the search itself is not accepted.
  */
 export async function search(transport: Transport, criteria: SearchCriteria, limits: SearchLimits): Promise<SearchResult> {
@@ -46,7 +46,7 @@ const none = (): SearchResult => ({ offers: [], seen: 0, more: false });
 
 type Answer = z.output<typeof searchAnswer>;
 
-/** One call. A refusal for good is a result here, because it may mean "none found"; every other failure is thrown. */
+/** Makes one call. A final refusal is returned, because it may mean "none found". Every other failure is thrown. */
 async function ask(transport: Transport, filter: SearchFilter): Promise<Answer | ProvisioningError> {
   try {
     return await transport.call(
@@ -81,14 +81,15 @@ function namesLimit(refusal: ProvisioningError): boolean {
   return refusal.details.some((d) => /\blimit\b/i.test(`${d.path} ${d.message}`));
 }
 
-/** The same search with few rows: when it is answered where the larger one was refused, the limit was the reason. */
+/** Repeats the search with few rows. When Telnyx answers it, the limit was the reason of the refusal. */
 async function worksWithFewRows(transport: Transport, criteria: SearchCriteria): Promise<boolean> {
   return !((await ask(transport, toFilter(criteria, SMALLEST_LIMIT))) instanceof ProvisioningError);
 }
 
 /**
- * Code 10031 has been seen for an empty result, and is also what a bad filter gets. Words that say "none found" are believed; else
- * the plainest search of the same country and type decides: where that one works, nothing fitting was found.
+ * Code 10031 has been seen for an empty result, and Telnyx also answers a bad filter with it. A text that says "none found"
+ * decides. Otherwise the plainest search of the same country and type decides: when Telnyx answers that one, there was no fitting
+ * number.
  */
 async function noneOrBadSearch(transport: Transport, c: SearchCriteria, refusal: ProvisioningError): Promise<SearchResult> {
   if (!refusal.details.some(isBadFilter)) throw refusal;
@@ -108,9 +109,9 @@ function saysNoneFound(refusal: ProvisioningError): boolean {
 }
 
 /**
- * Whether this answer alone makes it likely that there are others. Fewer rows than asked are normal and prove nothing. A total
- * above the rows says that there are more; one that equals them may have counted no more than the answer. `false` is no proof of
- * the contrary: only an empty answer is, or a comparison with longer ones (`mayHide` in `reconcile/search-listed.ts`).
+ * Whether this answer alone makes more numbers likely. Fewer rows than requested are normal and prove nothing. A total above the
+ * number of rows says that there are more. A total that equals it may count the answer only. `false` does not prove that there
+ * are no more: only an empty answer does, or a comparison with longer ones (`mayHide` in `processors/lines/search-listed.ts`).
  */
 function mayHideOthers(seen: number, total: number | null, limit: number): boolean {
   return seen > 0 && (seen >= Math.min(limit, SMALLEST_CUT) || (total ?? 0) > seen);
@@ -132,7 +133,7 @@ function toFilter(c: SearchCriteria, limit: number): SearchFilter {
     ...(c.locality === undefined ? {} : { locality: c.locality }),
     ...(c.rateCenter === undefined ? {} : { rate_center: c.rateCenter }),
     ...(c.reservable === undefined ? {} : { reservable: c.reservable }),
-    // Only the wish is sent: whether `false` asks for all numbers or for the slow ones is not documented.
+    // Only `true` is sent. Telnyx does not document whether `false` means all numbers or only the slow ones.
     ...(c.quickship === true ? { quickship: true } : {}),
     ...(c.excludeHeld === true ? { exclude_held_numbers: true } : {}),
     ...(Object.keys(digits).length === 0 ? {} : { phone_number: digits }),
@@ -167,7 +168,7 @@ function fits(row: OfferRow, c: SearchCriteria): boolean {
   if (inNorthAmerica(c) && !/^\+1\d{10}$/.test(number)) return false;
   if (!inCountry(row, c) || !isOfType(number, c) || !hasFeatures(row, c.features ?? [])) return false;
   if (!isQuickEnough(row, c)) return false;
-  // A near miss is what best effort asks for; only country, type, features, quickship and price still hold then.
+  // Best effort asks for near misses. Only country, type, features, quickship and price must still hold.
   if (c.bestEffort) return true;
   return row.best_effort !== true && inAreaCode(number, c) && hasDigits(number, c) && inRegion(row, c);
 }
@@ -181,7 +182,10 @@ function inNorthAmerica(c: SearchCriteria): boolean {
   return ['US', 'CA'].includes(c.countryCode.toUpperCase());
 }
 
-/** By what the row says, else by the numbering plan: +1 is not one country. What the plan cannot tell is let pass. */
+/**
+ * Decides by the row, else by the numbering plan, because +1 is more than one country. A number that the plan cannot place
+ * passes.
+ */
 function inCountry(row: OfferRow, c: SearchCriteria): boolean {
   const wanted = c.countryCode.toUpperCase();
   const stated = named(row, 'country_code').filter((name) => name.length === 2);
@@ -189,11 +193,13 @@ function inCountry(row: OfferRow, c: SearchCriteria): boolean {
   if (!isSupportedCountry(wanted)) return true;
   if (!row.phone_number.startsWith(`+${getCountryCallingCode(wanted)}`)) return false;
   const plan = parsePhoneNumberFromString(row.phone_number);
-  // Toll-free codes belong to all countries of a calling code; the plan names one of them.
+  // A toll-free code belongs to all countries of a calling code, but the plan names only one of them.
   return plan?.country === undefined || plan.country === wanted || plan.getType() === 'TOLL_FREE';
 }
 
-/** Rows name no type, and a filter that was ignored mixes toll-free numbers at many times the price into local ones. */
+/**
+ * Rows do not name their type. When Telnyx ignores the filter, toll-free numbers appear among local ones at many times the price.
+ */
 function isOfType(number: string, c: SearchCriteria): boolean {
   const type = parsePhoneNumberFromString(number)?.getType();
   return type === undefined || (type === 'TOLL_FREE') === (c.phoneNumberType === 'toll_free');
@@ -204,12 +210,15 @@ function hasFeatures(row: OfferRow, wanted: readonly string[]): boolean {
   return wanted.every((name) => has.has(name.toLowerCase()));
 }
 
-/** Quickship is for toll-free numbers; other rows may say anything. A row that does not say it cannot contradict. */
+/** Quickship concerns toll-free numbers only. A row that does not mention it passes. */
 function isQuickEnough(row: OfferRow, c: SearchCriteria): boolean {
   return c.quickship !== true || c.phoneNumberType !== 'toll_free' || row.quickship !== false;
 }
 
-/** Exact for +1. Elsewhere the length of the country code is not known here, so the code must follow one to three digits. */
+/**
+ * Exact for +1. For other countries the length of the country code is unknown here, so the area code may follow one to three
+ * digits.
+ */
 function inAreaCode(number: string, { nationalDestinationCode: code }: SearchCriteria): boolean {
   if (code === undefined) return true;
   const nanp = nanpAreaCode(number);
@@ -237,7 +246,7 @@ function named(row: OfferRow, type: string): string[] {
   return (row.region_information ?? []).flatMap((r) => (r.region_type === type && r.region_name ? [r.region_name] : []));
 }
 
-/** A name that is not stated cannot contradict; nor can `Illinois` and `IL`, which are different ways of naming. */
+/** A row that states no name passes. So do `Illinois` and `IL`, which are two ways of naming the same state. */
 function matches(wanted: string | undefined, stated: string[]): boolean {
   if (wanted === undefined) return true;
   const comparable = stated.filter((name) => (name.length === 2) === (wanted.length === 2));

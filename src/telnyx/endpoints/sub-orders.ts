@@ -14,17 +14,17 @@ const NO_PERMISSION: ReadonlySet<string> = new Set(['forbidden', 'feature_not_pe
 /** What a list has shown of an order. */
 interface Shown {
   rows: Map<string, SubOrderRow>;
-  /** As many as the list itself says there are at least; 0 when it says nothing. */
+  /** The least number of sub orders that the list itself states; 0 when it states none. */
   stated: number;
-  /** There may be others, by what the list says or because its only page is full. */
+  /** True when there may be others: the list says so, or its only page is full. */
   mayHide: boolean;
 }
 
 /**
- * Cancels every sub order; the parent itself cannot be cancelled. A sub order that is no longer pending refuses, which is
- * passed over: the caller reads the order again to learn what came of it. What the list hides behind its first page moves up
- * when only the pending ones are asked for, so it is asked for these until nothing new comes.
- * @throws ProvisioningError when the list cannot be read at all, or when the outcome of a cancel is not known: it may be repeated.
+ * Cancels every sub order, because Telnyx cannot cancel the parent. A sub order that is no longer pending refuses. That refusal
+ * is ignored: the caller reads the order again to learn the result. Sub orders that the list hides behind its first page move up
+ * when only pending ones are requested, so the pending ones are requested until nothing new comes.
+ * @throws ProvisioningError when the list cannot be read at all, or when the outcome of a cancel is unknown. It may be repeated.
  */
 export async function cancelOrder(transport: Transport, order: Order): Promise<Cancellation> {
   const { rows, stated, mayHide } = await subOrdersOf(transport, order);
@@ -42,7 +42,7 @@ export async function cancelOrder(transport: Transport, order: Order): Promise<C
   return { done: done.size, total, why: refusal?.message ?? hidden };
 }
 
-/** Those that the order itself names are all of them; else the list is asked. */
+/** The sub orders that the order itself names, which are all of them. When it names none, the list is read. */
 async function subOrdersOf(transport: Transport, { id, subOrderIds }: Order): Promise<Shown> {
   if (subOrderIds.length === 0) return await listSubOrders(transport, id);
   return { rows: new Map(subOrderIds.map((subId) => [subId, { id: subId }])), stated: 0, mayHide: false };
@@ -60,7 +60,7 @@ async function cancelRows(
     const failure = isFinalStatus(status ?? '') ? null : await cancelOne(transport, id);
     if (failure === null || (failure.disposition === 'rejected' && !NO_PERMISSION.has(failure.code))) done.add(id);
     else if (failure.disposition === 'rejected') refusal = failure;
-    // One whose outcome is unknown must not keep the others from being cancelled.
+    // An unknown outcome of one sub order must not keep the others from being cancelled.
     else if (failure.disposition === 'ambiguous') unknown = failure;
     else throw failure;
   }
@@ -83,8 +83,9 @@ async function cancelOne(transport: Transport, id: string): Promise<Provisioning
 }
 
 /**
- * Page by page as far as Telnyx allows: the page is asked for only when there must be a further one, and a page that shows nothing
- * new ends the walk, because the parameter is then not known. A further look that fails ends it too: what is known is cancelled.
+ * Lists page by page, as far as Telnyx allows. A further page is requested only when there must be one. A page that shows nothing
+ * new ends the list, because Telnyx then ignores the page parameter. A further page that fails ends it too: the caller cancels
+ * the sub orders that are known.
  */
 async function listSubOrders(transport: Transport, orderId: string, status?: 'pending'): Promise<Shown> {
   const rows = new Map<string, SubOrderRow>();
@@ -94,7 +95,7 @@ async function listSubOrders(transport: Transport, orderId: string, status?: 'pe
     const page = await readPage(transport, orderId, { pageNumber, status });
     if (page === null) break;
     const before = rows.size;
-    // A filter that was ignored shows the sub orders of strangers.
+    // When Telnyx ignores the filter, the list shows the sub orders of other orders too.
     for (const row of page.data) if (!row.order_request_id || row.order_request_id === orderId) rows.set(row.id, row);
     const { total_results: results, total_pages: pages } = page.meta ?? {};
     stated = Math.max(stated, results ?? ((pages ?? 0) > pageNumber ? rows.size + 1 : 0));
@@ -110,7 +111,7 @@ async function readPage(
   orderId: string,
   { pageNumber, status }: { pageNumber: number; status: 'pending' | undefined },
 ): Promise<ListPage<SubOrderRow> | null> {
-  // The types know the filter only; the query of the options takes the place of theirs.
+  // The SDK's types know the filter only. The query of the options replaces theirs.
   const query = {
     filter: { order_request_id: orderId, ...(status === undefined ? {} : { status }) },
     ...(pageNumber === 1 ? {} : { 'page[number]': pageNumber }),

@@ -7,7 +7,7 @@ import type { AccountNumber, Balance, Job, JobFailure, MessagingUpdate, Order, O
  * What we read of Telnyx's answers, and nothing else. Field names are those of the SDK's types; enums and ids stay open strings,
  * because the guides know more values than the SDK. Every answer wraps its content in `data`.
  */
-// A side field of an unexpected kind counts as not shown: it must not make an accepted order one of unknown outcome.
+// A minor field of an unexpected type counts as not shown. It must not turn an accepted order into an unknown outcome.
 const text = z.string().nullish().catch(undefined);
 const flag = z.boolean().nullish().catch(undefined);
 const id = z.string().min(1);
@@ -25,7 +25,7 @@ const order = z
     customer_reference: text,
     requirements_met: flag,
     created_at: text,
-    // One odd id makes the list count as not shown: who cancels then asks for it.
+    // One odd id makes the whole list count as not shown. A cancel then reads the list of sub orders.
     sub_number_orders_ids: z.array(id).nullish().catch(undefined),
     phone_numbers: z.array(orderLine.nullish().catch(undefined)).nullish().catch(undefined),
   })
@@ -33,7 +33,7 @@ const order = z
     const lines = (raw.phone_numbers ?? []).flatMap((l) => l ?? []);
     return {
       id: raw.id,
-      // Nothing said is not an end: it is asked again.
+      // A missing status is not an end, so the order is polled again.
       status: raw.status ?? 'pending',
       customerReference: orNull(raw.customer_reference),
       requirementsMet: raw.requirements_met ?? null,
@@ -56,7 +56,7 @@ export const orderRow = order.transform((o): Order => ({ ...o, lines: [] }));
 
 const requirement = z.object({ field_type: text, status: text, field_value: text });
 
-/** The types of the SDK show a value and no status; answers were seen with a status, and then it decides. */
+/** The SDK's types have a value and no status. Real answers were seen with a status; then the status decides. */
 const isOpen = (r: z.output<typeof requirement>): boolean => (r.status ? r.status !== 'approved' : !r.field_value);
 
 /** An order line as its own resource: the only place that shows the deadline of unmet requirements. */
@@ -70,7 +70,7 @@ export const paperworkAnswer = z
 
 export const anyAnswer = z.unknown();
 
-/** A sub order as its list shows it: what it takes to cancel it. */
+/** A sub order as the list shows it: only the fields that a cancel needs. */
 export interface SubOrderRow {
   id: string;
   order_request_id?: string | null | undefined;
@@ -109,7 +109,7 @@ const job = z
     const failed = raw.failed_operations ?? [];
     const inputs = raw.phone_numbers ?? [];
     const operations = [...(raw.pending_operations ?? []), ...succeeded, ...failed];
-    // An input shows either its id or its number, an operation both.
+    // An input shows its id or its number. An operation shows both.
     const numberOf = new Map(
       operations.flatMap((o): [string, string][] => (o.id && o.phone_number ? [[o.id, o.phone_number]] : [])),
     );
@@ -152,21 +152,21 @@ export const messagingAnswer = z
     }),
   );
 
-/** The id is a decimal string beyond 2^53: anything but a string would have lost digits, so it is refused. */
+/** The id is a decimal string beyond 2^53. Any other type would have lost digits, so it is refused. */
 export const ownershipAnswer = z
   .object({ data: z.object({ found: z.array(z.object({ id, number_val_e164: z.string() })) }) })
   .transform(({ data }) => new Map<E164, string>(data.found.map((f) => [f.number_val_e164, f.id])));
 
 /**
- * Old type names appear right after a purchase: one is another spelling, and `longcode` is no type but everything that is neither
- * toll-free nor a short code.
+ * Old type names appear right after a purchase. One is another spelling. `longcode` is not a type: it means every number that is
+ * neither toll-free nor a short code.
  */
 function typeOf(type: string | null | undefined): string | null {
   if (type === 'longcode') return null;
   return type === 'tollfree' ? 'toll_free' : orNull(type);
 }
 
-/** Telnyx writes this where a lookup failed on its side; it is no value. */
+/** Telnyx writes this when a lookup failed on its side. It is not a value. */
 const UNAVAILABLE = 'UNAVAILABLE';
 
 export const accountNumberRow = z
@@ -201,7 +201,7 @@ export const accountNumberRow = z
       messagingProfileId: profile === undefined || profile === UNAVAILABLE ? undefined : orNull(profile),
       billingGroupId: orNull(raw.billing_group_id),
       customerReference: orNull(raw.customer_reference),
-      // Missing is not false, nor empty: a lock or a tag that is not shown must not pass for none.
+      // `undefined` means that Telnyx did not return the field. Never treat it as false or empty: a lock or a tag may exist.
       tags: raw.tags ?? undefined,
       deletionLockEnabled: raw.deletion_lock_enabled ?? undefined,
       emergencyEnabled: raw.emergency_enabled ?? undefined,
@@ -240,7 +240,7 @@ export const balanceAnswer = z
 
 const searchMeta = z.object({ total_results: count }).nullish().catch(undefined);
 
-/** Rows are checked one by one by the search itself. The total stands in `meta` and once more in `metadata`. */
+/** The search parses the rows one by one. The total is in `meta` and again in `metadata`. */
 export const searchAnswer = z
   .object({ data: z.array(z.unknown()), meta: searchMeta, metadata: searchMeta })
   .transform((a) => ({ rows: a.data, total: a.meta?.total_results ?? a.metadata?.total_results ?? null }));
@@ -255,5 +255,5 @@ export const offerRow = z.object({
 });
 export type OfferRow = z.output<typeof offerRow>;
 
-/** As much of a row as tells whether its number is masked; such a row may lack everything else. */
+/** The part of a row that shows whether its number is masked. A masked row may lack everything else. */
 export const maskedRow = z.object({ phone_number: z.string() });

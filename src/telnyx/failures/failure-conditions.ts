@@ -9,7 +9,7 @@ export interface CallContext {
   operation: string;
   /** How many numbers the call carried; 0 when it carried none. */
   numbers: number;
-  /** The numbers of an order: only these are believed when a refusal names numbers. */
+  /** The numbers of an order. When a refusal names numbers, only these are believed. */
   ordered?: readonly string[];
   /** The call creates a batch job: only then do the job cap and the ownership rule exist. */
   job: boolean;
@@ -51,7 +51,7 @@ export function notOwned(e: TelnyxError, ctx: CallContext): boolean {
   return speaksOfOwning(e) || !/e164|ids|at least 1|present/i.test(`${e.title} ${e.detail}`);
 }
 
-/** Calls without which no work is possible: a key that may not make one of these is of no use to anybody. */
+/** Calls without which no work is possible. A key that may not make one of them is useless. */
 const ESSENTIAL: ReadonlySet<string> = new Set([
   'search',
   'orders.create',
@@ -65,7 +65,7 @@ const ESSENTIAL: ReadonlySet<string> = new Set([
   'numbers.verify_ownership',
   'numbers.list',
 ]);
-/** Whether the key is of no use when it may not make this call. */
+/** True when the key is useless without the permission for this call. */
 export const essential = (ctx: CallContext): boolean => ESSENTIAL.has(ctx.operation);
 /** The contrary: only what this call is for is lost. */
 export const beside = (ctx: CallContext): boolean => !essential(ctx);

@@ -71,8 +71,8 @@ const both = (disposition: Disposition): { read: Disposition; write: Disposition
 const unsure: { read: Disposition; write: Disposition } = { read: 'retry', write: 'ambiguous' };
 
 /**
- * What a 403 means is decided by what it points at, and else by the call: a field concerns this request, an essential call the
- * key, every other call only what that call is for. So a balance that may not be read never stops the work.
+ * What a 403 means depends on what it points at, else on the call. A named field concerns this request. An essential call
+ * concerns the key. Any other call loses only its own feature, so a balance that may not be read never stops the work.
  */
 const NOT_PERMITTED = {
   field: { code: 'forbidden', ...both('rejected'), status: is(403), text: 'no permission for what the named field refers to' },
@@ -88,8 +88,9 @@ const NOT_PERMITTED = {
 const permission = codes('10006', '10010');
 
 /**
- * Telnyx's refusals and what they mean, most telling first: code before status, because the status per code is mostly
- * undocumented. Codes are those of the developer guides; job refusals (10015 with a pointer) those of the OpenAPI description.
+ * Telnyx's refusals and what they mean, the most specific first. A code comes before a status, because Telnyx mostly does not
+ * document the status of a code. Codes are those of the developer guides; job refusals (10015 with a pointer) those of the
+ * OpenAPI description.
  */
 export const FAILURE_ROWS: readonly FailureRow[] = [
   { code: 'rate_limited', ...both('retry'), status: is(429), waits: true, text: 'rate limit reached' },
@@ -232,7 +233,7 @@ export const FAILURE_ROWS: readonly FailureRow[] = [
   NOT_PERMITTED.feature,
   { code: 'not_found', ...both('rejected'), status: is(404), text: 'not found' },
   { code: 'timeout', ...unsure, status: is(408), text: 'Telnyx gave up waiting' },
-  // People who ordered a number that the account had just bought were answered 409: it may mean "you have it already".
+  // Telnyx has answered 409 to an order of a number that the account had just bought. So it may mean "you have it already".
   { code: 'conflict', ...unsure, status: is(409), text: 'a conflict that may come from this very call' },
   { code: 'server_error', ...unsure, status: (s) => s >= 500, waits: true, text: 'Telnyx had an internal problem' },
   // Whatever stands between us and Telnyx may have said it, after Telnyx took the call: only a reason that is read is a refusal.

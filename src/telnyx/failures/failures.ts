@@ -48,8 +48,8 @@ export function statusOf(thrown: unknown): number | null {
 }
 
 /**
- * Turns whatever a call threw into a ProvisioningError. The table in `failure-table.ts` decides; an outcome that no row
- * explains is ambiguous on a write and may be repeated on a read.
+ * Turns what a call threw into a ProvisioningError. The table in `failure-table.ts` decides. An outcome that no row explains is
+ * ambiguous for a write and may be repeated for a read.
  */
 export function toFailure(thrown: unknown, ctx: CallContext): ProvisioningError {
   if (thrown instanceof ProvisioningError) return thrown;
@@ -79,7 +79,7 @@ function namedNumbers(errors: TelnyxError[], ctx: CallContext): string[] {
   return ctx.ordered.filter((n) => said.has(n.slice(1)));
 }
 
-/** An answer that arrived, claims success and cannot be understood: broken JSON, HTML, or no `data`. */
+/** The failure for an answer that claims success and cannot be understood: broken JSON, HTML, or no `data`. */
 export function unreadableAnswer(ctx: Pick<CallContext, 'phase' | 'operation'>, why: string): ProvisioningError {
   return new ProvisioningError(
     'unknown_outcome',

@@ -1,10 +1,12 @@
 import { ProvisioningError } from '../../domain/errors.ts';
 import type { LimiterLog } from '../pacing/rate-limit.ts';
 
-/** Calls that work goes on without: it orders unreserved, lets Telnyx judge the funds, and shows no deadline. */
+/** Calls that the work can do without. It then orders unreserved, lets Telnyx judge the funds, and shows no deadline. */
 const DISPENSABLE: ReadonlySet<string> = new Set(['reservations.create', 'balance', 'orders.paperwork']);
 
-/** So long a feature stays off, in milliseconds: the permission may be given at any time, and nobody restarts us for it. */
+/**
+ * How long a feature stays off, in milliseconds. Somebody may grant the permission at any time without restarting the product.
+ */
 const OFF_MS = 10 * 60_000;
 
 export interface FeatureSwitch {

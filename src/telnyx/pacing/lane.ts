@@ -4,10 +4,10 @@ export type NextSlot = () => Promise<void>;
 export interface LaneOptions {
   /** Calls of this lane that may be under way at once in this process. */
   maxInFlight: number;
-  /** A caller that has waited this long for its turn is sent away, in milliseconds. */
+  /** A caller that has waited this long for its turn gets an error, in milliseconds. */
   maxWaitMs: number;
   nextSlot: NextSlot;
-  /** What a caller is told that waited too long. */
+  /** Makes the error for a caller that waited too long. */
   tooLong: () => Error;
 }
 
@@ -15,7 +15,7 @@ export interface LaneOptions {
 export interface Lane {
   /** Runs `call` when it is its turn; first come, first served. */
   run<T>(call: () => Promise<T>): Promise<T>;
-  /** Sends everybody away who still waits, and whoever comes later; resolves when the calls under way have ended. */
+  /** Refuses every caller that waits, and every later one, with `reason`. Resolves when the calls under way have ended. */
   close(reason: Error): Promise<void>;
 }
 
@@ -25,8 +25,9 @@ interface Waiter {
 }
 
 /**
- * First come, first served, with a single slot asked for at a time. Bottleneck books a slot of the whole cluster the moment it is
- * asked, moves it for nobody and keeps it after the death of the process: so it must never hold more than one of ours.
+ * Serves callers in the order in which they came, and requests one slot at a time. Bottleneck books a slot of the whole cluster
+ * as soon as it is requested, never moves it, and keeps it after the process died. So it must never hold more than one slot of
+ * ours.
  */
 export function createLane(options: LaneOptions): Lane {
   const waiting: Waiter[] = [];
@@ -51,7 +52,7 @@ export function createLane(options: LaneOptions): Lane {
         next.go();
       }
     } catch (reason) {
-      // What one was told holds for all behind it: nobody queues up before a limiter that is away.
+      // The reason holds for all callers behind this one too: nobody waits for a limiter that is away.
       sendAllAway(reason);
     } finally {
       asking = false;

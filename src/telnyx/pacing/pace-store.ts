@@ -1,19 +1,19 @@
 import type { Redis } from 'ioredis';
 
-/** What all processes of the product must agree on, per endpoint family. */
+/** The state that all processes of the product share, per endpoint family. */
 export interface PaceStore {
   /**
-   * Milliseconds that the family's pause still lasts (0: none), the rate that was set last (`null`: nobody has changed it), and
-   * for how long it has been in force.
+   * `pausedMs`: how long the pause of the family still lasts; 0 for none. `rate`: the rate that was set last; `null` when nobody
+   * has changed it. `ageMs`: how long that rate has been in force.
    */
   read(family: string): Promise<{ pausedMs: number; rate: number | null; ageMs: number }>;
-  /** Starts a pause, or lengthens one. True when it started it: then, and only then, the rate is to be halved. */
+  /** Starts or lengthens a pause. True when it started one: only then the caller halves the rate. */
   pause(family: string, ms: number): Promise<boolean>;
-  /** In force from `delayMs` on: a rate does not age during the pause that came with it. */
+  /** Sets a rate that is in force after `delayMs`. A rate does not age during the pause that came with it. */
   setRate(family: string, rate: number, delayMs?: number): Promise<void>;
 }
 
-/** A learned rate is forgotten after this much idleness: what Telnyx allows may have changed meanwhile. */
+/** A learned rate is forgotten after this idle time, because Telnyx may have changed its limits. */
 const RATE_TTL_MS = 10 * 60_000;
 
 /** For a single process without Redis. */
@@ -36,8 +36,8 @@ export function localPaceStore(): PaceStore {
 }
 
 /**
- * In Redis. A pause is a plain key that expires, not Bottleneck's `reservoir: 0`: it ends by itself even if the process that
- * set it dies, and a flush only ends it early. Its length and the age of a rate are read with PTTL, so clocks need not agree.
+ * Keeps the state in Redis. A pause is a plain key that expires, not Bottleneck's `reservoir: 0`. So it ends by itself when the
+ * process that set it dies, and a flush only ends it early. PTTL gives its length and the age of a rate, so clocks may differ.
  */
 export function redisPaceStore(redis: Redis, prefix: string): PaceStore {
   const pauseKey = (family: string): string => `${prefix}:pause:${family}`;

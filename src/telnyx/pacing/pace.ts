@@ -8,13 +8,13 @@ export interface PaceRange {
 
 /** Telnyx publishes no limits, so a family never goes above this multiple of its configured start. */
 const CEILING = 5;
-/** Nor below this share of it: the start is a guess, and what Telnyx allows may be far less. */
+/** A family never goes below this share of its start. The start is a guess, and Telnyx may allow far less. */
 const FLOOR = 0.1;
 /** A raise adds this share of the start. */
 const STEP = 0.1;
 /** Raise only while at least this share of the announced limit is left. */
 const COMFORTABLE = 0.5;
-/** Below the start a rate gains one step for each of these. */
+/** A rate below the start gains one step each time this much time has passed. */
 const RECOVERS_EVERY_MS = 5_000;
 
 /** `rate` within a tenth and five times of `start`, and never above what Telnyx announces as its limit per second. */
@@ -36,8 +36,8 @@ export function halved(rate: number, range: PaceRange): number {
 }
 
 /**
- * The rate `ageMs` after it was set: back towards the start by time alone, no headers needed, since a 429 may have been somebody
- * else's burst. What lies above the start was announced and stays.
+ * The rate `ageMs` after it was set. A rate below the start returns to it with time, without any headers, because somebody else's
+ * burst may have caused the 429. A rate above the start was announced, and stays.
  */
 export function recovered(rate: number, ageMs: number, range: PaceRange): number {
   const steps = Math.floor(ageMs / RECOVERS_EVERY_MS);

@@ -17,16 +17,16 @@ export interface PacerOptions {
   id: string;
   /** `null`: this process only. */
   connection: PacerConnection | null;
-  /** A slot may rightly be a while away, but hardly longer than this; then the limiter counts as broken. */
+  /** Longest wait for a slot, in milliseconds. After it the limiter counts as broken. */
   patienceMs: number;
-  /** After this long without a sign of life a process is unknown to the others, and registers anew when it comes back. */
+  /** A process that was silent for this long is unknown to the others. It registers again when it comes back. */
   clientTimeoutMs: number;
   onError: (error: unknown) => void;
 }
 
 /**
- * So many processes may each have a slot booked before ours: at a slow rate that is longer than `patienceMs`. To give up earlier
- * would book another slot behind them each time, and starve.
+ * This many processes may each have booked a slot before ours. At a slow rate their slots take longer than `patienceMs`. A caller
+ * that gave up earlier would book another slot behind them each time, and starve.
  */
 const SLOTS_AHEAD = 20;
 
@@ -48,8 +48,9 @@ function asCallback(value: unknown): ScriptCallback {
 }
 
 /**
- * Bottleneck's scripts answer with bare words (`SETTINGS_KEY_NOT_FOUND`) on which it heals itself; Redis 7 puts `ERR ` before
- * them, which it does not know. Without this, a flushed Redis or a paused process means that nothing is ever let through again.
+ * Bottleneck's scripts answer with bare words (`SETTINGS_KEY_NOT_FOUND`), and Bottleneck repairs itself when it reads them. Redis
+ * 7 puts `ERR ` before such a word, which Bottleneck does not understand. Without this repair, a flushed Redis or a paused
+ * process blocks every later call for ever.
  */
 function healOnRedis7(connection: Bottleneck.IORedisConnection): void {
   const source = scriptSource(connection);
@@ -66,7 +67,7 @@ function healOnRedis7(connection: Bottleneck.IORedisConnection): void {
   };
 }
 
-/** Wraps an ioredis client that is ours alone: `close` ends it and the subscriber that Bottleneck makes of it. */
+/** Wraps an ioredis client that nobody else uses. `close` ends it and the subscriber that Bottleneck makes of it. */
 export function pacerConnection(redis: Redis, onError: (error: unknown) => void): PacerConnection {
   const bottleneck = new Bottleneck.IORedisConnection({ client: redis });
   bottleneck.on('error', onError);
@@ -89,7 +90,7 @@ export function createPacer(options: PacerOptions): Pacer {
         ? new Bottleneck({ id, minTime })
         : new Bottleneck({ id, minTime, connection: connection.bottleneck, clientTimeout: clientTimeoutMs });
     made.on('error', options.onError);
-    // A limiter whose start failed (Redis went away at that moment) rejects for ever: the next call builds another.
+    // A limiter whose start failed, because Redis went away at that moment, rejects for ever. So the next call builds another.
     made.ready().catch(() => {
       if (limiter === made) limiter = null;
     });
@@ -100,7 +101,7 @@ export function createPacer(options: PacerOptions): Pacer {
   const take = async (minTime: number): Promise<void> => {
     limiter ??= build(minTime);
     if (minTime !== applied) {
-      // Said after building too: settings that an earlier process left in Redis would rule otherwise.
+      // Set again after building, because settings that an earlier process left in Redis would win otherwise.
       await limiter.updateSettings({ minTime });
       applied = minTime;
     }

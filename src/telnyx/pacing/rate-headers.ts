@@ -16,10 +16,10 @@ export interface RateHeaders {
   resetMs: number | null;
 }
 
-/** A header that asks for more than this is taken for nonsense: it must not stop the product for a year. */
+/** The longest wait that a header may cause. A wrong header must not stop the product for a year. */
 const LONGEST_WAIT_MS = 10 * 60_000;
 
-/** Values above this are a Unix epoch in seconds, below it a duration in seconds: Telnyx documents both. */
+/** A value above this is a Unix time in seconds; a value below it is a duration in seconds. Telnyx documents both. */
 const EPOCH_FROM = 1e9;
 
 /** Reads `x-ratelimit-*`; Telnyx sends them on normal answers too. */
@@ -35,9 +35,9 @@ export function readRateHeaders(headers: HeaderSource, now: Date): RateHeaders {
 }
 
 /**
- * How long to wait after a 429, in milliseconds, at most ten minutes: the larger one of `x-ratelimit-reset` (seconds or epoch)
- * and `retry-after` (seconds or date), which may differ. `undefined` when neither names a moment to come: a zero or a moment that
- * has passed says nothing about an answer that was refused just now.
+ * How long to wait after a 429, in milliseconds, at most ten minutes. It is the larger value of `x-ratelimit-reset` (seconds or
+ * epoch) and `retry-after` (seconds or date), because the two may differ. `undefined` when neither names a future moment: zero,
+ * or a moment that has passed, says nothing about a call that was refused just now.
  */
 export function retryAfterMs(headers: HeaderSource, now: Date): number | undefined {
   const reset = secondsOrEpoch(headers.get('x-ratelimit-reset'), now) ?? 0;

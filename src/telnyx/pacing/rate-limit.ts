@@ -10,7 +10,7 @@ import { localPaceStore, type PaceStore, redisPaceStore } from './pace-store.ts'
 import { answerOfLimiter, createPacer, type Pacer, pacerConnection } from './pacer.ts';
 import { type HeaderSource, readRateHeaders, retryAfterMs } from './rate-headers.ts';
 
-/** What the limiter says of its own troubles; a pino logger fits. */
+/** Where the limiter logs its own problems. A pino logger fits. */
 export interface LimiterLog {
   warn(fields: object, message: string): void;
   debug(fields: object, message: string): void;
@@ -18,11 +18,11 @@ export interface LimiterLog {
 
 export interface RateLimiterOptions {
   rates?: Readonly<Record<string, number>>;
-  /** `null`: the rate holds for this process alone. The client is duplicated, never used or closed itself. */
+  /** `null` keeps the rate to this process. The limiter duplicates the client, and neither uses nor closes the original. */
   redis?: Redis | null;
   keyPrefix?: string;
   log?: LimiterLog;
-  /** Longest wait for a turn; then the caller is sent away with `retry`. Must fit into the lease of a claimed call. */
+  /** Longest wait for a turn. After it the caller gets an error with `retry`. It must fit into the lease of a chunk. */
   maxWaitMs?: number;
   /** Calls of one family under way at once in this process. */
   maxInFlight?: number;
@@ -35,7 +35,10 @@ export interface RateLimiter {
    * with `rate_limited` when the family is paused or its queue is longer than a caller should wait; both are `retry`.
    */
   run<T>(family: RateFamily, call: () => Promise<T>): Promise<T>;
-  /** Tells the limiter what Telnyx answered: a 429 pauses and slows the family for every process, headers with room raise its rate. */
+  /**
+   * Tells the limiter the answer of Telnyx. A 429 pauses and slows the family for every process; headers that show room raise its
+   * rate.
+   */
   observe(family: RateFamily, status: number, headers: HeaderSource): void;
   limits(): FamilyLimit[];
   /** From now on every call is refused with `stopping` (`retry`); resolves when those under way have ended. */
@@ -44,16 +47,16 @@ export interface RateLimiter {
 
 const DEFAULT_MAX_WAIT_MS = 10_000;
 const DEFAULT_IN_FLIGHT = 16;
-/** Bottleneck's own default is 10 s; a process stopped for longer registers anew. */
+/** The default of Bottleneck. A process that was stopped for longer registers again. */
 const DEFAULT_CLIENT_TIMEOUT_MS = 10_000;
 const REDIS_PATIENCE_MS = 2_000;
-/** After a failure of Redis callers are turned away for this long without asking it. */
+/** After Redis failed, callers are refused for this long without asking it again. */
 const BROKEN_MS = 1_000;
-/** A 429 that names no time. */
+/** The pause after a 429 that names no time. */
 const DEFAULT_PAUSE_MS = 2_000;
 const SHORTEST_PAUSE_MS = 250;
 const RAISE_EVERY_MS = 1_000;
-/** A slot that came later than this is checked against the pause once more. */
+/** When a slot took longer than this, the pause is read again. */
 const STALE_MS = 20;
 
 interface FamilyState {
@@ -78,7 +81,8 @@ export function createRateLimiter(options: RateLimiterOptions = {}): RateLimiter
   const { log, maxWaitMs = DEFAULT_MAX_WAIT_MS } = options;
   const prefix = `${hashTagged(options.keyPrefix ?? 'provisioner')}-telnyx`;
   const onError = (error: unknown): void => log?.debug({ err: error }, 'rate limiter: redis reported an error');
-  // Own connection: callers often share one that waits for Redis without end, and a call must not.
+  // The limiter has its own connection. Callers often share one that waits for Redis without end, and a call must not wait like
+  // that.
   const redis = options.redis?.duplicate({ maxRetriesPerRequest: 1, commandTimeout: REDIS_PATIENCE_MS }) ?? null;
   redis?.on('error', onError);
   const connection = redis === null ? null : pacerConnection(redis, onError);
@@ -148,12 +152,12 @@ async function waitForSlot(state: FamilyState, store: PaceStore, maxWaitMs: numb
     const askedAt = Date.now();
     await guarded(state, () => state.pacer.slot(state.rate));
     if (state.pausedUntil <= Date.now() && Date.now() - askedAt < STALE_MS) return;
-    // A pause may have begun while the slot was on its way.
+    // A pause may have begun while this call waited for its slot.
     if ((await look(state, store)) === 0) return;
   }
 }
 
-/** Takes over the shared rate and pause; answers how many milliseconds the family is still paused. */
+/** Takes over the shared rate and pause. Returns for how many milliseconds the family is still paused. */
 async function look(state: FamilyState, store: PaceStore): Promise<number> {
   const shared = await guarded(state, () => answerOfLimiter(store.read(state.family), REDIS_PATIENCE_MS));
   const now = Date.now();
@@ -180,20 +184,20 @@ async function learn(state: FamilyState, store: PaceStore, status: number, heade
   if (status === 429) {
     const ms = Math.max(SHORTEST_PAUSE_MS, retryAfterMs(headers, now) ?? DEFAULT_PAUSE_MS);
     state.pausedUntil = Math.max(state.pausedUntil, now.getTime() + ms);
-    // Many calls of one burst are refused together; only the first of them halves.
+    // Telnyx refuses many calls of one burst together. Only the first refusal halves the rate.
     if (await store.pause(state.family, ms)) await changeRate(state, store, halved(state.rate, range(state)), ms);
   } else if (seen.remaining === 0 && seen.resetMs !== null && seen.resetMs > 0) {
     state.pausedUntil = Math.max(state.pausedUntil, now.getTime() + seen.resetMs);
     await store.pause(state.family, seen.resetMs);
   } else if (status < 400 && now.getTime() - state.raisedAt >= RAISE_EVERY_MS) {
     state.raisedAt = now.getTime();
-    // From what holds now: this call may have left before another process was told to slow down.
+    // The shared state is read first, because this call may have left before another process got a 429.
     if ((await look(state, store)) === 0) await changeRate(state, store, raised(state.rate, seen, range(state)));
   }
 }
 
 async function changeRate(state: FamilyState, store: PaceStore, rate: number, delayMs = 0): Promise<void> {
-  // The floor is set anew too: a 429 that finds the rate there starts its recovery over.
+  // A 429 at the lowest rate sets that rate again, so that its recovery starts again.
   if (rate === state.rate && delayMs === 0) return;
   state.rate = rate;
   await store.setRate(state.family, rate, delayMs);
