@@ -9,6 +9,7 @@ import { submitRequest } from './producers/intake/submit.ts';
 import { lookAtRequest, lookAtRun, type RunReport, reportRun } from './producers/read/read.ts';
 import type { RequestView } from './producers/read/views.ts';
 
+export type { ErrorCode, ReasonCode } from './domain/codes.ts';
 export { ProvisioningError } from './domain/errors.ts';
 export type { RunReport } from './producers/read/read.ts';
 export type { RequestView } from './producers/read/views.ts';

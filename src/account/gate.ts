@@ -1,12 +1,13 @@
 import { type Account, closeGate, getAccount, noteBalance, openGate, takeProbe, unpaidClaims } from '../db/account.ts';
 import { after } from '../domain/clock.ts';
+import type { ErrorCode } from '../domain/codes.ts';
 import { ProvisioningError } from '../domain/errors.ts';
 import { formatMoney, type Micros, parseMoney } from '../domain/money.ts';
 import type { WorkDeps } from './deps.ts';
 import { logUnlessOff } from './feature-off.ts';
 
 /** Only a lack of funds may heal by itself, so only then a probe may open the gate. */
-const HEALS_BY_ITSELF: ReadonlySet<string> = new Set(['insufficient_funds']);
+const HEALS_BY_ITSELF: ReadonlySet<string> = new Set<ErrorCode>(['insufficient_funds']);
 
 /**
  * True when the failure says that the account, not the number, is broken; the gate is closed then. Which failures say so is decided

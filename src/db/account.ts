@@ -1,3 +1,4 @@
+import type { ErrorCode } from '../domain/codes.ts';
 import type { SqlOrTx } from './client.ts';
 import { insertEvent } from './events.ts';
 import type { account } from './schema/index.ts';
@@ -16,7 +17,7 @@ export async function getAccount(sql: SqlOrTx): Promise<Account> {
  */
 export async function closeGate(
   sql: SqlOrTx,
-  why: { code: string; reason: string; at: Date; probeAt: Date | null },
+  why: { code: ErrorCode; reason: string; at: Date; probeAt: Date | null },
 ): Promise<boolean> {
   const rows = await sql<{ wasOpen: boolean }[]>`
     with before as (select gate_open, probe_at from account where id = 1 for update)

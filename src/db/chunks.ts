@@ -1,4 +1,5 @@
 import { type ChunkCause, type ChunkState, moveTarget } from '../domain/chunk.ts';
+import type { TroubleCode } from '../domain/codes.ts';
 import { ProvisioningError } from '../domain/errors.ts';
 import type { Step } from '../domain/step.ts';
 import type { Evidence } from '../domain/submission.ts';
@@ -26,7 +27,7 @@ export interface ChunkPatch {
   waiting?: boolean;
   deadline?: Date | null;
   evidence?: Evidence;
-  errorCode?: string | null;
+  errorCode?: TroubleCode | null;
   error?: string | null;
 }
 

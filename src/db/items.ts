@@ -1,3 +1,4 @@
+import type { ReasonCode } from '../domain/codes.ts';
 import type { ItemCounts, ItemStatus } from '../domain/request.ts';
 import { ITEM_STATUSES } from '../domain/request.ts';
 import type { SqlOrTx } from './client.ts';
@@ -56,7 +57,7 @@ export async function markPending(sql: SqlOrTx, chunkId: string, at: Date): Prom
 export interface ItemEnd {
   phoneNumber: string;
   status: Extract<ItemStatus, 'succeeded' | 'failed' | 'cancelled' | 'skipped'>;
-  reasonCode?: string;
+  reasonCode?: ReasonCode;
   reason?: string;
   telnyxId?: string;
 }
@@ -161,7 +162,7 @@ export async function earlierRequestOn(sql: SqlOrTx, requestId: string, numbers:
 export async function cancelPending(sql: SqlOrTx, requestId: string, at: Date): Promise<number> {
   // Only items that no open chunk carries: what is in flight must end by what Telnyx says.
   const rows = await sql<{ phoneNumber: string | null }[]>`
-    update items i set status = 'cancelled', reason_code = 'cancelled', reason = 'the request was cancelled before this number was sent',
+    update items i set status = 'cancelled', reason_code = ${'cancelled' satisfies ReasonCode}, reason = 'the request was cancelled before this number was sent',
       updated_at = ${at}
     where i.request_id = ${requestId} and i.status = 'pending'
       and not exists (select 1 from chunks c where c.id = i.chunk_id and c.state not in ('settled', 'cancelled'))

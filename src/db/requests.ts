@@ -1,3 +1,4 @@
+import type { TroubleCode } from '../domain/codes.ts';
 import type { KeySpace } from '../domain/key-space.ts';
 import { type ItemCounts, type RequestStatus, requestStatus } from '../domain/request.ts';
 import { countChunks } from './chunks.ts';
@@ -114,7 +115,7 @@ async function setStatus(
 }
 
 /** Tells people what an open request waits for; it is forgotten when the status changes. */
-export async function noteTrouble(sql: SqlOrTx, id: string, code: string, text: string): Promise<void> {
+export async function noteTrouble(sql: SqlOrTx, id: string, code: TroubleCode, text: string): Promise<void> {
   await sql`update requests set error_code = ${code}, error = ${text} where id = ${id} and finished_at is null`;
 }
 

@@ -1,3 +1,4 @@
+import type { ErrorCode, RefusalCode } from './codes.ts';
 import { clipped } from './text.ts';
 
 /**
@@ -48,13 +49,13 @@ export function shownProblems(details: readonly ErrorDetail[]): ErrorDetail[] {
 
 /** The one error type of the product: a stable code, a text fit for people, and what may be done about it. */
 export class ProvisioningError extends Error {
-  readonly code: string;
+  readonly code: ErrorCode;
   readonly disposition: Disposition;
   readonly details: ErrorDetail[];
   readonly retryAfterMs: number | undefined;
   readonly numbers: string[];
 
-  constructor(code: string, disposition: Disposition, message: string, extras: ErrorExtras = {}) {
+  constructor(code: ErrorCode, disposition: Disposition, message: string, extras: ErrorExtras = {}) {
     super(message, extras.cause === undefined ? undefined : { cause: extras.cause });
     this.name = 'ProvisioningError';
     this.code = code;
@@ -74,7 +75,7 @@ export function invalid(details: ErrorDetail[]): ProvisioningError {
 }
 
 /** A guard said no: the request is well formed but must not be carried out as it stands. */
-export function refused(code: string, message: string, details: ErrorDetail[] = []): ProvisioningError {
+export function refused(code: RefusalCode, message: string, details: ErrorDetail[] = []): ProvisioningError {
   return new ProvisioningError(code, 'rejected', message, { details });
 }
 

@@ -1,3 +1,4 @@
+import type { ErrorCode } from './codes.ts';
 import type { Streaks } from './looks.ts';
 import type { E164 } from './phone-number.ts';
 import type { Timings } from './timings.ts';
@@ -83,9 +84,14 @@ export function mayTakeEffectLate(evidence: Lineage | null, now: Date): boolean 
 }
 
 /** Refusals that say which numbers cannot be had, or that some cannot. */
-const GONE: ReadonlySet<string> = new Set(['numbers_gone', 'numbers_unrecognized', 'already_reserved', 'search_expired']);
+const GONE: ReadonlySet<string> = new Set<ErrorCode>([
+  'numbers_gone',
+  'numbers_unrecognized',
+  'already_reserved',
+  'search_expired',
+]);
 /** Refusals that Telnyx has been seen to give for numbers that the account had just bought, by this very call perhaps. */
-const IN_DOUBT: ReadonlySet<string> = new Set(['conflict', 'duplicate']);
+const IN_DOUBT: ReadonlySet<string> = new Set<ErrorCode>(['conflict', 'duplicate']);
 
 /** True when the order was refused for its numbers: they are never sent again unchanged. */
 export const refusedForNumbers = (because: string): boolean => GONE.has(because) || IN_DOUBT.has(because);

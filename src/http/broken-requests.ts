@@ -1,14 +1,16 @@
 import { type IncomingMessage, type ServerResponse, STATUS_CODES } from 'node:http';
 import type { Socket } from 'node:net';
 import type { FastifyBaseLogger } from 'fastify';
+import type { UnreadableCode } from '../domain/codes.ts';
 import type { ErrorBody } from './errors.ts';
 import { SAFE_HEADERS } from './security.ts';
+import { STATUS_OF_UNREADABLE } from './status-table.ts';
 
-/** What Node's parser could not read, by its code: status, our code, text. */
-const REFUSALS: Readonly<Record<string, readonly [status: number, code: string, message: string]>> = {
-  HPE_HEADER_OVERFLOW: [431, 'headers_too_large', 'the headers of the request are larger than 16 KiB'],
-  HPE_CHUNK_EXTENSIONS_OVERFLOW: [413, 'body_too_large', 'the chunk extensions of the request are too large'],
-  ERR_HTTP_REQUEST_TIMEOUT: [408, 'request_timeout', 'the request did not arrive in time'],
+/** What Node's parser could not read, by its code: our code, text. */
+const REFUSALS: Readonly<Record<string, readonly [code: UnreadableCode, message: string]>> = {
+  HPE_HEADER_OVERFLOW: ['headers_too_large', 'the headers of the request are larger than 16 KiB'],
+  HPE_CHUNK_EXTENSIONS_OVERFLOW: ['body_too_large', 'the chunk extensions of the request are too large'],
+  ERR_HTTP_REQUEST_TIMEOUT: ['request_timeout', 'the request did not arrive in time'],
 };
 
 const LINGER_MS = 1_000;
@@ -19,7 +21,8 @@ export function answerBroken(log: FastifyBaseLogger) {
     log.debug({ err: error, remote: socket.remoteAddress }, 'a request could not be read');
     // Nobody is there to be told.
     if (error.code === 'ECONNRESET' || !socket.writable) return void socket.destroy();
-    const [status, code, message] = REFUSALS[error.code ?? ''] ?? [400, 'bad_request', 'this is no readable HTTP request'];
+    const [code, message] = REFUSALS[error.code ?? ''] ?? ['bad_request', 'this is no readable HTTP request'];
+    const status = STATUS_OF_UNREADABLE[code];
     const body = bodyOf(code, message);
     const headers = Object.entries({ ...headersFor(body), connection: 'close' }).map(([name, value]) => `${name}: ${value}`);
     socket.end([`HTTP/1.1 ${status} ${STATUS_CODES[status] ?? ''}`, ...headers, '', body].join('\r\n'));
@@ -31,10 +34,10 @@ export function answerBroken(log: FastifyBaseLogger) {
 /** For `Expect:` with anything but `100-continue`. */
 export function refuseExpectation(_request: IncomingMessage, response: ServerResponse): void {
   const body = bodyOf('expectation_failed', 'the Expect header names nothing that this server does');
-  response.writeHead(417, headersFor(body)).end(body);
+  response.writeHead(STATUS_OF_UNREADABLE.expectation_failed, headersFor(body)).end(body);
 }
 
-function bodyOf(code: string, message: string): string {
+function bodyOf(code: UnreadableCode, message: string): string {
   return JSON.stringify({ error: { code, message, details: [] } } satisfies ErrorBody);
 }
 

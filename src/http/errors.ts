@@ -1,11 +1,13 @@
 import type { FastifyError, FastifyReply, FastifyRequest } from 'fastify';
 import { hasZodFastifySchemaValidationErrors } from 'fastify-type-provider-zod';
+import type { ErrorCode, UnreadableCode } from '../domain/codes.ts';
 import { asError, type ErrorDetail, invalid, ProvisioningError } from '../domain/errors.ts';
 import { clipped } from '../domain/text.ts';
+import { ownStatusOf, statusOfError } from './status-table.ts';
 
 /** The one shape of every error body. */
 export interface ErrorBody {
-  error: { code: string; message: string; details: ErrorDetail[] };
+  error: { code: ErrorCode; message: string; details: ErrorDetail[] };
 }
 
 export interface Answer {
@@ -14,24 +16,8 @@ export interface Answer {
   retryAfterS?: number;
 }
 
-/** Codes whose status does not follow from their disposition. */
-const STATUS: Readonly<Record<string, number>> = {
-  validation_failed: 422,
-  invalid_cursor: 422,
-  not_found: 404,
-  unauthorized: 401,
-  forbidden: 403,
-  bad_signature: 401,
-  malformed_event: 400,
-  bad_request: 400,
-  too_many_wrong_keys: 429,
-  too_many_streams: 429,
-  streams_full: 503,
-  webhooks_off: 503,
-};
-
 /** Fastify's own refusals, by its code. What is not here keeps its status and a general code. */
-const FASTIFY_CODES: Readonly<Record<string, string>> = {
+const FASTIFY_CODES: Readonly<Record<string, UnreadableCode>> = {
   FST_ERR_CTP_INVALID_JSON_BODY: 'invalid_json',
   FST_ERR_CTP_BODY_TOO_LARGE: 'body_too_large',
   FST_ERR_CTP_INVALID_MEDIA_TYPE: 'unsupported_media_type',
@@ -76,35 +62,23 @@ export function answerTo(thrown: unknown, requestId: string): Answer {
   return internal(requestId);
 }
 
+/** A refusal that passes says when to come back: after 5 s where the error does not say it and its code has no status of its own. */
 function ofProvisioning(error: ProvisioningError, requestId: string): Answer {
-  const status = STATUS[error.code];
-  if (status !== undefined) {
-    const { retryAfterMs: ms } = error;
-    return {
-      ...answer(status, error.code, error.message, error.details),
-      ...(ms !== undefined && { retryAfterS: Math.max(1, Math.ceil(ms / 1_000)) }),
-    };
-  }
-  switch (error.disposition) {
-    case 'rejected':
-      return answer(409, error.code, error.message, error.details);
-    case 'account':
-    case 'retry':
-    case 'ambiguous':
-      return {
-        ...answer(503, error.code, error.message, error.details),
-        retryAfterS: Math.max(1, Math.ceil((error.retryAfterMs ?? 5_000) / 1_000)),
-      };
-    case 'bug':
-      return internal(requestId);
-  }
+  const { code, disposition, message, details, retryAfterMs } = error;
+  const hasOwnStatus = ownStatusOf(code) !== undefined;
+  if (disposition === 'bug' && !hasOwnStatus) return internal(requestId);
+  const waitMs = hasOwnStatus ? retryAfterMs : disposition === 'rejected' ? undefined : (retryAfterMs ?? 5_000);
+  return {
+    ...answer(statusOfError(code, disposition), code, message, details),
+    ...(waitMs !== undefined && { retryAfterS: Math.max(1, Math.ceil(waitMs / 1_000)) }),
+  };
 }
 
 function internal(requestId: string): Answer {
   return answer(500, 'internal', `something went wrong in the server; its log has it under ${requestId}`);
 }
 
-function answer(status: number, code: string, message: string, details: ErrorDetail[] = []): Answer {
+function answer(status: number, code: ErrorCode, message: string, details: ErrorDetail[] = []): Answer {
   return { status, body: { error: { code, message, details } } };
 }
 

@@ -5,6 +5,7 @@ import { endItems, handOver, type ItemEnd } from '../../db/items.ts';
 import { emptyLostSlots, getLine, noteLosses, reopenLine } from '../../db/lines.ts';
 import { lockRequest, refreshRequest } from '../../db/requests.ts';
 import type { ChunkCause } from '../../domain/chunk.ts';
+import type { ReasonCode } from '../../domain/codes.ts';
 import { inSlices } from '../../domain/phone-number.ts';
 import type { Step } from '../../domain/step.ts';
 import { type Evidence, inherited, type Lineage } from '../../domain/submission.ts';
@@ -15,7 +16,7 @@ import type { AnyEnqueue } from '../../queues/port.ts';
 export interface Settlement {
   cause: ChunkCause;
   /** Numbers that got what this step is for; they end, or go on to the request's next step. */
-  succeeded: { phoneNumber: string; telnyxId?: string; reasonCode?: string; reason?: string }[];
+  succeeded: { phoneNumber: string; telnyxId?: string; reasonCode?: ReasonCode; reason?: string }[];
   ended: ItemEnd[];
   /** Numbers of a buy that are proven not ours and gone. */
   lost?: Lost;
@@ -169,7 +170,7 @@ export async function lossOf(
   deps: WorkDeps,
   chunk: Chunk,
   numbers: string[],
-  why: { code: string; reason: string },
+  why: { code: ReasonCode; reason: string },
   how: { cause?: string; heldUntil?: Date } = {},
 ): Promise<{ ended: ItemEnd[]; lost: Lost }> {
   const line = chunk.lineId === null ? null : await getLine(deps.db.sql, chunk.lineId);

@@ -4,6 +4,7 @@ import { type Chunk, touchChunk } from '../../db/chunks.ts';
 import { endItems, type ItemEnd } from '../../db/items.ts';
 import { changeNumbers, getNumbers, markReleased, type PhoneNumber, shownSincePurchase } from '../../db/numbers.ts';
 import { lockRequest } from '../../db/requests.ts';
+import type { ReasonCode } from '../../domain/codes.ts';
 import { liftedNote } from '../../domain/lifted.ts';
 import { hiddenFor, isFresh, lookedAgain } from '../../domain/looks.ts';
 import type { Outcome } from '../../domain/outcome.ts';
@@ -111,7 +112,7 @@ interface Verdict {
 
 function verdictOf(chunk: Chunk, phoneNumber: string, f: Facts): Verdict {
   const isRelease = chunk.kind === 'delete' || chunk.nextSteps.some((s) => s.kind === 'delete');
-  const no = (reasonCode: string, reason: string, becomes: Verdict['becomes'] = 'as_it_is'): Verdict => ({
+  const no = (reasonCode: ReasonCode, reason: string, becomes: Verdict['becomes'] = 'as_it_is'): Verdict => ({
     end: { phoneNumber, status: isRelease ? 'skipped' : 'failed', reasonCode, reason: `${reason}${liftedNote(chunk.step)}` },
     becomes,
   });

@@ -1,10 +1,11 @@
 import type { Chunk } from '../../db/chunks.ts';
 import type { ItemEnd } from '../../db/items.ts';
+import type { ReasonCode } from '../../domain/codes.ts';
 
 /** What Telnyx says of each number of a batch that is over. */
 export interface BatchResult {
   succeeded: Set<string>;
-  failed: Map<string, { code: string; message: string }>;
+  failed: Map<string, { code: ReasonCode; message: string }>;
   /** How the job ended: `completed`, `failed`, `expired`, or `done` for a messaging update. */
   status: string;
 }

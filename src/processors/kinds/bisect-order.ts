@@ -1,13 +1,14 @@
 import type { WorkDeps } from '../../account/deps.ts';
 import { type Chunk, hasUndecidedPart, wasAccepted } from '../../db/chunks.ts';
 import { countLosses, getLine } from '../../db/lines.ts';
+import type { ErrorCode } from '../../domain/codes.ts';
 import { ProvisioningError } from '../../domain/errors.ts';
 import { done, type Outcome } from '../../domain/outcome.ts';
 import { failAll, movedByOthers, tryLater } from '../chunk/after-send.ts';
 import { lossOf, settleChunk, settleHalved } from '../chunk/settle.ts';
 
 /** Refusals that speak of the settings of the order, never of its numbers. */
-const ABOUT_SETTINGS: ReadonlySet<string> = new Set(['invalid_connection', 'invalid_messaging_profile', 'forbidden']);
+const ABOUT_SETTINGS: ReadonlySet<string> = new Set<ErrorCode>(['invalid_connection', 'invalid_messaging_profile', 'forbidden']);
 
 /** So many single numbers of a line are replaced while no order with these settings was accepted: the settings may be at fault. */
 const MOST_REPLACED = 3;

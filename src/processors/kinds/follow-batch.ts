@@ -50,7 +50,10 @@ async function messagingResult(deps: WorkDeps, chunk: Chunk, id: string): Promis
   const update = await knownStill(deps, chunk, () => deps.telnyx.getMessagingUpdate(id));
   if (update === null) return vanished();
   if (update.pending.length > 0) return null;
-  const refused = { code: 'messaging_refused', message: 'Telnyx did not assign the messaging profile and gave no reason' };
+  const refused = {
+    code: 'messaging_refused' as const,
+    message: 'Telnyx did not assign the messaging profile and gave no reason',
+  };
   return { succeeded: new Set(update.succeeded), failed: new Map(update.failed.map((n) => [n, refused])), status: 'done' };
 }
 

@@ -7,6 +7,7 @@ import { enterBought } from '../../db/numbers.ts';
 import { getRequest } from '../../db/requests.ts';
 import type { ChunkCause } from '../../domain/chunk.ts';
 import { after } from '../../domain/clock.ts';
+import type { ReasonCode } from '../../domain/codes.ts';
 import { countryOfNumber } from '../../producers/intake/validate.ts';
 import { type Again, lossOf, type Settlement, settleChunk } from '../chunk/settle.ts';
 
@@ -78,7 +79,7 @@ export async function settleOrder(deps: WorkDeps, chunk: Chunk, result: OrderRes
  * fell over its paperwork (others of the same kind would too).
  */
 async function whatBecomesOfLost(deps: WorkDeps, chunk: Chunk, result: OrderResult): Promise<Pick<Settlement, 'ended' | 'lost'>> {
-  const end = (numbers: string[], status: 'failed' | 'cancelled', reasonCode: string, reason: string) =>
+  const end = (numbers: string[], status: 'failed' | 'cancelled', reasonCode: ReasonCode, reason: string) =>
     numbers.map((phoneNumber): ItemEnd => ({ phoneNumber, status, reasonCode, reason }));
   if (result.lost.length === 0) return { ended: [] };
   const request = await getRequest(deps.db.sql, chunk.requestId);

@@ -24,7 +24,9 @@ export async function settleUpdate(deps: WorkDeps, chunk: Chunk, step: SettingSt
   const ended = endOfRefused(chunk, result);
   if (!mayRepeat) {
     const reason = `Telnyx ended the job as ${result.status} without saying that this number was changed, ${chunk.attempt} times`;
-    ended.push(...undone.map((phoneNumber) => ({ phoneNumber, status: 'failed' as const, reasonCode: 'not_applied', reason })));
+    ended.push(
+      ...undone.map((phoneNumber) => ({ phoneNumber, status: 'failed' as const, reasonCode: 'not_applied' as const, reason })),
+    );
   }
   const settled = await settleChunk(deps, chunk, {
     cause: 'finished',

@@ -8,6 +8,7 @@ import { getLine, insertLine, type Line } from '../../db/lines.ts';
 import { countOwned, stageInventory } from '../../db/numbers.ts';
 import { getRequest, insertRequest, type Request, refreshRequest, requestByIdempotencyKey } from '../../db/requests.ts';
 import type { BuyBody, RequestBody, UpdateBody, Where } from '../../domain/bodies.ts';
+import type { TroubleCode } from '../../domain/codes.ts';
 import { type ErrorDetail, invalid, ProvisioningError } from '../../domain/errors.ts';
 import type { KeySpace } from '../../domain/key-space.ts';
 import { parseMoney } from '../../domain/money.ts';
@@ -132,7 +133,7 @@ async function store(
   if (approval) jobs.length = 0;
   await tx`
     update requests set asked = ${asked}, body_hash = ${hash.digest('hex')}, status = ${approval ? 'awaiting_approval' : 'queued'},
-      error_code = ${approval ? 'awaiting_approval' : null}, error = ${approval ? approvalText(deps) : null}
+      error_code = ${approval ? ('awaiting_approval' satisfies TroubleCode) : null}, error = ${approval ? approvalText(deps) : null}
     where id = ${id}`;
   await insertEvent(tx, {
     subject: 'request',

@@ -10,6 +10,7 @@ import { getRequest, type Request, requestFigures } from '../../db/requests.ts';
 import { NOTHING_OPEN, type OpenDrift, openOfRuns } from '../../db/run-counts.ts';
 import { getRun, type Run, repairsFiledBy } from '../../db/runs.ts';
 import { liveWorkers } from '../../db/workers.ts';
+import type { ReasonCode } from '../../domain/codes.ts';
 import type { ItemStatus, RequestKind, RequestStatus } from '../../domain/request.ts';
 import { type RunView, runView } from '../actions/start-run.ts';
 import {
@@ -93,8 +94,8 @@ export async function* streamItems(db: Db, requestId: string): AsyncGenerator<It
 }
 
 /** Why items failed or were skipped, most frequent first. */
-export async function reasonsOf(db: Db, requestId: string): Promise<{ code: string; reason: string; count: number }[]> {
-  return db.reads<{ code: string; reason: string; count: number }[]>`
+export async function reasonsOf(db: Db, requestId: string): Promise<{ code: ReasonCode; reason: string; count: number }[]> {
+  return db.reads<{ code: ReasonCode; reason: string; count: number }[]>`
     select reason_code as code, max(reason) as reason, count(*)::int as count from items
     where request_id = ${requestId} and reason_code is not null group by reason_code order by 3 desc`;
 }

@@ -1,3 +1,4 @@
+import type { TelnyxFailureCode } from '../../domain/codes.ts';
 import type { Disposition } from '../../domain/errors.ts';
 import {
   beside,
@@ -10,37 +11,8 @@ import {
   tooMany,
 } from './failure-conditions.ts';
 
-export type FailureCode =
-  | 'rate_limited'
-  | 'job_cap'
-  | 'being_processed'
-  | 'blocked_for_now'
-  | 'numbers_gone'
-  | 'numbers_unrecognized'
-  | 'conflict'
-  | 'search_expired'
-  | 'already_reserved'
-  | 'reservation_limit'
-  | 'reservation_not_extendable'
-  | 'invalid_connection'
-  | 'invalid_messaging_profile'
-  | 'not_owned'
-  | 'too_many_numbers'
-  | 'insufficient_funds'
-  | 'bad_key'
-  | 'account_blocked'
-  | 'forbidden'
-  | 'feature_not_permitted'
-  | 'not_found'
-  | 'invalid_request'
-  | 'duplicate'
-  | 'server_error'
-  | 'timeout'
-  | 'not_sent'
-  | 'unknown_outcome'
-  | 'limiter_unavailable'
-  | 'stopping'
-  | 'refused_by_telnyx';
+/** The codes that a row may give. `not_found` is listed with the refusals, because it is always one. */
+export type FailureCode = TelnyxFailureCode | 'not_found';
 
 /** One line of the table. A row with neither `codes` nor `when` looks at the status only. */
 export interface FailureRow {

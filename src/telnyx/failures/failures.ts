@@ -6,7 +6,6 @@ import type { CallContext, Phase, TelnyxError } from './failure-conditions.ts';
 import { FAILURE_ROWS, type FailureRow } from './failure-table.ts';
 
 export type { CallContext, Phase, TelnyxError } from './failure-conditions.ts';
-export type { FailureCode } from './failure-table.ts';
 
 const MAX_DETAILS = 20;
 const MAX_DETAIL_LENGTH = 500;
