@@ -10,7 +10,7 @@ export interface Failure {
   code: ErrorCode;
   message: string;
   details: ErrorDetail[];
-  /** Shown with LOG_LEVEL=debug only, and only for what nobody foresaw. */
+  /** `null` for errors that the product foresaw. Shown with LOG_LEVEL=debug only. */
   stack: string | null;
 }
 
@@ -52,7 +52,7 @@ export function exitOfEnd(
   return held > 0 && held === view.counts.asked ? EXIT.refused : exitOfStatus(view.status);
 }
 
-/** The exit code of a status, where nothing more is known. */
+/** The exit code of a request of which only the status is known. */
 export function exitOfStatus(status: RequestStatus): number {
   if (status === 'succeeded') return EXIT.ok;
   if (status === 'partially_succeeded') return EXIT.partly;
@@ -72,16 +72,16 @@ const UNREACHABLE = new Set([
   'CONNECTION_ENDED',
   'CONNECTION_DESTROYED',
 ]);
-/** Postgres: shutting down, starting up, too many connections, broken connection. */
+/** SQLSTATEs of Postgres: it stops, it starts, it has too many connections, or the connection broke. */
 const PASSING_STATES = new Set(['57P01', '57P02', '57P03', '53300', '08006', '08001', '08003']);
 
-/** True for a connection that is away and may come back: a wait goes on then. */
+/** True for a lost connection that may come back. A command that waits goes on waiting then. */
 export function isConnectionLoss(thrown: unknown): boolean {
   const code = codeOf(asError(thrown));
   return code !== null && (UNREACHABLE.has(code) || PASSING_STATES.has(code));
 }
 
-/** Names what to do about a database that cannot be used; `null` for any other error. */
+/** The code and a text that says what to do about a database that cannot be used; `null` for any other error. */
 function databaseFailure(error: Error): { code: ErrorCode; message: string } | null {
   const code = codeOf(error);
   if (code === null) return null;
@@ -106,7 +106,7 @@ function databaseFailure(error: Error): { code: ErrorCode; message: string } | n
 
 function codeOf(error: Error): string | null {
   if ('code' in error && typeof error.code === 'string') return error.code;
-  // Node reports one error per address tried.
+  // Node reports one error for each address that it tried.
   if (error instanceof AggregateError) return error.errors.map((e) => codeOf(asError(e))).find((c) => c !== null) ?? null;
   return null;
 }

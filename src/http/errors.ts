@@ -16,7 +16,7 @@ export interface Answer {
   retryAfterS?: number;
 }
 
-/** Fastify's own refusals, by its code. What is not here keeps its status and a general code. */
+/** Our code for each refusal of Fastify. A refusal that is not listed keeps its status and becomes `bad_request`. */
 const FASTIFY_CODES: Readonly<Record<string, UnreadableCode>> = {
   FST_ERR_CTP_INVALID_JSON_BODY: 'invalid_json',
   FST_ERR_CTP_BODY_TOO_LARGE: 'body_too_large',
@@ -25,10 +25,10 @@ const FASTIFY_CODES: Readonly<Record<string, UnreadableCode>> = {
   FST_ERR_MAX_PARAM_LENGTH: 'url_too_long',
 };
 
-/** Texts of Fastify may repeat a whole address. */
+/** Longest text of Fastify that is passed on, in characters: such a text may repeat a whole address. */
 const LONGEST_MESSAGE = 300;
 
-/** Failures of the connection to Postgres: codes of Node and postgres.js, and the SQLSTATEs of a server that goes or comes. */
+/** Failures of the connection to Postgres: codes of Node and postgres.js, and the SQLSTATEs of a server that stops or starts. */
 const DATABASE_AWAY =
   /^(ECONNREFUSED|ECONNRESET|ENOTFOUND|EAI_AGAIN|ETIMEDOUT|EPIPE|CONNECT_TIMEOUT|CONNECTION_(CLOSED|ENDED|DESTROYED)|08...|57P0[123]|53300)$/;
 
@@ -62,7 +62,10 @@ export function answerTo(thrown: unknown, requestId: string): Answer {
   return internal(requestId);
 }
 
-/** A refusal that passes says when to come back: after 5 s where the error does not say it and its code has no status of its own. */
+/**
+ * The answer to an error of ours. Whoever may try again is told when: after the time that the error names, else after 5 s. A code
+ * with a status of its own is told a time only when the error names one.
+ */
 function ofProvisioning(error: ProvisioningError, requestId: string): Answer {
   const { code, disposition, message, details, retryAfterMs } = error;
   const hasOwnStatus = ownStatusOf(code) !== undefined;
@@ -92,7 +95,7 @@ export function handleError(thrown: unknown, request: FastifyRequest, reply: Fas
   sendError(reply, status, body);
 }
 
-/** As text on purpose: no response schema of the route stands between the error and the client. */
+/** Sends the error as text, so that no response schema of the route can change it. */
 export function sendError(reply: FastifyReply, status: number, body: ErrorBody): void {
   reply
     .code(status)
