@@ -1,21 +1,26 @@
 // Writes the pages that are generated from code. With `--check` it writes nothing and fails when a page differs.
 import { readFileSync, writeFileSync } from 'node:fs';
 import { configurationPage, envExample } from '../src/config/describe.ts';
+import { referencePage } from './codes-page.ts';
 import { guaranteesPage } from './guarantees.ts';
 import { layerRules } from './layer-lint.ts';
 
-const PAGES: [path: string, text: string][] = [
-  ['docs/configuration.md', configurationPage()],
-  ['.env.example', envExample()],
-  ['biome.layers.json', layerRules()],
-  ['docs/guarantees.md', guaranteesPage()],
+/** Each page with what makes it from the text that it has now. */
+const PAGES: [path: string, make: (now: string) => string][] = [
+  ['docs/configuration.md', configurationPage],
+  ['.env.example', envExample],
+  ['biome.layers.json', () => layerRules()],
+  ['docs/reference.md', referencePage],
+  ['docs/guarantees.md', () => guaranteesPage()],
 ];
 
 const root = new URL('..', import.meta.url);
-for (const [path, text] of PAGES) {
+for (const [path, make] of PAGES) {
   const file = new URL(path, root);
+  const now = readFileSync(file, 'utf8');
+  const text = make(now);
   if (!process.argv.includes('--check')) writeFileSync(file, text);
-  else if (readFileSync(file, 'utf8') !== text) {
+  else if (now !== text) {
     process.stderr.write(`${path} is not what the code says; run: npm run docs:generate\n`);
     process.exitCode = 1;
   }

@@ -9,6 +9,7 @@ import { lookAtRequest, lookAtRun, type RunReport, reportRun } from './producers
 import type { RequestView } from './producers/read/views.ts';
 import { waitForEnd } from './producers/read/wait.ts';
 
+export type { ErrorCode, ReasonCode } from './domain/codes.ts';
 export { ProvisioningError } from './domain/errors.ts';
 export type { RunReport } from './producers/read/read.ts';
 export type { RequestView } from './producers/read/views.ts';

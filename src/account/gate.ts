@@ -1,16 +1,17 @@
 import { type Account, closeGate, getAccount, noteBalance, openGate, takeProbe, unpaidClaims } from '../db/account.ts';
 import { after } from '../domain/clock.ts';
+import type { ErrorCode } from '../domain/codes.ts';
 import { ProvisioningError } from '../domain/errors.ts';
 import { formatMoney, type Micros, moneyOf } from '../domain/money.ts';
 import type { WorkDeps } from './deps.ts';
 import { logUnlessOff } from './feature-off.ts';
 
-/** Only a lack of funds may heal by itself, so only then a probe may open the gate. */
-const HEALS_BY_ITSELF: ReadonlySet<string> = new Set(['insufficient_funds']);
+/** Reasons of a closed gate that may end by themselves. Only for these a probe may open the gate. */
+const HEALS_BY_ITSELF: ReadonlySet<string> = new Set<ErrorCode>(['insufficient_funds']);
 
 /**
- * True when the failure says that the account, not the number, is broken; the gate is closed then. Which failures say so is decided
- * in `telnyx/failure-table.ts`: a permission that only one feature lacks does not.
+ * Closes the gate when the failure says that the account, not the number, is broken; returns whether it says so. The table in
+ * `telnyx/failures/failure-table.ts` decides which failures do: a missing permission for a single feature does not.
  */
 export async function closedByFailure(deps: WorkDeps, failure: ProvisioningError): Promise<boolean> {
   if (failure.disposition !== 'account') return false;

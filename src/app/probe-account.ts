@@ -1,5 +1,6 @@
 import type { Config } from '../config/config.ts';
 import { CLOCK_SKEW_MS } from '../domain/clock.ts';
+import type { ErrorCode } from '../domain/codes.ts';
 import { asError, ProvisioningError } from '../domain/errors.ts';
 import { formatMoney, parseMoney } from '../domain/money.ts';
 import type { Log } from '../observability/log.ts';
@@ -24,7 +25,13 @@ const HALF_A_SECOND = 500;
 const A_DAY_MS = 86_400_000;
 
 /** Failures that say nothing about the key, only that no answer of Telnyx was to be had. */
-const UNREACHABLE: ReadonlySet<string> = new Set(['not_sent', 'unknown_outcome', 'timeout', 'server_error', 'not_found']);
+const UNREACHABLE: ReadonlySet<string> = new Set<ErrorCode>([
+  'not_sent',
+  'unknown_outcome',
+  'timeout',
+  'server_error',
+  'not_found',
+]);
 
 /**
  * Asks Telnyx what this key may do (balance, search, list of batch jobs), and compares the time of its answers. It only reads,

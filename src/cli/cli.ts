@@ -4,7 +4,7 @@ import { ProvisioningError } from '../domain/errors.ts';
 import { visibleJson, visibleLines } from '../domain/text.ts';
 import { createScrubber, type Scrub } from '../observability/scrub.ts';
 import type { ProducerDeps } from '../producers/deps.ts';
-import { EXIT } from './exit-codes.ts';
+import { EXIT } from './exit-table.ts';
 import type { Io } from './io.ts';
 import { writeLine } from './output.ts';
 import type { RootLog, Services } from './services.ts';

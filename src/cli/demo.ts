@@ -6,7 +6,8 @@ import { proofOf } from './demo/evidence.ts';
 import type { ProofRow } from './demo/proof.ts';
 import { openStage, type Stage } from './demo/stage.ts';
 import { PLOT, type StepReport, tell } from './demo/story.ts';
-import { EXIT, failureOf } from './exit-codes.ts';
+import { failureOf } from './exit-codes.ts';
+import { EXIT } from './exit-table.ts';
 import { type Io, processIo } from './io.ts';
 import { count, painted, plural, seconds, table, writeLine } from './output.ts';
 

@@ -1,6 +1,6 @@
 #!/usr/bin/env node
 import { surviveLostWrites } from '../db/lost-write.ts';
-import { EXIT } from './exit-codes.ts';
+import { EXIT } from './exit-table.ts';
 import { processIo } from './io.ts';
 import { runCli } from './run.ts';
 import { realServices } from './services.ts';

@@ -2,7 +2,8 @@ import { CommanderError } from 'commander';
 import type { ErrorDetail } from '../domain/errors.ts';
 import { visible, visibleLines } from '../domain/text.ts';
 import { createCli, jsonText, note, say } from './cli.ts';
-import { EXIT, type Failure, failureOf } from './exit-codes.ts';
+import { type Failure, failureOf } from './exit-codes.ts';
+import { EXIT } from './exit-table.ts';
 import type { Io } from './io.ts';
 import { createProgram } from './program.ts';
 import type { Services } from './services.ts';
@@ -39,7 +40,7 @@ export async function runCli(argv: readonly string[], io: Io, services: Services
 
 function failureText(failure: Failure, io: Io): string {
   const head = io.paintErr('red', 'error');
-  const more = failure.code === 'internal_error' ? ' (internal_error; LOG_LEVEL=debug shows more)' : '';
+  const more = failure.code === 'internal' ? ' (internal; LOG_LEVEL=debug shows more)' : '';
   // The message of bad input is its details in one line.
   const isList = failure.details.length > 1 && failure.details.every((d) => failure.message.includes(d.message));
   const lines = failure.details

@@ -13,7 +13,7 @@ import type { RequestView } from '../producers/read/views.ts';
 import { type Cli, note, result, withProducer } from './cli.ts';
 import { confirm, requireConsent } from './confirm.ts';
 import { parseDuration } from './duration.ts';
-import { EXIT } from './exit-codes.ts';
+import { EXIT } from './exit-table.ts';
 import { problemsIn } from './flags.ts';
 import {
   type ListFile,

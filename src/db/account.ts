@@ -1,3 +1,4 @@
+import type { ErrorCode } from '../domain/codes.ts';
 import { OPEN_ITEM_STATUSES } from '../domain/request.ts';
 import type { SqlOrTx } from './client.ts';
 import { insertEvent } from './events.ts';
@@ -22,7 +23,7 @@ export function onlyRow([row]: readonly Account[]): Account {
  */
 export async function closeGate(
   sql: SqlOrTx,
-  why: { code: string; reason: string; at: Date; probeAt: Date | null },
+  why: { code: ErrorCode; reason: string; at: Date; probeAt: Date | null },
 ): Promise<boolean> {
   const rows = await sql<{ wasOpen: boolean }[]>`
     with before as (select gate_open, probe_at from account where id = 1 for update)

@@ -7,6 +7,7 @@ import {
   moveOf,
   WORKING_STATES,
 } from '../domain/chunk.ts';
+import type { TroubleCode } from '../domain/codes.ts';
 import { ProvisioningError } from '../domain/errors.ts';
 import type { Evidence } from '../domain/evidence.ts';
 import { OPEN_ITEM_STATUSES } from '../domain/request.ts';
@@ -35,7 +36,7 @@ export interface ChunkPatch {
   waiting?: boolean;
   deadline?: Date | null;
   evidence?: Evidence;
-  errorCode?: string | null;
+  errorCode?: TroubleCode | null;
   error?: string | null;
 }
 

@@ -1,3 +1,4 @@
+import type { ReasonCode } from '../domain/codes.ts';
 import type { Step } from '../domain/step.ts';
 import type { SqlOrTx } from './client.ts';
 import { customerReferenceOf, newChunkId } from './ids.ts';
@@ -51,7 +52,7 @@ export async function skipGone(sql: SqlOrTx, requestId: string, at: Date): Promi
       returning i.phone_number, i.position, p.state
     )
     insert into items (request_id, position, phone_number, status, reason_code, reason, updated_at)
-    select ${requestId}, position, phone_number, 'skipped', 'already_gone',
+    select ${requestId}, position, phone_number, 'skipped', ${'already_gone' satisfies ReasonCode},
       'it had left the account before its release was asked for: the inventory calls it ' || state, ${at}
     from gone`;
   return count;

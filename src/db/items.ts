@@ -1,4 +1,5 @@
 import { FINAL_STATES } from '../domain/chunk.ts';
+import type { ReasonCode } from '../domain/codes.ts';
 import { HELD_ITEM_STATUSES, type ItemCounts, type ItemStatus, NO_ITEMS, OPEN_ITEM_STATUSES } from '../domain/request.ts';
 import type { SqlOrTx } from './client.ts';
 import type { items } from './schema/index.ts';
@@ -44,7 +45,7 @@ export async function committedCost(sql: SqlOrTx, requestId: string): Promise<Co
 export interface ItemEnd {
   phoneNumber: string;
   status: Extract<ItemStatus, 'succeeded' | 'failed' | 'cancelled' | 'skipped'>;
-  reasonCode?: string;
+  reasonCode?: ReasonCode;
   reason?: string;
   telnyxId?: string;
 }
@@ -149,7 +150,7 @@ export async function earlierRequestOn(sql: SqlOrTx, requestId: string, numbers:
 export async function cancelPending(sql: SqlOrTx, requestId: string, at: Date): Promise<number> {
   // Only items that no open chunk carries: what is in flight must end by what Telnyx says.
   const rows = await sql<{ phoneNumber: string | null }[]>`
-    update items i set status = 'cancelled', reason_code = 'cancelled', reason = 'the request was cancelled before this number was sent',
+    update items i set status = 'cancelled', reason_code = ${'cancelled' satisfies ReasonCode}, reason = 'the request was cancelled before this number was sent',
       updated_at = ${at}
     where i.request_id = ${requestId} and i.status = 'pending'
       and not exists (select 1 from chunks c where c.id = i.chunk_id and c.state <> all(${FINAL_STATES}::text[]))

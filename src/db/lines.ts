@@ -1,3 +1,4 @@
+import type { ReasonCode } from '../domain/codes.ts';
 import { ProvisioningError } from '../domain/errors.ts';
 import { type LineCriteria, OPEN_ITEM_STATUSES } from '../domain/request.ts';
 import type { SqlOrTx } from './client.ts';
@@ -269,7 +270,7 @@ export async function emptyLostSlots(
 export async function failUnclaimed(
   sql: SqlOrTx,
   line: { id: string; requestId: string },
-  why: { code: string; reason: string; numbers?: string[]; at: Date },
+  why: { code: ReasonCode; reason: string; numbers?: string[]; at: Date },
 ): Promise<number> {
   const only = why.numbers ?? null;
   const rows = await sql<{ phoneNumber: string | null }[]>`

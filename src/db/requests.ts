@@ -1,4 +1,5 @@
 import { WORKING_STATES } from '../domain/chunk.ts';
+import type { TroubleCode } from '../domain/codes.ts';
 import { ProvisioningError } from '../domain/errors.ts';
 import type { KeySpace } from '../domain/key-space.ts';
 import { OPEN_ITEM_STATUSES, type RequestStatus, requestStatus } from '../domain/request.ts';
@@ -134,7 +135,7 @@ export async function failedItems(sql: SqlOrTx, requestId: string): Promise<Fail
 }
 
 /** Tells people what an open request waits for; it is forgotten when the status changes. */
-export async function noteTrouble(sql: SqlOrTx, id: string, code: string, text: string): Promise<void> {
+export async function noteTrouble(sql: SqlOrTx, id: string, code: TroubleCode, text: string): Promise<void> {
   await sql`update requests set error_code = ${code}, error = ${text} where id = ${id} and finished_at is null`;
 }
 

@@ -1,3 +1,4 @@
+import type { GuardCode } from './codes.ts';
 /** What the full object of a number says that matters before it is released for good. */
 export interface GuardFacts {
   /** Here as below: `undefined` when Telnyx did not show it: missing is not false. */
@@ -13,7 +14,7 @@ export type GuardVerdict =
   | { kind: 'unlock_first' }
   | { kind: 'disable_emergency_first' }
   | { kind: 'wait' }
-  | { kind: 'keep'; code: string; reason: string };
+  | { kind: 'keep'; code: GuardCode; reason: string };
 
 /** A number with this tag is never released; take the tag off first. */
 export const PROTECTED_TAG = 'protected';
@@ -22,7 +23,7 @@ const EMERGENCY_ON: ReadonlySet<string> = new Set(['active', 'provisioning', 'pr
 
 /** Whether a number may be released now. Locks and emergency services are only lifted when the request says so in words. */
 export function guardDelete(n: GuardFacts, may: { includeLocked: boolean; includeEmergency: boolean }): GuardVerdict {
-  const keep = (code: string, reason: string): GuardVerdict => ({ kind: 'keep', code, reason });
+  const keep = (code: GuardCode, reason: string): GuardVerdict => ({ kind: 'keep', code, reason });
   if (n.tags === undefined) return keep('tags_unknown', 'Telnyx did not show the tags of the number; one may protect it');
   if (n.tags.includes(PROTECTED_TAG)) return keep('protected', `the number carries the tag "${PROTECTED_TAG}"`);
   if (n.status !== 'active') return keep('not_active', `the number is ${n.status}, only active numbers are released`);

@@ -1,12 +1,13 @@
+import type { ErrorCode, RefusalCode } from './codes.ts';
 import { clipped } from './text.ts';
 
 /**
- * What may be done about a failure. Decided where the cause is known, never guessed from a message.
- * - `rejected`: refused for good; the numbers concerned will not get what was asked by repeating the call.
- * - `retry`: surely nothing happened; the same call may be sent again later.
- * - `ambiguous`: nobody knows whether it happened; look it up, never repeat on a guess.
- * - `account`: the account is broken (no funds, bad key); nothing that spends may be sent until a person or a probe says so.
- * - `bug`: we sent something that no correct program sends; a person must look.
+ * What may be done about a failure. The place that knows the cause decides it; nobody guesses it from a message.
+ * - `rejected`: the call was refused for good, and the same call would be refused again.
+ * - `retry`: it is certain that nothing happened, so the same call may be sent again later.
+ * - `ambiguous`: nobody knows whether it happened. Look it up; never repeat the call on a guess.
+ * - `account`: the account is broken (no funds, bad key). Nothing that spends may be sent until a person or a probe opens the gate.
+ * - `bug`: we did something that no correct program does, and a person must look.
  */
 export type Disposition = 'rejected' | 'retry' | 'ambiguous' | 'account' | 'bug';
 
@@ -24,14 +25,14 @@ export interface ErrorExtras {
   numbers?: string[];
 }
 
-/** A longer list of problems helps nobody, and its size is the client's to choose. */
+/** An error names at most this many problems: a longer list helps nobody, and the client could make it as long as it likes. */
 export const MOST_PROBLEMS = 100;
 const LONGEST_PATH = 200;
 const LONGEST_MESSAGE = 1_000;
 
 const MORE = /^and ([\d,]+) more$/;
 
-/** The first hundred problems, each of a length that can be read, and how many more there are. Doing it twice changes nothing. */
+/** The first hundred problems, each cut to a readable length, and how many more there are. Applying it twice changes nothing. */
 export function shownProblems(details: readonly ErrorDetail[]): ErrorDetail[] {
   const told = details.filter(({ path, message }) => path !== '' || !MORE.test(message));
   const shown = told.slice(0, MOST_PROBLEMS).map(({ path, message }) => ({
@@ -46,15 +47,15 @@ export function shownProblems(details: readonly ErrorDetail[]): ErrorDetail[] {
   return more === 0 ? shown : [...shown, { path: '', message: `and ${more.toLocaleString('en-US')} more` }];
 }
 
-/** The one error type of the product: a stable code, a text fit for people, and what may be done about it. */
+/** The one error type of the product: a stable code (see codes.ts), a text for people, and what may be done about it. */
 export class ProvisioningError extends Error {
-  readonly code: string;
+  readonly code: ErrorCode;
   readonly disposition: Disposition;
   readonly details: ErrorDetail[];
   readonly retryAfterMs: number | undefined;
   readonly numbers: string[];
 
-  constructor(code: string, disposition: Disposition, message: string, extras: ErrorExtras = {}) {
+  constructor(code: ErrorCode, disposition: Disposition, message: string, extras: ErrorExtras = {}) {
     super(message, extras.cause === undefined ? undefined : { cause: extras.cause });
     this.name = 'ProvisioningError';
     this.code = code;
@@ -73,8 +74,8 @@ export function invalid(details: ErrorDetail[]): ProvisioningError {
   return new ProvisioningError('validation_failed', 'rejected', text, { details });
 }
 
-/** A guard said no: the request is well formed but must not be carried out as it stands. */
-export function refused(code: string, message: string, details: ErrorDetail[] = []): ProvisioningError {
+/** A guard said no: the request is well formed, but it must not be carried out as it stands. */
+export function refused(code: RefusalCode, message: string, details: ErrorDetail[] = []): ProvisioningError {
   return new ProvisioningError(code, 'rejected', message, { details });
 }
 

@@ -1,12 +1,14 @@
 import type { FastifyError, FastifyReply, FastifyRequest } from 'fastify';
 import { hasZodFastifySchemaValidationErrors } from 'fastify-type-provider-zod';
 import { isDatabaseAway } from '../db/away.ts';
+import type { ErrorCode, UnreadableCode } from '../domain/codes.ts';
 import { asError, type ErrorDetail, invalid, ProvisioningError } from '../domain/errors.ts';
 import { clipped } from '../domain/text.ts';
+import { ownStatusOf, statusOfError } from './status-table.ts';
 
 /** The one shape of every error body. */
 export interface ErrorBody {
-  error: { code: string; message: string; details: ErrorDetail[] };
+  error: { code: ErrorCode; message: string; details: ErrorDetail[] };
 }
 
 export interface Answer {
@@ -15,24 +17,8 @@ export interface Answer {
   retryAfterS?: number;
 }
 
-/** Codes whose status does not follow from their disposition. */
-const STATUS: Readonly<Record<string, number>> = {
-  validation_failed: 422,
-  invalid_cursor: 422,
-  not_found: 404,
-  unauthorized: 401,
-  forbidden: 403,
-  bad_signature: 401,
-  malformed_event: 400,
-  bad_request: 400,
-  too_many_wrong_keys: 429,
-  too_many_streams: 429,
-  streams_full: 503,
-  webhooks_off: 503,
-};
-
-/** Fastify's own refusals, by its code. What is not here keeps its status and a general code. */
-const FASTIFY_CODES: Readonly<Record<string, string>> = {
+/** Our code for each refusal of Fastify. A refusal that is not listed keeps its status and becomes `bad_request`. */
+const FASTIFY_CODES: Readonly<Record<string, UnreadableCode>> = {
   FST_ERR_CTP_INVALID_JSON_BODY: 'invalid_json',
   FST_ERR_CTP_BODY_TOO_LARGE: 'body_too_large',
   FST_ERR_CTP_INVALID_MEDIA_TYPE: 'unsupported_media_type',
@@ -40,7 +26,7 @@ const FASTIFY_CODES: Readonly<Record<string, string>> = {
   FST_ERR_MAX_PARAM_LENGTH: 'url_too_long',
 };
 
-/** Texts of Fastify may repeat a whole address. */
+/** Longest text of Fastify that is passed on, in characters: such a text may repeat a whole address. */
 const LONGEST_MESSAGE = 300;
 
 /**
@@ -73,35 +59,26 @@ export function answerTo(thrown: unknown, requestId: string): Answer {
   return internal(requestId);
 }
 
+/**
+ * The answer to an error of ours. Whoever may try again is told when: after the time that the error names, else after 5 s. A code
+ * with a status of its own is told a time only when the error names one.
+ */
 function ofProvisioning(error: ProvisioningError, requestId: string): Answer {
-  const status = STATUS[error.code];
-  if (status !== undefined) {
-    const { retryAfterMs: ms } = error;
-    return {
-      ...answer(status, error.code, error.message, error.details),
-      ...(ms !== undefined && { retryAfterS: Math.max(1, Math.ceil(ms / 1_000)) }),
-    };
-  }
-  switch (error.disposition) {
-    case 'rejected':
-      return answer(409, error.code, error.message, error.details);
-    case 'account':
-    case 'retry':
-    case 'ambiguous':
-      return {
-        ...answer(503, error.code, error.message, error.details),
-        retryAfterS: Math.max(1, Math.ceil((error.retryAfterMs ?? 5_000) / 1_000)),
-      };
-    case 'bug':
-      return internal(requestId);
-  }
+  const { code, disposition, message, details, retryAfterMs } = error;
+  const hasOwnStatus = ownStatusOf(code) !== undefined;
+  if (disposition === 'bug' && !hasOwnStatus) return internal(requestId);
+  const waitMs = hasOwnStatus ? retryAfterMs : disposition === 'rejected' ? undefined : (retryAfterMs ?? 5_000);
+  return {
+    ...answer(statusOfError(code, disposition), code, message, details),
+    ...(waitMs !== undefined && { retryAfterS: Math.max(1, Math.ceil(waitMs / 1_000)) }),
+  };
 }
 
 function internal(requestId: string): Answer {
   return answer(500, 'internal', `something went wrong in the server; its log has it under ${requestId}`);
 }
 
-function answer(status: number, code: string, message: string, details: ErrorDetail[] = []): Answer {
+function answer(status: number, code: ErrorCode, message: string, details: ErrorDetail[] = []): Answer {
   return { status, body: { error: { code, message, details } } };
 }
 
@@ -115,7 +92,7 @@ export function handleError(thrown: unknown, request: FastifyRequest, reply: Fas
   sendError(reply, status, body);
 }
 
-/** As text on purpose: no response schema of the route stands between the error and the client. */
+/** Sends the error as text, so that no response schema of the route can change it. */
 export function sendError(reply: FastifyReply, status: number, body: ErrorBody): void {
   reply
     .code(status)

@@ -48,6 +48,7 @@ export const itemAnswer = z
   .object({
     phone_number: z.string().nullable(),
     status: z.enum(ITEM_STATUSES),
+    /** A text and no closed list: Telnyx has codes of its own, and so may rows of older versions. */
     reason_code: z.string().nullable(),
     reason: z.string().nullable(),
     line: z.number().nullable(),

@@ -1,3 +1,4 @@
+import type { VendorCode } from '../domain/codes.ts';
 import type { E164 } from '../domain/phone-number.ts';
 import type { NumberSettings, OrderSettings } from '../domain/step.ts';
 
@@ -85,7 +86,7 @@ export type JobType = 'update_phone_numbers' | 'delete_phone_numbers' | 'update_
 
 export interface JobFailure {
   phoneNumber: E164;
-  code: string;
+  code: VendorCode | 'unknown';
   message: string;
 }
 

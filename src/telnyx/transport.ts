@@ -1,5 +1,6 @@
 import Telnyx from 'telnyx';
 import type { z } from 'zod';
+import type { ErrorCode } from '../domain/codes.ts';
 import { ProvisioningError } from '../domain/errors.ts';
 import type { RateFamily } from '../domain/rate-families.ts';
 import { createScrubber } from '../observability/scrub.ts';
@@ -29,7 +30,7 @@ export interface CallInfo {
   family: RateFamily;
   operation: string;
   status: number | null;
-  code: string;
+  code: ErrorCode | 'ok';
   ms: number;
   /** The `date` header of the answer, verbatim; `null` when none came. */
   date: string | null;
@@ -127,7 +128,7 @@ export function createTransport(options: TransportOptions): Transport {
         const startedAt = performance.now();
         const seen: Seen = { status: null, date: null };
         const { family, operation } = spec;
-        const report = (code: string): void => {
+        const report = (code: CallInfo['code']): void => {
           try {
             const ms = Math.round(performance.now() - startedAt);
             onCall({ family, operation, status: seen.status, code, ms, date: seen.date });

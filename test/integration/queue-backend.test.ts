@@ -85,7 +85,7 @@ for (const store of backendCases()) {
         'batch.run': async (_, ctx) => {
           attempts.push(ctx.attempt);
           if (attempts.length <= 6) return snooze(10, 'not yet');
-          if (attempts.length <= 8) throw new ProvisioningError('slots_full', 'retry', 'later', { retryAfterMs: 10 });
+          if (attempts.length <= 8) throw new ProvisioningError('rate_limited', 'retry', 'later', { retryAfterMs: 10 });
           return done();
         },
       });

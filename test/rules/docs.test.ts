@@ -1,6 +1,7 @@
 import { readFileSync } from 'node:fs';
 import { join } from 'node:path';
 import { describe, expect, it } from 'vitest';
+import { referencePage } from '../../scripts/codes-page.ts';
 import { loadConfig } from '../../src/config/config.ts';
 import { configurationPage, describeConfig, envExample } from '../../src/config/describe.ts';
 import { createRateLimiter } from '../../src/telnyx/pacing/rate-limit.ts';
@@ -15,6 +16,10 @@ describe('generated pages', () => {
 
   it('.env.example is what the schema says (npm run docs:generate)', () => {
     expect(page('.env.example')).toBe(envExample());
+  });
+
+  it('the codes in docs/reference.md are those of the code (npm run docs:generate)', () => {
+    expect(page('docs/reference.md')).toBe(referencePage(page('docs/reference.md')));
   });
 
   it('every default is itself a valid value, and gives the same configuration as leaving it out', () => {

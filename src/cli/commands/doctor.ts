@@ -12,7 +12,8 @@ import { NO_WORKER } from '../../observability/liveness.ts';
 import { gateAdvice } from '../../producers/read/views.ts';
 import { infoField, readRedisInfo } from '../../queues/redis.ts';
 import { type Cli, configOf, quietLog, requireDatabase, result, withProducer } from '../cli.ts';
-import { EXIT, failureOf } from '../exit-codes.ts';
+import { failureOf } from '../exit-codes.ts';
+import { EXIT } from '../exit-table.ts';
 import { type Paint, painted, plural, table } from '../output.ts';
 
 type Check = Finding;

@@ -10,7 +10,7 @@ import { reportRun, workerLives } from '../../producers/read/read.ts';
 import { driftView } from '../../producers/read/views.ts';
 import { type Cli, note, result, withProducer } from '../cli.ts';
 import { confirm, requireConsent } from '../confirm.ts';
-import { EXIT } from '../exit-codes.ts';
+import { EXIT } from '../exit-table.ts';
 import { openText, runText } from '../run-text.ts';
 
 const POLL_MS = 500;

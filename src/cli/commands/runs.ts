@@ -15,7 +15,7 @@ import { DRIFT_COLUMNS, lookAtRun, type RunReport, reportRuns, streamRunDrift } 
 import { driftView } from '../../producers/read/views.ts';
 import { actor, type Cli, note, result, withProducer } from '../cli.ts';
 import { confirm, requireConsent } from '../confirm.ts';
-import { EXIT } from '../exit-codes.ts';
+import { EXIT } from '../exit-table.ts';
 import { wholeNumber } from '../flags.ts';
 import { tellingNumbers } from '../numbers-file.ts';
 import { acceptText, repairText, runsText, runText } from '../run-text.ts';

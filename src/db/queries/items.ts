@@ -1,4 +1,5 @@
 import { and, asc, count, desc, eq, getTableColumns, gt, isNotNull, max } from 'drizzle-orm';
+import type { ReasonCode } from '../../domain/codes.ts';
 import type { ItemStatus } from '../../domain/request.ts';
 import type { Reads } from '../client.ts';
 import type { Item } from '../items.ts';
@@ -44,7 +45,7 @@ export function streamItems(reads: Reads, requestId: string, filter: ItemFilter 
 }
 
 /** Why items of a request failed or were skipped, the most frequent code first, each with one of its texts. */
-export async function reasonsOf(reads: Reads, requestId: string): Promise<{ code: string; reason: string; count: number }[]> {
+export async function reasonsOf(reads: Reads, requestId: string): Promise<{ code: ReasonCode; reason: string; count: number }[]> {
   const rows = await reads((q) =>
     q
       .select({ code: items.reasonCode, reason: max(items.reason), count: count() })

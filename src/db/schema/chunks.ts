@@ -1,6 +1,7 @@
 import { sql } from 'drizzle-orm';
 import { boolean, index, integer, jsonb, pgTable, text, uniqueIndex } from 'drizzle-orm/pg-core';
 import { type ChunkState, FINAL_STATES } from '../../domain/chunk.ts';
+import type { TroubleCode } from '../../domain/codes.ts';
 import type { Evidence } from '../../domain/evidence.ts';
 import type { Payload, Step, StepKind } from '../../domain/step.ts';
 import { literals, moment } from './columns.ts';
@@ -49,7 +50,8 @@ export const chunks = pgTable(
     deadline: moment('deadline'),
     /** What was seen: the checks of the present phase, and the history of earlier calls. */
     evidence: jsonb('evidence').$type<Evidence>(),
-    errorCode: text('error_code'),
+    /** Rows of older versions may hold codes that are not in the list any more; they are shown as they stand. */
+    errorCode: text('error_code').$type<TroubleCode>(),
     error: text('error'),
     createdAt: moment('created_at').notNull(),
     updatedAt: moment('updated_at').notNull(),

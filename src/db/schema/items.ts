@@ -1,5 +1,6 @@
 import { sql } from 'drizzle-orm';
 import { bigserial, index, integer, pgTable, text } from 'drizzle-orm/pg-core';
+import type { ReasonCode } from '../../domain/codes.ts';
 import { type ItemStatus, OPEN_ITEM_STATUSES } from '../../domain/request.ts';
 import { chunks } from './chunks.ts';
 import { literals, moment, money } from './columns.ts';
@@ -21,7 +22,8 @@ export const items = pgTable(
     position: integer('position').notNull(),
     phoneNumber: text('phone_number'),
     status: text('status').$type<ItemStatus>().notNull(),
-    reasonCode: text('reason_code'),
+    /** Rows of older versions may hold codes that are not in the list any more; they are shown as they stand. */
+    reasonCode: text('reason_code').$type<ReasonCode>(),
     reason: text('reason'),
     chunkId: text('chunk_id').references(() => chunks.id),
     telnyxId: text('telnyx_id'),

@@ -1,5 +1,6 @@
 import { sql } from 'drizzle-orm';
 import { bigserial, index, integer, jsonb, pgTable, text, uniqueIndex } from 'drizzle-orm/pg-core';
+import type { TroubleCode } from '../../domain/codes.ts';
 import type { KeySpace } from '../../domain/key-space.ts';
 import type { RequestKind, RequestStatus } from '../../domain/request.ts';
 import type { Step } from '../../domain/step.ts';
@@ -25,7 +26,8 @@ export const requests = pgTable(
     /** Whose the key is; null without a key. */
     keySpace: text('key_space').$type<KeySpace>(),
     bodyHash: text('body_hash').notNull(),
-    errorCode: text('error_code'),
+    /** Rows of older versions may hold codes that are not in the list any more; they are shown as they stand. */
+    errorCode: text('error_code').$type<TroubleCode>(),
     error: text('error'),
     /** The request or run that filed this one, such as a repair. */
     filedBy: text('filed_by'),

@@ -5,6 +5,7 @@ import { endItems, handOver, type ItemEnd } from '../../db/items.ts';
 import { emptyLostSlots, noteLosses, reopenLine } from '../../db/lines.ts';
 import { lockRequest, refreshRequest } from '../../db/requests.ts';
 import type { ChunkCause } from '../../domain/chunk.ts';
+import type { ReasonCode } from '../../domain/codes.ts';
 import { type Evidence, type History, inherited, seeing } from '../../domain/evidence.ts';
 import { inSlices } from '../../domain/phone-number.ts';
 import type { Step } from '../../domain/step.ts';
@@ -15,7 +16,7 @@ import type { AnyEnqueue } from '../../queues/port.ts';
 export interface Settlement {
   cause: ChunkCause;
   /** Numbers that got what this step is for. They end, or go on to the request's next step. */
-  succeeded?: { phoneNumber: string; telnyxId?: string; reasonCode?: string; reason?: string }[];
+  succeeded?: { phoneNumber: string; telnyxId?: string; reasonCode?: ReasonCode; reason?: string }[];
   ended?: ItemEnd[];
   /** Numbers of a buy that are proven not ours and gone. */
   lost?: Lost;

@@ -6,6 +6,7 @@ import { endItems, type ItemEnd } from '../../db/items.ts';
 import { changeNumbers, getNumbers, markReleased, type PhoneNumber, shownSincePurchase } from '../../db/numbers.ts';
 import { lockRequest } from '../../db/requests.ts';
 import { clearedNote, endsInRelease, isRelease } from '../../domain/blockers.ts';
+import type { ReasonCode } from '../../domain/codes.ts';
 import { seeing } from '../../domain/evidence.ts';
 import { checkedAgain, hiddenFor, isFresh } from '../../domain/streaks.ts';
 import type { AccountNumber } from '../../telnyx/gateway.ts';
@@ -100,7 +101,7 @@ interface Verdict {
 
 function verdictOf(chunk: Chunk, phoneNumber: string, f: Facts): Verdict {
   const leaves = endsInRelease(chunk.step, chunk.nextSteps);
-  const no = (reasonCode: string, reason: string, becomes: Verdict['becomes'] = 'as_it_is'): Verdict => ({
+  const no = (reasonCode: ReasonCode, reason: string, becomes: Verdict['becomes'] = 'as_it_is'): Verdict => ({
     end: { phoneNumber, status: leaves ? 'skipped' : 'failed', reasonCode, reason: `${reason}${clearedNote(chunk.step)}` },
     becomes,
   });

@@ -5,6 +5,7 @@ import type { ItemEnd } from '../../db/items.ts';
 import { getNumbers, type PhoneNumber } from '../../db/numbers.ts';
 import { getRequest } from '../../db/requests.ts';
 import { clearedNote } from '../../domain/blockers.ts';
+import type { GuardCode } from '../../domain/codes.ts';
 import { type GuardVerdict, guardDelete } from '../../domain/delete-guard.ts';
 import type { Blocker, Step, StepOf } from '../../domain/step.ts';
 import type { AccountNumber } from '../../telnyx/gateway.ts';
@@ -17,7 +18,7 @@ type Keep = Extract<GuardVerdict, { kind: 'keep' }>;
 /** `unread`: the list does not show the number, and nothing is released unread. */
 type Verdict = GuardVerdict | { kind: 'unread' };
 
-const keep = (code: string, reason: string): Keep => ({ kind: 'keep', code, reason });
+const keep = (code: GuardCode, reason: string): Keep => ({ kind: 'keep', code, reason });
 const NOT_READABLE = keep('not_readable', 'Telnyx does not show this number in its list; nothing is released unread');
 const STILL_DISABLING = keep('emergency_not_disabled', 'emergency services of the number are still being disabled');
 

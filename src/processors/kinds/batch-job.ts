@@ -3,6 +3,7 @@ import { idsFollowedByOthers } from '../../db/chunk-facts.ts';
 import type { Chunk } from '../../db/chunks.ts';
 import type { ItemEnd } from '../../db/items.ts';
 import { backoff } from '../../domain/clock.ts';
+import type { ReasonCode } from '../../domain/codes.ts';
 import { ProvisioningError } from '../../domain/errors.ts';
 import type { Job, JobType } from '../../telnyx/gateway.ts';
 import type { Found, Observed, Refusal } from '../chunk/kind.ts';
@@ -10,7 +11,7 @@ import type { Found, Observed, Refusal } from '../chunk/kind.ts';
 /** What Telnyx says of each number of a batch job or bulk update that is over. */
 export interface BatchResult {
   succeeded: ReadonlySet<string>;
-  failed: ReadonlyMap<string, { code: string; message: string }>;
+  failed: ReadonlyMap<string, { code: ReasonCode; message: string }>;
   /** How it ended: `completed`, `failed`, `expired`; `done` for a bulk update; `vanished` when Telnyx no longer knows it. */
   status: string;
 }

@@ -5,6 +5,7 @@ import type { Tx } from '../../db/client.ts';
 import type { ItemEnd } from '../../db/items.ts';
 import { changeNumbers } from '../../db/numbers.ts';
 import { backoff } from '../../domain/clock.ts';
+import type { ReasonCode } from '../../domain/codes.ts';
 import { type EmergencyVerdict, judgeEmergency } from '../../domain/emergency.ts';
 import { type Check, seeing, seenIn } from '../../domain/evidence.ts';
 import type { StepOf } from '../../domain/step.ts';
@@ -101,7 +102,7 @@ function successOf(step: EmergencyStep, { phoneNumber, verdict }: Shown): NonNul
 }
 
 function failureOf(step: EmergencyStep, { phoneNumber, shown, verdict, said }: Shown): ItemEnd {
-  const end = (reasonCode: string, reason: string): ItemEnd => ({ phoneNumber, status: 'failed', reasonCode, reason });
+  const end = (reasonCode: ReasonCode, reason: string): ItemEnd => ({ phoneNumber, status: 'failed', reasonCode, reason });
   if (verdict === 'refused')
     return end('emergency_failed', 'Telnyx could not provision emergency services at this address (provisioning-failed)');
   const asked = step.emergency_enabled ? `emergency address ${step.emergency_address_id}` : 'no emergency services';

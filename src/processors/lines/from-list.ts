@@ -2,6 +2,7 @@ import type { WorkDeps } from '../../account/deps.ts';
 import type { Chunk } from '../../db/chunks.ts';
 import { failUnclaimed, lockLeased, looseNumbers, unusableNumbers } from '../../db/lines.ts';
 import { lockRequest } from '../../db/requests.ts';
+import type { ReasonCode } from '../../domain/codes.ts';
 import type { ListLine } from '../../domain/request.ts';
 import { chunkJob, enqueue } from '../../producers/enqueue.ts';
 import { claimOffers, cutOrders, waitForFunds, waitForHeld } from './claim-offers.ts';
@@ -56,7 +57,7 @@ async function searchSome(deps: WorkDeps, held: HeldLine, criteria: ListLine, nu
   const got = new Set(claimed.numbers);
   // What only refused numbers keep from the budget is tried again when those count no more.
   const waits = (n: string): boolean => claimed.heldUntil !== null && offers.has(n) && !unusable.has(n);
-  const why = (n: string): [string, string] => {
+  const why = (n: string): [ReasonCode, string] => {
     const held = unusable.get(n);
     if (held === 'ours') return ['already_ours', 'the account has this number already'];
     if (held === 'claimed' || (offers.has(n) && claimed.budgetReached === null))
@@ -64,7 +65,7 @@ async function searchSome(deps: WorkDeps, held: HeldLine, criteria: ListLine, nu
     if (offers.has(n)) return ['budget_reached', claimed.budgetReached ?? 'the budget is reached'];
     return ['number_unavailable', `Telnyx does not offer this number at up to ${criteria.max_number_cost}`];
   };
-  const groups = new Map<string, { reason: string; numbers: string[] }>();
+  const groups = new Map<ReasonCode, { reason: string; numbers: string[] }>();
   for (const n of numbers.filter((x) => !got.has(x) && !waits(x))) {
     const [code, reason] = why(n);
     const group = groups.get(code) ?? { reason, numbers: [] };

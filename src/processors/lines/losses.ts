@@ -2,6 +2,7 @@ import type { WorkDeps } from '../../account/deps.ts';
 import type { Chunk } from '../../db/chunks.ts';
 import type { ItemEnd } from '../../db/items.ts';
 import { getLine } from '../../db/lines.ts';
+import type { ReasonCode } from '../../domain/codes.ts';
 import type { SearchCriteriaLine } from '../../domain/request.ts';
 import type { Settlement } from '../chunk/settle.ts';
 
@@ -19,7 +20,7 @@ export async function lossOf(
   deps: WorkDeps,
   chunk: Chunk,
   numbers: string[],
-  why: { code: string; reason: string },
+  why: { code: ReasonCode; reason: string },
   how: { cause?: string; heldUntil?: Date } = {},
 ): Promise<Required<Pick<Settlement, 'ended' | 'lost'>>> {
   const replace = (await searchOf(deps, chunk)) !== null;

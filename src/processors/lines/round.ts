@@ -1,4 +1,5 @@
 import type { Line } from '../../db/lines.ts';
+import type { ReasonCode } from '../../domain/codes.ts';
 
 /** A line that one round has to itself for a while. */
 export interface HeldLine {
@@ -13,4 +14,4 @@ export type Round =
   /** There was no slot to fill. */
   | { kind: 'nothing' }
   | { kind: 'filled' }
-  | { kind: 'exhausted'; code: string; reason: string };
+  | { kind: 'exhausted'; code: ReasonCode; reason: string };

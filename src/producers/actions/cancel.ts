@@ -28,7 +28,7 @@ export async function cancelRequest(deps: ProducerDeps, id: string, actor: strin
               {
                 phoneNumber: i.phoneNumber,
                 status: 'cancelled' as const,
-                reasonCode: 'cancelled',
+                reasonCode: 'cancelled' as const,
                 reason: `the request was cancelled before this number was sent${clearedNote(chunk.step)}`,
               },
             ],

@@ -66,7 +66,14 @@ export async function resolveChunk(
       const ends = (await openItemsOfChunk(tx, chunkId)).flatMap((i) =>
         i.phoneNumber === null
           ? []
-          : [{ phoneNumber: i.phoneNumber, status: 'failed' as const, reasonCode: 'given_up', reason: `given up by ${actor}` }],
+          : [
+              {
+                phoneNumber: i.phoneNumber,
+                status: 'failed' as const,
+                reasonCode: 'given_up' as const,
+                reason: `given up by ${actor}`,
+              },
+            ],
       );
       await endItems(tx, chunk, ends, at);
     }

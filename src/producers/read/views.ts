@@ -5,6 +5,7 @@ import type { PhoneNumber } from '../../db/numbers.ts';
 import type { Drift } from '../../db/queries/drift.ts';
 import type { RequestFigures } from '../../db/queries/requests.ts';
 import type { Request } from '../../db/requests.ts';
+import type { ErrorCode, TroubleCode } from '../../domain/codes.ts';
 import type { Check, Evidence, History } from '../../domain/evidence.ts';
 import { formatMoney, parseMoney } from '../../domain/money.ts';
 import { hasEnded, type RequestKind } from '../../domain/request.ts';
@@ -25,7 +26,7 @@ function costView(cost: Costs) {
 }
 
 /** What a person can do about each reason for a closed gate. */
-const GATE_ADVICE: Readonly<Record<string, string>> = {
+const GATE_ADVICE: Readonly<Partial<Record<ErrorCode, string>>> = {
   bad_key: 'set TELNYX_API_KEY, restart the workers, then `provisioner account reopen`',
   insufficient_funds: 'add credit; it opens by itself, or `provisioner account reopen`',
   account_blocked: 'ask Telnyx support what blocks the account, then `provisioner account reopen`',
@@ -33,12 +34,12 @@ const GATE_ADVICE: Readonly<Record<string, string>> = {
 };
 
 /** What to do about a gate that is closed for this reason. */
-export function gateAdvice(code: string | null): string {
-  return GATE_ADVICE[code ?? ''] ?? 'settle the reason, then `provisioner account reopen`';
+export function gateAdvice(code: ErrorCode | null): string {
+  return (code === null ? undefined : GATE_ADVICE[code]) ?? 'settle the reason, then `provisioner account reopen`';
 }
 
 /** What a closed gate means for open requests of a kind; `null` when it holds none of them up. */
-export function heldByGate(a: Account, kind: RequestKind): { code: string; message: string } | null {
+export function heldByGate(a: Account, kind: RequestKind): { code: TroubleCode; message: string } | null {
   // Without funds nothing is bought; updates and releases cost nothing and go on.
   const noFunds = a.reasonCode === 'insufficient_funds';
   if (a.gateOpen || (noFunds && kind !== 'buy')) return null;
@@ -51,7 +52,7 @@ export function heldByGate(a: Account, kind: RequestKind): { code: string; messa
 }
 
 /** What an open request waits for: its own trouble, unless the gate keeps it from going on at all. */
-function troubleOf(r: Request, account: Account): { code: string; message: string } | null {
+function troubleOf(r: Request, account: Account): { code: TroubleCode; message: string } | null {
   const own = r.errorCode === null ? null : { code: r.errorCode, message: r.error ?? r.errorCode };
   if (hasEnded(r.status) || r.status === 'awaiting_approval' || (r.status === 'waiting' && own !== null)) return own;
   return heldByGate(account, r.kind) ?? own;

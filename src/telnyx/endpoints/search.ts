@@ -1,6 +1,7 @@
 import { getCountryCallingCode, isSupportedCountry, parsePhoneNumberFromString } from 'libphonenumber-js/max';
 import type Telnyx from 'telnyx';
 import type { z } from 'zod';
+import type { ErrorCode } from '../../domain/codes.ts';
 import { type ErrorDetail, ProvisioningError } from '../../domain/errors.ts';
 import { parseMoney } from '../../domain/money.ts';
 import { isE164, nanpAreaCode } from '../../domain/phone-number.ts';
@@ -74,7 +75,7 @@ const masked = (): ProvisioningError =>
   );
 
 /** Codes of a refusal that is about the search, not about the key or the account. */
-const REFUSALS: ReadonlySet<string> = new Set(['invalid_request', 'refused_by_telnyx']);
+const REFUSALS: ReadonlySet<string> = new Set<ErrorCode>(['invalid_request', 'refused_by_telnyx']);
 
 /** The refusal points at the limit, or speaks of it. */
 function namesLimit(refusal: ProvisioningError): boolean {

@@ -1,3 +1,4 @@
+import type { ErrorCode } from '../../domain/codes.ts';
 import { ProvisioningError } from '../../domain/errors.ts';
 import { isFinalStatus } from '../../domain/order-outcome.ts';
 import type { Cancellation, Order } from '../gateway.ts';
@@ -9,7 +10,7 @@ const DEFAULT_PAGE = 20;
 /** Longer lists mean that something is wrong with them. */
 const MOST_PAGES = 40;
 /** Codes of a refusal to cancel that says nothing about the sub order. */
-const NO_PERMISSION: ReadonlySet<string> = new Set(['forbidden', 'feature_not_permitted']);
+const NO_PERMISSION: ReadonlySet<string> = new Set<ErrorCode>(['forbidden', 'feature_not_permitted']);
 
 /** What a list has shown of an order. */
 interface Shown {

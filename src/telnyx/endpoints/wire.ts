@@ -1,4 +1,5 @@
 import { z } from 'zod';
+import { vendorCode } from '../../domain/codes.ts';
 import { type E164, isE164 } from '../../domain/phone-number.ts';
 import { oneError } from '../failures/failures.ts';
 import type { AccountNumber, Balance, Job, JobFailure, MessagingUpdate, Order, OrderLine, Paperwork } from '../gateway.ts';
@@ -133,7 +134,13 @@ function toJobFailure(phoneNumber: string, errors: unknown[]): JobFailure[] {
   if (!isE164(phoneNumber)) return [];
   const [first] = errors.flatMap(oneError);
   const said = [first?.title, first?.detail].filter((part) => part !== undefined && part !== '').join(' - ');
-  return [{ phoneNumber, code: first?.code || 'unknown', message: said === '' ? 'Telnyx gave no reason' : said }];
+  return [
+    {
+      phoneNumber,
+      code: first?.code ? vendorCode(first.code) : 'unknown',
+      message: said === '' ? 'Telnyx gave no reason' : said,
+    },
+  ];
 }
 
 export const jobAnswer = z.object({ data: job }).transform((a) => a.data);

@@ -27,7 +27,7 @@ export interface TelnyxError {
   pointer: string;
 }
 
-/** The list of numbers, which messaging updates call by another name than all others. */
+/** The error points at the list of numbers. Messaging updates have another name for it than all other calls. */
 const onNumbers = (e: TelnyxError, ctx: CallContext): boolean =>
   e.pointer === '/phone_numbers' || (e.pointer === '/numbers' && ctx.operation === 'messaging.update');
 const speaksOfSize = (e: TelnyxError): boolean => /\b1[ ,.]?000\b|maximum|too many|at most/i.test(`${e.title} ${e.detail}`);
@@ -37,7 +37,7 @@ const speaksOfOwning = (e: TelnyxError): boolean => /\bown/i.test(`${e.title} ${
 export const speaksOfUnrecognized = (e: TelnyxError): boolean =>
   /recogni[sz]e the number|first search for/i.test(`${e.title} ${e.detail}`);
 
-/** A size complaint. Telnyx documents the limit of jobs (1,000) but no other, so elsewhere several numbers are enough. */
+/** Telnyx says that the list is too long. It documents a limit (1,000) for batch jobs only, so elsewhere two numbers may be too many. */
 export function tooMany(e: TelnyxError, ctx: CallContext): boolean {
   if (!onNumbers(e, ctx) || ctx.numbers < 2) return false;
   if (e.code === '10033' || ctx.numbers > 1_000) return true;
@@ -45,7 +45,7 @@ export function tooMany(e: TelnyxError, ctx: CallContext): boolean {
   return true;
 }
 
-/** Jobs demand that every number is ours; of the complaints about the list this is the one left when the size is right. */
+/** A batch job takes only numbers that we own. When Telnyx complains about the list and its size is right, this rule is broken. */
 export function notOwned(e: TelnyxError, ctx: CallContext): boolean {
   if (!ctx.job || !onNumbers(e, ctx)) return false;
   return speaksOfOwning(e) || !/e164|ids|at least 1|present/i.test(`${e.title} ${e.detail}`);
@@ -67,7 +67,7 @@ const ESSENTIAL: ReadonlySet<string> = new Set([
 ]);
 /** True when the key is useless without the permission for this call. */
 export const essential = (ctx: CallContext): boolean => ESSENTIAL.has(ctx.operation);
-/** The contrary: only what this call is for is lost. */
+/** Whether only the purpose of this one call is lost when the key may not make it. */
 export const beside = (ctx: CallContext): boolean => !essential(ctx);
 /** The refusal points at one field of the request. */
 export const namesField = (e: TelnyxError): boolean => !['', '/', '/base'].includes(e.pointer);

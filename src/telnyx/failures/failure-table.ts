@@ -1,3 +1,4 @@
+import type { TelnyxFailureCode } from '../../domain/codes.ts';
 import type { Disposition } from '../../domain/errors.ts';
 import {
   beside,
@@ -10,39 +11,10 @@ import {
   tooMany,
 } from './failure-conditions.ts';
 
-export type FailureCode =
-  | 'rate_limited'
-  | 'job_cap'
-  | 'being_processed'
-  | 'blocked_for_now'
-  | 'numbers_gone'
-  | 'numbers_unrecognized'
-  | 'conflict'
-  | 'search_expired'
-  | 'already_reserved'
-  | 'reservation_limit'
-  | 'reservation_not_extendable'
-  | 'invalid_connection'
-  | 'invalid_messaging_profile'
-  | 'not_owned'
-  | 'too_many_numbers'
-  | 'insufficient_funds'
-  | 'bad_key'
-  | 'account_blocked'
-  | 'forbidden'
-  | 'feature_not_permitted'
-  | 'not_found'
-  | 'invalid_request'
-  | 'duplicate'
-  | 'server_error'
-  | 'timeout'
-  | 'not_sent'
-  | 'unknown_outcome'
-  | 'limiter_unavailable'
-  | 'stopping'
-  | 'refused_by_telnyx';
+/** The codes that a row may give. `not_found` is listed with the refusals, because it is always one. */
+export type FailureCode = TelnyxFailureCode | 'not_found';
 
-/** One line of the table. A row with neither `codes` nor `when` looks at the status only. */
+/** One line of the table. A row with neither `codes` nor `when` goes by the status only. */
 export interface FailureRow {
   code: FailureCode;
   read: Disposition;
@@ -50,9 +22,9 @@ export interface FailureRow {
   status?: (status: number) => boolean;
   codes?: ReadonlySet<string>;
   when?: (error: TelnyxError, ctx: CallContext) => boolean;
-  /** Only for these calls. */
+  /** The row is only for these calls. */
   of?: (ctx: CallContext) => boolean;
-  /** Only when the body names no error that can be read: cut off, stalled, not JSON. */
+  /** The row is only for bodies that name no readable error: cut off, stalled, not JSON. */
   unread?: true;
   /** The answer may say how long to wait. */
   waits?: true;
@@ -63,7 +35,7 @@ const is =
   (...wanted: number[]) =>
   (status: number): boolean =>
     wanted.includes(status);
-/** A refusal proves that nothing happened only as a 4xx: behind a 5xx the same code proves nothing. */
+/** A code of Telnyx proves that nothing happened only with a 4xx; with a 5xx the same code proves nothing. */
 const refusal = (status: number): boolean => status >= 400 && status < 500;
 const codes = (...list: string[]): ReadonlySet<string> => new Set(list);
 const range = (from: number, to: number): string[] => Array.from({ length: to - from + 1 }, (_, i) => String(from + i));
@@ -228,7 +200,7 @@ export const FAILURE_ROWS: readonly FailureRow[] = [
   { code: 'insufficient_funds', ...both('account'), status: is(402), text: 'payment is required' },
   { ...NOT_PERMITTED.field, when: namesField },
   NOT_PERMITTED.key,
-  // Not read, it may be the word of a proxy: of a call that is not essential the last rows decide.
+  // A 403 without a readable reason may come from a proxy. Essential calls never get here, because the row of the key comes first.
   { code: 'unknown_outcome', ...unsure, status: is(403), unread: true, text: 'a refusal whose reason could not be read' },
   NOT_PERMITTED.feature,
   { code: 'not_found', ...both('rejected'), status: is(404), text: 'not found' },
@@ -236,7 +208,7 @@ export const FAILURE_ROWS: readonly FailureRow[] = [
   // Telnyx has answered 409 to an order of a number that the account had just bought. So it may mean "you have it already".
   { code: 'conflict', ...unsure, status: is(409), text: 'a conflict that may come from this very call' },
   { code: 'server_error', ...unsure, status: (s) => s >= 500, waits: true, text: 'Telnyx had an internal problem' },
-  // Whatever stands between us and Telnyx may have said it, after Telnyx took the call: only a reason that is read is a refusal.
+  // A proxy may have answered after Telnyx took the call. Only a 4xx with a readable reason is a refusal.
   { code: 'unknown_outcome', ...unsure, status: refusal, unread: true, text: 'a refusal whose reason could not be read' },
   { code: 'refused_by_telnyx', ...both('rejected'), status: refusal, text: 'Telnyx refused the call' },
 ];

@@ -6,12 +6,11 @@ import type { CallContext, Phase, TelnyxError } from './failure-conditions.ts';
 import { FAILURE_ROWS, type FailureRow } from './failure-table.ts';
 
 export type { CallContext, Phase, TelnyxError } from './failure-conditions.ts';
-export type { FailureCode } from './failure-table.ts';
 
 const MAX_DETAILS = 20;
 const MAX_DETAIL_LENGTH = 500;
 
-// A field of an unexpected kind counts as not said: the others, the code above all, still decide.
+// A field of an unexpected type counts as absent; the other fields, the code above all, still decide.
 const text = z.string().nullish().catch(undefined);
 
 /** `source` is an object today and was a bare string in older examples; both are read. */
@@ -33,7 +32,7 @@ export function telnyxErrors(body: unknown): TelnyxError[] {
   return parsed.success ? parsed.data.errors.flatMap(oneError) : [];
 }
 
-/** An entry of `errors[]`, as an answer or a job's failed operation carries it. Nothing when it is no such thing. */
+/** One entry of `errors[]`, from an answer or from a failed operation of a batch job. An empty list when it cannot be read. */
 export function oneError(raw: unknown): TelnyxError[] {
   const parsed = errorEntry.safeParse(raw);
   if (!parsed.success) return [];
@@ -70,8 +69,8 @@ export function toFailure(thrown: unknown, ctx: CallContext): ProvisioningError 
 }
 
 /**
- * The numbers of the order that the refusal names as its cause, in whatever form Telnyx lists them. Other numbers in the text are
- * not believed.
+ * The numbers of the order that the refusal names as its cause, in whatever form Telnyx writes them. Other numbers in the text are
+ * ignored.
  */
 function namedNumbers(errors: TelnyxError[], ctx: CallContext): string[] {
   if (ctx.ordered === undefined) return [];
@@ -88,12 +87,12 @@ export function unreadableAnswer(ctx: Pick<CallContext, 'phase' | 'operation'>, 
   );
 }
 
-/** The pacing broke before the call was made: surely nothing was sent. */
+/** The rate limiter failed before the call was made, so it is certain that nothing was sent. */
 export function limiterUnavailable(why: string): ProvisioningError {
   return new ProvisioningError('limiter_unavailable', 'retry', `no call was made, the rate limiter did not answer: ${why}`);
 }
 
-/** Kept as evidence: Telnyx's own words, bounded and without secrets. */
+/** Telnyx's own words as they are kept for people: bounded, and without secrets. */
 function evidence(errors: TelnyxError[], scrub: (text: string) => string): ErrorDetail[] {
   return errors.slice(0, MAX_DETAILS).map((e) => ({
     path: scrub(e.pointer),
@@ -101,7 +100,7 @@ function evidence(errors: TelnyxError[], scrub: (text: string) => string): Error
   }));
 }
 
-/** Rows stand in order of precedence; within a row any of the errors may match. */
+/** The first row that fits. The rows stand in order of precedence; a row fits when any one of the errors matches it. */
 function findRow(status: number, errors: TelnyxError[], ctx: CallContext): FailureRow | undefined {
   return FAILURE_ROWS.find((row) => {
     if (row.status !== undefined && !row.status(status)) return false;
@@ -115,7 +114,7 @@ function findRow(status: number, errors: TelnyxError[], ctx: CallContext): Failu
 function withoutAnswer(thrown: unknown, ctx: CallContext): ProvisioningError {
   const reasons = causeChain(thrown);
   const text = ctx.scrub(reasons.map((r) => r.text).join(': ')).slice(0, MAX_DETAIL_LENGTH);
-  // The message only: an SDK or fetch error may carry the request with its headers.
+  // Only the message is kept, because an error of the SDK or of fetch may carry the request with its headers.
   const details = [{ path: '', message: text }];
   if (reasons.some((r) => NOT_SENT.has(r.code))) {
     return new ProvisioningError(
@@ -138,7 +137,7 @@ function withoutAnswer(thrown: unknown, ctx: CallContext): ProvisioningError {
   );
 }
 
-/** Failures of the connection attempt itself. A reset is not among them: bytes may have gone out before it. */
+/** Failures of the connection attempt itself. A reset is not one of them, because bytes may have gone out before it. */
 const NOT_SENT: ReadonlySet<string> = new Set(['ECONNREFUSED', 'ENOTFOUND', 'EAI_AGAIN']);
 
 function causeChain(thrown: unknown): { code: string; text: string }[] {

@@ -77,7 +77,7 @@ describe('an error has a size', () => {
     expect(shownProblems(told)).toEqual(told);
     expect(shownProblems([{ path: 'x', message: 'y' }, ...told]).at(-1)).toEqual({ path: '', message: 'and 151 more' });
     expect(invalid(many).details).toEqual(told);
-    expect(new ProvisioningError('any', 'rejected', 'text', { details: many }).details).toEqual(told);
+    expect(new ProvisioningError('not_found', 'rejected', 'text', { details: many }).details).toEqual(told);
   });
 
   it('no problem is longer than can be read, and none is cut inside a character', () => {

@@ -1,5 +1,6 @@
 import { describe, expect, it } from 'vitest';
 import { secret } from '../../../src/config/secret.ts';
+import type { ErrorCode } from '../../../src/domain/codes.ts';
 import { ProvisioningError, refused } from '../../../src/domain/errors.ts';
 import { assertMayListen, createKeyring, isLoopback, mayDo } from '../../../src/http/auth.ts';
 import { answerTo } from '../../../src/http/errors.ts';
@@ -72,7 +73,7 @@ describe('keys', () => {
 });
 
 describe('what a failure becomes', () => {
-  const own = (code: string, disposition: ProvisioningError['disposition']) =>
+  const own = (code: ErrorCode, disposition: ProvisioningError['disposition']) =>
     new ProvisioningError(code, disposition, 'text', { retryAfterMs: 1_500 });
   const coded = (code: string) => Object.assign(new Error('secret text'), { code });
 
@@ -81,8 +82,8 @@ describe('what a failure becomes', () => {
     [own('not_found', 'rejected'), 404, 'not_found'],
     [own('idempotency_conflict', 'rejected'), 409, 'idempotency_conflict'],
     [refused('expected_count_mismatch', 'text'), 409, 'expected_count_mismatch'],
-    [own('account_gate_closed', 'account'), 503, 'account_gate_closed'],
-    [own('telnyx_unavailable', 'retry'), 503, 'telnyx_unavailable'],
+    [own('bad_key', 'account'), 503, 'bad_key'],
+    [own('server_error', 'retry'), 503, 'server_error'],
     [own('illegal_move', 'bug'), 500, 'internal'],
     [coded('ECONNREFUSED'), 503, 'database_unavailable'],
     [coded('57P01'), 503, 'database_unavailable'],
@@ -99,7 +100,10 @@ describe('what a failure becomes', () => {
   });
 
   it('says when to come back, in whole seconds', () => {
-    expect(answerTo(own('telnyx_unavailable', 'retry'), 'r').retryAfterS).toBe(2);
+    expect(answerTo(own('server_error', 'retry'), 'r').retryAfterS).toBe(2);
+    expect(answerTo(new ProvisioningError('stopping', 'retry', ''), 'r').retryAfterS).toBe(5);
+    expect(answerTo(new ProvisioningError('webhooks_off', 'retry', ''), 'r').retryAfterS).toBeUndefined();
+    expect(answerTo(own('not_ended', 'rejected'), 'r').retryAfterS).toBeUndefined();
   });
 });
 

@@ -92,7 +92,7 @@ describe('the same error of a connection', () => {
     const { lines, log } = capture();
     for (const text of ['a', 'b']) for (const err of [refused(), demoted(1)]) log.warn({ err }, text);
     expect(lines).toHaveLength(4);
-    const ofOneCall = new ProvisioningError('reply_lost', 'ambiguous', 'no reply', { cause: refused() });
+    const ofOneCall = new ProvisioningError('unknown_outcome', 'ambiguous', 'no reply', { cause: refused() });
     for (let n = 0; n < 3; n++) log.warn({ err: ofOneCall, chunkId: `c${n}` }, 'the reply was lost');
     for (let n = 0; n < 3; n++) log.error({ err: new Error('broken') }, 'the job ended with an error');
     for (let n = 0; n < 3; n++) log.info({ jobs: n }, 'no error at all');

@@ -86,7 +86,7 @@ describe('run-job', () => {
     ['account', undefined],
   ] as const)('puts a job off after an error of disposition %s', async (disposition, retryAfterMs) => {
     const { start, moveToDelayed } = setUp(async () => {
-      throw new ProvisioningError('x', disposition, 'x', retryAfterMs === undefined ? {} : { retryAfterMs });
+      throw new ProvisioningError('forbidden', disposition, 'x', retryAfterMs === undefined ? {} : { retryAfterMs });
     });
     const before = Date.now();
     await expect(start()).rejects.toThrow(DelayedError);

@@ -5,6 +5,7 @@ import { enterBought } from '../../../db/numbers.ts';
 import { getRequest } from '../../../db/requests.ts';
 import type { ChunkCause } from '../../../domain/chunk.ts';
 import { after } from '../../../domain/clock.ts';
+import type { ReasonCode } from '../../../domain/codes.ts';
 import { countryOfNumber } from '../../../producers/intake/validate.ts';
 import type { Again, Settlement } from '../../chunk/settle.ts';
 import { lossOf, searchOf } from '../../lines/losses.ts';
@@ -77,7 +78,7 @@ export async function orderSettlement(deps: WorkDeps, chunk: OrderChunk, result:
  * failed for its paperwork (other numbers of the same kind would fail too).
  */
 async function endsOfLost(deps: WorkDeps, chunk: OrderChunk, result: OrderResult): Promise<Pick<Settlement, 'ended' | 'lost'>> {
-  const end = (numbers: string[], status: 'failed' | 'cancelled', reasonCode: string, reason: string) =>
+  const end = (numbers: string[], status: 'failed' | 'cancelled', reasonCode: ReasonCode, reason: string) =>
     numbers.map((phoneNumber): ItemEnd => ({ phoneNumber, status, reasonCode, reason }));
   if (result.lost.length === 0) return { ended: [] };
   const request = await getRequest(deps.db.sql, chunk.requestId);

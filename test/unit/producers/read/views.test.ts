@@ -2,6 +2,7 @@ import { describe, expect, it } from 'vitest';
 import type { Account } from '../../../../src/db/account.ts';
 import type { RequestFigures } from '../../../../src/db/queries/requests.ts';
 import type { Request } from '../../../../src/db/requests.ts';
+import type { ErrorCode } from '../../../../src/domain/codes.ts';
 import { ITEM_STATUSES, type ItemCounts, REQUEST_STATUSES, type RequestKind } from '../../../../src/domain/request.ts';
 import { accountView, requestView } from '../../../../src/producers/read/views.ts';
 
@@ -20,10 +21,11 @@ const OPEN: Account = {
   limits: null,
   limitsAt: null,
 };
-const closed = (reasonCode: string): Account => ({
+/** `something_new` stands for a code that another version stored. */
+const closed = (reasonCode: ErrorCode | 'something_new'): Account => ({
   ...OPEN,
   gateOpen: false,
-  reasonCode,
+  reasonCode: reasonCode as ErrorCode,
   reason: 'Telnyx said no',
   closedAt: at,
 });
@@ -64,7 +66,7 @@ describe('the error of an open request while the account gate is closed', () => 
     ['account_blocked', /ask Telnyx support/],
     ['forbidden', /ask Telnyx support/],
     ['something_new', /provisioner account reopen/],
-  ])('%s: it says so, with what Telnyx said and what to do', (code, advice) => {
+  ] as const)('%s: it says so, with what Telnyx said and what to do', (code, advice) => {
     const error = errorOf(request('buy'), closed(code));
     expect(error).toEqual({
       code,
@@ -81,7 +83,7 @@ describe('the error of an open request while the account gate is closed', () => 
   });
 
   it('is in the answer only: nothing is said of ended requests, of an open gate, or over what a person or paperwork holds up', () => {
-    const own = { errorCode: 'requirements_not_met', error: 'waits for paperwork' };
+    const own = { errorCode: 'requirements_not_met' as const, error: 'waits for paperwork' };
     const shown = { code: 'requirements_not_met', message: 'waits for paperwork' };
     for (const status of REQUEST_STATUSES) {
       const seen = errorOf(request('buy', { status, ...own }), closed('bad_key'));

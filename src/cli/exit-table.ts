@@ -1,0 +1,62 @@
+import { type ErrorCode, GUARD_ENDS, type RefusalCode } from '../domain/codes.ts';
+import type { Disposition } from '../domain/errors.ts';
+
+/** What the command's exit code says. Scripts rely on them: they change only with a major version. */
+export const EXIT = {
+  ok: 0,
+  failed: 1,
+  usage: 2,
+  /** For `reconcile`. */
+  drift: 2,
+  partly: 3,
+  notFound: 4,
+  timeout: 5,
+  refused: 6,
+  unavailable: 7,
+  /** Stopped by Ctrl-C, as shells write it. */
+  interrupted: 130,
+} as const;
+
+/** Total: whoever adds a refusal decides here what scripts learn of it. */
+const EXIT_OF_REFUSAL: Readonly<Record<RefusalCode, number>> = {
+  account_unreadable: EXIT.failed,
+  bad_signature: EXIT.failed,
+  database_not_migrated: EXIT.failed,
+  embedded_postgres_failed: EXIT.failed,
+  expected_count_mismatch: EXIT.refused,
+  idempotency_conflict: EXIT.usage,
+  invalid_config: EXIT.usage,
+  malformed_event: EXIT.failed,
+  not_awaiting_approval: EXIT.refused,
+  not_confirmed: EXIT.refused,
+  not_ended: EXIT.refused,
+  not_found: EXIT.notFound,
+  not_in_inventory: EXIT.refused,
+  not_waiting_for_a_person: EXIT.refused,
+  nothing_failed: EXIT.refused,
+  pooled_queue: EXIT.failed,
+  redis_evicts: EXIT.failed,
+  redis_missing: EXIT.failed,
+  second_worker: EXIT.failed,
+  unauthorized: EXIT.failed,
+  unsuited_session: EXIT.failed,
+  usage: EXIT.usage,
+  validation_failed: EXIT.usage,
+  wait_timed_out: EXIT.timeout,
+};
+
+/** Codes of the other families that say more than their disposition. */
+const EXIT_OF_OTHERS: Readonly<Partial<Record<Exclude<ErrorCode, RefusalCode>, number>>> = {
+  server_error: EXIT.unavailable,
+  rate_limited: EXIT.unavailable,
+};
+
+const EXIT_OF_CODE: Readonly<Partial<Record<ErrorCode, number>>> = { ...EXIT_OF_REFUSAL, ...EXIT_OF_OTHERS };
+
+/** The exit code of an error: that of its code, else 7 for a broken account and 1 for everything else. */
+export function exitOfError(code: ErrorCode, disposition: Disposition): number {
+  return EXIT_OF_CODE[code] ?? (disposition === 'account' ? EXIT.unavailable : EXIT.failed);
+}
+
+/** True for the end of a number that a budget or a guard of the request brought about. */
+export const isGuardEnd = (code: string): boolean => Object.hasOwn(GUARD_ENDS, code);
