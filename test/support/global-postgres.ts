@@ -24,7 +24,9 @@ function useMemoryIfThere(): void {
     accessSync(MEMORY, constants.W_OK);
     const { bavail, bsize } = statfsSync(MEMORY);
     // The programs of the server may be copied to the folder for temporary files, and must be allowed to run there.
-    const mount = readFileSync('/proc/mounts', 'utf8').split('\n').find((line) => line.split(' ')[1] === MEMORY);
+    const mount = readFileSync('/proc/mounts', 'utf8')
+      .split('\n')
+      .find((line) => line.split(' ')[1] === MEMORY);
     if (mount === undefined || mount.includes('noexec')) return;
     if (bavail * bsize >= ROOM_BYTES) process.env['TMPDIR'] = MEMORY;
   } catch {
