@@ -8,7 +8,7 @@ import type { RootLog } from '../observability/log.ts';
 import { createScrubber } from '../observability/scrub.ts';
 import { createHandlers } from '../processors/handlers.ts';
 import { createRunJob } from '../processors/run-job.ts';
-import { EMERGENCY_AT_ONCE, MESSAGING_AT_ONCE } from '../queues/catalogue.ts';
+import { EMERGENCY_AT_ONCE, MESSAGING_AT_ONCE, type QueueName } from '../queues/catalogue.ts';
 import { refuseEviction } from '../queues/redis.ts';
 import { startWorkers, type Workers } from '../queues/workers.ts';
 import { aliveFile } from './alive-file.ts';
@@ -43,6 +43,8 @@ export interface WorkerOptions {
   lockMs?: number;
   /** Only for tests: see `WorkersOptions`. */
   stalledMs?: number;
+  /** Only for tests: jobs at once of single queues. */
+  concurrency?: Partial<Record<QueueName, number>>;
 }
 
 export interface RoleOptions extends FoundationOptions, WorkOptions, WorkerOptions {}
@@ -148,6 +150,7 @@ export function workerServices(
             reconcile: 1,
             webhooks: 10,
             maintenance: 1,
+            ...options.concurrency,
           },
           log,
           ...(options.lockMs !== undefined && { lockMs: options.lockMs }),

@@ -154,8 +154,16 @@ export async function openHarness(options: HarnessOptions = {}): Promise<Harness
     handlers: createHandlers(work),
     logged: () => lines.join(''),
     start: async () => {
+      const services = workerServices(foundation, work, {
+        role: 'worker',
+        concurrency: { buy: 8, webhooks: 4 },
+        lockMs: 2_000,
+        stalledMs: 700,
+        started: () => undefined,
+      });
+      // The right to be the only worker ends with the connection of the process, and the connections of the harness stay open.
       running = createLifecycle(
-        workerServices(foundation, work, { role: 'worker', lockMs: 2_000, stalledMs: 700, started: () => undefined }),
+        services.filter(({ name }) => name !== 'sole worker'),
         log,
       );
       await running.start();
