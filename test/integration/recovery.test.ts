@@ -4,7 +4,7 @@ import { sweepOnce } from '../../src/recovery/sweep.ts';
 import { buying, ctxOf } from '../support/buys.ts';
 import { deliveredTo, expectAgreement, expectInventory } from '../support/expect-agreement.ts';
 import { openHarness, useHarness } from '../support/harness.ts';
-import { until } from '../support/until.ts';
+import { door, until } from '../support/until.ts';
 
 describe('recovery', () => {
   const h = useHarness(
@@ -153,6 +153,16 @@ it('of two runs of one chunk at once, the second does not end the job while the 
     const [chunk] = await h.chunks(id);
     if (chunk === undefined) throw new Error('no chunk');
     const run = () => h.handlers['batch.run']({ chunkId: chunk.id, requestId: id }, ctxOf(h));
+    // Both have read the chunk as planned before one of them may claim it.
+    const { verifyOwnership } = h.deps.telnyx;
+    const both = door();
+    let arrived = 0;
+    h.deps.telnyx.verifyOwnership = async (numbers) => {
+      arrived += 1;
+      if (arrived === 2) both.open();
+      await both.opened;
+      return verifyOwnership(numbers);
+    };
     const outcomes = await Promise.all([run(), run()]);
     expect((await h.chunks(id)).map((c) => c.state)).toEqual(['submitted']);
     expect(h.sim.ledger().jobs).toHaveLength(1);

@@ -13,8 +13,7 @@ import type { Item } from '../../src/db/items.ts';
 import { getRun, type Run } from '../../src/db/runs.ts';
 import { RATE_FAMILIES, type RateFamily } from '../../src/domain/rate-families.ts';
 import { hasEnded } from '../../src/domain/request.ts';
-import type { Timings } from '../../src/domain/timings.ts';
-import { DEFAULT_TIMINGS } from '../../src/domain/timings.ts';
+import { DEFAULT_TIMINGS, type Timings } from '../../src/domain/timings.ts';
 import { createLog } from '../../src/observability/log.ts';
 import type { Metrics } from '../../src/observability/metrics.ts';
 import type { Handlers } from '../../src/processors/context.ts';
@@ -53,6 +52,8 @@ export const FAST: Timings = {
 /** The key of the simulated account. It has the shape of a real one, so that a leak would be seen as such. */
 export const API_KEY = 'KEY0123456789ABCDEF_simulated-account';
 
+/** Only a request that hangs takes so long, also beside other test files. */
+const ENDS_WITHIN_MS = 45_000;
 /** Requests a second. */
 const UNLIMITED = 500;
 /** Chunks in the message of a request that does not end. */
@@ -179,8 +180,8 @@ export async function openHarness(options: HarnessOptions = {}): Promise<Harness
       if (view === null) throw new Error(`no request ${id}`);
       return view;
     },
-    ended: (id, { withinMs = 20_000 } = {}) => endedOr(h, id, withinMs),
-    run: async (body, waitOptions) => endedOr(h, await h.submit(body), waitOptions?.withinMs ?? 20_000),
+    ended: (id, { withinMs = ENDS_WITHIN_MS } = {}) => endedOr(h, id, withinMs),
+    run: async (body, waitOptions) => endedOr(h, await h.submit(body), waitOptions?.withinMs ?? ENDS_WITHIN_MS),
     items: (id) => db.sql<Item[]>`select * from items where request_id = ${id} order by position`,
     chunks: (id) => chunksOfRequest(db.sql, id),
     learnInventory: async () => {

@@ -30,7 +30,7 @@ async function nextSignal(): Promise<void> {
 export async function until<T>(
   what: string,
   check: () => T | Promise<T>,
-  { withinMs = 15_000 }: { withinMs?: number } = {},
+  { withinMs = 30_000 }: { withinMs?: number } = {},
 ): Promise<Exclude<T, false | null | undefined>> {
   const end = Date.now() + withinMs;
   let last: unknown;
