@@ -1,7 +1,7 @@
 /** Without a signal a state is checked this often: another process may have changed it. */
 const EVERY_MS = 50;
 /** Signals may come in bursts; between two checks of one wait there is this much time. */
-const AT_MOST_EVERY_MS = 10;
+const AT_MOST_EVERY_MS = 25;
 
 const waiting = new Set<() => void>();
 
