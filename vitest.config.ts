@@ -5,19 +5,40 @@ import { defineConfig } from 'vitest/config';
 const POSTGRES = ['test/support/global-postgres.ts'];
 const REDIS = ['test/support/global-redis.ts'];
 
+// The projects run one after the other (`groupOrder`), because each has another number of workers. Vitest takes one worker less
+// than there are processors, which is a single one on a machine of two; most tests here wait for timers, for Postgres or for a
+// child process. `isolate: false` lets a worker load the sources once and not once a file: no test changes a module.
 export default defineConfig({
   test: {
+    unstubEnvs: true,
     env: { NODE_ENV: 'test', LOG_LEVEL: 'silent' },
     reporters: process.env['CI'] === 'true' ? ['default', 'github-actions'] : ['default'],
     projects: [
-      { extends: true, test: { name: 'unit', include: ['test/unit/**/*.test.ts'] } },
-      { extends: true, test: { name: 'rules', include: ['test/rules/**/*.test.ts'] } },
+      {
+        extends: true,
+        test: { name: 'unit', include: ['test/unit/**/*.test.ts'], isolate: false, maxWorkers: 2, sequence: { groupOrder: 1 } },
+      },
+      {
+        extends: true,
+        test: {
+          name: 'rules',
+          include: ['test/rules/**/*.test.ts'],
+          isolate: false,
+          maxWorkers: 2,
+          sequence: { groupOrder: 1 },
+          // One of them runs the compiler.
+          testTimeout: 60_000,
+        },
+      },
       {
         extends: true,
         test: {
           name: 'integration',
           include: ['test/integration/**/*.test.ts'],
           globalSetup: [...POSTGRES, ...REDIS],
+          isolate: false,
+          maxWorkers: 3,
+          sequence: { groupOrder: 2 },
           testTimeout: 60_000,
           hookTimeout: 60_000,
         },
@@ -28,8 +49,9 @@ export default defineConfig({
           name: 'process',
           include: ['test/process/**/*.test.ts'],
           globalSetup: [...POSTGRES, ...REDIS],
-          // Real processes, killed and started: one file at a time, or a small machine makes them wait for each other.
-          fileParallelism: false,
+          // Each test starts several real processes: more than two files at once make them wait for each other.
+          maxWorkers: 2,
+          sequence: { groupOrder: 3 },
           testTimeout: 120_000,
           hookTimeout: 120_000,
         },

@@ -26,7 +26,9 @@ const bin = (name) => join(root, 'node_modules', name);
 const tsx = ['--import', join(root, 'node_modules/tsx/dist/loader.mjs')];
 const command = {
   demo: [...tsx, join(root, 'src/cli/demo.ts')],
+  dev: [bin('tsx/dist/cli.mjs'), 'watch', '--clear-screen=false', join(root, 'src/cli/main.ts'), 'up'],
   test: [bin('vitest/vitest.mjs'), 'run'],
+  'test:watch': [bin('vitest/vitest.mjs'), 'watch'],
   provisioner: [...tsx, join(root, 'src/cli/main.ts')],
 }[what] ?? [...tsx, join(root, what)];
 

@@ -1,6 +1,7 @@
 import { setTimeout as sleep } from 'node:timers/promises';
 import type { WorkDeps } from '../account/deps.ts';
 import { requireTelnyxKey } from '../config/config.ts';
+import type { RateFamily } from '../domain/rate-families.ts';
 import { DEFAULT_TIMINGS, type Timings } from '../domain/timings.ts';
 import { createTelnyxGateway } from '../telnyx/client.ts';
 import type { Foundation } from './foundation.ts';
@@ -10,8 +11,15 @@ export interface Work extends WorkDeps {
   stop(): Promise<void>;
 }
 
+export interface WorkOptions {
+  /** Only for tests: waits that are shorter than the real ones. */
+  timings?: Partial<Timings>;
+  /** Only for tests: the total deadline of a call, for each family. */
+  deadlines?: Partial<Record<RateFamily, number>>;
+}
+
 /** Adds what work on Telnyx needs: the gateway with its limiter, shared over Redis when there is one. */
-export function openWork(f: Foundation, timings: Partial<Timings> = {}): Work {
+export function openWork(f: Foundation, options: WorkOptions = {}): Work {
   const { config, backend, log, metrics } = f;
   const telnyx = createTelnyxGateway({
     apiKey: requireTelnyxKey(config).reveal(),
@@ -19,6 +27,7 @@ export function openWork(f: Foundation, timings: Partial<Timings> = {}): Work {
     redis: backend.redis,
     keyPrefix: `{${f.namespace}}`,
     log,
+    ...(options.deadlines !== undefined && { deadlines: options.deadlines }),
     ...(config.telnyx.baseUrl !== null && { baseURL: config.telnyx.baseUrl }),
     onCall: ({ family, operation, status, ms }) => {
       metrics.telnyxCalls.inc({ family, operation, status: String(status ?? 'none') });
@@ -29,7 +38,12 @@ export function openWork(f: Foundation, timings: Partial<Timings> = {}): Work {
   return {
     ...f.deps,
     telnyx,
-    timings: { ...DEFAULT_TIMINGS, settleMs: config.limits.settleMs, fundsProbeMs: config.limits.fundsProbeMs, ...timings },
+    timings: {
+      ...DEFAULT_TIMINGS,
+      settleMs: config.limits.settleMs,
+      fundsProbeMs: config.limits.fundsProbeMs,
+      ...options.timings,
+    },
     pause: (ms) => sleep(ms, undefined, { signal: stopping.signal }).catch(() => undefined),
     stop: async () => {
       stopping.abort();

@@ -36,7 +36,13 @@ export interface FoundationOptions {
   namespace?: string;
   /** See `DbOptions`. */
   idleInTransactionMs?: number;
+  /** See `DbOptions`. */
+  maxConnections?: number;
+  /** Only for tests: see `QueuesOptions`. */
+  asleepMs?: number;
 }
+
+const MAX_CONNECTIONS = 20;
 
 /** Opens database and queue. Errors name the setting to change; whatever was opened before one is closed again. */
 export async function openFoundation(config: Config, log: Log, options: FoundationOptions = {}): Promise<Foundation> {
@@ -48,7 +54,7 @@ export async function openFoundation(config: Config, log: Log, options: Foundati
     const url = await databaseUrl(config, closers);
     const db = await answering(() =>
       connectDb(url, {
-        maxConnections: 20,
+        maxConnections: options.maxConnections ?? MAX_CONNECTIONS,
         onNotice: (text) => log.debug({ reason: text }, 'postgres notice'),
         ...(options.idleInTransactionMs !== undefined && { idleInTransactionMs: options.idleInTransactionMs }),
       }),
@@ -61,7 +67,7 @@ export async function openFoundation(config: Config, log: Log, options: Foundati
     const backend = openBackend(config, url, log, options);
     closers.push(backend.close);
     await backend.prepare();
-    const queues = openQueues(backend, log);
+    const queues = openQueues(backend, log, options.asleepMs === undefined ? {} : { asleepMs: options.asleepMs });
     closers.push(queues.close);
     const { orderSize, batchSize, maxNumberCost, approvalAbove } = config.limits;
     const deps: ProducerDeps = {

@@ -3,18 +3,17 @@ import { type Config, secretsOf } from '../config/config.ts';
 import { packageVersion } from '../config/version.ts';
 import { takeSoleWorker } from '../db/locks.ts';
 import { ProvisioningError } from '../domain/errors.ts';
-import type { Timings } from '../domain/timings.ts';
 import { buildServer } from '../http/server.ts';
 import type { RootLog } from '../observability/log.ts';
 import { createScrubber } from '../observability/scrub.ts';
 import { createHandlers } from '../processors/handlers.ts';
 import { createRunJob } from '../processors/run-job.ts';
-import { EMERGENCY_AT_ONCE, MESSAGING_AT_ONCE } from '../queues/catalogue.ts';
+import { EMERGENCY_AT_ONCE, MESSAGING_AT_ONCE, type QueueName } from '../queues/catalogue.ts';
 import { refuseEviction } from '../queues/redis.ts';
 import { startWorkers, type Workers } from '../queues/workers.ts';
 import { aliveFile } from './alive-file.ts';
 import { liveBy } from './clock.ts';
-import { openWork } from './compose.ts';
+import { openWork, type Work, type WorkOptions } from './compose.ts';
 import { type Foundation, type FoundationOptions, openFoundation } from './foundation.ts';
 import { heartbeat } from './heartbeat.ts';
 import { createLifecycle, type Lifecycle, runUntilSignal, type Service } from './lifecycle.ts';
@@ -39,11 +38,16 @@ export interface Running {
   url: () => string | null;
 }
 
-export interface RoleOptions extends FoundationOptions {
-  timings?: Partial<Timings>;
+export interface WorkerOptions {
+  /** Only for tests: see `WorkersOptions`. */
   lockMs?: number;
+  /** Only for tests: see `WorkersOptions`. */
   stalledMs?: number;
+  /** Only for tests: jobs at once of single queues. */
+  concurrency?: Partial<Record<QueueName, number>>;
 }
+
+export interface RoleOptions extends FoundationOptions, WorkOptions, WorkerOptions {}
 
 /** Builds the services of a role; nothing runs until `lifecycle.start()`. */
 export async function buildRole(role: Role, config: Config, log: RootLog, options: RoleOptions = {}): Promise<Running> {
@@ -55,7 +59,10 @@ export async function buildRole(role: Role, config: Config, log: RootLog, option
   try {
     const dog = watchdog(foundation, role !== 'serve', () => workers);
     services.push(dog);
-    if (role !== 'serve') services.push(...workerServices(foundation, role, options, (w) => (workers = w)));
+    if (role !== 'serve') {
+      const work = openWork(foundation, options);
+      services.push(...workerServices(foundation, work, { ...options, role, started: (w) => (workers = w) }));
+    }
     if (role !== 'serve' && config.aliveFile !== null) services.push(aliveFile(config.aliveFile, dog, log));
     if (role !== 'worker') services.push(await httpService(foundation, log, dog, (at) => (url = at)));
     return { foundation, lifecycle: createLifecycle(services, log), url: () => url };
@@ -89,9 +96,13 @@ export async function runRole(role: Role, config: Config, log: RootLog): Promise
   return exit;
 }
 
-function workerServices(f: Foundation, role: Role, options: RoleOptions, started: (workers: Workers) => void): Service[] {
+/** The services of a process that takes up work, in the order in which they start. `started` gets the workers once they run. */
+export function workerServices(
+  f: Foundation,
+  work: Work,
+  options: WorkerOptions & { role: Role; started: (workers: Workers) => void },
+): Service[] {
   const { config, log, backend, queues, metrics } = f;
-  const work = openWork(f, options.timings);
   let release: (() => Promise<void>) | null = null;
   let workers: Workers | null = null;
   return [
@@ -139,12 +150,13 @@ function workerServices(f: Foundation, role: Role, options: RoleOptions, started
             reconcile: 1,
             webhooks: 10,
             maintenance: 1,
+            ...options.concurrency,
           },
           log,
           ...(options.lockMs !== undefined && { lockMs: options.lockMs }),
           ...(options.stalledMs !== undefined && { stalledMs: options.stalledMs }),
         });
-        started(workers);
+        options.started(workers);
       },
       stop: async () => {
         // First no new queue jobs, then no new calls. So each job ends with the call that it waits for.
@@ -161,7 +173,7 @@ function workerServices(f: Foundation, role: Role, options: RoleOptions, started
       stopWithinMs: DRAIN_MS + 5_000,
     },
     sweeper(work, queues, config, metrics),
-    heartbeat(f, role),
+    heartbeat(f, options.role),
   ];
 }
 

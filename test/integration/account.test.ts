@@ -2,12 +2,11 @@ import { describe, expect, it } from 'vitest';
 import { balanceShortfall, probeGate, refreshBalance } from '../../src/account/gate.ts';
 import { type Account, closeGate, getAccount, openGate } from '../../src/db/account.ts';
 import type { Fault } from '../../src/simulator/index.ts';
+import { buying, ordering } from '../support/buys.ts';
 import { calls, deliveredTo, expectAgreement, expectInventory } from '../support/expect-agreement.ts';
 import { type Harness, useHarness } from '../support/harness.ts';
 import { until } from '../support/until.ts';
 
-const ordering = { method: 'POST', path: '/number_orders' };
-const buying = (quantity: number, ndc = '312') => ({ kind: 'buy', lines: [{ national_destination_code: ndc, quantity }] });
 const accountOf = (h: Harness): Promise<Account> => getAccount(h.db.sql);
 
 const orderCalls = (h: Harness): number => Object.values(calls(h, 'POST /number_orders')).reduce((sum, n) => sum + n, 0);

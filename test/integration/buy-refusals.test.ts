@@ -4,16 +4,11 @@ import { ProvisioningError } from '../../src/domain/errors.ts';
 import { seenIn } from '../../src/domain/evidence.ts';
 import type { Fault } from '../../src/simulator/index.ts';
 import type { TelnyxGateway } from '../../src/telnyx/gateway.ts';
+import { buying, causesOf, ordering } from '../support/buys.ts';
 import { calls, deliveredTo, expectAgreement } from '../support/expect-agreement.ts';
 import { type Harness, useHarness } from '../support/harness.ts';
 import { until } from '../support/until.ts';
 
-const ordering = { method: 'POST', path: '/number_orders' };
-const buying = (quantity: number, ndc = '312', more: object = {}) => ({
-  kind: 'buy',
-  lines: [{ national_destination_code: ndc, quantity }],
-  ...more,
-});
 const gone = (count: number, shape: Fault['shape'] = '10027'): Fault => ({
   kind: 'sold_to_other',
   count,
@@ -21,12 +16,6 @@ const gone = (count: number, shape: Fault['shape'] = '10027'): Fault => ({
   mode: 'order',
   times: 1,
 });
-
-async function causesOf(h: Harness, id: string): Promise<string[]> {
-  const rows = await h.db.sql<{ cause: string }[]>`
-    select cause from events where subject = 'chunk' and request_id = ${id} order by id`;
-  return rows.map((r) => r.cause);
-}
 
 /** How many order calls were answered since the last reading, by status. */
 function orderCalls(h: Harness): () => Record<string, number> {

@@ -1,6 +1,6 @@
 import { type ChildProcess, spawn } from 'node:child_process';
 import { programArguments } from './program.ts';
-import { until } from './until.ts';
+import { somethingHappened, until } from './until.ts';
 
 export interface Ended {
   code: number | null;
@@ -55,6 +55,7 @@ export function start(args: readonly string[], env: Readonly<Record<string, stri
     child[name].setEncoding('utf8');
     child[name].on('data', (text: string) => {
       written[name] += text;
+      somethingHappened();
     });
   }
   // A command that ends before it has read its input is no error.

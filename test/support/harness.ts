@@ -1,24 +1,23 @@
 import { randomBytes } from 'node:crypto';
-import { setTimeout as sleep } from 'node:timers/promises';
 import { afterAll, afterEach, beforeAll, beforeEach, onTestFailed } from 'vitest';
 import type { WorkDeps } from '../../src/account/deps.ts';
-import type { Service } from '../../src/app/lifecycle.ts';
-import { sweeper } from '../../src/app/sweeper.ts';
-import { loadConfig, secret } from '../../src/config/config.ts';
+import { openWork } from '../../src/app/compose.ts';
+import { openFoundation } from '../../src/app/foundation.ts';
+import { createLifecycle, type Lifecycle } from '../../src/app/lifecycle.ts';
+import { workerServices } from '../../src/app/roles.ts';
+import { loadConfig } from '../../src/config/config.ts';
 import { type Chunk, chunksOfRequest } from '../../src/db/chunks.ts';
-import { type Db, openDb } from '../../src/db/client.ts';
+import type { Db } from '../../src/db/client.ts';
 import type { Item } from '../../src/db/items.ts';
 import { type Drift, listDrift } from '../../src/db/queries/drift.ts';
 import { getRun, type Run } from '../../src/db/runs.ts';
-import { systemClock } from '../../src/domain/clock.ts';
+import { RATE_FAMILIES, type RateFamily } from '../../src/domain/rate-families.ts';
 import { hasEnded } from '../../src/domain/request.ts';
-import type { Timings } from '../../src/domain/timings.ts';
-import { DEFAULT_TIMINGS } from '../../src/domain/timings.ts';
+import { DEFAULT_TIMINGS, type Timings } from '../../src/domain/timings.ts';
 import { createLog } from '../../src/observability/log.ts';
-import { createMetrics } from '../../src/observability/metrics.ts';
+import type { Metrics } from '../../src/observability/metrics.ts';
 import type { Handlers } from '../../src/processors/context.ts';
 import { createHandlers } from '../../src/processors/handlers.ts';
-import { createRunJob } from '../../src/processors/run-job.ts';
 import { acceptRun } from '../../src/producers/actions/accept-run.ts';
 import { startRun } from '../../src/producers/actions/start-run.ts';
 import type { Limits } from '../../src/producers/deps.ts';
@@ -26,17 +25,13 @@ import { type SubmitOptions, submitRequest } from '../../src/producers/intake/su
 import { lookAtRequest } from '../../src/producers/read/read.ts';
 import type { RequestView } from '../../src/producers/read/views.ts';
 import type { QueueBackend } from '../../src/queues/backend.ts';
-import { postgresBackend } from '../../src/queues/postgres.ts';
-import { openQueues, type Queues } from '../../src/queues/queues.ts';
-import { redisBackend } from '../../src/queues/redis.ts';
-import { startWorkers, type Workers } from '../../src/queues/workers.ts';
+import type { Queues } from '../../src/queues/queues.ts';
 import { reconcileInventory } from '../../src/reconcile/walk.ts';
 import { type Fault, type Simulator, type SimulatorOptions, startSimulator } from '../../src/simulator/index.ts';
-import { createTelnyxGateway } from '../../src/telnyx/client.ts';
 import { createTestDatabase } from './postgres.ts';
 import { redisUrl } from './redis.ts';
 import { ensureTemplate } from './template.ts';
-import { until } from './until.ts';
+import { somethingHappened, until } from './until.ts';
 
 /** Waits short enough for tests, in the same proportions as the real ones: every lag of the simulator is shorter than `settleMs`. */
 export const FAST: Timings = {
@@ -57,6 +52,13 @@ export const FAST: Timings = {
 /** The key of the simulated account. It has the shape of a real one, so that a leak would be seen as such. */
 export const API_KEY = 'KEY0123456789ABCDEF_simulated-account';
 
+/** Only a request that hangs takes so long, also beside other test files. */
+const ENDS_WITHIN_MS = 45_000;
+/** Requests a second. */
+const UNLIMITED = 500;
+/** Chunks in the message of a request that does not end. */
+const MOST_SHOWN = 20;
+
 export interface HarnessOptions {
   backend?: 'postgres' | 'redis';
   /** A Redis of the caller's own, to flush. */
@@ -73,7 +75,7 @@ export interface HarnessOptions {
   deadlineMs?: number;
 }
 
-/** The product on a simulated Telnyx: database, queue, workers and sweep are the real ones. */
+/** The product on a simulated Telnyx: what is shipped, composed as it is shipped, with shorter waits. */
 export interface Harness {
   databaseUrl: string;
   sim: Simulator;
@@ -108,13 +110,6 @@ export interface Harness {
 export async function openHarness(options: HarnessOptions = {}): Promise<Harness> {
   await ensureTemplate();
   const database = await createTestDatabase();
-  const lines: string[] = [];
-  const log = createLog({
-    level: 'debug',
-    format: 'json',
-    secrets: [API_KEY],
-    destination: { write: (line: string) => void lines.push(line) },
-  });
   const sim = await startSimulator({
     apiKey: API_KEY,
     numbers: 6_000,
@@ -125,54 +120,30 @@ export async function openHarness(options: HarnessOptions = {}): Promise<Harness
     visibilityLagMs: { ownership: 100, orders: 100, inventory: 150, deletions: 50 },
     ...options.simulator,
   });
-  const backend = openBackend(options, database.url);
-  await backend.prepare();
-  const db = openDb(database.url, { maxConnections: 12 });
-  const queues = openQueues(backend, log, options.asleepMs === undefined ? {} : { asleepMs: options.asleepMs });
-  const metrics = createMetrics();
-  const deadline = options.deadlineMs ?? 3_000;
-  const fast = 500;
-  const telnyx = createTelnyxGateway({
-    apiKey: API_KEY,
-    baseURL: sim.url,
-    redis: backend.redis,
-    keyPrefix: `{test-${database.name}}`,
-    rates: {
-      search: fast,
-      orders: fast,
-      jobs: fast,
-      reads: fast,
-      messaging: fast,
-      ownership: fast,
-      reservations: fast,
-      ...options.rates,
-    },
-    deadlines: {
-      reads: deadline,
-      search: deadline,
-      orders: deadline,
-      jobs: deadline,
-      messaging: deadline,
-      ownership: deadline,
-      reservations: deadline,
-    },
-    log,
+  const lines: string[] = [];
+  const log = createLog({
+    level: 'debug',
+    format: 'json',
+    secrets: [API_KEY],
+    destination: { write: (line: string) => void lines.push(line) },
   });
-  const deps: WorkDeps = {
-    db,
-    queue: queues,
-    clock: systemClock,
-    log,
-    limits: { orderSize: 100, batchSize: 1_000, maxNumberCost: '5.00', approvalAbove: null, ...options.limits },
-    telnyx,
+  // From here on it is what `buildRole('worker')` opens, with waits that are shorter.
+  const foundation = await openFoundation(loadConfig(environment(options, database.url, sim.url)), log, {
+    namespace: `test-${database.name}`,
+    maxConnections: 12,
+    ...(options.asleepMs !== undefined && { asleepMs: options.asleepMs }),
+  });
+  tellWhenJobsEnd(foundation.metrics);
+  const work = openWork(foundation, {
     timings: { ...FAST, ...options.timings },
-    pause: (ms) => sleep(ms),
-  };
-  const handlers = createHandlers(deps);
-  const jobSlots = options.jobSlots ?? 5;
-  const config = loadConfig({ PROVISIONER_RECONCILE_CRON: 'off', PROVISIONER_JOB_SLOTS: String(jobSlots) });
-  let workers: Workers | null = null;
-  let sweep: Service | null = null;
+    deadlines: everyFamily(options.deadlineMs ?? 3_000),
+  });
+  // Tests go on calling Telnyx after the workers have stopped, and start workers anew on the same gateway.
+  const stopCalls = work.stop;
+  work.stop = async () => undefined;
+  const { db, queues, backend } = foundation;
+  const deps: WorkDeps = work;
+  let running: Lifecycle | null = null;
 
   const h: Harness = {
     databaseUrl: database.url,
@@ -181,23 +152,26 @@ export async function openHarness(options: HarnessOptions = {}): Promise<Harness
     deps,
     queues,
     backend,
-    handlers,
+    handlers: createHandlers(work),
     logged: () => lines.join(''),
     start: async () => {
-      workers = startWorkers(backend, createRunJob({ handlers, log, metrics, backoffMs: deps.timings.backoffMs }), {
-        concurrency: { buy: 8, 'batch-jobs': jobSlots, emergency: 8, messaging: 4, reconcile: 1, webhooks: 4, maintenance: 1 },
-        log,
+      const services = workerServices(foundation, work, {
+        role: 'worker',
+        concurrency: { buy: 8, webhooks: 4 },
         lockMs: 2_000,
         stalledMs: 700,
+        started: () => undefined,
       });
-      sweep = sweeper(deps, queues, config, metrics);
-      await sweep.start?.();
+      // The right to be the only worker ends with the connection of the process, and the connections of the harness stay open.
+      running = createLifecycle(
+        services.filter(({ name }) => name !== 'sole worker'),
+        log,
+      );
+      await running.start();
     },
     stop: async () => {
-      await sweep?.stop?.();
-      await workers?.close({ deadlineMs: 5_000 });
-      workers = null;
-      sweep = null;
+      await running?.stop('the test asked for it');
+      running = null;
     },
     faults: (...faults) => sim.faults({ clear: true, faults }),
     submit: async (body, submitOptions) => (await submitRequest(deps, body, submitOptions)).request.id,
@@ -206,8 +180,8 @@ export async function openHarness(options: HarnessOptions = {}): Promise<Harness
       if (view === null) throw new Error(`no request ${id}`);
       return view;
     },
-    ended: (id, { withinMs = 20_000 } = {}) => endedOr(h, id, withinMs),
-    run: async (body, waitOptions) => endedOr(h, await h.submit(body), waitOptions?.withinMs ?? 20_000),
+    ended: (id, { withinMs = ENDS_WITHIN_MS } = {}) => endedOr(h, id, withinMs),
+    run: async (body, waitOptions) => endedOr(h, await h.submit(body), waitOptions?.withinMs ?? ENDS_WITHIN_MS),
     items: (id) => db.sql<Item[]>`select * from items where request_id = ${id} order by position`,
     chunks: (id) => chunksOfRequest(db.sql, id),
     learnInventory: async () => {
@@ -233,21 +207,45 @@ export async function openHarness(options: HarnessOptions = {}): Promise<Harness
     },
     close: async () => {
       await h.stop();
-      await queues.close();
-      await telnyx.close();
-      await backend.close();
-      await db.close();
+      await stopCalls();
+      await foundation.close();
       await sim.stop();
     },
   };
   return Object.assign(h, { database });
 }
 
-function openBackend(options: HarnessOptions, databaseUrl: string): QueueBackend {
-  const quiet = { onError: () => undefined };
-  if (options.backend !== 'redis') return postgresBackend(secret(databaseUrl), quiet);
-  const url = secret(options.redis ?? redisUrl());
-  return redisBackend({ kind: 'single', url }, { ...quiet, namespace: `test-${randomBytes(4).toString('hex')}` });
+const everyFamily = <T>(value: T): Record<RateFamily, T> =>
+  // Sound: the entries are those of all families.
+  Object.fromEntries(RATE_FAMILIES.map((family) => [family, value])) as Record<RateFamily, T>;
+
+/** What a user would set to get this harness. */
+function environment(options: HarnessOptions, databaseUrl: string, simulatorUrl: string): Record<string, string> {
+  const { orderSize, batchSize, maxNumberCost, approvalAbove } = options.limits ?? {};
+  const rates = Object.entries({ ...everyFamily(UNLIMITED), ...options.rates });
+  return {
+    DATABASE_URL: databaseUrl,
+    TELNYX_API_KEY: API_KEY,
+    TELNYX_BASE_URL: simulatorUrl,
+    PROVISIONER_RATE_LIMITS: rates.map(([family, perSecond]) => `${family}=${perSecond}`).join(','),
+    PROVISIONER_JOB_SLOTS: String(options.jobSlots ?? 5),
+    PROVISIONER_RECONCILE_CRON: 'off',
+    ...(options.backend === 'redis' && { REDIS_URL: options.redis ?? redisUrl() }),
+    ...(orderSize !== undefined && { PROVISIONER_ORDER_SIZE: String(orderSize) }),
+    ...(batchSize !== undefined && { PROVISIONER_BATCH_SIZE: String(batchSize) }),
+    ...(maxNumberCost !== undefined && { PROVISIONER_MAX_NUMBER_COST: maxNumberCost }),
+    ...(approvalAbove != null && { PROVISIONER_APPROVAL_ABOVE: approvalAbove }),
+  };
+}
+
+/** Every attempt of a job is counted when it ends: then whoever waits checks at once. */
+function tellWhenJobsEnd({ jobsProcessed }: Metrics): void {
+  jobsProcessed.inc = new Proxy(jobsProcessed.inc, {
+    apply: (count, counter, given) => {
+      Reflect.apply(count, counter, given);
+      somethingHappened();
+    },
+  });
 }
 
 /** Waits for the end of a request; when it does not come, the error says where it stands. */
@@ -262,10 +260,12 @@ async function endedOr(h: Harness, id: string, withinMs: number): Promise<Reques
       { withinMs },
     );
   } catch (error) {
-    const chunks = (await h.chunks(id)).map(
+    const open = (await h.chunks(id)).filter((c) => c.state !== 'settled' && c.state !== 'cancelled');
+    const chunks = open.map(
       (c) => `${c.kind} ${c.state} of ${c.numbers.length} (${c.error ?? '-'}; ${JSON.stringify(c.evidence)})`,
     );
-    throw new Error(`${JSON.stringify(await h.view(id))}\n${chunks.join('\n')}`, { cause: error });
+    const more = open.length > MOST_SHOWN ? [`and ${open.length - MOST_SHOWN} more open chunks`] : [];
+    throw new Error([JSON.stringify(await h.view(id)), ...chunks.slice(0, MOST_SHOWN), ...more].join('\n'), { cause: error });
   }
 }
 

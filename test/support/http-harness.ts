@@ -1,5 +1,6 @@
 import type { FastifyInstance, InjectOptions } from 'fastify';
 import { pino } from 'pino';
+import { z } from 'zod';
 import { secret } from '../../src/config/secret.ts';
 import { type Db, openDb } from '../../src/db/client.ts';
 import { buildServer, type HttpDeps } from '../../src/http/server.ts';
@@ -104,3 +105,25 @@ export async function endAll(db: Db, id: string, status: 'succeeded' | 'failed')
       reason = ${status === 'failed' ? 'nothing left' : null} where request_id = ${id}`;
   await db.sql`update requests set status = ${status}, finished_at = now(), updated_at = now() where id = ${id}`;
 }
+
+/** The answer to a request that was taken on. */
+export const submitted = z.object({ id: z.string(), status: z.string(), counts: z.object({ asked: z.number() }) });
+
+/** The shape of every error. */
+export const failure = z.strictObject({
+  error: z.strictObject({
+    code: z.string(),
+    message: z.string(),
+    details: z.array(z.object({ path: z.string(), message: z.string() })),
+  }),
+});
+export const codeOf = (body: unknown) => failure.parse(body).error.code;
+
+/** The shape of every page of a list. */
+export const page = z.object({ data: z.array(z.record(z.string(), z.unknown())), next_cursor: z.string().nullable() });
+
+export const buy = (label: string, quantity = 3) => ({
+  kind: 'buy',
+  label,
+  lines: [{ national_destination_code: '312', quantity }],
+});

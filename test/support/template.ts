@@ -3,7 +3,9 @@ import { readFileSync } from 'node:fs';
 import { join } from 'node:path';
 import postgres from 'postgres';
 import { inject } from 'vitest';
+import { secret } from '../../src/config/config.ts';
 import { migrateDatabase } from '../../src/db/migrate.ts';
+import { postgresBackend } from '../../src/queues/postgres.ts';
 import { TEMPLATE } from './postgres.ts';
 import { ROOT } from './sources.ts';
 import { until } from './until.ts';
@@ -29,6 +31,7 @@ export async function ensureTemplate(): Promise<void> {
     const url = new URL(inject('pgUrl'));
     url.pathname = `/${building}`;
     await migrateDatabase(url.href);
+    await prepareQueue(url.href);
     await sql`drop database if exists ${sql(TEMPLATE)} with (force)`;
     // The migrating session may take a moment to leave.
     await until('the template database is free', async () => {
@@ -41,10 +44,21 @@ export async function ensureTemplate(): Promise<void> {
   }
 }
 
+/** The tables of the queue too: BullMQ's own migrations take longer than the copy of a database. */
+async function prepareQueue(url: string): Promise<void> {
+  const backend = postgresBackend(secret(url), { onError: () => undefined });
+  try {
+    await backend.prepare();
+  } finally {
+    await backend.close();
+  }
+}
+
 function migrationsHash(): string {
   const journal = readFileSync(join(ROOT, 'src/db/migrations/meta/_journal.json'), 'utf8');
   const tags = [...journal.matchAll(/"tag": "([^"]+)"/g)].map((m) => m[1] ?? '');
   const hash = createHash('sha256');
   for (const tag of tags) hash.update(readFileSync(join(ROOT, 'src/db/migrations', `${tag}.sql`)));
+  hash.update(readFileSync(join(ROOT, 'package-lock.json')));
   return hash.digest('hex');
 }

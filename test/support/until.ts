@@ -1,4 +1,27 @@
-const EVERY_MS = 20;
+/** Without a signal a state is checked this often: another process may have changed it. */
+const EVERY_MS = 50;
+/** Signals may come in bursts; between two checks of one wait there is this much time. */
+const AT_MOST_EVERY_MS = 25;
+
+const waiting = new Set<() => void>();
+
+/** The signal of this process that a job or a child has done something: every wait checks its state at once. */
+export function somethingHappened(): void {
+  for (const wake of [...waiting]) wake();
+}
+
+async function nextSignal(): Promise<void> {
+  const signalled = new Promise<void>((resolve) => {
+    const timer = setTimeout(() => wake(), EVERY_MS);
+    const wake = (): void => {
+      clearTimeout(timer);
+      waiting.delete(wake);
+      resolve();
+    };
+    waiting.add(wake);
+  });
+  await Promise.all([signalled, new Promise((resolve) => setTimeout(resolve, AT_MOST_EVERY_MS))]);
+}
 
 /**
  * Waits until `check` gives something other than `false`, `null` or `undefined`, and returns it. Tests wait for a state, never
@@ -7,7 +30,7 @@ const EVERY_MS = 20;
 export async function until<T>(
   what: string,
   check: () => T | Promise<T>,
-  { withinMs = 15_000 }: { withinMs?: number } = {},
+  { withinMs = 30_000 }: { withinMs?: number } = {},
 ): Promise<Exclude<T, false | null | undefined>> {
   const end = Date.now() + withinMs;
   let last: unknown;
@@ -19,7 +42,7 @@ export async function until<T>(
     } catch (error) {
       last = error;
     }
-    await new Promise((resolve) => setTimeout(resolve, EVERY_MS));
+    await nextSignal();
   }
   throw new Error(`within ${withinMs} ms this did not come true: ${what}`, { cause: last });
 }
