@@ -33,7 +33,7 @@ import { startWorkers, type Workers } from '../../src/queues/workers.ts';
 import { reconcileInventory } from '../../src/reconcile/walk.ts';
 import { type Fault, type Simulator, type SimulatorOptions, startSimulator } from '../../src/simulator/index.ts';
 import { createTelnyxGateway } from '../../src/telnyx/client.ts';
-import { createTestDatabase } from './postgres.ts';
+import { createTestDatabase, type TestDatabase } from './postgres.ts';
 import { redisUrl } from './redis.ts';
 import { ensureTemplate } from './template.ts';
 import { until } from './until.ts';
@@ -62,6 +62,8 @@ export interface HarnessOptions {
   /** A Redis of the caller's own, to flush. */
   redis?: string;
   simulator?: SimulatorOptions;
+  /** A database of the caller's own, such as one of an older version. */
+  database?: TestDatabase;
   timings?: Partial<Timings>;
   limits?: Partial<Limits>;
   jobSlots?: number;
@@ -107,7 +109,7 @@ export interface Harness {
 
 export async function openHarness(options: HarnessOptions = {}): Promise<Harness> {
   await ensureTemplate();
-  const database = await createTestDatabase();
+  const database = options.database ?? (await createTestDatabase());
   const lines: string[] = [];
   const log = createLog({
     level: 'debug',
