@@ -119,7 +119,7 @@ async function buysAsBefore(): Promise<void> {
   await buy('ambiguous, declared, taken', { state: 'ambiguous', attempt: 2, evidence: declared }, { made: true });
   const named = lost({ because: 'numbers_gone', named: [offers[0]?.phoneNumber ?? ''] });
   await buy('ambiguous, one number refused', { state: 'ambiguous', evidence: named });
-  // A sixth time it must not go out: only the history knows that.
+  // It must not go out a sixth time, which only the history knows.
   const often = { state: 'ambiguous', attempt: 6, evidence: lost({ resent: 5 }) };
   await buy('ambiguous, resent too often', often, { ends: ['failed given_up', 'failed given_up'], orders: 0 });
   const parked = lost({ looks: [look(1)], ownedNumbers: ['+13125550100'], conclusion: 'they contradict' });
@@ -127,7 +127,7 @@ async function buysAsBefore(): Promise<void> {
   await buy('parked, never left', { state: 'needs_attention', evidence: parked });
 }
 
-/** Telnyx waits for the paperwork of one number, and calls the other failed. Both ends come after the upgrade. */
+/** Telnyx waits for paperwork that is approved after the upgrade. The version before has seen one of the order lines as failed. */
 async function paperworkAsBefore(): Promise<void> {
   h.faults({ kind: 'paperwork', times: 1 });
   const [id, numbers] = [newChunkId(), onSale()];
@@ -209,7 +209,7 @@ async function othersAsBefore(): Promise<void> {
     made: (n: string[]) => telnyx.updateMessaging(n, profile),
   };
   await batch('messaging, open', { state: 'submitted', step: messaging, evidence: sent() }, { ...assign, known: true });
-  // Telnyx has no list of bulk updates: it goes out again, and sets the same value.
+  // Telnyx has no list of bulk updates, so the call goes out again and sets the same value.
   await batch(
     'messaging, reply lost',
     { state: 'ambiguous', step: messaging, evidence: lost() },
