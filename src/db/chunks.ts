@@ -132,6 +132,8 @@ export interface NewChunk {
   attempt?: number;
   /** What is known of earlier calls for these numbers. */
   evidence?: Evidence;
+  /** Which of the numbers may have left in calls of their own, before the call of this chunk. */
+  payload?: Payload;
   /** Numbers keep being in flight when the chunk carries on a request's earlier step. */
   cause: 'planned' | 'next_step' | 'split';
 }
@@ -142,10 +144,11 @@ export async function insertChunk(sql: SqlOrTx, c: NewChunk): Promise<Chunk> {
   const [row] = await sql<Chunk[]>`
     with made as (
       insert into chunks (id, request_id, line_id, position, kind, state, numbers, step, next_steps, customer_reference,
-        attempt, evidence, next_run_at, created_at, updated_at)
+        attempt, evidence, payload, next_run_at, created_at, updated_at)
       values (${id}, ${c.requestId}, ${c.lineId}, ${c.position}, ${c.step.kind}, 'planned', ${c.numbers}::text[],
         ${JSON.stringify(c.step)}::text::jsonb, ${JSON.stringify(c.nextSteps)}::text::jsonb, ${customerReferenceOf(id)},
-        ${c.attempt ?? 0}, ${c.evidence === undefined ? null : JSON.stringify(c.evidence)}::text::jsonb, ${c.notBefore ?? c.at}, ${c.at}, ${c.at})
+        ${c.attempt ?? 0}, ${c.evidence === undefined ? null : JSON.stringify(c.evidence)}::text::jsonb,
+        ${c.payload === undefined ? null : JSON.stringify(c.payload)}::text::jsonb, ${c.notBefore ?? c.at}, ${c.at}, ${c.at})
       returning *
     ), noted as (
       insert into events (at, subject, subject_id, to_state, cause, request_id, chunk_id)

@@ -169,7 +169,7 @@ describe('I5 money while an order is taken apart', () => {
     const upfront = '1.00';
     const budget = { max_upfront_cost: '10.00', max_number_cost: upfront };
     h().faults(gone(2));
-    const id = await h().submit(buying(10, '312', budget));
+    const id = await h().submit({ ...buying(10, '312'), ...budget });
     const refused = await until('an order was refused', async () => {
       const [row] = await h().db.sql<{ at: Date }[]>`
         select at from events where request_id = ${id} and cause = 'maybe_ours_already'`;

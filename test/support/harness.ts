@@ -28,7 +28,7 @@ import type { QueueBackend } from '../../src/queues/backend.ts';
 import type { Queues } from '../../src/queues/queues.ts';
 import { reconcileInventory } from '../../src/reconcile/walk.ts';
 import { type Fault, type Simulator, type SimulatorOptions, startSimulator } from '../../src/simulator/index.ts';
-import { createTestDatabase } from './postgres.ts';
+import { createTestDatabase, type TestDatabase } from './postgres.ts';
 import { redisUrl } from './redis.ts';
 import { ensureTemplate } from './template.ts';
 import { somethingHappened, until } from './until.ts';
@@ -64,6 +64,8 @@ export interface HarnessOptions {
   /** A Redis of the caller's own, to flush. */
   redis?: string;
   simulator?: SimulatorOptions;
+  /** A database of the caller's own, such as one of an older version. */
+  database?: TestDatabase;
   timings?: Partial<Timings>;
   limits?: Partial<Limits>;
   jobSlots?: number;
@@ -109,7 +111,7 @@ export interface Harness {
 
 export async function openHarness(options: HarnessOptions = {}): Promise<Harness> {
   await ensureTemplate();
-  const database = await createTestDatabase();
+  const database = options.database ?? (await createTestDatabase());
   const sim = await startSimulator({
     apiKey: API_KEY,
     numbers: 6_000,

@@ -91,17 +91,18 @@ async function send(deps: WorkDeps, kind: ChunkKind, ready: Extract<Prepared, { 
   const { numbers, payload } = ready;
   const claimed = await claimChunk(deps, kind, ready.chunk, { numbers, payload });
   if (claimed === null) return movedByOthers;
+  const sent: E164[] = [];
   try {
-    const telnyxId = await kind.send(deps.telnyx, claimed, lastCheck(deps, kind, claimed), carrying(deps, claimed));
+    const telnyxId = await kind.send(deps.telnyx, claimed, lastCheck(deps, kind, claimed), carrying(deps, claimed, sent));
     return await noteAccepted(deps, kind, claimed, telnyxId);
   } catch (error) {
-    return afterFailure(deps, kind, claimed, error);
+    const failed = sent.length === 0 ? claimed : { ...claimed, payload: { ...claimed.payload, sent } };
+    return afterFailure(deps, kind, failed, error);
   }
 }
 
-/** Commits in the row which numbers of a claimed chunk have left, for kinds that send them one by one. */
-function carrying(deps: WorkDeps, claimed: Chunk): Carry {
-  const sent: E164[] = [];
+/** Commits in the row which numbers of a claimed chunk leave, for kinds that send them one by one, and adds them to `sent`. */
+function carrying(deps: WorkDeps, claimed: Chunk, sent: E164[]): Carry {
   return async (numbers) => {
     sent.push(...numbers);
     const noted = await touchChunk(deps.db.sql, claimed, deps.clock.now(), { payload: { ...claimed.payload, sent } });

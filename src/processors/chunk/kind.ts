@@ -24,7 +24,7 @@ export interface ChunkKind<S extends Step = Step, Over = unknown> {
   /**
    * Sends the call once. `lastCheck` runs when the call's turn has come, and throws when the call must not leave any more. Returns
    * the id of the order, batch job or bulk update at Telnyx. A kind that takes one number a call sends a slice that fits the lease, and
-   * commits each number (see `carry`) before it sends it.
+   * commits each number (see `carry`) before it sends it. `prepare` and `find` read in `payload.sent` which numbers may have left.
    */
   send(telnyx: TelnyxGateway, chunk: ChunkOf<S>, lastCheck: LastCheck, carry: Carry): Promise<string>;
   /** What a refusal means, beside what its disposition says. */

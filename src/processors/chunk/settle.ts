@@ -8,7 +8,7 @@ import type { ChunkCause } from '../../domain/chunk.ts';
 import type { ReasonCode } from '../../domain/codes.ts';
 import { type Evidence, type History, inherited, seeing } from '../../domain/evidence.ts';
 import { inSlices } from '../../domain/phone-number.ts';
-import type { Step } from '../../domain/step.ts';
+import type { Payload, Step } from '../../domain/step.ts';
 import { chunkJob, enqueue, lineJob } from '../../producers/enqueue.ts';
 import type { AnyEnqueue } from '../../queues/port.ts';
 
@@ -80,7 +80,9 @@ async function sendAgain(tx: Tx, deps: WorkDeps, chunk: Chunk, groups: Again[], 
   for (const group of groups) {
     const { numbers, step = chunk.step, nextSteps = chunk.nextSteps, attempt = 0 } = group;
     const evidence = evidenceOfPart(deps, chunk, group, at);
-    jobs.push(await cut(tx, chunk, { numbers, step, nextSteps, attempt, at, cause: 'split', ...(evidence && { evidence }) }));
+    const payload = sentOfPart(chunk, numbers);
+    const known = { ...(evidence && { evidence }), ...(payload && { payload }) };
+    jobs.push(await cut(tx, chunk, { numbers, step, nextSteps, attempt, at, cause: 'split', ...known }));
   }
   return jobs;
 }
@@ -89,6 +91,12 @@ async function sendAgain(tx: Tx, deps: WorkDeps, chunk: Chunk, groups: Again[], 
 function evidenceOfPart(deps: WorkDeps, chunk: Chunk, part: Again, at: Date): Evidence | undefined {
   const history = { ...inherited(chunk.evidence, at, deps.timings), ...part.history };
   return Object.keys(history).length === 0 ? undefined : seeing(null, { phase: 'before_sending' }, history);
+}
+
+/** Which numbers of a part may have left in a call of their own. Without it the part would send them again before Telnyx shows them. */
+function sentOfPart(chunk: Chunk, numbers: string[]): Payload | undefined {
+  const sent = (chunk.payload?.sent ?? []).filter((n) => numbers.includes(n));
+  return sent.length === 0 ? undefined : { sent };
 }
 
 /** Numbers that got what the step is for end, or go on to the next step of the request. */

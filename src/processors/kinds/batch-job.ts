@@ -1,12 +1,14 @@
 import type { WorkDeps } from '../../account/deps.ts';
+import { readNumbers } from '../../account/read-numbers.ts';
 import { idsFollowedByOthers } from '../../db/chunk-facts.ts';
 import type { Chunk } from '../../db/chunks.ts';
+import type { Tx } from '../../db/client.ts';
 import type { ItemEnd } from '../../db/items.ts';
 import { backoff } from '../../domain/clock.ts';
 import type { ReasonCode } from '../../domain/codes.ts';
 import { ProvisioningError } from '../../domain/errors.ts';
-import type { Job, JobType } from '../../telnyx/gateway.ts';
-import type { Found, Observed, Refusal } from '../chunk/kind.ts';
+import type { AccountNumber, Job, JobType } from '../../telnyx/gateway.ts';
+import type { Found, Judgement, Observed, Refusal } from '../chunk/kind.ts';
 
 /** What Telnyx says of each number of a batch job or bulk update that is over. */
 export interface BatchResult {
@@ -96,4 +98,49 @@ export function endsOfFailed(chunk: Chunk, result: BatchResult): ItemEnd[] {
   return [...result.failed]
     .filter(([n]) => chunk.numbers.includes(n))
     .map(([phoneNumber, why]) => ({ phoneNumber, status: 'failed', reasonCode: why.code, reason: why.message }));
+}
+
+/** What a call has set on every number of a chunk. */
+interface SetValues {
+  /** True when the account shows the values. Values that the list does not show count as not applied: setting them again is safe. */
+  isApplied(shown: AccountNumber): boolean;
+  /** Writes the values into the inventory. */
+  note(tx: Tx, numbers: string[]): Promise<void>;
+}
+
+/** Judges a call that set values, number by number. A number in no result list is read back, and goes out again when it lacks them. */
+export async function judgeValues(deps: WorkDeps, chunk: Chunk, result: BatchResult, values: SetValues): Promise<Judgement> {
+  const unknown = chunk.numbers.filter((n) => !result.succeeded.has(n) && !result.failed.has(n));
+  const seen = unknown.length === 0 ? new Map<string, AccountNumber>() : await readNumbers(deps, unknown);
+  const applied = new Set(
+    unknown.filter((n) => {
+      const shown = seen.get(n);
+      return shown !== undefined && values.isApplied(shown);
+    }),
+  );
+  const undone = unknown.filter((n) => !applied.has(n));
+  const succeeded = chunk.numbers.filter((n) => result.succeeded.has(n) || applied.has(n));
+  const mayRepeat = chunk.attempt < MOST_ATTEMPTS;
+  const ended = endsOfFailed(chunk, result);
+  if (!mayRepeat) {
+    const reason = `Telnyx ended the job as ${result.status} without saying that this number was changed, ${chunk.attempt} times`;
+    ended.push(
+      ...undone.map((phoneNumber) => ({ phoneNumber, status: 'failed' as const, reasonCode: 'not_applied' as const, reason })),
+    );
+  }
+  const settlement = {
+    cause: 'finished' as const,
+    succeeded: succeeded.map((phoneNumber) => ({ phoneNumber })),
+    ended,
+    ...(mayRepeat && undone.length > 0 && { again: [{ numbers: undone, attempt: chunk.attempt }] }),
+    detail: {
+      status: result.status,
+      succeeded: succeeded.length,
+      failed: ended.length,
+      read_back: unknown.length,
+      again: mayRepeat ? undone.length : 0,
+    },
+    inventory: (tx: Tx) => values.note(tx, succeeded),
+  };
+  return { kind: 'settle', settlement, said: `settled: ${succeeded.length} changed, ${ended.length} failed` };
 }

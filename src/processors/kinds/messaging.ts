@@ -2,8 +2,7 @@ import { changeNumbers } from '../../db/numbers.ts';
 import type { StepOf } from '../../domain/step.ts';
 import type { ChunkKind } from '../chunk/kind.ts';
 import { ownNumbers } from '../guards/own-numbers.ts';
-import { type BatchResult, batchRefused, observeBatch } from './batch-job.ts';
-import { judgeValues } from './set-values.ts';
+import { type BatchResult, batchRefused, judgeValues, observeBatch } from './batch-job.ts';
 
 const REFUSED = { code: 'messaging_refused', message: 'Telnyx did not assign the messaging profile and gave no reason' } as const;
 

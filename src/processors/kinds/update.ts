@@ -5,8 +5,7 @@ import type { AccountNumber } from '../../telnyx/gateway.ts';
 import type { ChunkKind, ChunkOf } from '../chunk/kind.ts';
 import { mergedTags } from '../guards/merge-tags.ts';
 import { ownNumbers } from '../guards/own-numbers.ts';
-import { type BatchResult, batchRefused, findJobs, observeJob } from './batch-job.ts';
-import { judgeValues } from './set-values.ts';
+import { type BatchResult, batchRefused, findJobs, judgeValues, observeJob } from './batch-job.ts';
 
 type UpdateChunk = ChunkOf<StepOf<'update'>>;
 
