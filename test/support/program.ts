@@ -1,16 +1,15 @@
 import { spawnSync } from 'node:child_process';
-import { cpSync, existsSync, mkdirSync, readdirSync, statSync, writeFileSync } from 'node:fs';
+import { createHash } from 'node:crypto';
+import { cpSync, existsSync, mkdirSync, mkdtempSync, renameSync, rmSync, writeFileSync } from 'node:fs';
 import { join } from 'node:path';
 import { pathToFileURL } from 'node:url';
-import { ROOT } from './sources.ts';
+import { ROOT, sourcesIn } from './sources.ts';
 
-/** Below node_modules, so that packages are found from there; nothing else reads it. */
+/** Below node_modules, so that packages are found from there. Each state of the sources has a folder of its own. */
 const COMPILED = join(ROOT, 'node_modules', '.cache', 'provisioner-process-tests');
-const MAIN = join(COMPILED, 'src/cli/main.js');
-const MARK = join(COMPILED, 'package.json');
 
-/** Looked at once in a process: all its children are the same program. */
-let compiled = false;
+/** The compiled program of this process: all its children are the same program. */
+let main: string | null = null;
 
 /**
  * How the real command line is started. It is compiled once, as it is shipped: a start costs half the processor time that it
@@ -21,32 +20,41 @@ export function programArguments(): string[] {
     const loader = pathToFileURL(join(ROOT, 'node_modules/tsx/dist/loader.mjs')).href;
     return ['--import', loader, join(ROOT, 'src/cli/main.ts')];
   }
-  if (!compiled) compileIfNeeded();
-  compiled = true;
-  return [MAIN];
+  main ??= compiledMain();
+  return [main];
 }
 
-function compileIfNeeded(): void {
-  if (existsSync(MARK) && statSync(MARK).mtimeMs > newestIn(join(ROOT, 'src'))) return;
+/** Compiles the sources unless this state of them is compiled. Test files run side by side, so the folder appears whole or not at all. */
+function compiledMain(): string {
+  const hash = createHash('sha256');
+  for (const { path, text } of sourcesIn('src')) hash.update(`${path}\n${text}\n`);
+  const folder = join(COMPILED, hash.digest('hex').slice(0, 16));
+  const program = join(folder, 'src/cli/main.js');
+  if (existsSync(program)) return program;
   mkdirSync(COMPILED, { recursive: true });
+  const fresh = mkdtempSync(join(COMPILED, 'fresh-'));
+  compileInto(fresh);
+  try {
+    renameSync(fresh, folder);
+  } catch (error) {
+    // Another test file was faster.
+    rmSync(fresh, { recursive: true, force: true });
+    if (!existsSync(program)) throw error;
+  }
+  return program;
+}
+
+function compileInto(folder: string): void {
   const compiler = join(ROOT, 'node_modules/typescript/bin/tsc');
-  const target = ['--outDir', join(COMPILED, 'src'), '--declaration', 'false', '--sourceMap', 'false'];
+  const target = ['--outDir', join(folder, 'src'), '--declaration', 'false', '--sourceMap', 'false'];
   const result = spawnSync(process.execPath, [compiler, '-p', join(ROOT, 'tsconfig.build.json'), ...target], {
     cwd: ROOT,
     encoding: 'utf8',
   });
   // Types are checked elsewhere; here it is enough that there is a program.
-  if (!existsSync(MAIN)) throw new Error(`the sources do not compile:\n${result.stdout}${result.stderr}`);
+  if (!existsSync(join(folder, 'src/cli/main.js')))
+    throw new Error(`the sources do not compile:\n${result.stdout}${result.stderr}`);
   // The migrations are no TypeScript, and are read beside the code.
-  cpSync(join(ROOT, 'src/db/migrations'), join(COMPILED, 'src/db/migrations'), { recursive: true });
-  writeFileSync(MARK, JSON.stringify({ type: 'module' }));
-}
-
-function newestIn(folder: string): number {
-  let newest = 0;
-  for (const entry of readdirSync(folder, { withFileTypes: true })) {
-    const path = join(folder, entry.name);
-    newest = Math.max(newest, entry.isDirectory() ? newestIn(path) : statSync(path).mtimeMs);
-  }
-  return newest;
+  cpSync(join(ROOT, 'src/db/migrations'), join(folder, 'src/db/migrations'), { recursive: true });
+  writeFileSync(join(folder, 'package.json'), JSON.stringify({ type: 'module' }));
 }
