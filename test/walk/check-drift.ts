@@ -37,9 +37,10 @@ export function checkOpenDrift(s: Rows): void {
       throw new Violation('drift', 'the baseline of a number and its open drift are not the same', { n, rows });
     if (n.state === 'released' && (rows.length > 0 || n.baseline !== null))
       throw new Violation('drift', 'a released number has open drift', { n, rows });
-    const wrong = rows.find((d) => (d.kind === 'missing') !== (n.state === 'missing') || (d.kind === 'surplus') !== n.surplus);
-    if (wrong !== undefined && (wrong.kind === 'missing' || wrong.kind === 'surplus'))
-      throw new Violation('drift', `a number is called ${wrong.kind} and is not`, { n, wrong });
+    const isMissing = n.state === 'missing';
+    // A surplus that leaves the account is missing: its surplus is settled, and the inventory still remembers it.
+    const wrong = rows.find((d) => (d.kind === 'missing' && !isMissing) || (d.kind === 'surplus' && (isMissing || !n.surplus)));
+    if (wrong !== undefined) throw new Violation('drift', `a number is called ${wrong.kind} and is not`, { n, wrong });
   }
   const done = new Set(s.items.flatMap((i) => (i.status === 'succeeded' ? [`${i.request_id} ${i.phone_number}`] : [])));
   const unfinished = s.drift.find((d) => d.state === 'open' && done.has(`${d.repair} ${d.phone_number}`));
