@@ -215,7 +215,7 @@ export function overdueChunks(sql: SqlOrTx, dueBefore: Date, page: number): Asyn
 }
 
 /** Submissions whose lease ran out: their outcome is unknown. */
-export async function expiredSubmissions(sql: SqlOrTx, now: Date, limit: number): Promise<Chunk[]> {
+export async function expiredCalls(sql: SqlOrTx, now: Date, limit: number): Promise<Chunk[]> {
   return sql<Chunk[]>`
     select * from chunks where state = 'submitting' and lease_until < ${now} order by lease_until limit ${limit}`;
 }

@@ -44,7 +44,7 @@ export function decideLostCall(call: LostCall, t: Timings): LostCallDecision {
   const { evidence, now } = call;
   const seen = seenIn(evidence, 'unknown');
   const last = seen?.checks.at(-1);
-  if (seen === undefined || last === undefined) return { kind: 'check_again', delayMs: t.lookMinMs };
+  if (seen === undefined || last === undefined) return { kind: 'check_again', delayMs: t.checkMinMs };
   const [first, second] = last.found;
   // Several identical batch jobs do the same thing to the same numbers, so following the newest is right.
   if (second !== undefined && call.buys)
@@ -54,7 +54,7 @@ export function decideLostCall(call: LostCall, t: Timings): LostCallDecision {
   const wasRefused = call.buys && refusedForNumbers(seen.because);
   if (wasRefused && most === 0 && oneCheckProves(evidence, now)) return { kind: 'refused', windowOver: false };
   const isSettled = now.getTime() - call.since.getTime() >= t.settleMs && seen.checks.length >= 3;
-  if (!isSettled) return { kind: 'check_again', delayMs: backoff(seen.checks.length - 1, t.lookMinMs, t.lookMaxMs) };
+  if (!isSettled) return { kind: 'check_again', delayMs: backoff(seen.checks.length - 1, t.checkMinMs, t.checkMaxMs) };
   if (last.owned === call.numbers) return { kind: 'owned_without_order' };
   if (wasRefused && last.owned === most) return { kind: 'refused', windowOver: true };
   if (most > 0) {

@@ -4,9 +4,9 @@ export interface Timings {
   leaseMs: number;
   /** An unknown outcome is looked up at least this long before "surely not sent" may be said. */
   settleMs: number;
-  /** First wait between two looks; it doubles up to `lookMaxMs`. */
-  lookMinMs: number;
-  lookMaxMs: number;
+  /** First wait between two looks; it doubles up to `checkMaxMs`. */
+  checkMinMs: number;
+  checkMaxMs: number;
   /** First wait of a hot poll and the longest one. */
   pollMinMs: number;
   pollMaxMs: number;
@@ -27,8 +27,8 @@ export interface Timings {
 export const DEFAULT_TIMINGS: Timings = {
   leaseMs: 60_000,
   settleMs: 120_000,
-  lookMinMs: 2_000,
-  lookMaxMs: 30_000,
+  checkMinMs: 2_000,
+  checkMaxMs: 30_000,
   pollMinMs: 2_000,
   pollMaxMs: 30_000,
   hotPollMs: 60_000,

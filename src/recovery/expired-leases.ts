@@ -1,5 +1,5 @@
 import type { WorkDeps } from '../account/deps.ts';
-import { expiredSubmissions, moveChunk } from '../db/chunks.ts';
+import { expiredCalls, moveChunk } from '../db/chunks.ts';
 import { after } from '../domain/clock.ts';
 import { seeing } from '../domain/evidence.ts';
 
@@ -10,7 +10,7 @@ import { seeing } from '../domain/evidence.ts';
 export async function rescueStuck(deps: WorkDeps): Promise<string[]> {
   const at = deps.clock.now();
   const rescued: string[] = [];
-  for (const chunk of await expiredSubmissions(deps.db.sql, at, 500)) {
+  for (const chunk of await expiredCalls(deps.db.sql, at, 500)) {
     const moved = await moveChunk(deps.db.sql, chunk, {
       cause: 'lease_expired',
       at,

@@ -88,7 +88,7 @@ async function lookUpLater(
     detail: { code: failure.code, details: failure.details },
     patch: {
       ambiguousAt: at,
-      nextRunAt: after(at, deps.timings.lookMinMs),
+      nextRunAt: after(at, deps.timings.checkMinMs),
       leaseToken: null,
       leaseUntil: null,
       evidence: seeing(chunk.evidence, { phase: 'unknown', because: failure.code, checks: [], ...named }),
@@ -98,7 +98,7 @@ async function lookUpLater(
   });
   return pause(
     kind,
-    deps.timings.lookMinMs,
+    deps.timings.checkMinMs,
     cause === 'reply_lost' ? 'reply lost' : 'refused, checking whether the numbers are ours',
   );
 }

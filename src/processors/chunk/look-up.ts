@@ -70,7 +70,7 @@ async function afterFailedCheck(deps: WorkDeps, kind: ChunkKind, chunk: Chunk, f
     const conclusion = `what became of it cannot be looked up: ${failure.message}`;
     return park(deps, chunk, seeing(chunk.evidence, unknown(chunk)), { conclusion });
   }
-  const delayMs = Math.max(failure.retryAfterMs ?? 0, backoff(chunk.polls, t.backoffMs, t.lookMaxMs));
+  const delayMs = Math.max(failure.retryAfterMs ?? 0, backoff(chunk.polls, t.backoffMs, t.checkMaxMs));
   return checkAgain(deps, kind, chunk, delayMs, { polls: chunk.polls + 1 });
 }
 
@@ -115,7 +115,7 @@ async function settleDoubt(deps: WorkDeps, kind: ChunkKind, chunk: Chunk, eviden
     // Nothing of the order is on sale, so our own call may have taken it all. Only the whole window proves the contrary.
     const before = seenIn(evidence, 'unknown') ?? unknown(chunk);
     const whole = seeing(evidence, { ...before, wholeWindow: true });
-    return checkAgain(deps, kind, chunk, deps.timings.lookMinMs, { evidence: whole });
+    return checkAgain(deps, kind, chunk, deps.timings.checkMinMs, { evidence: whole });
   }
   return (await settleChunk(deps, chunk, settlement)) ? done(`settled: ${settlement.cause}`) : movedByOthers;
 }

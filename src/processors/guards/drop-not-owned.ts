@@ -33,11 +33,11 @@ export async function dropNotOwned(deps: WorkDeps, chunk: Chunk, owned: Readonly
   const known = await getNumbers(deps.db.sql, notOwned);
   const isDecided = (n: string) => {
     const fresh = isFresh(known.get(n)?.purchasedAt, now, deps.timings);
-    return hiddenFor(hidden[n], now, fresh ? deps.timings.settleMs : deps.timings.lookMinMs);
+    return hiddenFor(hidden[n], now, fresh ? deps.timings.settleMs : deps.timings.checkMinMs);
   };
   if (!notOwned.every(isDecided)) {
     const reason = 'ownership does not show all numbers yet';
-    return { kind: 'wait', chunk: noted, delayMs: deps.timings.lookMinMs, reason };
+    return { kind: 'wait', chunk: noted, delayMs: deps.timings.checkMinMs, reason };
   }
   const left = await endThem(deps, noted, notOwned);
   return left === null ? { kind: 'moved' } : { kind: 'go_on', chunk: left };

@@ -24,7 +24,7 @@ export async function mergedTags(deps: WorkDeps, chunk: Chunk, numbers: string[]
   // Writing tags without reading them would wipe those that are there. So a number whose tags do not show waits, then fails.
   const unread = numbers.filter((n) => !seen.has(n));
   const inventory = await getNumbers(deps.db.sql, unread);
-  const waiting = { delayMs: deps.timings.lookMinMs, reason: 'some numbers do not show their tags yet' };
+  const waiting = { delayMs: deps.timings.checkMinMs, reason: 'some numbers do not show their tags yet' };
   const wait = await waitUntilShown(deps, chunk, unread, inventory, waiting);
   if (wait !== null) return wait;
   const onlyTags = Object.keys(settings).length === 0;

@@ -38,7 +38,7 @@ export async function guardRelease(deps: WorkDeps, chunk: Chunk, numbers: string
     numbers.map((n) => [n, verdictOf(deps, chunk, step, { shown: seen.get(n), ours: inventory.get(n), asked })]),
   );
   const reads = {
-    delayMs: deps.timings.lookMinMs,
+    delayMs: deps.timings.checkMinMs,
     reason: `${by.unread.length} numbers could not be read; nothing is released unread`,
   };
   const clears = { delayMs: deps.timings.pollMaxMs, reason: 'a lock or emergency services are being lifted' };

@@ -58,7 +58,7 @@ async function judge(deps: WorkDeps, chunk: ChunkOf<EmergencyStep>, result: Batc
   if (doubtful.length > 0 && !isWindowOver(deps, before)) {
     const now = deps.clock.now();
     const checks = [...before, { at: now.toISOString(), found: [], owned: numbers.length - doubtful.length }];
-    const delayMs = backoff(before.length, deps.timings.lookMinMs, deps.timings.lookMaxMs);
+    const delayMs = backoff(before.length, deps.timings.checkMinMs, deps.timings.checkMaxMs);
     const evidence = seeing(chunk.evidence, { phase: 'final', checks });
     return { kind: 'check_again', evidence, delayMs, reason: 'not shown as asked yet', givesSlotBack: true };
   }

@@ -85,7 +85,7 @@ async function judge(deps: WorkDeps, chunk: OrderChunk, { order: over, owed }: O
     judgeNumber({ phoneNumber: n, lineStatus: statusOf.get(n) ?? null, owned: owned.has(n) }, patience);
   const verdicts = new Map(owed.map((n) => [n, verdictOf(n)]));
   if ([...verdicts.values()].includes('unclear')) {
-    const delayMs = backoff(checks.length - 1, deps.timings.lookMinMs / 2, deps.timings.lookMaxMs);
+    const delayMs = backoff(checks.length - 1, deps.timings.checkMinMs / 2, deps.timings.checkMaxMs);
     const evidence = seeing(chunk.evidence, { phase: 'final', checks });
     return { kind: 'check_again', evidence, delayMs, reason: 'order and ownership do not agree yet' };
   }

@@ -49,7 +49,7 @@ async function judge(deps: WorkDeps, chunk: ReleaseChunk, result: BatchResult): 
   // A number that no list of the job names may be released all the same. It gets the whole window too, not a few quick checks.
   const lagging = [...shown].some((n) => !result.failed.has(n)) && !windowOver;
   if (lagging || unsure) {
-    const delayMs = backoff(checks.length - 1, deps.timings.lookMinMs, deps.timings.lookMaxMs);
+    const delayMs = backoff(checks.length - 1, deps.timings.checkMinMs, deps.timings.checkMaxMs);
     const evidence = seeing(chunk.evidence, { phase: 'final', checks });
     return { kind: 'check_again', evidence, delayMs, reason: 'Telnyx still shows some numbers' };
   }

@@ -1,5 +1,5 @@
 import type { Tx } from '../../db/client.ts';
-import { strangersAmong } from '../../db/incoming.ts';
+import { notOwnedAmong } from '../../db/incoming.ts';
 import { refused } from '../../domain/errors.ts';
 import { noteOfRepeats, type Staged } from './stage-numbers.ts';
 import { MOST_PROBLEMS } from './validate.ts';
@@ -17,7 +17,7 @@ export async function guardDelete(tx: Tx, requestId: string, { count: asked, rep
       [{ path: 'expected_count', message: `is ${expected}, but ${asked} numbers are named` }],
     );
   }
-  const { first, count, gone } = await strangersAmong(tx, requestId, MOST_PROBLEMS);
+  const { first, count, gone } = await notOwnedAmong(tx, requestId, MOST_PROBLEMS);
   if (count === 0) return;
   const details = first.map(({ phoneNumber, state }) => ({
     path: 'phone_numbers',

@@ -2,7 +2,7 @@ import { isUtf8 } from 'node:buffer';
 import { invalid } from '../../domain/errors.ts';
 
 /** How much of a list is looked at before it is called text. */
-const FIRST_LOOK = 8 * 1024;
+const FIRST_BYTES = 8 * 1024;
 
 /** A list as bytes, and how messages call it. */
 export interface ListBytes {
@@ -29,7 +29,7 @@ export async function* textOf(list: ListBytes): AsyncGenerator<string> {
     }
     begin.push(bytes);
     size += bytes.length;
-    if (size < FIRST_LOOK) continue;
+    if (size < FIRST_BYTES) continue;
     const first = Buffer.concat(begin);
     begin = [];
     decode = decoderFor(first, list);
@@ -47,7 +47,7 @@ function decoderFor(first: Buffer, { name, at }: ListBytes): Decode {
     const decoder = new TextDecoder(encoding);
     return (bytes, last) => decoder.decode(bytes, { stream: !last });
   }
-  const what = formatOf(first.subarray(0, FIRST_LOOK));
+  const what = formatOf(first.subarray(0, FIRST_BYTES));
   if (what !== null) throw invalid([{ path: at, message: `${name} is ${what}` }]);
   return utf8();
 }

@@ -161,12 +161,12 @@ function idleVoice(voice: Fields): ErrorDetail[] {
 }
 
 /** So many numbers are looked at to complete a list of problems; a body that is refused anyway must not cost more. */
-const LOOKED_AT = 5_000;
+const MOST_CHECKED = 5_000;
 
 function numberProblems(numbers: unknown): ErrorDetail[] {
   const check = listCheck();
   const problems: ErrorDetail[] = [];
-  for (const [i, number] of listOf(numbers).slice(0, LOOKED_AT).entries()) {
+  for (const [i, number] of listOf(numbers).slice(0, MOST_CHECKED).entries()) {
     const problem = typeof number === 'string' ? check({ number, at: `phone_numbers.${i}` }) : null;
     if (problem !== null) problems.push(problem);
     if (problems.length >= MOST_PROBLEMS) break;

@@ -33,7 +33,7 @@ export interface Page<T> {
 }
 
 /** A request as users see it, or `null`. */
-export async function lookAtRequest(db: Db, id: string): Promise<RequestView | null> {
+export async function readRequest(db: Db, id: string): Promise<RequestView | null> {
   const request = await requestQueries.findRequest(db.reads, id);
   return request === null ? null : ((await requestViews(db, [request]))[0] ?? null);
 }
@@ -81,11 +81,11 @@ export async function reasonsOf(db: Db, requestId: string): Promise<{ code: stri
   return itemQueries.reasonsOf(db.reads, requestId);
 }
 
-export async function lookAtChunks(db: Db, requestId: string): Promise<ChunkView[]> {
+export async function readChunks(db: Db, requestId: string): Promise<ChunkView[]> {
   return (await listChunks(db.reads, requestId)).map(chunkView);
 }
 
-export async function lookAtInventory(
+export async function readInventory(
   db: Db,
   filter: InventoryFilter,
   page: { limit: number; cursor?: string },
@@ -96,7 +96,7 @@ export async function lookAtInventory(
 }
 
 /** One number with its history, or `null` when it was never ours. */
-export async function lookAtNumber(db: Db, phoneNumber: string) {
+export async function readNumber(db: Db, phoneNumber: string) {
   const number = await findNumber(db.reads, phoneNumber);
   const history = await eventsOf(db.reads, 'number', phoneNumber);
   if (number === null && history.length === 0) return null;
@@ -122,7 +122,7 @@ export async function workerLives(db: Db): Promise<boolean> {
 }
 
 /** The account with its gate; `slots` is how many batch jobs this configuration allows at once. */
-export async function lookAtAccount(db: Db, slots: number): Promise<AccountView> {
+export async function readAccountView(db: Db, slots: number): Promise<AccountView> {
   const [account, inUse] = await Promise.all([readAccount(db.reads), slotsInUse(db.reads)]);
   return accountView(account, { inUse, configured: slots });
 }
@@ -134,7 +134,7 @@ export interface RunReport extends RunView {
 }
 
 /** One run, or `null`. */
-export async function lookAtRun(db: Db, id: string): Promise<RunReport | null> {
+export async function readRun(db: Db, id: string): Promise<RunReport | null> {
   const run = await findRun(db.reads, id);
   return run === null ? null : reportRun(db, run);
 }

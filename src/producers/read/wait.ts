@@ -1,7 +1,7 @@
 import { setTimeout as sleep } from 'node:timers/promises';
 import type { Db } from '../../db/client.ts';
 import { hasEnded } from '../../domain/request.ts';
-import { lookAtRequest } from './read.ts';
+import { readRequest } from './read.ts';
 import type { RequestView } from './views.ts';
 
 export interface WaitForEnd {
@@ -25,7 +25,7 @@ export async function waitForEnd(
   const until = Date.now() + timeoutMs;
   for (;;) {
     signal?.throwIfAborted();
-    const view = await lookAtRequest(db, id);
+    const view = await readRequest(db, id);
     if (view === null) return null;
     seen?.(view);
     if (hasEnded(view.status) || Date.now() > until) return view;
