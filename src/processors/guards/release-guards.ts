@@ -15,7 +15,7 @@ import { waitUntilShown } from './wait-until-shown.ts';
 
 type ReleaseStep = StepOf<'delete'>;
 type Keep = Extract<GuardVerdict, { kind: 'keep' }>;
-/** `unread`: the list does not show the number, and nothing is released unread. */
+/** `unread`: the list does not show the number. A number is never released unread. */
 type Verdict = GuardVerdict | { kind: 'unread' };
 
 const keep = (code: GuardCode, reason: string): Keep => ({ kind: 'keep', code, reason });
@@ -23,9 +23,10 @@ const NOT_READABLE = keep('not_readable', 'Telnyx does not show this number in i
 const STILL_DISABLING = keep('emergency_not_disabled', 'emergency services of the number are still being disabled');
 
 /**
- * The guards before a release. Only numbers are released whose full object was read just now, and which neither a lock, a protected
- * tag nor emergency services keep. Numbers with a blocker that the user allowed to clear go on in a chunk of their own, which comes
- * back here afterwards. Numbers that cannot be read, or stay half disabled, are waited for over a window and then kept.
+ * Guards a release number by number. A number is released only when its full object was read just now, and no lock, protection
+ * tag or emergency service keeps it. A number with a blocker that the user allows to remove goes into a chunk of its own, which
+ * removes the blocker and then comes back here. A number that cannot be read, or whose emergency services are still being
+ * disabled, is waited for over the settling window and then kept.
  */
 export async function guardRelease(deps: WorkDeps, chunk: Chunk, numbers: string[], step: ReleaseStep): Promise<Prepared> {
   const seen = await readNumbersSoon(deps, numbers);
@@ -57,7 +58,7 @@ export async function guardRelease(deps: WorkDeps, chunk: Chunk, numbers: string
   return { kind: 'settle', chunk, settlement };
 }
 
-/** The numbers that may be released, and those whose blocker is cleared first, each as a chunk of its own. */
+/** The new chunks: numbers that may be released now, and numbers whose blocker is removed first. */
 function inParts(chunk: Chunk, step: ReleaseStep, by: Groups): Again[] {
   const clearing = (numbers: string[], first: Step, blocker: Blocker): Again[] => {
     const release: ReleaseStep = { ...step, cleared: [...(step.cleared ?? []), blocker] };
@@ -70,7 +71,10 @@ function inParts(chunk: Chunk, step: ReleaseStep, by: Groups): Again[] {
   ];
 }
 
-/** Whether one number may be released, by what Telnyx showed just now, by our inventory and by when it was asked for. */
+/**
+ * Decides whether one number may be released: by its state at Telnyx just now, by our inventory, and by the time at which its
+ * release was requested.
+ */
 function verdictOf(
   deps: WorkDeps,
   chunk: Chunk,
@@ -80,21 +84,21 @@ function verdictOf(
   if (n.shown === undefined) return { kind: 'unread' };
   if (n.ours?.state !== 'owned') return keep('not_in_inventory', 'the inventory does not call this number ours');
   const bought = Math.max(n.ours.purchasedAt?.getTime() ?? 0, Date.parse(n.shown.purchasedAt ?? '') || 0);
-  // The number was released and bought again since: the request meant the earlier purchase.
+  // The number was released and bought again since. The request meant the earlier purchase.
   if (bought > n.asked.getTime())
     return keep(
       'bought_after_request',
       `the number was bought at ${new Date(bought).toISOString()}, after its release was asked for`,
     );
-  // A tag that only one side knows protects as well.
+  // A protection tag counts when only Telnyx or only the inventory knows it.
   const facts = { ...n.shown, tags: n.shown.tags && [...n.shown.tags, ...n.ours.tags] };
   const may = { includeLocked: step.include_locked, includeEmergency: step.include_emergency };
   return onlyOnce(deps, chunk, step, guardDelete(facts, may));
 }
 
 /**
- * A blocker that was cleared and still shows is waited for over the settling window, because reads lag. Then the number is kept, or
- * the same batch job would be sent for ever.
+ * Removes each blocker once only. A blocker that was removed and still shows is waited for over the settling window, because
+ * reads lag. Then the number is kept; otherwise the same batch job would be sent for ever.
  */
 function onlyOnce(deps: WorkDeps, chunk: Chunk, step: ReleaseStep, verdict: GuardVerdict): GuardVerdict {
   const blocker: Blocker | null =
@@ -128,7 +132,7 @@ function groupVerdicts(step: ReleaseStep, verdicts: [string, Verdict][]): Groups
   return groups;
 }
 
-/** The end of a number that is not released, with the blockers that were cleared for nothing. */
+/** The end of a number that is not released. Its reason names the blockers that were removed and not restored. */
 function kept(step: ReleaseStep, phoneNumber: string, v: Keep): ItemEnd {
   const said: Blocker | undefined =
     v.code === 'still_locked' ? 'lock' : v.code === 'emergency_not_disabled' ? 'emergency' : undefined;

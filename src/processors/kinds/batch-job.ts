@@ -8,21 +8,33 @@ import { ProvisioningError } from '../../domain/errors.ts';
 import type { Job, JobType } from '../../telnyx/gateway.ts';
 import type { Found, Observed, Refusal } from '../chunk/kind.ts';
 
-/** What Telnyx says of each number of a batch job or bulk update that is over. */
+/** The result of a finished batch job or bulk update, number by number. */
 export interface BatchResult {
   succeeded: ReadonlySet<string>;
   failed: ReadonlyMap<string, { code: ReasonCode; message: string }>;
-  /** How it ended: `completed`, `failed`, `expired`; `done` for a bulk update; `vanished` when Telnyx no longer knows it. */
+  /**
+   * The status in the words of Telnyx: `completed`, `failed` or `expired`. `done` stands for a finished bulk update, and
+   * `vanished` for a batch job that Telnyx no longer knows.
+   */
   status: string;
 }
 
-/** Values are set, so numbers that a batch job left undone go out again, at most this often. */
+/**
+ * Numbers that a batch job left unchanged are sent again until this many attempts. Sending again is safe, because the call sets
+ * values.
+ */
 export const MOST_ATTEMPTS = 4;
 
-/** After this many refusals for numbers that the account does not own, and that ownership does not show, the batch is halved. */
+/**
+ * From this attempt on, a refusal for a number that is not owned halves the batch, because the ownership check could not find
+ * that number.
+ */
 const PATIENCE_WITH_NOT_OWNED = 3;
 
-/** One poll of a batch job, 2 s growing to 30 s. */
+/**
+ * Polls a batch job once. The next poll follows after `pollMinMs`, doubled each time up to `pollMaxMs`. Errors: those of the
+ * gateway, and `job_not_visible`.
+ */
 export async function observeJob(deps: WorkDeps, chunk: Chunk): Promise<Observed<BatchResult>> {
   return observeBatch(deps, chunk, async (id) => {
     const job = await deps.telnyx.getJob(id);
@@ -35,7 +47,10 @@ export async function observeJob(deps: WorkDeps, chunk: Chunk): Promise<Observed
   });
 }
 
-/** One poll with `read`, which answers `null` while Telnyx is not done. */
+/**
+ * Polls with `read`, which returns `null` while Telnyx has not finished. Throws `no_job_id` (a bug) for a chunk without an id of
+ * Telnyx.
+ */
 export async function observeBatch(
   deps: WorkDeps,
   chunk: Chunk,
@@ -53,9 +68,9 @@ export async function observeBatch(
 }
 
 /**
- * A batch that Telnyx does not know any more has vanished (Telnyx keeps finished ones for a time that it does not document), and so
- * has one that the key may not read. Nothing is then known of any number, so each is read back; else the batch would hold its slot
- * for ever.
+ * Reads the batch job, and reports it as `vanished` when Telnyx does not return it after the settling window. Telnyx keeps
+ * finished batch jobs for a time that it does not document, and a key may lose the right to read them. The caller then reads back
+ * every number; otherwise the chunk would hold its job slot for ever.
  */
 async function knownStill(deps: WorkDeps, chunk: Chunk, read: () => Promise<BatchResult | null>): Promise<BatchResult | null> {
   try {
@@ -68,7 +83,10 @@ async function knownStill(deps: WorkDeps, chunk: Chunk, read: () => Promise<Batc
   }
 }
 
-/** The batch jobs of a type over exactly the chunk's numbers, made since it was sent and followed by no other chunk; newest first. */
+/**
+ * The ids of batch jobs of this type that carry exactly the numbers of the chunk, were made since it was sent and are followed by
+ * no other chunk; newest first.
+ */
 export async function findJobs(deps: WorkDeps, chunk: Chunk, type: JobType): Promise<Found> {
   const jobs = await deps.telnyx.listJobs(type, chunk.submittingAt ?? chunk.createdAt);
   const candidates = jobs.filter((j) => isOver(j, chunk.numbers)).map((j) => j.id);
@@ -82,8 +100,8 @@ function isOver(job: Job, numbers: string[]): boolean {
 }
 
 /**
- * What a refusal of a batch means. A number may leave the account between the ownership check and the call: the chunk is checked
- * again, and at last halved until the number is found, because Telnyx does not name it.
+ * Decides what a refused batch call means. A number may leave the account between the ownership check and the call. Telnyx does
+ * not name this number, so the chunk is checked and sent again, and halved when that did not help.
  */
 export async function batchRefused(_deps: WorkDeps, chunk: Chunk, failure: ProvisioningError): Promise<Refusal> {
   if (failure.disposition !== 'rejected' && failure.disposition !== 'bug') return { kind: 'by_disposition' };
@@ -91,7 +109,7 @@ export async function batchRefused(_deps: WorkDeps, chunk: Chunk, failure: Provi
   return failure.code === 'too_many_numbers' ? { kind: 'split' } : { kind: 'by_disposition' };
 }
 
-/** The ends of the numbers that Telnyx named as failed, in its words. */
+/** How the numbers end that Telnyx reported as failed, with the code and text of Telnyx. */
 export function endsOfFailed(chunk: Chunk, result: BatchResult): ItemEnd[] {
   return [...result.failed]
     .filter(([n]) => chunk.numbers.includes(n))

@@ -6,15 +6,21 @@ import type { AccountNumber } from '../../telnyx/gateway.ts';
 import type { Judgement } from '../chunk/kind.ts';
 import { type BatchResult, endsOfFailed, MOST_ATTEMPTS } from './batch-job.ts';
 
-/** What a call has set on every number of a chunk. */
+/** The values that a call sets on every number of a chunk. */
 export interface SetValues {
-  /** True when the account shows the values. Values that the list does not show count as not applied: setting them again is safe. */
+  /**
+   * True when the account shows the values. Values that the list does not show count as not applied, because setting them again
+   * is safe.
+   */
   isApplied(shown: AccountNumber): boolean;
   /** Writes the values into the inventory. */
   note(tx: Tx, numbers: string[]): Promise<void>;
 }
 
-/** Judges a call that set values, number by number. A number in no result list is read back, and goes out again when it lacks them. */
+/**
+ * Judges a call that sets values, number by number. A number that Telnyx did not report is read back, and goes out again when it
+ * lacks the values.
+ */
 export async function judgeValues(deps: WorkDeps, chunk: Chunk, result: BatchResult, values: SetValues): Promise<Judgement> {
   const unknown = chunk.numbers.filter((n) => !result.succeeded.has(n) && !result.failed.has(n));
   const seen = unknown.length === 0 ? new Map<string, AccountNumber>() : await readNumbers(deps, unknown);
