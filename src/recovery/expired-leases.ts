@@ -4,8 +4,8 @@ import { after } from '../domain/clock.ts';
 import { seeing } from '../domain/evidence.ts';
 
 /**
- * Submissions whose lease ran out: the worker is gone, or its event loop was blocked. Whether the call left is unknown, so the
- * chunk becomes ambiguous and is looked up. Returns the ids it touched.
+ * Makes claimed chunks ambiguous whose lease has run out: the worker is gone, or its event loop was blocked. Nobody knows whether
+ * the call left, so the account is checked. Returns the ids of the chunks that it moved.
  */
 export async function rescueStuck(deps: WorkDeps): Promise<string[]> {
   const at = deps.clock.now();
@@ -15,7 +15,7 @@ export async function rescueStuck(deps: WorkDeps): Promise<string[]> {
       cause: 'lease_expired',
       at,
       patch: {
-        // The call may have left at any moment up to the end of the lease: the settling window starts now.
+        // The call may have left at any moment of its lease, so the settling window starts now.
         ambiguousAt: at,
         nextRunAt: after(at, 0),
         leaseToken: null,
