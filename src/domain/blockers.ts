@@ -1,7 +1,7 @@
 import type { Blocker, Step } from './step.ts';
 
 const CLEARED: Record<Blocker, string> = {
-  lock: '; its deletion lock was lifted for this release and was not set again',
+  lock: '; its deletion lock was removed for this release and was not set again',
   emergency: '; its emergency services were disabled for this release and were not enabled again',
 };
 

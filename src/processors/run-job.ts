@@ -51,7 +51,7 @@ export function createRunJob(deps: RunJobDeps): ProcessJob {
     } catch (thrown) {
       if (thrown instanceof DelayedError) throw thrown;
       if (thrown instanceof UnrecoverableError) throw new UnrecoverableError(scrub(thrown.message));
-      ctx.log.error({ err: thrown, attempt: ctx.attempt }, 'the job ended with an error');
+      ctx.log.error({ err: thrown, attempt: ctx.attempt }, 'the queue job ended with an error');
       throw harmless(thrown, scrub);
     } finally {
       const seconds = (performance.now() - startedAt) / 1_000;

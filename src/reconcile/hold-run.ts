@@ -35,7 +35,8 @@ export interface RunHold {
 export function holdRun(deps: WorkDeps, run: LeasedRun, signal?: AbortSignal): RunHold {
   let readAt = deps.clock.now().getTime();
   const goOn = (): void => {
-    if (signal?.aborted === true) throw new ProvisioningError('stopping', 'retry', 'the process stops; the run starts anew');
+    if (signal?.aborted === true)
+      throw new ProvisioningError('stopping', 'retry', 'the process stops; the reconciliation run starts again later');
   };
   const keepFor = async (ms: number): Promise<void> => {
     goOn();
@@ -69,7 +70,7 @@ export function holdRun(deps: WorkDeps, run: LeasedRun, signal?: AbortSignal): R
 }
 
 function lost(run: LeasedRun): ProvisioningError {
-  return new ProvisioningError('lease_lost', 'retry', `run ${run.id} has ended, or another worker has it`);
+  return new ProvisioningError('lease_lost', 'retry', `reconciliation run ${run.id} has ended, or another worker has it`);
 }
 
 function unreadable(cause: ProvisioningError, tries: number, silentMs: number): ProvisioningError {

@@ -27,7 +27,7 @@ export async function rescueStuck(deps: WorkDeps): Promise<string[]> {
     rescued.push(moved.id);
     deps.log.warn(
       { chunkId: moved.id, requestId: moved.requestId },
-      'the worker that sent this chunk is gone; looking up what became of it',
+      'the worker that sent this chunk is gone; checking what became of the call',
     );
   }
   return rescued;

@@ -41,7 +41,7 @@ export async function requeueOrphans(deps: WorkDeps): Promise<number> {
   for (const run of await overdueRuns(deps.db.sql, overdue, after(now, -1))) jobs.push(runJob(run));
   if (jobs.length > 0) {
     await deps.queue.add(jobs);
-    deps.log.warn({ jobs: jobs.length }, 'work that the queue had lost was put back');
+    deps.log.warn({ jobs: jobs.length }, 'lost work was put back into the queue');
   }
   for (const job of asleep) await deps.queue.wake(job.name, job.id);
   if (asleep.length > 0) deps.log.warn({ jobs: asleep.length }, 'queue jobs that slept longer than their rows say were woken');

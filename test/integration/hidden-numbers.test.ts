@@ -180,15 +180,15 @@ describe('numbers that Telnyx does not show', () => {
   ])('I8 a number whose lock was lifted for a release that then %s says so', async (_, status) => {
     const [locked = ''] = take(1);
     h().sim.lock([locked]);
-    let lifted = false;
+    let unlocked = false;
     telnyx.with((real) => ({
       updateNumbers: async (...args) => {
         const job = await real.updateNumbers(...args);
-        lifted = true;
+        unlocked = true;
         return job;
       },
     }));
-    telnyx.list((n) => (lifted && n.phoneNumber === locked ? [] : [n]));
+    telnyx.list((n) => (unlocked && n.phoneNumber === locked ? [] : [n]));
     const id = await h().submit(release([locked], { include_locked: true }));
     if (status === 'cancelled') {
       await until('the release waits', async () =>
@@ -200,7 +200,7 @@ describe('numbers that Telnyx does not show', () => {
     }
     await h().ended(id);
     expect(await h().items(id)).toMatchObject([
-      { status, reason: expect.stringContaining('its deletion lock was lifted for this release and was not set again') },
+      { status, reason: expect.stringContaining('its deletion lock was removed for this release and was not set again') },
     ]);
     expect(h().sim.ownedNumbers()).toContain(locked);
   });

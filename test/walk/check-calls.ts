@@ -115,7 +115,7 @@ function guardLeave(notes: Notes, call: Call, intent: Intent): void {
   for (const n of call.numbers) notes.excused.add(n);
 }
 
-/** I8: a lock or emergency services are lifted for a release only when its request says so. */
+/** I8: a lock or emergency services are removed for a release only when its request says so. */
 function guardLift(intent: Intent): void {
   const release = intent.request_steps.find((step) => step.kind === 'delete');
   if (release === undefined || intent.kind === 'delete') return;

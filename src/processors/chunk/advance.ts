@@ -56,7 +56,7 @@ export async function advance(
 async function handToOwnQueue(deps: WorkDeps, chunk: Chunk): Promise<Outcome> {
   const job = chunkJob(chunk);
   await deps.queue.add([job]);
-  return skipped(`goes on as ${job.name}`);
+  return skipped(`continues as ${job.name}`);
 }
 
 /** Runs the guards of the kind, then sends the chunk or does what the guards say instead. */
@@ -71,7 +71,7 @@ async function prepareAndSend(deps: WorkDeps, kind: ChunkKind, chunk: Chunk): Pr
     case 'wait':
       return noteWait(deps, prepared.chunk, prepared.delayMs, prepared.reason);
     case 'settle':
-      return settle(deps, prepared.chunk, prepared.settlement, 'not sent as it stood');
+      return settle(deps, prepared.chunk, prepared.settlement, 'not sent, because the guards changed its numbers');
     case 'too_slow':
       return halve(deps, prepared.chunk, prepared.numbers);
     case 'ready':
@@ -115,7 +115,7 @@ function carrying(deps: WorkDeps, claimed: Chunk): Carry {
     sent.push(...numbers);
     const noted = await touchChunk(deps.db.sql, claimed, deps.clock.now(), { payload: { ...claimed.payload, sent } });
     if (noted === null)
-      throw new ProvisioningError('held_back', 'ambiguous', 'somebody else moved the chunk while its numbers were sent');
+      throw new ProvisioningError('held_back', 'ambiguous', 'another worker moved the chunk while its numbers were sent');
   };
 }
 

@@ -89,7 +89,7 @@ async function lookUpLater(
   cause: 'reply_lost' | 'maybe_ours_already',
 ): Promise<Outcome> {
   const at = deps.clock.now();
-  deps.log.warn({ code: failure.code }, `outcome unknown, looking it up: ${failure.message}`);
+  deps.log.warn({ code: failure.code }, `outcome unknown, checking the account: ${failure.message}`);
   const named = failure.numbers.length > 0 ? { named: failure.numbers } : {};
   await moveChunk(deps.db.sql, chunk, {
     cause,

@@ -69,7 +69,7 @@ async function afterFailedCheck(deps: WorkDeps, kind: ChunkKind, chunk: Chunk, f
   const { timings: t } = deps;
   const age = deps.clock.now().getTime() - (chunk.ambiguousAt ?? chunk.updatedAt).getTime();
   if (failure.disposition === 'rejected' && age > REFUSED_WINDOWS * t.settleMs) {
-    const conclusion = `what became of it cannot be looked up: ${failure.message}`;
+    const conclusion = `what became of the call cannot be checked: ${failure.message}`;
     return park(deps, chunk, seeing(chunk.evidence, unknown(chunk)), { conclusion });
   }
   const delayMs = Math.max(failure.retryAfterMs ?? 0, backoff(chunk.polls, t.backoffMs, t.checkMaxMs));
@@ -79,7 +79,7 @@ async function afterFailedCheck(deps: WorkDeps, kind: ChunkKind, chunk: Chunk, f
 async function checkAgain(deps: WorkDeps, kind: ChunkKind, chunk: Chunk, delayMs: number, patch: ChunkPatch): Promise<Outcome> {
   const at = deps.clock.now();
   await touchChunk(deps.db.sql, chunk, at, { ...patch, nextRunAt: after(at, delayMs) });
-  return pause(kind, delayMs, 'looking up what became of it');
+  return pause(kind, delayMs, 'checking what became of the call');
 }
 
 /** Takes the order or batch job that was found, as if its reply had arrived. */
@@ -110,7 +110,7 @@ async function sendAgain(deps: WorkDeps, chunk: Chunk, evidence: Evidence): Prom
       patch: { nextRunAt: at, evidence: seeing(evidence, { phase: 'before_sending' }, { resent }) },
     });
   });
-  return moved === null ? movedByOthers : snooze(0, 'surely not sent, sending the same numbers again');
+  return moved === null ? movedByOthers : snooze(0, 'not sent for certain, sending the same numbers again');
 }
 
 async function settleDoubt(deps: WorkDeps, kind: ChunkKind, chunk: Chunk, evidence: Evidence, doubt: Doubt): Promise<Outcome> {

@@ -9,7 +9,7 @@ import type { ChunkKind } from './kind.ts';
  * `skipped`, which would end the queue job: an open chunk without a queue job waits for the sweep, and the sweep would report it
  * as work that the queue lost.
  */
-export const movedByOthers: Outcome = snooze(1_000, 'somebody else moved this chunk');
+export const movedByOthers: Outcome = snooze(1_000, 'another worker moved this chunk');
 
 /** Waits as the kind requires: in its slot while the call may be open at Telnyx, otherwise without a slot. */
 export const pause = (kind: ChunkKind, delayMs: number, reason: string): Outcome =>

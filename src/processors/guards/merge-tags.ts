@@ -59,7 +59,7 @@ const unreadEnd = (phoneNumber: string): ItemEnd => ({
   phoneNumber,
   status: 'failed',
   reasonCode: 'not_readable',
-  reason: 'Telnyx does not show this number in its list: its tags were not changed, because those that it has are not known',
+  reason: 'Telnyx does not show this number in its list, so its present tags are unknown and were not changed',
 });
 
 interface TagGroup {

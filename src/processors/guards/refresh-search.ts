@@ -77,7 +77,10 @@ async function offersFor(deps: WorkDeps, chunk: Chunk): Promise<Map<string, Offe
     return await searchListed(deps, chunk.numbers, ANY_PRICE);
   } catch (error) {
     if (!(error instanceof ProvisioningError) || error.disposition !== 'rejected') throw error;
-    deps.log.warn({ err: error, chunkId: chunk.id, requestId: chunk.requestId }, 'the numbers of an order are searched in vain');
+    deps.log.warn(
+      { err: error, chunkId: chunk.id, requestId: chunk.requestId },
+      'Telnyx refused to search the numbers of an order',
+    );
     return new Map();
   }
 }

@@ -19,7 +19,10 @@ type Keep = Extract<GuardVerdict, { kind: 'keep' }>;
 type Verdict = GuardVerdict | { kind: 'unread' };
 
 const keep = (code: GuardCode, reason: string): Keep => ({ kind: 'keep', code, reason });
-const NOT_READABLE = keep('not_readable', 'Telnyx does not show this number in its list; nothing is released unread');
+const NOT_READABLE = keep(
+  'not_readable',
+  'Telnyx does not show this number in its list, and a number is released only after it was read',
+);
 const STILL_DISABLING = keep('emergency_not_disabled', 'emergency services of the number are still being disabled');
 
 /**
@@ -40,9 +43,9 @@ export async function guardRelease(deps: WorkDeps, chunk: Chunk, numbers: string
   );
   const reads = {
     delayMs: deps.timings.checkMinMs,
-    reason: `${by.unread.length} numbers could not be read; nothing is released unread`,
+    reason: `${by.unread.length} numbers could not be read, and a number is released only after it was read`,
   };
-  const clears = { delayMs: deps.timings.pollMaxMs, reason: 'a lock or emergency services are being lifted' };
+  const clears = { delayMs: deps.timings.pollMaxMs, reason: 'a deletion lock or emergency services are being removed' };
   const wait = await waitUntilShown(deps, chunk, [...by.unread, ...by.wait], inventory, by.unread.length > 0 ? reads : clears);
   if (wait !== null) return wait;
   by.keep.push(...by.unread.map((n) => kept(step, n, NOT_READABLE)), ...by.wait.map((n) => kept(step, n, STILL_DISABLING)));
@@ -82,13 +85,13 @@ function verdictOf(
   n: { shown: AccountNumber | undefined; ours: PhoneNumber | undefined; asked: Date },
 ): Verdict {
   if (n.shown === undefined) return { kind: 'unread' };
-  if (n.ours?.state !== 'owned') return keep('not_in_inventory', 'the inventory does not call this number ours');
+  if (n.ours?.state !== 'owned') return keep('not_in_inventory', 'the inventory does not hold this number as ours');
   const bought = Math.max(n.ours.purchasedAt?.getTime() ?? 0, Date.parse(n.shown.purchasedAt ?? '') || 0);
   // The number was released and bought again since. The request meant the earlier purchase.
   if (bought > n.asked.getTime())
     return keep(
       'bought_after_request',
-      `the number was bought at ${new Date(bought).toISOString()}, after its release was asked for`,
+      `the number was bought at ${new Date(bought).toISOString()}, after its release was requested`,
     );
   // A protection tag counts when only Telnyx or only the inventory knows it.
   const facts = { ...n.shown, tags: n.shown.tags && [...n.shown.tags, ...n.ours.tags] };
@@ -106,7 +109,7 @@ function onlyOnce(deps: WorkDeps, chunk: Chunk, step: ReleaseStep, verdict: Guar
   if (blocker === null || step.cleared?.includes(blocker) !== true) return verdict;
   if (deps.clock.now().getTime() - chunk.createdAt.getTime() < deps.timings.settleMs) return { kind: 'wait' };
   return blocker === 'lock'
-    ? keep('still_locked', 'the deletion lock was lifted, but Telnyx still shows it')
+    ? keep('still_locked', 'the deletion lock was removed, but Telnyx still shows it')
     : keep('emergency_not_disabled', 'emergency services were disabled, but Telnyx still shows them');
 }
 

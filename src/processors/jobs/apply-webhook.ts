@@ -19,5 +19,5 @@ export async function applyWebhook(deps: WorkDeps, job: PayloadOf<'webhook.apply
     await deps.queue.wake(poll.name, poll.id);
   }
   await markApplied(deps.db.sql, event.id, chunk === null ? 'no_open_order' : 'woke_poll', deps.clock.now());
-  return chunk === null ? skipped('no open order of ours is meant') : done(`woke the poll of ${chunk.id}`);
+  return chunk === null ? skipped('the event belongs to no open order of ours') : done(`woke the poll of ${chunk.id}`);
 }

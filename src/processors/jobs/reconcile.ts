@@ -51,7 +51,7 @@ export async function runReconciliation(deps: WorkDeps, job: PayloadOf<'reconcil
 export async function startNightly(deps: WorkDeps): Promise<Outcome> {
   const open = await openRun(deps.db.sql);
   if (open !== null) {
-    deps.log.warn({ runId: open.id }, `no nightly reconciliation is started: ${open.id} is still ${open.status}`);
+    deps.log.warn({ runId: open.id }, `no nightly reconciliation run is started: ${open.id} is still ${open.status}`);
     return skipped(`${open.id} is still ${open.status}`);
   }
   const run = await startRun(deps, 'nightly', false);

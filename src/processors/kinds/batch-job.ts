@@ -57,7 +57,7 @@ export async function observeBatch(
   read: (id: string) => Promise<BatchResult | null>,
 ): Promise<Observed<BatchResult>> {
   const { telnyxId } = chunk;
-  if (telnyxId === null) throw new ProvisioningError('no_job_id', 'bug', `chunk ${chunk.id} is submitted without a job id`);
+  if (telnyxId === null) throw new ProvisioningError('no_job_id', 'bug', `chunk ${chunk.id} is submitted without a batch job id`);
   const result = await knownStill(deps, chunk, () => read(telnyxId));
   if (result !== null) return { kind: 'over', over: result };
   return {
@@ -79,7 +79,9 @@ async function knownStill(deps: WorkDeps, chunk: Chunk, read: () => Promise<Batc
     const absent = error instanceof ProvisioningError && (error.code === 'not_found' || error.code === 'feature_not_permitted');
     const age = deps.clock.now().getTime() - (chunk.submittedAt ?? chunk.createdAt).getTime();
     if (absent && age > deps.timings.settleMs) return { succeeded: new Set(), failed: new Map(), status: 'vanished' };
-    throw absent ? new ProvisioningError('job_not_visible', 'retry', 'the job does not show yet', { cause: error }) : error;
+    throw absent
+      ? new ProvisioningError('job_not_visible', 'retry', 'Telnyx does not show the batch job yet', { cause: error })
+      : error;
   }
 }
 

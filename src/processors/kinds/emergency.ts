@@ -112,7 +112,7 @@ function failureOf(step: EmergencyStep, { phoneNumber, shown, verdict, said }: S
     shown === undefined
       ? 'the list does not show the number'
       : `Telnyx shows address ${shown.emergencyAddressId ?? 'none'}, status ${shown.emergencyStatus ?? 'unknown'}`;
-  const job = said ? 'the job ended as succeeded' : 'the job named no result';
+  const job = said ? 'the batch job reported success' : 'the batch job reported no result';
   return end('emergency_not_shown', `asked for ${asked}; ${job}, but ${found}`);
 }
 

@@ -57,7 +57,7 @@ async function reserve(deps: WorkDeps, chunk: OrderChunk): Promise<void> {
   try {
     await deps.telnyx.reserve(chunk.numbers, chunk.customerReference);
   } catch (error) {
-    logUnlessOff(deps, error, {}, 'not reserved, ordering without');
+    logUnlessOff(deps, error, {}, 'the numbers could not be reserved; ordering without a reservation');
   }
 }
 

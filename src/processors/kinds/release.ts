@@ -74,6 +74,6 @@ function keptEnd(step: Step, phoneNumber: string, result: BatchResult): ItemEnd 
   if (why !== undefined) return { phoneNumber, status: 'failed', reasonCode: why.code, reason: `${why.message}${cleared}` };
   const reason = result.succeeded.has(phoneNumber)
     ? 'Telnyx reported the release, but the number still shows as ours'
-    : `Telnyx ended the job as ${result.status} without releasing this number`;
+    : `the batch job ended as ${result.status} and did not release this number`;
   return { phoneNumber, status: 'failed', reasonCode: 'still_owned', reason: `${reason}${cleared}` };
 }

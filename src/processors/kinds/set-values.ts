@@ -35,7 +35,7 @@ export async function judgeValues(deps: WorkDeps, chunk: Chunk, result: BatchRes
   const mayRepeat = chunk.attempt < MOST_ATTEMPTS;
   const ended = endsOfFailed(chunk, result);
   if (!mayRepeat) {
-    const reason = `Telnyx ended the job as ${result.status} without saying that this number was changed, ${chunk.attempt} times`;
+    const reason = `Telnyx did not report that this number was changed, in ${chunk.attempt} calls; the last one ended as ${result.status}`;
     ended.push(
       ...undone.map((phoneNumber) => ({ phoneNumber, status: 'failed' as const, reasonCode: 'not_applied' as const, reason })),
     );

@@ -38,7 +38,7 @@ export async function fillLine(deps: WorkDeps, job: PayloadOf<'line.fill'>): Pro
       await releaseLine(tx, line, { at: now, nextRunAt: null });
       await refreshRequest(tx, line.requestId, now);
     });
-    return skipped('the request does not want numbers now');
+    return skipped('the request was cancelled or waits for approval');
   }
   const stopped = await whySpendingStopped(deps);
   const held: HeldLine = { line, keep: () => keepLine(deps, held) };
@@ -51,7 +51,7 @@ export async function fillLine(deps: WorkDeps, job: PayloadOf<'line.fill'>): Pro
 async function keepLine(deps: WorkDeps, held: HeldLine): Promise<void> {
   const now = deps.clock.now();
   const renewed = await renewLine(deps.db.sql, held.line, now, after(now, deps.timings.leaseMs));
-  if (renewed === null) throw new ProvisioningError('lease_lost', 'retry', 'somebody else fills this line by now');
+  if (renewed === null) throw new ProvisioningError('lease_lost', 'retry', 'another worker fills this buy line by now');
   held.line = renewed;
 }
 
@@ -63,7 +63,7 @@ async function whileTaken(deps: WorkDeps, lineId: string, now: Date): Promise<Ou
   const line = await getLine(deps.db.sql, lineId);
   const leftMs = (line?.leaseUntil?.getTime() ?? 0) - now.getTime();
   if (leftMs < 0) return skipped('nothing to fill');
-  return snooze(leftMs + 1, 'somebody else fills this line');
+  return snooze(leftMs + 1, 'another worker fills this buy line');
 }
 
 /** Searches for what the buy line still needs. Does nothing when it has all its numbers. */
@@ -118,6 +118,6 @@ async function finishRound(deps: WorkDeps, line: Line, round: Round): Promise<Ou
     return slots;
   });
   if (left > 0) return snooze(0, 'slots became free');
-  if (round.kind === 'nothing') return skipped('the line has all its numbers');
-  return done(round.kind === 'filled' ? 'the line has all its numbers' : `${round.code}: ${round.reason}`);
+  if (round.kind === 'nothing') return skipped('the buy line has all its numbers');
+  return done(round.kind === 'filled' ? 'the buy line has all its numbers' : `${round.code}: ${round.reason}`);
 }

@@ -84,7 +84,7 @@ export function nextCursor(position: number, { more, gotSome }: { more: boolean;
 const nextRung = (line: Line): Round => ({
   kind: 'again',
   delayMs: 0,
-  reason: 'next rung of the ladder',
+  reason: 'next search rung',
   rung: line.rung + 1,
   cursor: 0,
 });

@@ -5,8 +5,9 @@ import { noteOfRepeats, type Staged } from './stage-numbers.ts';
 import { MOST_PROBLEMS } from './validate.ts';
 
 /**
- * A release touches only numbers that the inventory says are ours, and never another count than the user expects. Numbers that
- * `skip_gone` has ended count as named, and stop nothing.
+ * Refuses a release that names numbers that the inventory does not hold as ours, or another count of numbers than the user
+ * expects. Numbers that `skip_gone` has ended count as named and are not refused. Throws `expected_count_mismatch` or
+ * `not_in_inventory`.
  */
 export async function guardDelete(tx: Tx, requestId: string, { count: asked, repeats }: Staged, expected: number): Promise<void> {
   if (asked !== expected) {

@@ -4,18 +4,19 @@ import { hasEnded } from '../../domain/request.ts';
 import { readRequest } from './read.ts';
 import type { RequestView } from './views.ts';
 
+/** How to wait: the time between two reads and the longest wait, in milliseconds. */
 export interface WaitForEnd {
   everyMs: number;
   timeoutMs: number;
-  /** Called with every view that was read, the last one included. */
+  /** Called with every view that was read, also the last one. */
   seen?: (view: RequestView) => void;
-  /** When it is aborted, the wait rejects at once. */
+  /** The wait rejects as soon as this signal is aborted. */
   signal?: AbortSignal;
 }
 
 /**
- * Reads a request until it has ended or `timeoutMs` milliseconds are over, and returns the last view: `hasEnded` tells which.
- * `null` when there is no such request. Nothing is done to the request.
+ * Reads a request until it has ended or `timeoutMs` milliseconds have passed, and returns the last view; `hasEnded` tells which.
+ * `null` when there is no such request. Does not change the request.
  */
 export async function waitForEnd(
   db: Db,
