@@ -214,7 +214,7 @@ export function overdueChunks(sql: SqlOrTx, dueBefore: Date, page: number): Asyn
   );
 }
 
-/** Submissions whose lease ran out: their outcome is unknown. */
+/** Claimed chunks whose lease has run out. The outcome of their calls is unknown. */
 export async function expiredCalls(sql: SqlOrTx, now: Date, limit: number): Promise<Chunk[]> {
   return sql<Chunk[]>`
     select * from chunks where state = 'submitting' and lease_until < ${now} order by lease_until limit ${limit}`;

@@ -96,7 +96,7 @@ function readsOver(pool: Sql): Reads {
 
 /**
  * A pooler that drops most settings as a connection begins lets a transaction state them for itself. Whatever writes more than
- * one row in a process of ours is a transaction; single statements rely on the look at the start.
+ * one row in a process of ours is a transaction; single statements rely on the probe at the start.
  */
 function stateInTransactions(sql: Sql, session: Session): void {
   const begin = sql.begin.bind(sql);

@@ -79,7 +79,7 @@ async function takesSettings(sql: postgres.Sql): Promise<boolean> {
   }
 }
 
-/** A pool of one connection, for looks and migrations. */
+/** A pool of one connection, for probes and migrations. */
 export function one(url: string, session: Session): postgres.Sql {
   const connection = { application_name: 'provisioner', ...session };
   return postgres(url, {

@@ -33,7 +33,7 @@ export async function fillLine(deps: WorkDeps, job: PayloadOf<'line.fill'>): Pro
   if (request === null || request.cancelRequestedAt !== null || request.status === 'awaiting_approval') {
     await deps.db.sql.begin(async (tx) => {
       const locked = await lockRequest(tx, line.requestId);
-      // A lost number may have freed a slot after the cancel. Nothing else would end this slot.
+      // A slot may have become free after the cancel, because its number was lost. Nothing else would end this slot.
       if (locked !== null && locked.cancelRequestedAt !== null) await cancelPending(tx, line.requestId, now);
       await releaseLine(tx, line, { at: now, nextRunAt: null });
       await refreshRequest(tx, line.requestId, now);
