@@ -15,7 +15,7 @@ export async function rescueStuck(deps: WorkDeps): Promise<string[]> {
       cause: 'lease_expired',
       at,
       patch: {
-        // The call may have left at any moment of its lease, so the settling window starts now.
+        // The call may have left as late as the end of its lease, so the settling window starts now.
         ambiguousAt: at,
         nextRunAt: after(at, 0),
         leaseToken: null,
