@@ -5,7 +5,7 @@ import { hasEnded } from './domain/request.ts';
 import { silentLog } from './observability/log.ts';
 import { startRun } from './producers/actions/start-run.ts';
 import { submitRequest } from './producers/intake/submit.ts';
-import { lookAtRequest, lookAtRun, type RunReport, reportRun } from './producers/read/read.ts';
+import { type RunReport, readRequest, readRun, reportRun } from './producers/read/read.ts';
 import type { RequestView } from './producers/read/views.ts';
 import { waitForEnd } from './producers/read/wait.ts';
 
@@ -44,7 +44,7 @@ export interface Provisioner {
   close(): Promise<void>;
 }
 
-const LOOK_EVERY_MS = 500;
+const CHECK_EVERY_MS = 500;
 
 /**
  * For a campaign launcher in another process: writes rows and enqueues; the workers do the rest. Needs no Telnyx key. The
@@ -70,11 +70,11 @@ export function createProvisioner(options: ProvisionerOptions = {}): Provisioner
     });
     return opened;
   };
-  const look = async (id: string) => lookAtRequest((await producer()).deps.db, id);
+  const view = async (id: string) => readRequest((await producer()).deps.db, id);
   const submit = async (kind: string, body: Body, call: CallOptions = {}) => {
     const { deps } = await producer();
     const { request } = await submitRequest(deps, { ...body, kind }, { ...call, keySpace: 'library' });
-    return mustFind(await look(request.id), request.id);
+    return mustFind(await view(request.id), request.id);
   };
   return {
     buy: (body, call) => submit('buy', body, call),
@@ -84,11 +84,11 @@ export function createProvisioner(options: ProvisionerOptions = {}): Provisioner
       const { deps } = await producer();
       return reportRun(deps.db, await startRun(deps, 'manual', false));
     },
-    run: async (id) => lookAtRun((await producer()).deps.db, id),
-    request: look,
+    run: async (id) => readRun((await producer()).deps.db, id),
+    request: view,
     waitFor: async (id, { timeoutMs = 600_000 } = {}) => {
       const { db } = (await producer()).deps;
-      const request = mustFind(await waitForEnd(db, id, { everyMs: LOOK_EVERY_MS, timeoutMs }), id);
+      const request = mustFind(await waitForEnd(db, id, { everyMs: CHECK_EVERY_MS, timeoutMs }), id);
       if (hasEnded(request.status)) return request;
       throw new ProvisioningError('wait_timed_out', 'rejected', `request ${id} is still ${request.status}; it goes on`);
     },

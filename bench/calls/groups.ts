@@ -47,7 +47,7 @@ const AT_ONCE: SimulatorOptions = {
   jobPerNumberMs: 0,
   visibilityLagMs: { ownership: 0, orders: 0, inventory: 0, deletions: 0 },
 };
-const SOON: Partial<Timings> = { pollMinMs: 100, lookMinMs: 100, backoffMs: 100 };
+const SOON: Partial<Timings> = { pollMinMs: 100, checkMinMs: 100, backoffMs: 100 };
 
 /** Orders take 5 s, jobs 10 s, ownership shows a purchase 2 s late; the waits are those of production. */
 const SLOW: SimulatorOptions = {

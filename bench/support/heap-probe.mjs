@@ -2,12 +2,12 @@
 import { writeFileSync } from 'node:fs';
 
 let peak = 0;
-const look = () => {
+const read = () => {
   const { heapUsed, external } = process.memoryUsage();
   peak = Math.max(peak, heapUsed + external);
 };
-setInterval(look, 10).unref();
+setInterval(read, 10).unref();
 process.on('exit', () => {
-  look();
+  read();
   writeFileSync(process.env.BENCH_HEAP_FILE, String(peak));
 });

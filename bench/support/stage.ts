@@ -102,10 +102,10 @@ export async function untilSucceeded(db: Db, id: string, timeoutMs: number): Pro
 }
 
 /** Looks until there is something. */
-async function until<T>(what: string, look: () => Promise<T | null>): Promise<T> {
+async function until<T>(what: string, read: () => Promise<T | null>): Promise<T> {
   const deadline = Date.now() + PATIENCE_MS;
   while (Date.now() < deadline) {
-    const found = await look();
+    const found = await read();
     if (found !== null) return found;
     await sleep(POLL_MS);
   }

@@ -3,8 +3,8 @@ import type { LogFields } from '../observability/log.ts';
 import type { WorkDeps } from './deps.ts';
 
 /**
- * Logs that something failed which the work goes on without. A feature that the account may not use is no news each time: the
- * gateway has said so once.
+ * Logs a failure that does not stop the work. A feature that the account may not use is logged as `debug` only, because the
+ * gateway has reported it once.
  */
 export function logUnlessOff(deps: Pick<WorkDeps, 'log'>, error: unknown, fields: LogFields, text: string): void {
   const isOff = error instanceof ProvisioningError && error.code === 'feature_not_permitted';

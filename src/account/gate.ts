@@ -6,12 +6,12 @@ import { formatMoney, type Micros, moneyOf } from '../domain/money.ts';
 import type { WorkDeps } from './deps.ts';
 import { logUnlessOff } from './feature-off.ts';
 
-/** Reasons of a closed gate that may end by themselves. Only for these a probe may open the gate. */
+/** Reasons of a closed account gate that may end by themselves. A probe may open the gate for these only. */
 const HEALS_BY_ITSELF: ReadonlySet<string> = new Set<ErrorCode>(['insufficient_funds']);
 
 /**
- * Closes the gate when the failure says that the account, not the number, is broken; returns whether it says so. The table in
- * `telnyx/failures/failure-table.ts` decides which failures do: a missing permission for a single feature does not.
+ * Closes the account gate when the failure says that the account is broken, not the number. Returns true for such a failure. The
+ * table in `telnyx/failures/failure-table.ts` decides; a missing permission for a single feature does not close the gate.
  */
 export async function closedByFailure(deps: WorkDeps, failure: ProvisioningError): Promise<boolean> {
   if (failure.disposition !== 'account') return false;
@@ -22,20 +22,26 @@ export async function closedByFailure(deps: WorkDeps, failure: ProvisioningError
   return true;
 }
 
-/** The reason why nothing may be spent now, or `null` while the gate is open. */
+/** Why nothing may be spent now, or `null` while the account gate is open. */
 export async function whySpendingStopped(deps: WorkDeps): Promise<string | null> {
   const account = await getAccount(deps.db.sql);
   return account.gateOpen ? null : `the account gate is closed: ${account.reasonCode}`;
 }
 
-/** Calls that spend nothing go on while only the funds are lacking; a bad key or a blocked account stops them too. */
+/**
+ * Why no call may leave now, or `null`. Lack of funds stops only calls that spend; a bad key or a blocked account stops all
+ * calls.
+ */
 export async function whyCallsStopped(deps: WorkDeps): Promise<string | null> {
   const account = await getAccount(deps.db.sql);
   const callable = account.gateOpen || HEALS_BY_ITSELF.has(account.reasonCode ?? '');
   return callable ? null : `the account gate is closed: ${account.reasonCode}`;
 }
 
-/** Asks Telnyx for the balance and keeps it. Never moves the gate: who asks decides what a failure means. */
+/**
+ * Reads the balance from Telnyx and stores it. Never moves the account gate, because the caller decides what a failure means.
+ * Errors: those of the gateway.
+ */
 export async function refreshBalance(deps: WorkDeps): Promise<Account> {
   const b = await deps.telnyx.balance();
   await noteBalance(deps.db.sql, { ...b, at: deps.clock.now() });
@@ -43,9 +49,9 @@ export async function refreshBalance(deps: WorkDeps): Promise<Account> {
 }
 
 /**
- * Whether the account can pay for numbers about to be claimed, upfront and first month, beside all that is claimed already.
- * The reason when it cannot; `null` when it can, or when the balance cannot be read (then Telnyx decides). An amount that is no
- * number is a bug, and nothing is bought.
+ * Why the account cannot pay for numbers that are about to be claimed (upfront and first month) beside everything that is claimed
+ * already. `null` when it can pay, or when the balance cannot be read; then Telnyx decides. `planned` is in millionths. Throws
+ * `unreadable_money` (a bug), so that nothing is bought on an amount that is no number.
  */
 export async function balanceShortfall(deps: WorkDeps, planned: Micros): Promise<string | null> {
   const known = await getAccount(deps.db.sql);
@@ -58,7 +64,7 @@ export async function balanceShortfall(deps: WorkDeps, planned: Micros): Promise
   return `the account has ${formatMoney(available)} ${account.currency ?? ''} of credit, of which ${formatMoney(claimed)} is claimed; these numbers cost ${formatMoney(planned)} upfront and in the first month`;
 }
 
-/** The account with a balance read just now, or `null` when it cannot be read. */
+/** Reads the balance and returns the account, or `null` when the balance cannot be read. */
 async function freshAccount(deps: WorkDeps): Promise<Account | null> {
   try {
     return await refreshBalance(deps);
@@ -70,7 +76,7 @@ async function freshAccount(deps: WorkDeps): Promise<Account | null> {
   }
 }
 
-/** Opens a gate that closed for lack of funds once there is credit again. One process probes at a time. */
+/** Opens an account gate that closed for lack of funds when there is credit again. One process probes at a time. */
 export async function probeGate(deps: WorkDeps): Promise<'open' | 'closed' | 'not_due'> {
   const now = deps.clock.now();
   if (!(await takeProbe(deps.db.sql, now, after(now, deps.timings.fundsProbeMs)))) return 'not_due';

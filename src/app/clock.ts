@@ -5,10 +5,10 @@ import { asError } from '../domain/errors.ts';
 import type { Log } from '../observability/log.ts';
 
 /** How often the clock of the database is read. Two cheap clocks drift apart by a few milliseconds in this time. */
-const LOOK_EVERY_MS = 30_000;
+const READ_EVERY_MS = 30_000;
 /** How soon it is noticed that this machine slept, or that somebody set its clock. */
 const CHECK_EVERY_MS = 1_000;
-const FIRST_LOOKS = 3;
+const FIRST_READINGS = 3;
 
 export interface KeptClock {
   clock: Clock;
@@ -25,29 +25,29 @@ export interface KeptClock {
 export async function keepClock(sql: Sql, log: Log): Promise<KeptClock> {
   const clock = createSharedClock();
   let toldOff = false;
-  let lookedAt = 0;
-  let looking: Promise<void> | null = null;
+  let readAt = 0;
+  let reading: Promise<void> | null = null;
   const notice = (): string | null => {
     const ahead = clock.aheadMs();
     if (Math.abs(ahead) <= CLOCK_SKEW_MS) return null;
     const seconds = Math.abs(ahead / 1_000).toFixed(1);
     return `the clock of this machine is ${seconds} s ${ahead > 0 ? 'ahead of' : 'behind'} the database; work goes by the database`;
   };
-  const look = async (): Promise<void> => {
+  const read = async (): Promise<void> => {
     const asked = clock.tick();
     const theirs = await databaseTime(sql);
     clock.adjust({ theirs, asked, answered: clock.tick() });
-    lookedAt = clock.tick();
+    readAt = clock.tick();
     const off = notice();
     if (off !== null && !toldOff) log.warn({ part: 'clock' }, off);
     toldOff = off !== null;
   };
-  for (let n = 0; n < FIRST_LOOKS; n += 1) await look();
+  for (let n = 0; n < FIRST_READINGS; n += 1) await read();
   const timer = setInterval(() => {
-    if (looking !== null || (!clock.drifted() && clock.tick() - lookedAt < LOOK_EVERY_MS)) return;
-    looking = look()
+    if (reading !== null || (!clock.drifted() && clock.tick() - readAt < READ_EVERY_MS)) return;
+    reading = read()
       .catch((error: unknown) => log.debug({ err: asError(error), part: 'clock' }, 'the database did not tell the time'))
-      .finally(() => (looking = null));
+      .finally(() => (reading = null));
   }, CHECK_EVERY_MS);
   timer.unref();
   return {
@@ -56,7 +56,7 @@ export async function keepClock(sql: Sql, log: Log): Promise<KeptClock> {
     aheadMs: clock.aheadMs,
     close: async () => {
       clearInterval(timer);
-      await looking;
+      await reading;
     },
   };
 }

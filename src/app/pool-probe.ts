@@ -26,11 +26,11 @@ export function poolProbe(db: Pick<Db, 'sql' | 'reads'>, metrics: Metrics, withi
     open.set(pool, asking);
     return asking;
   };
-  const look = async (pool: Pool): Promise<Pool[]> => {
+  const check = async (pool: Pool): Promise<Pool[]> => {
     const inTime = await endsWithin(ask(pool), withinMs);
     metrics.poolWaitSeconds.set({ pool }, (performance.now() - (asked.get(pool) ?? 0)) / 1_000);
     metrics.poolStuck.set({ pool }, inTime ? 0 : 1);
     return inTime ? [] : [pool];
   };
-  return async () => (await Promise.all([look('work'), look('reads')])).flat();
+  return async () => (await Promise.all([check('work'), check('reads')])).flat();
 }

@@ -1,6 +1,6 @@
 import { secretsOf } from '../config/config.ts';
 import { getAccount } from '../db/account.ts';
-import { lookForStandstill, openBacklog } from '../db/health.ts';
+import { findStandstill, openBacklog } from '../db/health.ts';
 import { liveWorkers } from '../db/workers.ts';
 import { withinDeadline } from '../domain/deadline.ts';
 import { asError } from '../domain/errors.ts';
@@ -14,10 +14,10 @@ import type { Service } from './lifecycle.ts';
 import { periodic } from './periodic.ts';
 import { POOL_MS, poolProbe } from './pool-probe.ts';
 
-const LOOK_EVERY_MS = 5_000;
+const CHECK_EVERY_MS = 5_000;
 const PAUSED_BY_HAND = 'paused by hand; its work waits until somebody resumes it on the dashboard';
 /** A reading may take this long. A longer one counts as a problem of its own, and must not delay the next reading. */
-const LOOK_MS = 5_000;
+const CHECK_MS = 5_000;
 
 /** What the process knows about its own health. `/readyz` shows it. */
 export interface Health {
@@ -35,7 +35,7 @@ export interface Health {
 export function watchdog(f: Foundation, works: boolean, workers: () => Workers | null): Service & Health {
   const startedAt = f.deps.clock.now();
   const probe = poolProbe(f.db, f.metrics);
-  const looking = new Set<'database' | 'queue'>();
+  const checking = new Set<'database' | 'queue'>();
   let stuckPools: string[] = [];
   const scrub = createScrubber(secretsOf(f.config));
   const states = new Map<QueueName, Consumption>();
@@ -44,13 +44,13 @@ export function watchdog(f: Foundation, works: boolean, workers: () => Workers |
   const troubles = new Map<'database' | 'queue', string>();
   let standstill: string | null = null;
   let alone = false;
-  const attempt = async (what: 'database' | 'queue', look: () => Promise<void>): Promise<void> => {
+  const attempt = async (what: 'database' | 'queue', check: () => Promise<void>): Promise<void> => {
     try {
       // A reading that still waits is not started a second time.
-      if (looking.has(what)) throw noAnswer(what);
-      looking.add(what);
-      const answer = look().finally(() => looking.delete(what));
-      await withinDeadline(answer, LOOK_MS, () => noAnswer(what));
+      if (checking.has(what)) throw noAnswer(what);
+      checking.add(what);
+      const answer = check().finally(() => checking.delete(what));
+      await withinDeadline(answer, CHECK_MS, () => noAnswer(what));
       troubles.delete(what);
     } catch (error) {
       if (!troubles.has(what)) f.log.error({ err: asError(error), part: what }, `the ${what} does not answer`);
@@ -84,14 +84,14 @@ export function watchdog(f: Foundation, works: boolean, workers: () => Workers |
       }
     }
   };
-  const lookAtPools = async (): Promise<void> => {
+  const checkPools = async (): Promise<void> => {
     const found = (await probe()).map((pool) => `database: no connection for ${pool} was free for ${POOL_MS / 1_000} s`);
     for (const text of found) if (!stuckPools.includes(text)) f.log.error({ part: 'watchdog' }, text);
     stuckPools = found;
     f.metrics.clockAhead.set(f.clockAheadMs() / 1_000);
   };
   const round = async (): Promise<void> => {
-    await lookAtPools();
+    await checkPools();
     await attempt('queue', async () => {
       notePaused(await f.queues.paused());
       judge(await f.queues.counts());
@@ -99,7 +99,7 @@ export function watchdog(f: Foundation, works: boolean, workers: () => Workers |
     await attempt('database', async () => {
       await refreshGauges(f);
       const now = f.deps.clock.now().getTime();
-      const seen = await lookForStandstill(f.db.sql, new Date(now - STUCK_AFTER_MS));
+      const seen = await findStandstill(f.db.sql, new Date(now - STUCK_AFTER_MS));
       // Before its first heartbeat, this process already counts as a worker.
       const workersSince = (await liveWorkers(f.db.sql))[0]?.startedAt ?? (works ? startedAt : null);
       alone = workersSince === null;
@@ -114,7 +114,7 @@ export function watchdog(f: Foundation, works: boolean, workers: () => Workers |
     ...[...stuck].map((q) => `queue ${q}: work waits and nothing is consumed`),
   ];
   return {
-    ...periodic('watchdog', LOOK_EVERY_MS, round),
+    ...periodic('watchdog', CHECK_EVERY_MS, round),
     problems: () => [...stuckPools, ...troubles.values(), ...(works ? unconsumed() : [])],
     notices: () => [
       ...[...paused].map((q) => `queue ${q}: ${PAUSED_BY_HAND}`),
@@ -125,7 +125,7 @@ export function watchdog(f: Foundation, works: boolean, workers: () => Workers |
 }
 
 function noAnswer(what: string): Error {
-  return new Error(`no answer within ${LOOK_MS / 1_000} s (${what})`);
+  return new Error(`no answer within ${CHECK_MS / 1_000} s (${what})`);
 }
 
 async function refreshGauges(f: Foundation): Promise<void> {

@@ -73,7 +73,7 @@ export async function* tellingNumbers(list: ListFile, stdin: Readable, tell: (no
 }
 
 /** Reads FILE to its end: how many different numbers it holds, and what people should know. Throws `validation_failed`. */
-export async function lookThrough(list: ListFile, stdin: Readable): Promise<{ count: number; notes: string[] }> {
+export async function readThrough(list: ListFile, stdin: Readable): Promise<{ count: number; notes: string[] }> {
   const report = emptyReport();
   // As numbers they take a tenth of the room; 15 digits fit.
   const seen = new Set<number>();

@@ -1,6 +1,6 @@
 import { visible } from '../domain/text.ts';
 import type { ProducerDeps } from '../producers/deps.ts';
-import { lookAtChunks, type reasonsOf } from '../producers/read/read.ts';
+import { readChunks, type reasonsOf } from '../producers/read/read.ts';
 import type { ChunkView, EvidenceView, ItemView, RequestView } from '../producers/read/views.ts';
 import { type Column, count, type Paint, type Painted, painted, pairs, plural, table } from './output.ts';
 import { wordsOf } from './progress.ts';
@@ -131,7 +131,7 @@ export function attentionOf(requestId: string, chunks: readonly ChunkView[], pai
 }
 
 async function openDecisions(deps: ProducerDeps, view: RequestView): Promise<ChunkView[]> {
-  return view.status === 'needs_attention' ? lookAtChunks(deps.db, view.id) : [];
+  return view.status === 'needs_attention' ? readChunks(deps.db, view.id) : [];
 }
 
 /** A status in its colour. */

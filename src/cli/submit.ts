@@ -8,7 +8,7 @@ import type { BuyBody, BuyLine, RequestBody } from '../producers/intake/request-
 import { listProblems, noteOfRepeats } from '../producers/intake/stage-numbers.ts';
 import { submitRequest } from '../producers/intake/submit.ts';
 import { wideNote } from '../producers/intake/wide-filter.ts';
-import { lookAtRequest, reasonsOf } from '../producers/read/read.ts';
+import { readRequest, reasonsOf } from '../producers/read/read.ts';
 import type { RequestView } from '../producers/read/views.ts';
 import { type Cli, note, result, withProducer } from './cli.ts';
 import { confirm, requireConsent } from './confirm.ts';
@@ -19,8 +19,8 @@ import {
   type ListFile,
   type ListFlags,
   listOf,
-  lookThrough,
   readNumbers,
+  readThrough,
   requireReadable,
   tellingNumbers,
 } from './numbers-file.ts';
@@ -63,7 +63,7 @@ export async function submit(cli: Cli, kind: RequestKind, read: () => RequestBod
   requireConsent(cli.io, flags.yes, list?.file === '-');
   return withProducer(cli, async (deps) => {
     await confirm(cli.io, flags.yes, async () => {
-      const { count, notes } = await lookAhead(cli, deps, body, list);
+      const { count, notes } = await readAhead(cli, deps, body, list);
       return [...notes, summaryOf(body, count, deps)].join('\n');
     });
     const numbers = list === null ? undefined : tellingNumbers(list, cli.io.stdin, (text) => note(cli, text));
@@ -95,7 +95,7 @@ async function bodyOf(cli: Cli, read: () => RequestBody, list: ListFile | null):
 }
 
 async function accepted(cli: Cli, deps: ProducerDeps, id: string, json: boolean | undefined): Promise<number> {
-  const view = await lookAtRequest(deps.db, id);
+  const view = await readRequest(deps.db, id);
   if (view === null) throw notFound(`there is no request ${id}`);
   await result(cli, json, view, () => requestText(view, cli.io.paintOut));
   if (view.status === 'awaiting_approval') {
@@ -147,13 +147,13 @@ function noteApproval(cli: Cli, view: RequestView): void {
 }
 
 /** What an answer of yes is about. Reads the file once more than needed, but only where a person waits. */
-async function lookAhead(
+async function readAhead(
   cli: Cli,
   deps: ProducerDeps,
   body: RequestBody,
   list: ListFile | null,
 ): Promise<{ count: number; notes: string[] }> {
-  if (list !== null) return lookThrough(list, cli.io.stdin);
+  if (list !== null) return readThrough(list, cli.io.stdin);
   if (body.kind === 'buy') return { count: 0, notes: [] };
   const counts = await countMatching(deps.db.reads, body.where ?? {});
   const wide = wideNote(counts);

@@ -6,7 +6,7 @@ import { asError, notFound } from '../domain/errors.ts';
 import { hasEnded } from '../domain/request.ts';
 import { NO_WORKER } from '../observability/liveness.ts';
 import type { ProducerDeps } from '../producers/deps.ts';
-import { lookAtRequest, workerLives } from '../producers/read/read.ts';
+import { readRequest, workerLives } from '../producers/read/read.ts';
 import { heldByGate, type RequestView } from '../producers/read/views.ts';
 import { exitOfEnd, exitOfStatus } from './exit-codes.ts';
 import { EXIT } from './exit-table.ts';
@@ -49,7 +49,7 @@ export async function waitForRequest(deps: ProducerDeps, id: string, options: Wa
   try {
     for (;;) {
       // A database that was never there is an error; one that goes away is waited for.
-      const now: Seen | null = last === null ? await look(deps, id) : await lookThroughLoss(deps, id, sayOnce);
+      const now: Seen | null = last === null ? await readAll(deps, id) : await readThroughLoss(deps, id, sayOnce);
       if (now !== null) {
         delay = last !== null && sameCounts(last.view, now.view) ? Math.min(POLL_MAX_MS, delay * 1.5) : POLL_MIN_MS;
         last = now;
@@ -95,20 +95,16 @@ interface Seen {
   alone: boolean;
 }
 
-async function look(deps: ProducerDeps, id: string): Promise<Seen> {
-  const [view, account, lives] = await Promise.all([
-    lookAtRequest(deps.db, id),
-    readAccount(deps.db.reads),
-    workerLives(deps.db),
-  ]);
+async function readAll(deps: ProducerDeps, id: string): Promise<Seen> {
+  const [view, account, lives] = await Promise.all([readRequest(deps.db, id), readAccount(deps.db.reads), workerLives(deps.db)]);
   if (view === null) throw notFound(`there is no request ${id}`);
   return { view, account, alone: !lives && needsWorker(view.status) };
 }
 
 /** Reads the request. `null` while the database is away. */
-async function lookThroughLoss(deps: ProducerDeps, id: string, sayOnce: (text: string) => void): Promise<Seen | null> {
+async function readThroughLoss(deps: ProducerDeps, id: string, sayOnce: (text: string) => void): Promise<Seen | null> {
   try {
-    return await look(deps, id);
+    return await readAll(deps, id);
   } catch (error) {
     if (!isDatabaseAway(asError(error))) throw error;
     sayOnce('the database is away; waiting for it');

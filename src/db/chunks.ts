@@ -217,8 +217,8 @@ export function overdueChunks(sql: SqlOrTx, dueBefore: Date, page: number): Asyn
   );
 }
 
-/** Submissions whose lease ran out: their outcome is unknown. */
-export async function expiredSubmissions(sql: SqlOrTx, now: Date, limit: number): Promise<Chunk[]> {
+/** Claimed chunks whose lease has run out. The outcome of their calls is unknown. */
+export async function expiredCalls(sql: SqlOrTx, now: Date, limit: number): Promise<Chunk[]> {
   return sql<Chunk[]>`
     select * from chunks where state = 'submitting' and lease_until < ${now} order by lease_until limit ${limit}`;
 }

@@ -2,7 +2,7 @@ import { connect, type Socket } from 'node:net';
 import { DrizzleQueryError } from 'drizzle-orm';
 import { drizzle, type PostgresJsDatabase } from 'drizzle-orm/postgres-js';
 import postgres from 'postgres';
-import { type Connection, lookAtConnection, RELIED_ON, type Session } from './session.ts';
+import { type Connection, probeConnection, RELIED_ON, type Session } from './session.ts';
 import { KNOWN_TYPES } from './wire-types.ts';
 
 export type Sql = postgres.Sql;
@@ -28,7 +28,7 @@ export interface Db {
 export interface DbOptions {
   /** Connections of the plain client; reads get a small pool of their own. */
   maxConnections?: number;
-  /** How the database is reached, as `lookAtConnection` found it. Without it the database is reached directly. */
+  /** How the database is reached, as `probeConnection` found it. Without it the database is reached directly. */
   connection?: Connection;
   onNotice?: (text: string) => void;
   /**
@@ -43,9 +43,9 @@ const READERS = 6;
 /** A page that takes longer is cancelled, because readers wait for each other. */
 const READ_MS = 30_000;
 
-/** Finds out how the database is reached, and opens it that way. Errors: those of `lookAtConnection`. */
+/** Finds out how the database is reached, and opens it that way. Errors: those of `probeConnection`. */
 export async function connectDb(url: string, options: DbOptions = {}): Promise<Db & { pooled: boolean }> {
-  const connection = await lookAtConnection(url);
+  const connection = await probeConnection(url);
   return { ...openDb(url, { ...options, connection }), pooled: connection.pooled };
 }
 
@@ -96,7 +96,7 @@ function readsOver(pool: Sql): Reads {
 
 /**
  * A pooler that drops most settings as a connection begins lets a transaction state them for itself. Whatever writes more than
- * one row in a process of ours is a transaction; single statements rely on the look at the start.
+ * one row in a process of ours is a transaction; single statements rely on the probe at the start.
  */
 function stateInTransactions(sql: Sql, session: Session): void {
   const begin = sql.begin.bind(sql);

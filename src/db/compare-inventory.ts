@@ -95,8 +95,8 @@ export async function unsee(sql: SqlOrTx, runId: string, numbers: string[]): Pro
 }
 
 /**
- * Ours by the inventory since before `startedAt`, not in the walk, and at rest: to be looked at a second time. What was bought
- * after `boughtBefore` is not judged: list and ownership both lag behind a purchase, so two looks are no proof.
+ * Ours by the inventory since before `startedAt`, not in the walk, and at rest: candidates for a second check. A number bought
+ * after `boughtBefore` is not judged, because list and ownership both lag behind a purchase, and two checks prove nothing.
  */
 export async function* missingCandidates(
   sql: SqlOrTx,
@@ -114,7 +114,7 @@ export async function* missingCandidates(
   for await (const rows of cursor) yield rows.map((r) => r.phoneNumber);
 }
 
-/** Notes numbers as missing after both looks. What differed in them differs no more; their baseline stays. */
+/** Records numbers as missing after both checks. Their open differences end, and their baseline stays. */
 export async function noteMissing(tx: Tx, runId: string, numbers: string[], because: Because): Promise<void> {
   await tx`
     with before as (
@@ -165,7 +165,7 @@ export async function takeOverChanges(tx: Tx, runId: string, startedAt: Date, be
     where p.state in ('owned', 'missing') and p.updated_at < ${startedAt} and not ${inMotion(tx, tx`p.phone_number`)}`;
   await tx`create index on compared (phone_number)`;
   await tx`analyze compared`;
-  // Locked, and looked at once more behind the lock: an update that was settled meanwhile is newer than what the walk saw.
+  // Locked, and read once more behind the lock: an update that was settled meanwhile is newer than what the walk saw.
   await tx`create temp table differing on commit drop as
     select p.phone_number from phone_numbers p join compared s using (phone_number)
     where p.state in ('owned', 'missing') and p.updated_at < ${startedAt} and (

@@ -92,7 +92,7 @@ export interface Standstill {
 }
 
 /** Every process asks this every few seconds, so the query reads open rows and the last event only. */
-export async function lookForStandstill(sql: Sql, overdueBefore: Date): Promise<Standstill> {
+export async function findStandstill(sql: Sql, overdueBefore: Date): Promise<Standstill> {
   const [row] = await sql<Standstill[]>`
     select exists (
         select 1 from chunks

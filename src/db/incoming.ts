@@ -59,7 +59,7 @@ export async function skipGone(sql: SqlOrTx, requestId: string, at: Date): Promi
 }
 
 /** The first numbers of a release that are not ours by the inventory, and how many there are; `state` is null for one it never knew. */
-export async function strangersAmong(
+export async function notOwnedAmong(
   sql: SqlOrTx,
   requestId: string,
   limit: number,

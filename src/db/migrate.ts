@@ -5,7 +5,7 @@ import { drizzle } from 'drizzle-orm/postgres-js';
 import { migrate } from 'drizzle-orm/postgres-js/migrator';
 import { ProvisioningError } from '../domain/errors.ts';
 import type { Sql } from './client.ts';
-import { lookAtConnection, one } from './session.ts';
+import { one, probeConnection } from './session.ts';
 
 const MIGRATIONS = join(dirname(fileURLToPath(import.meta.url)), 'migrations');
 
@@ -19,7 +19,7 @@ const MIGRATION_LOCK = 7_105_020_001;
  */
 export async function migrateDatabase(url: string): Promise<void> {
   try {
-    const { session } = await lookAtConnection(url);
+    const { session } = await probeConnection(url);
     const [lock, client] = [one(url, session), one(url, session)];
     try {
       await lock.begin(async (tx) => {

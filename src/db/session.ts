@@ -47,7 +47,7 @@ export interface Connection {
  * that refuses or drops most of them the rest must hold by itself. Errors of the connection are thrown as they are;
  * `unsuited_session` names the setting and the command that puts it right.
  */
-export async function lookAtConnection(url: string): Promise<Connection> {
+export async function probeConnection(url: string): Promise<Connection> {
   const opened: postgres.Sql[] = [];
   const open = (session: Session): postgres.Sql => {
     const sql = one(url, session);
@@ -79,7 +79,7 @@ async function takesSettings(sql: postgres.Sql): Promise<boolean> {
   }
 }
 
-/** A pool of one connection, for looks and migrations. */
+/** A pool of one connection, for probes and migrations. */
 export function one(url: string, session: Session): postgres.Sql {
   const connection = { application_name: 'provisioner', ...session };
   return postgres(url, {

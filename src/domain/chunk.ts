@@ -1,6 +1,6 @@
 import type { ItemStatus } from './request.ts';
 
-/** The states of a chunk, which is what one mutating call to Telnyx carries. */
+/** The states of a chunk. A chunk is what one mutating call to Telnyx carries. */
 export const CHUNK_STATES = [
   'planned',
   'submitting',
@@ -12,7 +12,7 @@ export const CHUNK_STATES = [
 ] as const;
 export type ChunkState = (typeof CHUNK_STATES)[number];
 
-/** One legal move. `items` is the state that the open items of the chunk get with it; without it they stay as they are. */
+/** One legal move. `items` is the state that the open items of the chunk get with the move; without it, they keep theirs. */
 interface Move {
   from: ChunkState;
   cause: string;
@@ -52,15 +52,15 @@ export const CHUNK_MOVES = [
 export type ChunkMove = (typeof CHUNK_MOVES)[number];
 export type ChunkCause = ChunkMove['cause'];
 
-/** The states in which nothing will happen to the chunk any more. */
+/** The states that no move leaves. */
 export const FINAL_STATES: readonly ChunkState[] = ['settled', 'cancelled'];
 
-/** True when nothing will happen to the chunk any more. */
+/** True for a state that no move leaves. */
 export function isFinal(state: ChunkState): boolean {
   return FINAL_STATES.includes(state);
 }
 
-/** The states in which work is still owed. `needs_attention` is open, but waits for a person. */
+/** The states in which work is owed. `needs_attention` is one of them, but waits for a person. */
 export const OPEN_STATES: readonly ChunkState[] = CHUNK_STATES.filter((s) => !isFinal(s));
 
 /** The open states in which a queue job owes the next move. */

@@ -1,8 +1,9 @@
-/** Where the product gets the time from: leases, settling windows and polls all use it, so that a test can move it. */
+/** The source of time for leases, settling windows and polls. A test can move it. */
 export interface Clock {
   now(): Date;
 }
 
+/** The clock of this machine. */
 export const systemClock: Clock = { now: () => new Date(Date.now()) };
 
 /** The moment `ms` milliseconds after `from`. */
@@ -15,45 +16,53 @@ export function backoff(times: number, min: number, max: number): number {
   return Math.min(max, min * 2 ** Math.min(Math.max(0, times), 20));
 }
 
-/** A machine that is further than this from the database is told so. */
+/** A machine whose clock differs from the database by more than this many milliseconds gets a warning. */
 export const CLOCK_SKEW_MS = 5_000;
 
-/** A correction backwards that is larger than this is followed at once; a smaller one makes the clock stand still for as long. */
+/**
+ * A correction backwards by more than this many milliseconds applies at once. For a smaller one, the clock stands still until
+ * time has caught up.
+ */
 const FOLLOW_BACK_MS = 1_000;
 
 /** The two counters of this machine, in milliseconds. */
 export interface Ticks {
   /** Never jumps; may stand still while the machine is asleep. */
   steady(): number;
-  /** Follows whoever sets the clock of the machine. */
+  /** Follows the clock of the machine, which people and programs may set. */
   wall(): number;
 }
 
-/** Kept at load: `Date.now` of a process of ours may be told to follow the clock that is made here. */
+/** Bound when this file loads, because a process of ours may replace `Date.now` by the clock that is made here. */
 const wallNow = Date.now.bind(Date);
 const MACHINE: Ticks = { steady: () => performance.now(), wall: wallNow };
 
-/** One question for the time: `theirs` was read somewhere between the two moments, in milliseconds since the epoch. */
+/** One reading of another clock. `theirs` was read between the moments `asked` and `answered`, all in milliseconds. */
 export interface ClockSample {
   theirs: number;
   asked: number;
   answered: number;
 }
 
-/** The time of another clock. Between two readings of it, the counters of this machine keep the time. */
+/** The time of another clock. The counters of this machine keep the time between two readings. */
 export interface SharedClock extends Clock {
   /** The steady counter, for the two moments of a sample. */
   tick(): number;
+  /** Takes over a reading, unless it agrees with the present time within its own error. */
   adjust(sample: ClockSample): void;
-  /** The clock of this machine was set, or the machine slept, since the last sample: look again soon. */
+  /**
+   * True when the clock of this machine was set, or the machine slept, since the last reading. The other clock should be read
+   * again soon.
+   */
   drifted(): boolean;
-  /** How far the clock of this machine is ahead of the other one, in milliseconds; 0 before the first sample. */
+  /** How many milliseconds the clock of this machine is ahead of the other one; 0 before the first reading. */
   aheadMs(): number;
 }
 
 /**
  * A clock that several machines share, although their own clocks differ. The longer of the two counters tells how much time has
- * passed since the last sample: the steady one stands still while a machine sleeps, and a lease must not seem to last longer.
+ * passed since the last reading. The steady counter stands still while a machine sleeps, and a lease must not seem to last longer
+ * for that.
  */
 export function createSharedClock(ticks: Ticks = MACHINE): SharedClock {
   let base: { theirs: number; steady: number; wall: number } | null = null;
@@ -72,7 +81,7 @@ export function createSharedClock(ticks: Ticks = MACHINE): SharedClock {
     adjust: ({ theirs, asked, answered }) => {
       const steady = ticks.steady();
       const present = theirs + (steady - (asked + answered) / 2);
-      // The answer may be wrong by half of its way: one that agrees with what we have so far teaches nothing.
+      // A reading may be wrong by half of the time that it took. A reading within this error changes nothing.
       if (base !== null && Math.abs(read() - present) <= (answered - asked) / 2) return;
       base = { theirs: present, steady, wall: ticks.wall() };
     },

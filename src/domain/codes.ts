@@ -1,10 +1,9 @@
 /**
- * Every code that people and programs read, with its meaning in one sentence. docs/reference.md prints these sentences, the exit
- * codes stand in cli/exit-table.ts and the HTTP statuses in http/status-table.ts. A code belongs to one family of errors; the
- * families are closed, so a code that is not listed here does not compile.
- *
- * Codes are stored as text. A row that an older version wrote may hold a code that is not listed any more: it is read and shown as
- * it stands, and whoever decides by a code treats an unknown one like the general case. So nothing may throw on an unknown code.
+ * Every code that people and programs read, with its meaning in one sentence. docs/reference.md prints these sentences.
+ * cli/exit-table.ts holds the exit codes and http/status-table.ts the HTTP statuses. Every code belongs to one family. The
+ * families are closed, so a code that is not listed here does not compile. Codes are stored as text. A row of an older version
+ * may hold a code that is not listed any more. Such a code is shown as it stands, and code that decides by it takes the general
+ * case. Nothing may throw on an unknown code.
  */
 type Family = Readonly<Record<string, string>>;
 
@@ -53,7 +52,10 @@ export const PASSING = {
   webhooks_off: 'The server has no public key of Telnyx (`TELNYX_PUBLIC_KEY`), so it takes no webhooks.',
 } as const satisfies Family;
 
-/** Thrown as `bug`: the program contradicts itself, and a person must look. Over HTTP all of them are answered as `internal`. */
+/**
+ * Thrown as `bug`: the program contradicts itself, and a person must find out why. The HTTP API answers all of them as
+ * `internal`.
+ */
 export const BUGS = {
   illegal_move: 'A chunk was to make a move that its state does not allow.',
   insert_failed: 'Postgres took a row and did not return it.',
@@ -174,7 +176,7 @@ declare const vendor: unique symbol;
 /** The code that Telnyx gave for one number in the result of a batch job, such as `10015`: passed through unread. */
 export type VendorCode = string & { readonly [vendor]: true };
 
-/** Marks a code as one of Telnyx. The cast is right because every text is one: Telnyx may add codes at any time. */
+/** Marks a code as one of Telnyx. The cast is sound, because Telnyx may use any text as a code. */
 export const vendorCode = (code: string): VendorCode => code as VendorCode;
 
 /** Why a number ended: a code of ours, that of a refused call, or what Telnyx said of the number. */

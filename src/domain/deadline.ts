@@ -1,6 +1,6 @@
 /**
- * Waits at most `ms` milliseconds for `work`, then rejects with what `late` returns. The work itself goes on: this is for work
- * that nothing can interrupt and whose late effect does no harm.
+ * Waits at most `ms` milliseconds for `work`, then rejects with what `late` returns. The work itself goes on. Use this only for
+ * work that cannot be interrupted and whose late effect does no harm.
  */
 export async function withinDeadline<T>(work: Promise<T>, ms: number, late: () => Error): Promise<T> {
   let timer: NodeJS.Timeout | undefined;
@@ -8,14 +8,14 @@ export async function withinDeadline<T>(work: Promise<T>, ms: number, late: () =
     timer = setTimeout(() => reject(late()), ms);
   });
   try {
-    // The race handles the rejection of whichever loses.
+    // `Promise.race` also handles the rejection of the promise that loses.
     return await Promise.race([work, tooLate]);
   } finally {
     clearTimeout(timer);
   }
 }
 
-/** Waits at most `ms` milliseconds for `work`. True when the work succeeded in time; a failure and a late end are false. */
+/** Waits at most `ms` milliseconds for `work`. True when the work succeeded in time; false when it failed or takes longer. */
 export async function endsWithin(work: Promise<unknown>, ms: number): Promise<boolean> {
   try {
     await withinDeadline(work, ms, () => new Error(`no end within ${ms} ms`));

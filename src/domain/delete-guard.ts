@@ -1,7 +1,10 @@
 import type { GuardCode } from './codes.ts';
-/** What the full object of a number says that matters before it is released for good. */
+
+/**
+ * The parts of a full number object that matter before a release. `undefined` means that Telnyx did not return the field. Never
+ * treat it as false.
+ */
 export interface GuardFacts {
-  /** Here as below: `undefined` when Telnyx did not show it: missing is not false. */
   tags: string[] | undefined;
   deletionLockEnabled: boolean | undefined;
   emergencyEnabled: boolean | undefined;
@@ -9,6 +12,7 @@ export interface GuardFacts {
   status: string;
 }
 
+/** What the guard decided about one number. */
 export type GuardVerdict =
   | { kind: 'release' }
   | { kind: 'unlock_first' }
@@ -16,12 +20,16 @@ export type GuardVerdict =
   | { kind: 'wait' }
   | { kind: 'keep'; code: GuardCode; reason: string };
 
-/** A number with this tag is never released; take the tag off first. */
+/** A number with this tag is never released. A user must remove the tag first. */
 export const PROTECTED_TAG = 'protected';
 
+/** Statuses of emergency services that are on, or are being switched on. */
 const EMERGENCY_ON: ReadonlySet<string> = new Set(['active', 'provisioning', 'provisioning-failed']);
 
-/** Whether a number may be released now. Locks and emergency services are only lifted when the request says so in words. */
+/**
+ * Decides whether a number may be released now. A blocker (deletion lock, emergency services) is removed only when the request
+ * explicitly allows it.
+ */
 export function guardDelete(n: GuardFacts, may: { includeLocked: boolean; includeEmergency: boolean }): GuardVerdict {
   const keep = (code: GuardCode, reason: string): GuardVerdict => ({ kind: 'keep', code, reason });
   if (n.tags === undefined) return keep('tags_unknown', 'Telnyx did not show the tags of the number; one may protect it');
@@ -39,7 +47,7 @@ export function guardDelete(n: GuardFacts, may: { includeLocked: boolean; includ
       ? { kind: 'wait' }
       : keep('emergency_enabled', 'emergency services of the number are still being disabled');
   }
-  // Only a plain "off" is one: neither silence nor a word that Telnyx may have added since.
+  // Only the word "disabled", or "not enabled" without a status, counts as off. A missing field or an unknown word does not.
   const isOff = n.emergencyStatus === 'disabled' || (n.emergencyStatus === undefined && n.emergencyEnabled === false);
   if (!isOff) return keep('emergency_unknown', 'Telnyx did not show in known words whether the number has emergency services');
   if (n.deletionLockEnabled) {

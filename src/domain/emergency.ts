@@ -1,24 +1,32 @@
-/** What Telnyx shows of a number's emergency services. Missing is not "off". */
+/**
+ * The emergency services of a number as Telnyx returns them. `undefined` means that Telnyx did not return the field. Never treat
+ * it as off.
+ */
 export interface EmergencyFacts {
   emergencyEnabled: boolean | undefined;
   emergencyStatus: string | undefined;
   emergencyAddressId: string | null;
 }
 
+/** The emergency services that a step asks for. */
 export interface EmergencyWish {
   enabled: boolean;
   addressId: string | null;
 }
 
 /**
- * - `in_force`: shown as asked, and Telnyx says so in its last word (`active`, `disabled`).
- * - `pending`: taken as asked, and Telnyx still works on it, which may take hours.
- * - `refused`: this very address could not be provisioned.
- * - `not_shown`: anything else, also while a read lags behind.
+ * How the shown emergency services compare with those that were asked for.
+ * - `in_force`: they agree, and the status is final (`active`, `disabled`).
+ * - `pending`: Telnyx accepted the change and still works on it, which may take hours.
+ * - `refused`: Telnyx could not provision this very address.
+ * - `not_shown`: anything else. Reads may lag.
  */
 export type EmergencyVerdict = 'in_force' | 'pending' | 'refused' | 'not_shown';
 
-/** Compares every field that an emergency job sets with what Telnyx shows; nothing is assumed. */
+/**
+ * Compares every field that an emergency batch job sets with what Telnyx shows. A field that Telnyx did not return proves
+ * nothing.
+ */
 export function judgeEmergency(wish: EmergencyWish, shown: EmergencyFacts | undefined): EmergencyVerdict {
   if (shown === undefined) return 'not_shown';
   return wish.enabled ? judgeEnabled(wish.addressId, shown) : judgeDisabled(shown);
@@ -29,11 +37,11 @@ function judgeEnabled(wanted: string | null, n: EmergencyFacts): EmergencyVerdic
   const isWanted = address === (wanted ?? '');
   if (n.emergencyStatus === 'provisioning-failed') return isWanted ? 'refused' : 'not_shown';
   if (n.emergencyEnabled === false) return 'not_shown';
-  // While it is being provisioned Telnyx may not show an address yet; another one is another one.
+  // During provisioning Telnyx may not show an address yet. Another address means another change.
   if (n.emergencyStatus === 'provisioning') return isWanted || address === '' ? 'pending' : 'not_shown';
   if (!isWanted) return 'not_shown';
   if (n.emergencyStatus === 'active') return 'in_force';
-  // As asked but for Telnyx's last word, which is missing or a word that we do not know.
+  // Everything agrees but the status, which is missing or a word that we do not know.
   const isOff = n.emergencyStatus === 'disabled' || n.emergencyStatus === 'deprovisioning';
   return n.emergencyEnabled === true && !isOff ? 'pending' : 'not_shown';
 }

@@ -2,15 +2,16 @@ import type { ErrorCode, RefusalCode } from './codes.ts';
 import { clipped } from './text.ts';
 
 /**
- * What may be done about a failure. The place that knows the cause decides it; nobody guesses it from a message.
+ * What may be done about a failure. The code that knows the cause decides it, and no code guesses it from a message.
  * - `rejected`: the call was refused for good, and the same call would be refused again.
  * - `retry`: it is certain that nothing happened, so the same call may be sent again later.
- * - `ambiguous`: nobody knows whether it happened. Look it up; never repeat the call on a guess.
+ * - `ambiguous`: nobody knows whether the call took effect. The account is checked, and the call is never repeated on a guess.
  * - `account`: the account is broken (no funds, bad key). Nothing that spends may be sent until a person or a probe opens the gate.
- * - `bug`: we did something that no correct program does, and a person must look.
+ * - `bug`: the program contradicts itself, and a person must find out why.
  */
 export type Disposition = 'rejected' | 'retry' | 'ambiguous' | 'account' | 'bug';
 
+/** One problem of an input. `path` is the place, such as `lines.0.quantity`; empty for the whole input. */
 export interface ErrorDetail {
   path: string;
   message: string;
@@ -25,14 +26,17 @@ export interface ErrorExtras {
   numbers?: string[];
 }
 
-/** An error names at most this many problems: a longer list helps nobody, and the client could make it as long as it likes. */
+/** An error names at most this many problems. A longer list helps nobody, and the client decides how long it gets. */
 export const MOST_PROBLEMS = 100;
 const LONGEST_PATH = 200;
 const LONGEST_MESSAGE = 1_000;
 
 const MORE = /^and ([\d,]+) more$/;
 
-/** The first hundred problems, each cut to a readable length, and how many more there are. Applying it twice changes nothing. */
+/**
+ * The first hundred problems, each cut to a readable length, and a last entry that counts the others. Applying it twice changes
+ * nothing.
+ */
 export function shownProblems(details: readonly ErrorDetail[]): ErrorDetail[] {
   const told = details.filter(({ path, message }) => path !== '' || !MORE.test(message));
   const shown = told.slice(0, MOST_PROBLEMS).map(({ path, message }) => ({
@@ -47,7 +51,7 @@ export function shownProblems(details: readonly ErrorDetail[]): ErrorDetail[] {
   return more === 0 ? shown : [...shown, { path: '', message: `and ${more.toLocaleString('en-US')} more` }];
 }
 
-/** The one error type of the product: a stable code (see codes.ts), a text for people, and what may be done about it. */
+/** The one error type of the product: a stable code (see codes.ts), a text for people, and a disposition. */
 export class ProvisioningError extends Error {
   readonly code: ErrorCode;
   readonly disposition: Disposition;
@@ -66,7 +70,7 @@ export class ProvisioningError extends Error {
   }
 }
 
-/** Bad input: nothing was stored and nothing was sent. Every problem is listed, up to a hundred. */
+/** An error for bad input: nothing was stored and nothing was sent. It lists every problem, up to a hundred. */
 export function invalid(details: ErrorDetail[]): ProvisioningError {
   const text = shownProblems(details)
     .map((d) => (d.path === '' ? d.message : `${d.path}: ${d.message}`))
@@ -74,17 +78,17 @@ export function invalid(details: ErrorDetail[]): ProvisioningError {
   return new ProvisioningError('validation_failed', 'rejected', text, { details });
 }
 
-/** A guard said no: the request is well formed, but it must not be carried out as it stands. */
+/** An error for a request that is well formed but must not be carried out as it stands. */
 export function refused(code: RefusalCode, message: string, details: ErrorDetail[] = []): ProvisioningError {
   return new ProvisioningError(code, 'rejected', message, { details });
 }
 
-/** What was asked for is not there; `what` is the whole sentence. Code `not_found`. */
+/** An error for something that does not exist. `what` is the whole sentence. Code `not_found`. */
 export function notFound(what: string): ProvisioningError {
   return new ProvisioningError('not_found', 'rejected', what);
 }
 
-/** Turns whatever was thrown into an Error, so that logs and rows never hold `[object Object]`. */
+/** Turns any thrown value into an Error, so that logs and rows never contain `[object Object]`. */
 export function asError(thrown: unknown): Error {
   return thrown instanceof Error ? thrown : new Error(String(thrown));
 }

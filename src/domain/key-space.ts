@@ -1,6 +1,6 @@
 /**
- * Whose an idempotency key is. The same key in two spaces is two keys, so that no client meets the requests of another, and
- * none can write a key of ours.
+ * The owner of an idempotency key. The same key in two spaces counts as two keys, so that no client meets the requests of another
+ * client, and none can use a key of ours.
  * - `key:<name>`: a client of the HTTP API, by the name of its API key.
  * - `cli`, `library`: the commands and the library.
  * - `internal`: what we file ourselves, retries and repairs.
@@ -8,6 +8,7 @@
  */
 export type KeySpace = `key:${string}` | 'cli' | 'library' | 'internal' | 'shared';
 
+/** The key space of the API key with this name. */
 export function spaceOfClient(name: string): KeySpace {
   return `key:${name}`;
 }

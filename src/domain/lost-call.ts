@@ -2,14 +2,15 @@ import { backoff } from './clock.ts';
 import { type Evidence, historyOf, mayTakeEffectLate, seenIn } from './evidence.ts';
 import type { Timings } from './timings.ts';
 
-/** Refusals that say which numbers cannot be had, or that some cannot. */
+/** Refusals for numbers that cannot be had. */
 const GONE: ReadonlySet<string> = new Set(['numbers_gone', 'numbers_unrecognized', 'already_reserved', 'search_expired']);
-/** Refusals that Telnyx has been seen to give for numbers that the account had just bought, perhaps by this very call. */
+/** Refusals that Telnyx was seen to give for numbers that the account had just bought, perhaps by this very call. */
 const IN_DOUBT: ReadonlySet<string> = new Set(['conflict', 'duplicate']);
 
 /** True when Telnyx refused an order for its numbers. Such numbers are never sent again unchanged. */
 export const refusedForNumbers = (because: string): boolean => GONE.has(because) || IN_DOUBT.has(because);
 
+/** What to do about a call whose outcome is unknown. */
 export type LostCallDecision =
   | { kind: 'adopt'; telnyxId: string }
   | { kind: 'owned_without_order' }
@@ -18,9 +19,10 @@ export type LostCallDecision =
   | { kind: 'check_again'; delayMs: number }
   | { kind: 'contradiction'; why: string };
 
-/** A chunk is resent at most this often on the evidence that it was not sent. Then a person decides. */
+/** A chunk is resent at most this often after the evidence said "not sent". Then a person decides. */
 export const MAX_RESENDS = 5;
 
+/** What is known of a call whose outcome is unknown. */
 export interface LostCall {
   evidence: Evidence;
   /** How many numbers the call carries. */
@@ -33,18 +35,19 @@ export interface LostCall {
 }
 
 /**
- * What became of a call whose outcome is unknown. One order or batch job of ours at Telnyx is adopted at once. "Not sent" is said
- * only after the settling window, when every source said no in each of at least three checks. An order that was refused for its
- * numbers is `refused` then, whatever part of them is ours; at once, when one check proves it and shows nothing.
+ * Decides what became of a call whose outcome is unknown. One order or batch job of ours at Telnyx is adopted at once. "Not sent"
+ * needs the whole settling window and at least three checks that found nothing at any source. An order that Telnyx refused for
+ * its numbers ends as `refused` after that window, whichever of its numbers are ours, or after a single check that proves the
+ * refusal and shows no number as ours.
  *
- * Settings are set, not added, so an update may go out again after the window. A release is checked by ownership and the list
- * before it goes out again, and what is gone by then counts as released by its request.
+ * An update sets values, so it may go out again after the window. A release that goes out again is first checked by ownership and
+ * the list, and numbers that are gone by then count as released by its request.
  */
 export function decideLostCall(call: LostCall, t: Timings): LostCallDecision {
   const { evidence, now } = call;
   const seen = seenIn(evidence, 'unknown');
   const last = seen?.checks.at(-1);
-  if (seen === undefined || last === undefined) return { kind: 'check_again', delayMs: t.lookMinMs };
+  if (seen === undefined || last === undefined) return { kind: 'check_again', delayMs: t.checkMinMs };
   const [first, second] = last.found;
   // Several identical batch jobs do the same thing to the same numbers, so following the newest is right.
   if (second !== undefined && call.buys)
@@ -54,7 +57,7 @@ export function decideLostCall(call: LostCall, t: Timings): LostCallDecision {
   const wasRefused = call.buys && refusedForNumbers(seen.because);
   if (wasRefused && most === 0 && oneCheckProves(evidence, now)) return { kind: 'refused', windowOver: false };
   const isSettled = now.getTime() - call.since.getTime() >= t.settleMs && seen.checks.length >= 3;
-  if (!isSettled) return { kind: 'check_again', delayMs: backoff(seen.checks.length - 1, t.lookMinMs, t.lookMaxMs) };
+  if (!isSettled) return { kind: 'check_again', delayMs: backoff(seen.checks.length - 1, t.checkMinMs, t.checkMaxMs) };
   if (last.owned === call.numbers) return { kind: 'owned_without_order' };
   if (wasRefused && last.owned === most) return { kind: 'refused', windowOver: true };
   if (most > 0) {
@@ -67,8 +70,8 @@ export function decideLostCall(call: LostCall, t: Timings): LostCallDecision {
 }
 
 /**
- * True when one check of the order list and one of ownership are enough to take a refused order apart: the refusal is clear, and
- * the numbers were sent only once, so no other call of ours can have taken them.
+ * True when one check of the order list and of ownership is enough to take a refused order apart. The refusal must be clear and
+ * the numbers must have been sent once only, so that no other call of ours can have taken them.
  */
 export function oneCheckProves(evidence: Evidence, now: Date): boolean {
   const seen = seenIn(evidence, 'unknown');

@@ -2,8 +2,8 @@ import { ProvisioningError } from './errors.ts';
 import { clipped } from './text.ts';
 
 /**
- * Money as exact integers: millionths of the currency's unit. Telnyx sends decimal strings
- * (`cost_information.upfront_cost`), floats would lose cents over thousands of numbers.
+ * Money as exact integers: millionths of the unit of the currency. Telnyx sends decimal strings
+ * (`cost_information.upfront_cost`), and floats would lose cents over thousands of numbers.
  */
 export type Micros = bigint;
 
@@ -19,8 +19,8 @@ export function parseMoney(text: string): Micros | null {
 }
 
 /**
- * Reads an amount where money may be spent, from a source that was checked before. What cannot be read is never taken for
- * nothing. @throws ProvisioningError `unreadable_money`, a bug.
+ * Reads an amount where money may be spent, from a source that was checked before. An unreadable amount never counts as zero.
+ * Throws `unreadable_money` (a bug).
  */
 export function moneyOf(text: string): Micros {
   const value = parseMoney(text);
@@ -28,10 +28,15 @@ export function moneyOf(text: string): Micros {
   return value;
 }
 
-/** What a person may write as an amount: eight digits before the point, as many as a column of the database holds, six behind. */
+/**
+ * An amount that a person may write: up to eight digits before the point, as many as the database column holds, and six after it.
+ */
 const AMOUNT = /^\d{1,8}(\.\d{1,6})?$/;
 
-/** Reads an amount that a person wrote; `null` for anything else, however long: its length is looked at before its value. */
+/**
+ * Reads an amount that a person wrote; `null` for anything else. The length is checked before the value, so that a long text
+ * costs nothing.
+ */
 export function parseAmount(text: string): Micros | null {
   return AMOUNT.test(text) ? parseMoney(text) : null;
 }

@@ -1,7 +1,9 @@
-/** The types of numbers that Telnyx names, as the inventory holds them: old spellings are brought to these when they are read. */
+/**
+ * The types of numbers, in the words of Telnyx. The inventory holds these words; old spellings are translated when they are read.
+ */
 export const NUMBER_TYPES = ['local', 'toll_free', 'mobile', 'national', 'shared_cost', 'landline', 'shortcode'] as const;
 
-/** The statuses of numbers that Telnyx names, with hyphens as the inventory holds them. */
+/** The statuses of numbers, in the words of Telnyx with hyphens. The inventory holds these words. */
 export const NUMBER_STATUSES = [
   'active',
   'purchase-pending',

@@ -1,11 +1,11 @@
 /**
- * What a processor says when it returns. Only `processors/run-job.ts` translates it into BullMQ's language. People read it on the
- * dashboard and in the metrics.
- * - `done`: this run did the work that was to do, whatever came of it; `reason` says what, when there is something to say.
- * - `skipped`: there was nothing to do: it is done already, somebody else does it, or it is not wanted any more.
- * - `failed`: the work itself is given up for good; the queue does not try again.
- * - `snooze`: give the worker (and the slot) back, run again after `delayMs`.
- * - `hold`: keep the slot, run again after `delayMs`: for work that occupies something at Telnyx while it waits.
+ * What a handler returns. Only `processors/run-job.ts` translates it into the exceptions of BullMQ. People read it on the dashboard
+ * and in the metrics.
+ * - `done`: the handler did its work, whatever the result was. `reason` tells the result.
+ * - `skipped`: there was nothing to do: the work is done already, another worker does it, or nobody wants it any more.
+ * - `failed`: the work is given up for good, and the queue does not try again.
+ * - `snooze`: give the worker (and the slot) back and come again after `delayMs` milliseconds.
+ * - `hold`: keep the slot and come again after `delayMs` milliseconds, because a call is open at Telnyx meanwhile.
  */
 export type Outcome =
   | { kind: 'done'; reason?: string }

@@ -1,8 +1,8 @@
 import { type E164, isE164 } from './phone-number.ts';
 
 /**
- * What one cell of a list was understood as. `text` is what stands in it once wrappers, marks and blanks are gone: a number that
- * differs from it was rewritten. `national` has no `+`: a country must say how it is read.
+ * What one cell of a list was understood as. `text` is the cell without wrappers, marks and blanks; a number that differs from it
+ * was rewritten. A `national` number has no `+`, so a country must be known to read it.
  */
 export type PhoneCell =
   | { kind: 'empty' }
@@ -10,16 +10,16 @@ export type PhoneCell =
   | { kind: 'national'; digits: string; text: string }
   | { kind: 'problem'; message: string };
 
-/** Longer than any number with everything that people write around it. */
+/** A longer cell is refused. Any number is shorter, with everything that people write around it. */
 const LONGEST = 200;
 /**
- * Marks without a shape of their own (Unicode Cf) and blanks. The marks that say something stay and are named: number signs of
- * Arabic and Syriac, and the invisible "tag" copies of letters and digits.
+ * Marks without a shape of their own (Unicode Cf) and blanks; they are removed. Marks that carry a meaning stay and are named in
+ * the message: number signs of Arabic and Syriac, and the invisible "tag" copies of letters and digits.
  */
 const DROPPED = /(?![\u0600-\u0605\u06dd\u070f\u0890\u0891\u08e2\u{e0000}-\u{e007f}])[\p{Cf}\p{Zs}\t]/gu;
-/** Full-width forms of ASCII, and the digits of Arabic and of Persian: each stands for exactly one character. */
+/** Full-width forms of ASCII, and the digits of Arabic and Persian. Each stands for exactly one ASCII character. */
 const OTHER_FORMS = /[\uff01-\uff5e\u0660-\u0669\u06f0-\u06f9]/g;
-/** Ways in which spreadsheets and their exports say "this is text", and links to call; one layer each. */
+/** How spreadsheets and their exports mark a text, and how links mark a call. Each pattern removes one layer. */
 const WRAPPINGS = [
   /^'(.*)'$/,
   /^['’‘`](.*)$/,
@@ -30,12 +30,12 @@ const WRAPPINGS = [
   /^TEXT\((.*)[,;]"[^"]*"\)$/i,
   /^(?:tel|callto):(.*)$/i,
 ];
-/** How a wrapped cell may begin. Most cells do not begin like this and need no unwrapping. */
+/** Possible first characters of a wrapped cell. Most cells start otherwise and need no unwrapping. */
 const MAY_BE_WRAPPED = /^['’‘`"“”„«=tc]/i;
 const MOST_LAYERS = 8;
 const SEPARATORS = /[()[\].\p{Pd}\u2212]/gu;
 
-/** Reads one cell of a list. Digits are never dropped; what stands in a number and does not belong there is named. */
+/** Reads one cell of a list. No digit is ever dropped, and a character that does not belong in a number is named. */
 export function readPhoneCell(cell: string): PhoneCell {
   if (isWhole(cell)) return { kind: 'e164', number: cell, text: cell };
   if (cell.length > LONGEST) return problem(cell, `it has ${cell.length} characters`);
@@ -50,10 +50,10 @@ export function readPhoneCell(cell: string): PhoneCell {
   return digits.startsWith('+') || digits === '' ? problem(cell, null) : { kind: 'national', digits, text };
 }
 
-/** Answers plainly: the guard itself would take the type of everything else away. */
+/** Returns a plain boolean: the type guard would narrow the other branch to `never`. */
 const isWhole = (text: string): boolean => isE164(text);
 
-/** The sentence for a cell that is no number; `why` follows a colon. */
+/** The message for a cell that is no number; `why` follows a colon. */
 export function notE164(cell: string, why: string | null = null): string {
   return `"${shown(cell)}" is not an E.164 number such as +13125550100${why === null ? '' : `: ${why}`}`;
 }
@@ -77,7 +77,7 @@ function unwrapped(cell: string): string {
   return text;
 }
 
-/** What a spreadsheet made of a number, where the number cannot be had back. */
+/** The message for a cell that a spreadsheet changed beyond repair, or `null`. */
 function spoiltBySpreadsheet(text: string): string | null {
   if (/^[+-]?\d+(?:[.,]\d+)?e[+-]?\d+$/i.test(text)) {
     return 'a spreadsheet has rounded this number; format the column as text before the numbers are put in';
@@ -88,7 +88,7 @@ function spoiltBySpreadsheet(text: string): string | null {
   return /^\+?\d{5,}\.(?!0+$)\d{1,3}$/.test(text) ? 'it has decimals' : null;
 }
 
-/** Digits that would be read as a part of the number although they are none. */
+/** The message for a cell with digits that do not belong to the number (an extension, a "(0)"), or `null`. */
 function moreThanANumber(text: string): string | null {
   if (THOUSANDS.test(text) || DECIMAL_ZEROS.test(text)) return null;
   const before = /^([^a-z]*)(?:;?ext(?:ension|n)?[.:=]*|[x#*,;])\d{1,7}$/i.exec(text)?.[1] ?? '';
@@ -99,7 +99,7 @@ function moreThanANumber(text: string): string | null {
 const THOUSANDS = /^\+?\d{1,3}(?:,\d{3}){2,}(?:\.0+)?$/;
 const DECIMAL_ZEROS = /^(\+?\d+)[.,]0+$/;
 
-/** `12015459494.0` and `12,015,459,494` are how a spreadsheet writes a whole number. */
+/** Undoes how a spreadsheet writes a whole number: `12015459494.0` and `12,015,459,494`. */
 function withoutDecimals(text: string): string {
   const plain = THOUSANDS.test(text) ? text.replaceAll(',', '') : text;
   return DECIMAL_ZEROS.exec(plain)?.[1] ?? plain;
@@ -114,7 +114,7 @@ function strangeIn(digits: string): string | null {
 
 const codeOf = (character: string): string => `U+${(character.codePointAt(0) ?? 0).toString(16).toUpperCase().padStart(4, '0')}`;
 
-/** Characters that a terminal acts on, shows as nothing, or shows as a blank. */
+/** Characters that control a terminal, show nothing, or show a blank. */
 const UNSEEN = /[\p{C}\p{Zl}\p{Zp}]|(?! )\p{Zs}/gu;
 const MOST_SHOWN = 60;
 
@@ -124,7 +124,10 @@ export function unseenIn(text: string): string | null {
   return found.length === 0 ? null : `it contains ${found.map(codeOf).join(', ')}`;
 }
 
-/** Text of a file as a message may show it: nothing that a terminal acts on, nothing invisible, not endless. */
+/**
+ * Text of a file in a form that a message may show: without characters that control a terminal or show nothing, and not longer
+ * than 60 characters.
+ */
 export function shown(text: string): string {
   const characters = [...text.slice(0, 2 * MOST_SHOWN)];
   const cut = characters.length > MOST_SHOWN || text.length > 2 * MOST_SHOWN;

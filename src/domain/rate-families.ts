@@ -1,8 +1,8 @@
-/** Endpoints of Telnyx that are assumed to be limited together, each family on its own. */
+/** Groups of Telnyx endpoints. We assume that Telnyx limits the endpoints of one group together. */
 export const RATE_FAMILIES = ['search', 'orders', 'jobs', 'reads', 'messaging', 'ownership', 'reservations'] as const;
 export type RateFamily = (typeof RATE_FAMILIES)[number];
 
-/** Requests a second to start with. Telnyx publishes no figures and asks to adapt, so these are low. */
+/** Calls a second to start with. Telnyx publishes no limits and asks clients to adapt, so these are low. */
 export const DEFAULT_RATES: Readonly<Record<RateFamily, number>> = {
   search: 2,
   orders: 2,

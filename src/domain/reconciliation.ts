@@ -1,9 +1,10 @@
 /**
- * - `adopted`: Telnyx has it, we did not know it: now in the inventory.
- * - `missing`: ours by the inventory, not in the account after two independent looks.
+ * The kinds of difference that a reconciliation run records.
+ * - `adopted`: Telnyx has the number and the inventory did not; the inventory has it now.
+ * - `missing`: the inventory has the number, but two independent checks do not show it in the account.
  * - `changed`: a field differs from what we last asked for, first saw or accepted.
- * - `healed`: an open or given-up request is now known to have worked.
- * - `surplus`: delivered beyond what its request asked.
+ * - `healed`: a request that was open or given up is now known to have worked.
+ * - `surplus`: an order of ours delivered the number beyond what its request asked for.
  */
 export const DRIFT_KINDS = ['adopted', 'missing', 'changed', 'healed', 'surplus'] as const;
 export type DriftKind = (typeof DRIFT_KINDS)[number];
@@ -11,25 +12,29 @@ export type DriftKind = (typeof DRIFT_KINDS)[number];
 /** The statuses of a reconciliation run. */
 export type RunStatus = 'queued' | 'running' | 'completed' | 'incomplete' | 'failed';
 
-/** The statuses of a run that has not ended. */
+/** The statuses of a reconciliation run that has not ended. */
 export const OPEN_RUN_STATUSES: readonly RunStatus[] = ['queued', 'running'];
 
-/** Kinds that a run does not settle by itself: a row of them is open until somebody acts, or until the difference is gone. */
+/**
+ * Kinds that a reconciliation run does not settle by itself. Such a row is open until a person acts, or until the difference is
+ * gone.
+ */
 export const OPEN_KINDS = ['changed', 'missing', 'surplus'] as const satisfies readonly DriftKind[];
 export type OpenKind = (typeof OPEN_KINDS)[number];
 
 /**
+ * The states of a recorded difference. "Ours" is the value of the inventory, "theirs" the value at Telnyx.
  * - `open`: the difference is still there.
- * - `repairing`: open, and a request that puts ours back is under way. It is told from the request, and never stored.
- * - `accepted`: somebody said that theirs is right.
+ * - `repairing`: open, and a request that puts ours back is in work. This state follows from the request and is never stored.
+ * - `accepted`: a person said that theirs is right.
  * - `repaired`: our value is back.
  * - `gone`: the difference ended otherwise, or another one took its place.
- * - `settled`: the run that found it had nothing to ask (`adopted`, `healed`).
+ * - `settled`: nothing is left to decide (`adopted`, `healed`).
  */
 export const DRIFT_STATES = ['open', 'repairing', 'accepted', 'repaired', 'gone', 'settled'] as const;
 export type DriftState = (typeof DRIFT_STATES)[number];
 
-/** The fields of a number that a run compares. */
+/** The fields of a number that a reconciliation run compares. */
 export const DRIFT_FIELDS = [
   'connection_id',
   'messaging_profile_id',
@@ -50,7 +55,7 @@ export type DriftField = (typeof DRIFT_FIELDS)[number];
 export const DRIFT_SELECTORS = [...DRIFT_FIELDS, 'missing', 'surplus'] as const;
 export type DriftSelector = (typeof DRIFT_SELECTORS)[number];
 
-/** Why an update request cannot put a difference back, in words for people. */
+/** Why an update request cannot put a difference back, as text for people. */
 export const CANNOT_PUT_BACK = {
   not_settable: 'no update can set it; accept it, or settle it with Telnyx',
   empty: 'it was empty on our side, and how to clear it is not documented; accept it, or clear it in the portal',
@@ -63,21 +68,24 @@ export const CANNOT_PUT_BACK = {
 export type CannotPutBack = keyof typeof CANNOT_PUT_BACK;
 
 /**
- * What a run found, each number in one column: owned numbers are `matched`, `changed`, `adopted`, `surplus`, `too_fresh` or
- * `undecided`; `missing` ones are owned no more. A difference that an earlier run found and that is still there counts again.
+ * The counts of a reconciliation run. Each number counts in one column: owned numbers as `matched`, `changed`, `adopted`,
+ * `surplus`, `too_fresh` or `undecided`, numbers that are owned no more as `missing`. A difference that an earlier run found
+ * counts again while it lasts.
  */
 export interface RunCounts {
-  /** Different numbers that the list showed. */
+  /** How many different numbers the list showed. */
   seen: number;
   matched: number;
   adopted: number;
   missing: number;
   changed: number;
-  /** Also in one of the other columns: what was healed is compared like any other. */
+  /** These numbers also count in another column, because a healed number is compared like any other. */
   healed: number;
   surplus: number;
-  /** Ours, not shown, and bought too recently to judge. Runs of earlier versions did not count them. */
+  /** Numbers that are ours, do not show, and were bought too recently to judge. Runs of earlier versions did not count them. */
   too_fresh?: number;
-  /** Not judged: a request works on it, it changed while the run walked, or list and ownership do not agree. */
+  /**
+   * Numbers that were not judged: an open request works on them, they changed during the run, or list and ownership do not agree.
+   */
   undecided: number;
 }

@@ -22,7 +22,7 @@ export const OPEN_ITEM_STATUSES: readonly ItemStatus[] = ['pending', 'in_flight'
 /** The statuses in which the number of an item counts against the budget, also before it is bought. */
 export const HELD_ITEM_STATUSES: readonly ItemStatus[] = [...OPEN_ITEM_STATUSES, 'succeeded'];
 
-/** Where a line of a buy gets its numbers from: searches along a fallback ladder, or an explicit list. */
+/** Where a buy line gets its numbers from: searches along a fallback ladder, or a list. */
 export type LineCriteria = SearchCriteriaLine | ListLine;
 
 export interface SearchCriteriaLine {
@@ -34,7 +34,7 @@ export interface SearchCriteriaLine {
   locality?: string;
   rate_center?: string;
   features: string[];
-  /** No single number dearer than this, upfront or monthly. */
+  /** The highest price of a single number, upfront or monthly. */
   max_number_cost: string;
   fallback_ndcs: string[];
   best_effort: boolean;
@@ -50,34 +50,36 @@ export interface ListLine {
   requirement_group_id?: string;
 }
 
-/** The search of a buy line; `null` for a line with a list of numbers, and where there is no line. */
+/** The search of a buy line; `null` for a list of numbers, and when there is no buy line. */
 export function searchOf(line: { criteria: LineCriteria } | null | undefined): SearchCriteriaLine | null {
   return line?.criteria.kind === 'search' ? line.criteria : null;
 }
 
-/** How many items of a request are in each state. They always add up to what was asked. */
+/** How many items of a request are in each status. The counts always add up to what was asked. */
 export type ItemCounts = Record<ItemStatus, number>;
 
 /** The counts of a request without items. */
 export const NO_ITEMS: ItemCounts = { pending: 0, in_flight: 0, succeeded: 0, failed: 0, cancelled: 0, skipped: 0 };
 
+/** What the status of a request depends on. */
 export interface RequestSituation {
   counts: ItemCounts;
   cancelRequested: boolean;
   awaitingApproval: boolean;
-  /** Open chunks that wait for a person, that wait for paperwork, and all others. */
+  /** How many open chunks wait for a person, how many wait for paperwork, and how many others there are. */
   openChunks: { needsAttention: number; waiting: number; other: number };
-  /** Lines that still search for numbers. */
+  /** How many buy lines still search for numbers. */
   searchingLines: number;
 }
 
-/** The status of a request follows from its items and chunks; it is never set by hand. */
+/** The status of a request. It follows from the items and chunks and is never set by hand. */
 export function requestStatus(s: RequestSituation): RequestStatus {
   const { counts } = s;
   const open = counts.pending + counts.in_flight;
   if (open > 0) return openStatus(s);
   const asked = open + counts.succeeded + counts.failed + counts.cancelled + counts.skipped;
-  // A skipped number needed nothing or was protected by a guard; only a success without failures is called succeeded.
+  // A skipped number needed nothing, or a guard protected it. A request counts as succeeded only when no number was skipped,
+  // failed or cancelled.
   if (counts.failed === 0 && counts.cancelled === 0 && counts.skipped === 0) return 'succeeded';
   if (counts.succeeded > 0) return 'partially_succeeded';
   if (counts.cancelled === asked || (s.cancelRequested && counts.failed === 0)) return 'cancelled';
@@ -95,6 +97,7 @@ function openStatus(s: RequestSituation): RequestStatus {
 
 const ENDED: ReadonlySet<RequestStatus> = new Set(['succeeded', 'partially_succeeded', 'failed', 'cancelled']);
 
+/** True for a status that never changes again. */
 export function hasEnded(status: RequestStatus): boolean {
   return ENDED.has(status);
 }

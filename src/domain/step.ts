@@ -1,6 +1,6 @@
 import type { E164 } from './phone-number.ts';
 
-/** Settings of `phone_numbers/jobs/update_phone_numbers`: one value each for all numbers of the job. */
+/** The settings of `phone_numbers/jobs/update_phone_numbers`. A batch job sets the same values on all its numbers. */
 export interface NumberSettings {
   tags?: string[];
   connection_id?: string;
@@ -12,12 +12,13 @@ export interface NumberSettings {
   voice?: Record<string, unknown>;
 }
 
-/** Tags are replaced by Telnyx, so adding and removing is read, merge, group, write. */
+/** Tags to add and remove. Telnyx replaces all tags of a number, so they are read, merged and grouped before they are written. */
 export interface TagChange {
   add: string[];
   remove: string[];
 }
 
+/** The settings that an order gives its numbers. `reserve` holds the numbers before the order. */
 export interface OrderSettings {
   connection_id?: string;
   messaging_profile_id?: string;
@@ -27,8 +28,8 @@ export interface OrderSettings {
 }
 
 /**
- * What was asked of some numbers that one kind of call can do. A request is a list of steps. A chunk carries the numbers of one step
- * and the steps still to come for them. What its call really carries is its payload.
+ * What was asked for some numbers and one kind of call can do. A request is a list of steps. A chunk carries the numbers of one
+ * step, and the steps that follow for them. The payload of a chunk says what its call really carries.
  */
 export type Step =
   | { kind: 'order'; settings: OrderSettings }
@@ -39,27 +40,27 @@ export type Step =
       kind: 'delete';
       include_locked: boolean;
       include_emergency: boolean;
-      /** Blockers that were cleared for this release already. Each is cleared once, not again and again. */
+      /** Blockers that were removed for this release already. Each is removed once only. */
       cleared?: Blocker[];
     };
 
-/** What keeps a number from being released until it is cleared. */
+/** What keeps a number from being released until it is removed. */
 export type Blocker = 'lock' | 'emergency';
 
 export type StepKind = Step['kind'];
 export type StepOf<K extends StepKind> = Extract<Step, { kind: K }>;
 
-/** What one call carries beside its numbers, fixed before it leaves. What is left out is as the step says. */
+/** What one call carries beside its numbers, fixed before it leaves. A field that is left out is as the step says. */
 export interface Payload {
-  /** Updates: tags are merged with those that the numbers have, so the settings differ from what was asked. */
+  /** Updates only: the settings with the tags merged into those that the numbers have. */
   settings?: NumberSettings;
-  /** Kinds that Telnyx takes one number at a time: the numbers whose own call may have left. */
+  /** Only kinds that send one number a call: the numbers whose call may have left. */
   sent?: E164[];
 }
 
 /**
- * The queue of a step, by what limits it: orders spend money, updates and deletes share the account's job slots, emergency jobs
- * have a cap of their own, messaging updates are no jobs.
+ * The queue of a step. Each queue has its own limit: orders spend money, updates and deletes share the job slots of the account,
+ * emergency jobs have a limit of their own, and messaging updates are no batch jobs.
  */
 export function queueOfStep(kind: StepKind): 'buy' | 'batch-jobs' | 'emergency' | 'messaging' {
   switch (kind) {

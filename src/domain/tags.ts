@@ -1,6 +1,6 @@
 import type { TagChange } from './step.ts';
 
-/** The tags a number has after a change: what was there, without the removed, with the added, sorted. */
+/** The tags of a number after a change: the present ones without the removed and with the added, sorted. */
 export function mergeTags(current: string[], change: TagChange): string[] {
   const removed = new Set(change.remove);
   const merged = new Set([...current.filter((t) => !removed.has(t)), ...change.add]);

@@ -1,18 +1,18 @@
-/** Postgres stores no NUL, and a lone surrogate is half a character: neither is text. */
+/** A NUL cannot be stored by Postgres, and a lone surrogate is half a character. Neither is text. */
 const NO_TEXT = /\0|\p{Surrogate}/u;
-/** Characters that move the cursor, break the line, or turn the direction of what stands around them. */
+/** Characters that move the cursor, break the line, or change the direction of the text around them. */
 const DECEPTIVE = /[\p{Control}\p{Line_Separator}\p{Paragraph_Separator}\p{Bidi_Control}]/u;
-/** What a terminal must not see: the above, and whatever else shows nothing. Joiners stay, because emoji are made with them. */
+/** Characters that a terminal must not get: the above, and all that show nothing. Joiners stay, because emoji need them. */
 const INVISIBLE = /[\p{Control}\p{Line_Separator}\p{Paragraph_Separator}\p{Surrogate}]|(?![\u200c\u200d])\p{Format}/gu;
 /** In a header, bytes above 127 may be the parts of any letter: only what is a control character in ASCII is one there. */
-// biome-ignore lint/suspicious/noControlCharactersInRegex: control characters are what is looked for
+// biome-ignore lint/suspicious/noControlCharactersInRegex: the pattern finds control characters
 const CONTROL_IN_KEY = /[\u0000-\u001f\u007f\p{Bidi_Control}\p{Surrogate}]/u;
-/** A spreadsheet calculates a cell that begins so; the wide forms are what East Asian keyboards write. */
+/** A spreadsheet calculates a cell with one of these first characters. The wide forms come from East Asian keyboards. */
 const FORMULA = /^[=+\-@\t\r\n\uff1d\uff0b\uff0d\uff20]/;
 
 const HALF_AT_END = /[\ud800-\udbff]$/;
 
-/** `U+202E` */
+/** The name of a character, such as `U+202E`. */
 function codePoint(char: string): string {
   return `U+${(char.codePointAt(0) ?? 0).toString(16).toUpperCase().padStart(4, '0')}`;
 }
@@ -22,13 +22,15 @@ function holding(pattern: RegExp, text: string): string | null {
   return char === undefined ? null : `holds ${codePoint(char)}`;
 }
 
-/** What keeps `text` from being text at all (NUL, half a character), or `null`. */
+/** Why `text` is no text at all (NUL, half a character), or `null`. */
 export function textProblem(text: string): string | null {
   const problem = holding(NO_TEXT, text);
   return problem === null ? null : `${problem}, which is no text`;
 }
 
-/** What is wrong with a text that people read in lists, such as a label: no text, control and direction characters; or `null`. */
+/**
+ * What is wrong with a text that people read in lists, such as a label, or `null`. Control and direction characters are refused.
+ */
 export function labelProblem(text: string): string | null {
   const problem = holding(DECEPTIVE, text);
   return textProblem(text) ?? (problem === null ? null : `${problem}; control and direction characters are not allowed`);
@@ -46,24 +48,24 @@ export function withoutControls(text: string): string {
   return [...text].filter((char) => labelProblem(char) === null).join('');
 }
 
-/** `text` with every character that shows nothing, or that a terminal obeys, written out: `\u{202E}`. */
+/** `text` in which every character that shows nothing, or that controls a terminal, is written out: `\u{202E}`. */
 export function visible(text: string): string {
   return text.replace(INVISIBLE, (char) => `\\u{${(char.codePointAt(0) ?? 0).toString(16).toUpperCase()}}`);
 }
 
-/** The same for text of several lines that we wrote: its line breaks stay. */
+/** The same for a text of ours with several lines. Its line breaks stay. */
 export function visibleLines(text: string): string {
   return text.split('\n').map(visible).join('\n');
 }
 
-/** JSON with the same characters written out as JSON escapes: the value that a program reads is the same. */
+/** JSON in which the same characters are written as JSON escapes. A program reads the same value. */
 export function visibleJson(json: string): string {
   return json.replace(INVISIBLE, (char) =>
     char === '\n' ? char : char.replace(/[\s\S]/g, (unit) => `\\u${unit.charCodeAt(0).toString(16).padStart(4, '0')}`),
   );
 }
 
-/** At most `most` characters of `text`, with a sign that it goes on. */
+/** At most `most` characters of `text`; an ellipsis marks a cut. */
 export function clipped(text: string, most: number): string {
   if (text.length <= most) return text;
   const start = text.slice(0, most);
@@ -72,8 +74,8 @@ export function clipped(text: string, most: number): string {
 }
 
 /**
- * A cell of a CSV that others may have written: characters that show nothing are written out, and one that a spreadsheet would
- * calculate begins with an apostrophe.
+ * A CSV cell with text that others may have written. Characters that show nothing are written out, and a cell that a spreadsheet
+ * would calculate gets an apostrophe in front.
  */
 export function csvCell(text: string): string {
   return FORMULA.test(text) ? `'${visible(text)}` : visible(text);

@@ -1,34 +1,35 @@
-/** Waits that decide how patient the product is. All in milliseconds; tests pass shorter ones. */
+/** How long the product waits, all in milliseconds. Tests pass shorter waits. */
 export interface Timings {
-  /** How long a claimed submission may take before it counts as lost. Longer than the deadline of a Telnyx call. */
+  /** How long a claimed call may take before its outcome counts as unknown. Longer than the deadline of a Telnyx call. */
   leaseMs: number;
-  /** An unknown outcome is looked up at least this long before "surely not sent" may be said. */
+  /** The settling window: how long an unknown outcome is checked before it may be called "not sent". */
   settleMs: number;
-  /** First wait between two looks; it doubles up to `lookMaxMs`. */
-  lookMinMs: number;
-  lookMaxMs: number;
-  /** First wait of a hot poll and the longest one. */
+  /** First wait between two checks. It doubles up to `checkMaxMs`. */
+  checkMinMs: number;
+  checkMaxMs: number;
+  /** First wait between two polls. It doubles up to `pollMaxMs`. */
   pollMinMs: number;
   pollMaxMs: number;
-  /** An order that is still pending after this long is polled at `coldPollMs`. */
+  /** An order that is still open after this long is polled at most every `coldPollMs`. */
   hotPollMs: number;
   coldPollMs: number;
-  /** Wait after a refusal that passes by itself: full job slots, no free number to work on, a closed gate. */
+  /** Wait after something that passes by itself: full job slots, numbers that another request holds, a closed account gate. */
   backoffMs: number;
-  /** Open work without a sign of life for this long is put back into the queue. */
+  /** Open work that is overdue for this long, and that the queue does not know, is put back into the queue. */
   orphanMs: number;
+  /** Wait between two sweeps. */
   sweepMs: number;
-  /** A gate that closed for lack of funds is probed this often. */
+  /** Wait between two probes of an account gate that closed for lack of funds. */
   fundsProbeMs: number;
-  /** A balance younger than this counts as known. */
+  /** A stored balance older than this is read again before money is spent. */
   balanceMs: number;
 }
 
 export const DEFAULT_TIMINGS: Timings = {
   leaseMs: 60_000,
   settleMs: 120_000,
-  lookMinMs: 2_000,
-  lookMaxMs: 30_000,
+  checkMinMs: 2_000,
+  checkMaxMs: 30_000,
   pollMinMs: 2_000,
   pollMaxMs: 30_000,
   hotPollMs: 60_000,

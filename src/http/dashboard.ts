@@ -31,10 +31,10 @@ export async function dashboard(app: App, deps: HttpDeps, door: Door): Promise<v
       uiConfig: { boardTitle: 'provisioner', hideDocsLink: true, miscLinks: [{ text: 'Requests', url: '/' }] },
       handlerHooks: {
         before: ({ method, route, request }) =>
-          method !== 'get' && (mayOnlyLook(request.headers) || LIMIT_ROUTES.test(route))
+          method !== 'get' && (mayOnlyRead(request.headers) || LIMIT_ROUTES.test(route))
             ? { allow: false, status: 405, errorKey: 'ERRORS.QUEUE_READ_ONLY' }
             : undefined,
-        after: ({ request }, result) => ({ ...result, body: shown(result.body, mayOnlyLook(request.headers)) }),
+        after: ({ request }, result) => ({ ...result, body: shown(result.body, mayOnlyRead(request.headers)) }),
       },
     },
   });
@@ -77,7 +77,7 @@ export function login(door: Door, policy: string) {
   };
 }
 
-function mayOnlyLook(headers: Record<string, string | undefined>): boolean {
+function mayOnlyRead(headers: Record<string, string | undefined>): boolean {
   const role = ROLES.find((r) => r === headers[ROLE_HEADER]);
   return role === undefined || !mayDo({ name: '', role }, 'operator');
 }

@@ -34,7 +34,7 @@ export function pageAnswer<T>(page: Page<T>): { data: T[]; next_cursor: string |
   return { data: page.data, next_cursor: writeCursor(page.nextCursor) };
 }
 
-/** The cursor as an option of the `look` functions, which want it absent rather than undefined. */
+/** The cursor as an option of the functions of `producers/read`, which take a missing option and no `undefined`. */
 export function cursorOption(cursor: string | undefined, shape: RegExp): { cursor?: string } {
   const key = readCursor(cursor, shape);
   return key === null ? {} : { cursor: key };

@@ -2,19 +2,25 @@ import type { Outcome } from '../domain/outcome.ts';
 import type { Log } from '../observability/log.ts';
 import type { JobName, PayloadOf } from '../queues/catalogue.ts';
 
-/** What a handler is told about its run, beside the payload. */
+/** What a handler gets beside the payload of its queue job. */
 export interface JobContext {
-  /** Carries the ids of the job and of what it works on. */
+  /** Adds the ids of the queue job, and of the row that it works on, to every log line. */
   log: Log;
-  /** Fires when the process is to stop, or when the queue has given the job to another worker: end soon. */
+  /**
+   * Fires when the process stops, or when the queue has given the queue job to another worker. The handler must then end soon.
+   */
   signal: AbortSignal;
-  /** 1 at the first try. Only unexpected errors use up tries; snoozes and holds do not. */
+  /** 1 at the first attempt. Only an unexpected error uses up an attempt; a snooze or a hold does not. */
   attempt: number;
+  /** True when the queue does not start this queue job again after an unexpected error. */
   lastAttempt: boolean;
 }
 
-/** One job's work. Must be safe to run twice, also at the same time: the rows decide, not the queue. */
+/**
+ * The work of one queue job. A handler must be safe to run twice, also twice at the same time: the rows decide what is done, not
+ * the queue.
+ */
 export type Handler<N extends JobName> = (payload: PayloadOf<N>, ctx: JobContext) => Promise<Outcome>;
 
-/** The table of contents of the product: every job of the catalogue has its handler. */
+/** One handler for each queue job of the catalogue. */
 export type Handlers = { [N in JobName]: Handler<N> };

@@ -11,10 +11,10 @@ import { runReconciliation, startNightly } from './jobs/reconcile.ts';
 import { KINDS } from './kinds/table.ts';
 import { fillLine } from './lines/fill-line.ts';
 
-/** One queue job's work, with the dependencies that it needs. `deps.log` carries the ids of the queue job. */
+/** The work of one queue job. `deps.log` carries the ids of the queue job. */
 type Work<N extends JobName> = (deps: WorkDeps, payload: PayloadOf<N>, ctx: JobContext) => Promise<Outcome>;
 
-/** The table of contents of the product: every job of the catalogue with its handler. A missing one does not compile. */
+/** The handlers of a worker, one for each queue job of the catalogue. A missing handler does not compile. */
 export function createHandlers(deps: WorkDeps): Handlers {
   const chunk = <N extends ChunkJobName>(name: N) => closingGate<N>(deps, (work, payload) => advance(work, KINDS, name, payload));
   return {
@@ -31,8 +31,8 @@ export function createHandlers(deps: WorkDeps): Handlers {
 }
 
 /**
- * Whichever call of a queue job says that the account is broken closes the gate. Without this, a read before sending (ownership, a
- * list, a search) would only put its own queue job off, and the others would go on.
+ * Closes the account gate when a call of the queue job fails because the account is broken. Without this, a failed read
+ * (ownership, a list, a search) would delay only its own queue job, and the others would go on.
  */
 function closingGate<N extends JobName>(deps: WorkDeps, work: Work<N>): Handler<N> {
   return async (payload, ctx) => {

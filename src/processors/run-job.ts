@@ -10,34 +10,35 @@ import { CATALOGUE, type JobName, type PayloadOf } from '../queues/catalogue.ts'
 import type { ProcessJob } from '../queues/workers.ts';
 import type { Handlers, JobContext } from './context.ts';
 
+/** What the wrapper around the handlers needs. */
 export interface RunJobDeps {
   handlers: Handlers;
   log: Log;
   metrics: Metrics;
-  /** Removes secrets from error texts: the queue stores them and the dashboard shows them. */
+  /** Removes secrets from error texts, because the queue stores these texts and the dashboard shows them. */
   scrub?: Scrub;
-  /** Wait after an error that says "try again later" without saying when. */
+  /** Wait, in milliseconds, after an error of the kind "retry" that names no time. */
   backoffMs?: number;
 }
 
-/** What the dashboard shows as the result of a finished job. */
+/** What the dashboard shows as the result of a finished queue job. */
 interface JobResult {
   outcome: 'done' | 'skipped';
   /** What was done, or why there was nothing to do. */
   reason?: string;
 }
 
-/** A job that is given back because the process stops should not wait long for its next worker. */
+/** Longest wait, in milliseconds, of a queue job that a stopping process gives back, so that its next worker starts soon. */
 const HANDOVER_MS = 1_000;
 
 /**
- * The one wrapper around every handler, and the only place that speaks BullMQ's language: it checks the payload, gives the
- * handler its context, and translates what it says into moves of the job.
+ * The one wrapper around every handler, and the only place that uses the exceptions of BullMQ. It checks the payload, gives the
+ * handler its context, and turns its outcome into a move of the queue job.
  */
 export function createRunJob(deps: RunJobDeps): ProcessJob {
   const scrub = deps.scrub ?? createScrubber([]);
   return async (job, token, signal) => {
-    if (!isJobName(job.name)) throw new UnrecoverableError(`there is no job called ${job.name}`);
+    if (!isJobName(job.name)) throw new UnrecoverableError(`there is no queue job called ${job.name}`);
     const name = job.name;
     const payload = payloadOf(name, job.data);
     const ctx = contextOf(job, payload, deps.log, signal);
@@ -50,7 +51,7 @@ export function createRunJob(deps: RunJobDeps): ProcessJob {
     } catch (thrown) {
       if (thrown instanceof DelayedError) throw thrown;
       if (thrown instanceof UnrecoverableError) throw new UnrecoverableError(scrub(thrown.message));
-      ctx.log.error({ err: thrown, attempt: ctx.attempt }, 'the job ended with an error');
+      ctx.log.error({ err: thrown, attempt: ctx.attempt }, 'the queue job ended with an error');
       throw harmless(thrown, scrub);
     } finally {
       const seconds = (performance.now() - startedAt) / 1_000;
@@ -60,14 +61,14 @@ export function createRunJob(deps: RunJobDeps): ProcessJob {
   };
 }
 
-/** Runs the handler until it says something other than `hold`, or until the process stops. */
+/** Calls the handler until its outcome is not `hold`, or until the process stops. */
 async function settled<N extends JobName>(deps: RunJobDeps, name: N, payload: PayloadOf<N>, ctx: JobContext): Promise<Outcome> {
   for (;;) {
     const outcome = await attempted(deps, name, payload, ctx);
     if (outcome.kind !== 'hold' || ctx.signal.aborted) return outcome;
     deps.metrics.jobsProcessed.inc({ job: name, outcome: 'hold' });
     ctx.log.debug({ delayMs: outcome.delayMs, reason: outcome.reason }, 'held');
-    // The wait is a timer, not a thread; BullMQ renews the lock meanwhile.
+    // The wait is a timer and blocks no thread. BullMQ renews the lock of the queue job meanwhile.
     await sleep(outcome.delayMs, undefined, { signal: ctx.signal }).catch(() => undefined);
     if (ctx.signal.aborted) return outcome;
   }
@@ -77,7 +78,7 @@ async function attempted<N extends JobName>(deps: RunJobDeps, name: N, payload: 
   try {
     return await deps.handlers[name](payload, ctx);
   } catch (thrown) {
-    // Surely nothing happened, or the account is broken: waiting is the answer, and it costs no attempt.
+    // Nothing happened for certain, or the account is broken. The queue job waits, and the wait costs no attempt.
     if (!(thrown instanceof ProvisioningError) || (thrown.disposition !== 'retry' && thrown.disposition !== 'account'))
       throw thrown;
     ctx.log.info({ err: thrown }, 'put off');
@@ -99,10 +100,10 @@ async function translate(outcome: Outcome, job: Job, token: string, log: Log): P
       throw new UnrecoverableError(outcome.reason);
     case 'hold':
     case 'snooze': {
-      // A hold gets here only when we stop: the slot goes back at once, and the next worker looks soon.
+      // A `hold` gets here only when the process stops. The queue job then gives its slot back and waits a second at most.
       const delayMs = outcome.kind === 'hold' ? Math.min(outcome.delayMs, HANDOVER_MS) : outcome.delayMs;
       log.debug({ delayMs, reason: outcome.reason }, 'snoozes');
-      // Always the pair: the error alone would leave the job active.
+      // Both calls are needed: the error alone would leave the queue job active.
       await job.moveToDelayed(Date.now() + delayMs, token);
       throw new DelayedError(outcome.reason);
     }
@@ -112,7 +113,7 @@ async function translate(outcome: Outcome, job: Job, token: string, log: Log): P
 function contextOf(job: Job, payload: object, log: Log, signal: AbortSignal): JobContext {
   const attempt = job.attemptsMade + 1;
   return {
-    // A payload holds ids only, under the names that the log uses.
+    // A payload contains only ids, under the names that log lines use.
     log: log.child({ job: job.name, jobId: job.id ?? '', queue: job.queueName, ...payload }),
     signal,
     attempt,
@@ -124,7 +125,10 @@ function isJobName(name: string): name is JobName {
   return Object.hasOwn(CATALOGUE, name);
 }
 
-/** Sound because the schema is the one of this very name, and PayloadOf is defined as its output. */
+/**
+ * Checks the payload of a queue job. Throws `UnrecoverableError` for a wrong one. The cast is sound, because `PayloadOf` is the
+ * output type of this very schema.
+ */
 function payloadOf<N extends JobName>(name: N, data: unknown): PayloadOf<N> {
   const parsed = CATALOGUE[name].payload.safeParse(data);
   if (parsed.success) return parsed.data as PayloadOf<N>;
@@ -132,7 +136,7 @@ function payloadOf<N extends JobName>(name: N, data: unknown): PayloadOf<N> {
   throw new UnrecoverableError(`the payload of ${name} is wrong: ${problems}`);
 }
 
-/** What the queue may store of an error. */
+/** A copy of an error without secrets, which the queue may store. */
 function harmless(thrown: unknown, scrub: Scrub): Error {
   const error = asError(thrown);
   const copy = new Error(scrub(error.message));

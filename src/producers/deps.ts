@@ -3,16 +3,18 @@ import type { Clock } from '../domain/clock.ts';
 import type { Log } from '../observability/log.ts';
 import type { JobQueue } from '../queues/port.ts';
 
+/** Limits of size and price, from the configuration. */
 export interface Limits {
-  /** Numbers per order and per batch job. */
+  /** Most numbers of one order and of one batch job. */
   orderSize: number;
   batchSize: number;
-  /** No single number dearer than this, upfront or monthly, unless its line says so. */
+  /** Highest price of a single number, upfront or monthly, when neither buy line nor request says otherwise. */
   maxNumberCost: string;
-  /** Upfront plus first month above which a buy waits for approval; null for never. */
+  /** A buy that may cost more than this (upfront plus first month) waits for approval; `null` for never. */
   approvalAbove: string | null;
 }
 
+/** What code needs that writes rows and enqueues their work. */
 export interface ProducerDeps {
   db: Db;
   queue: JobQueue;

@@ -14,8 +14,9 @@ const CHUNK_JOBS = {
 } as const satisfies Partial<Record<QueueName, JobName>>;
 
 /**
- * The job that takes a chunk on until it is final. Its id carries the number of requeues: adding it twice is harmless, and a
- * job that the queue lost or finished too early can be put back. Follow-up work of a request goes before new chunks of others.
+ * The queue job that advances a chunk until it is final. Its id contains the number of requeues, so adding it twice is harmless,
+ * and a queue job that was lost or finished too early can be added again. Work that follows a call at Telnyx goes before chunks
+ * that are not sent yet.
  */
 export function chunkJob(
   chunk: Pick<Chunk, 'id' | 'requestId' | 'kind' | 'requeues' | 'position' | 'state'>,
@@ -30,6 +31,7 @@ export function chunkJob(
   };
 }
 
+/** The queue job that fills a buy line. Its id contains the number of requeues. */
 export function lineJob(line: Pick<Line, 'id' | 'requestId' | 'requeues' | 'position'>, delayMs = 0): AnyEnqueue {
   return {
     name: 'line.fill',
@@ -41,14 +43,14 @@ export function lineJob(line: Pick<Line, 'id' | 'requestId' | 'requeues' | 'posi
 }
 
 /**
- * Adds jobs for rows that are committed. A queue that is away is no failure: the rows are the truth, and the sweep puts
- * overdue work back into the queue within a minute.
+ * Adds queue jobs for committed rows. It never fails when the queue is away, because the rows are the truth, and the sweep adds
+ * overdue work within a minute.
  */
 export async function enqueue(deps: { queue: JobQueue; log: Log }, jobs: AnyEnqueue[]): Promise<void> {
   if (jobs.length === 0) return;
   try {
     await deps.queue.add(jobs);
   } catch (error) {
-    deps.log.warn({ err: asError(error), jobs: jobs.length }, 'the queue did not take the jobs; the sweep will add them');
+    deps.log.warn({ err: asError(error), jobs: jobs.length }, 'the queue did not take the queue jobs; the sweep will add them');
   }
 }

@@ -30,7 +30,7 @@ const RENEW_AFTER_MS = 1_000;
  */
 const STALE = /(?:^|[\s-])(?:READONLY|LOADING|UNBLOCKED|MASTERDOWN)\b/;
 
-const LOOK_EVERY_MS = 5_000;
+const CHECK_EVERY_MS = 5_000;
 /** Longer than BullMQ's longest blocking read (10 s), because a connection answers nothing else during such a read. */
 const ANSWER_MS = 12_000;
 /** One lost answer in a busy moment is no proof. */
@@ -199,10 +199,10 @@ async function endClient(client: SharedRedis): Promise<void> {
  */
 function watchConnections(open: ReadonlySet<SharedRedis>): () => void {
   const missed = new WeakMap<Redis, number>();
-  let looking = false;
-  const look = async (): Promise<void> => {
-    if (looking) return;
-    looking = true;
+  let checking = false;
+  const check = async (): Promise<void> => {
+    if (checking) return;
+    checking = true;
     const clients = [...open];
     const alone = clients.filter((client) => client instanceof Redis);
     const nodes = clients.flatMap((client) => (client instanceof Redis ? [] : client.nodes('all')));
@@ -213,9 +213,9 @@ function watchConnections(open: ReadonlySet<SharedRedis>): () => void {
     if (ofAlone.some((found) => found === 'replica' || found === 'silent')) for (const client of alone) renew(client);
     // A node of a cluster may be a replica. When a connection to one ends, the cluster reads its topology again.
     for (const [i, node] of nodes.entries()) if (ofNodes[i] === 'silent') renew(node);
-    looking = false;
+    checking = false;
   };
-  const timer = setInterval(() => void look(), LOOK_EVERY_MS);
+  const timer = setInterval(() => void check(), CHECK_EVERY_MS);
   timer.unref();
   return () => clearInterval(timer);
 }

@@ -5,28 +5,38 @@ import { extendRunLease, type LeasedRun, lockLeasedRun } from '../db/runs.ts';
 import { after, backoff } from '../domain/clock.ts';
 import { ProvisioningError } from '../domain/errors.ts';
 
+/** How long a worker may hold a reconciliation run without extending its lease, in milliseconds. */
 export const RUN_LEASE_MS = 60_000;
-/** A run that could read nothing for this long, or this often in a row, is given up: the next one starts anew. */
+/** A reconciliation run is given up when it could read nothing for this many milliseconds. The next run starts anew. */
 const PATIENCE_MS = 3_600_000;
+/** A run is also given up after this many failed reads in a row. */
 const MOST_TRIES = 65;
 const LONGEST_PAUSE_MS = 60_000;
-/** In a long pause, whether the process stops is asked this often. */
+/** In a long pause, the run checks every so many milliseconds whether the process stops. */
 const NAP_MS = 500;
 
-/** One worker's hold on a run while it works on it for minutes or hours. */
+/** The right of one worker to work on a reconciliation run for minutes or hours. */
 export interface RunHold {
-  /** Throws `stopping` or `lease_lost` when this worker must let go of the run; else it has the lease for a while more. */
+  /** Extends the lease. Throws `stopping` or `lease_lost` (both retry) when this worker must let go of the run. */
   keep(): Promise<void>;
-  /** Changes rows while no other worker can take the run; throws `lease_lost`, with nothing changed, when one has. */
+  /**
+   * Changes rows in a transaction in which no other worker can take the run. Throws `lease_lost`, with nothing changed, when
+   * another worker has it.
+   */
   change(work: (tx: Tx) => Promise<void>): Promise<void>;
-  /** Reads until the answer comes, through outages too, and keeps the lease meanwhile. */
+  /**
+   * Reads until an answer comes, also through outages, and keeps the lease meanwhile. Throws `account_unreadable` when it gives
+   * up.
+   */
   read<T>(call: () => Promise<T>): Promise<T>;
 }
 
+/** Holds a leased reconciliation run. `signal` fires when the process stops. */
 export function holdRun(deps: WorkDeps, run: LeasedRun, signal?: AbortSignal): RunHold {
   let readAt = deps.clock.now().getTime();
   const goOn = (): void => {
-    if (signal?.aborted === true) throw new ProvisioningError('stopping', 'retry', 'the process stops; the run starts anew');
+    if (signal?.aborted === true)
+      throw new ProvisioningError('stopping', 'retry', 'the process stops; the reconciliation run starts again later');
   };
   const keepFor = async (ms: number): Promise<void> => {
     goOn();
@@ -60,7 +70,7 @@ export function holdRun(deps: WorkDeps, run: LeasedRun, signal?: AbortSignal): R
 }
 
 function lost(run: LeasedRun): ProvisioningError {
-  return new ProvisioningError('lease_lost', 'retry', `run ${run.id} has ended, or another worker has it`);
+  return new ProvisioningError('lease_lost', 'retry', `reconciliation run ${run.id} has ended, or another worker has it`);
 }
 
 function unreadable(cause: ProvisioningError, tries: number, silentMs: number): ProvisioningError {

@@ -18,20 +18,21 @@ import type { AccountNumber } from '../telnyx/gateway.ts';
 import { holdRun, type RunHold } from './hold-run.ts';
 
 const PAGE = 250;
-/** Pages shift while they are walked: what one walk missed, another may see. */
+/** How often the whole list is walked. Pages shift during a walk, so the next walk may see what the last one missed. */
 const MOST_WALKS = 4;
 
 interface Walk {
-  /** What Telnyx says the account holds, by the last page read; `null` when no page said so. */
+  /** How many numbers the account has by the last page that was read; `null` when no page said so. */
   total: number | null;
+  /** True when as many numbers were seen as Telnyx says there are. */
   complete: boolean;
 }
 
 /**
- * Holds the inventory against the account: walks the full list into a staging table, compares set-wise in SQL, has every missing
- * number confirmed by ownership, and records each difference; it accepts none. A walk that could not see everything declares
- * nothing missing, and what was not judged is counted as such.
- * Memory stays flat: one page at a time. Throws `lease_lost` or `stopping` when the run is no longer this worker's to do.
+ * Compares the inventory with the account. It walks the full list into a staging table, compares whole sets in SQL, asks
+ * ownership about every missing number, and records each difference. It accepts no difference. After an incomplete walk no number
+ * is called missing, and numbers that were not judged are counted. Memory stays flat, because one page is held at a time. Throws
+ * `lease_lost` or `stopping` when this worker must let go of the run.
  */
 export async function reconcileInventory(deps: WorkDeps, run: Run, signal?: AbortSignal): Promise<RunCounts> {
   const startedAt = run.startedAt ?? deps.clock.now();
@@ -44,7 +45,7 @@ export async function reconcileInventory(deps: WorkDeps, run: Run, signal?: Abor
   const at = deps.clock.now();
   const because = { cause: 'reconciled', at, runId: run.id };
   const seen = await countSightings(deps.db.sql, run.id);
-  // Drift of an attempt that was cut off stays: it is found by its run, not once more.
+  // Drift of an interrupted attempt of this run stays and is not recorded twice.
   await hold.change(async (tx) => {
     await takeOverChanges(tx, run.id, startedAt, because);
     await adoptUnknown(tx, run.id, startedAt, because);
@@ -58,7 +59,7 @@ export async function reconcileInventory(deps: WorkDeps, run: Run, signal?: Abor
   const notes = walk.complete
     ? []
     : [`saw ${seen} of ${walk.total ?? 'an unknown number of'} numbers; nothing was declared missing`];
-  // Before the run ends, or a crash in between would lose them.
+  // Repairs are filed before the run ends; a crash in between would lose them.
   if (run.repair) notes.push(...(await fileRepairs(deps, run.id, { actor: run.id, keep: hold.keep })).failures);
   await finishRun(deps.db.sql, run, {
     status: walk.complete ? 'completed' : 'incomplete',
@@ -70,9 +71,9 @@ export async function reconcileInventory(deps: WorkDeps, run: Run, signal?: Abor
 }
 
 /**
- * A list that lags still shows what was released a moment ago: it is not taken back unless ownership shows it too. What the list
- * still shows five settling windows after we called it gone is no lag: it is ours but closed to changes, and is adopted. Returns
- * how many are left undecided.
+ * Leaves out numbers that the list still shows although they were released a moment ago, unless ownership shows them too: the
+ * list lags. Five settling windows after their release this is no lag any more: such a number is ours but closed to changes, and
+ * is adopted. Returns how many numbers stay undecided.
  */
 async function dropStale(deps: WorkDeps, run: Run, hold: RunHold, startedAt: Date): Promise<number> {
   let stale = 0;
@@ -89,7 +90,7 @@ async function dropStale(deps: WorkDeps, run: Run, hold: RunHold, startedAt: Dat
 
 async function walkUntilComplete(deps: WorkDeps, run: Run, hold: RunHold): Promise<Walk> {
   let walk: Walk = { total: null, complete: false };
-  // Short codes: seen and counted by Telnyx, but nothing that the inventory holds.
+  // Short codes: Telnyx lists and counts them, and the inventory does not hold them.
   const others = new Set<string>();
   for (let i = 0; i < MOST_WALKS && !walk.complete; i += 1) {
     const total = await walkOnce(deps, run, hold, others);
@@ -99,7 +100,10 @@ async function walkUntilComplete(deps: WorkDeps, run: Run, hold: RunHold): Promi
   return walk;
 }
 
-/** One pass over all pages, sorted by number, which shifts less under purchases than the default order. */
+/**
+ * Walks all pages once, sorted by number, because this order shifts less under purchases than the default order. Returns how many
+ * numbers Telnyx says there are.
+ */
 async function walkOnce(deps: WorkDeps, run: Run, hold: RunHold, others: Set<string>): Promise<number | null> {
   let total: number | null = null;
   for (let pageNumber = 1, totalPages = 1; pageNumber <= totalPages; pageNumber += 1) {
@@ -113,7 +117,7 @@ async function walkOnce(deps: WorkDeps, run: Run, hold: RunHold, others: Set<str
   return total;
 }
 
-/** The second, independent look: only what ownership does not show either is called missing. */
+/** The second, independent check: a number is called missing only when ownership does not show it either. */
 async function confirmMissing(deps: WorkDeps, run: Run, hold: RunHold, startedAt: Date): Promise<void> {
   const boughtBefore = freshSince(startedAt, deps.timings);
   for await (const numbers of missingCandidates(deps.db.sql, run.id, startedAt, boughtBefore)) {

@@ -1,21 +1,21 @@
 import type { WorkDeps } from '../account/deps.ts';
-import { expiredSubmissions, moveChunk } from '../db/chunks.ts';
+import { expiredCalls, moveChunk } from '../db/chunks.ts';
 import { after } from '../domain/clock.ts';
 import { seeing } from '../domain/evidence.ts';
 
 /**
- * Submissions whose lease ran out: the worker is gone, or its event loop was blocked. Whether the call left is unknown, so the
- * chunk becomes ambiguous and is looked up. Returns the ids it touched.
+ * Makes claimed chunks ambiguous whose lease has run out: the worker is gone, or its event loop was blocked. Nobody knows whether
+ * the call left, so the account is checked. Returns the ids of the chunks that it moved.
  */
 export async function rescueStuck(deps: WorkDeps): Promise<string[]> {
   const at = deps.clock.now();
   const rescued: string[] = [];
-  for (const chunk of await expiredSubmissions(deps.db.sql, at, 500)) {
+  for (const chunk of await expiredCalls(deps.db.sql, at, 500)) {
     const moved = await moveChunk(deps.db.sql, chunk, {
       cause: 'lease_expired',
       at,
       patch: {
-        // The call may have left at any moment up to the end of the lease: the settling window starts now.
+        // The call may have left as late as the end of its lease, so the settling window starts now.
         ambiguousAt: at,
         nextRunAt: after(at, 0),
         leaseToken: null,
@@ -27,7 +27,7 @@ export async function rescueStuck(deps: WorkDeps): Promise<string[]> {
     rescued.push(moved.id);
     deps.log.warn(
       { chunkId: moved.id, requestId: moved.requestId },
-      'the worker that sent this chunk is gone; looking up what became of it',
+      'the worker that sent this chunk is gone; checking what became of the call',
     );
   }
   return rescued;

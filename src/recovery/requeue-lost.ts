@@ -10,9 +10,10 @@ import type { AnyEnqueue } from '../queues/port.ts';
 const PAGE = 500;
 
 /**
- * Puts work back into the queue that the queue has forgotten (flushed, restarted empty, an enqueue that was lost) or ended too
- * early, and wakes a job that sleeps beyond the time of its row (somebody has put it off on the dashboard). Looks at rows, never at
- * how full the queue is: an empty queue is just what a flushed one looks like. Returns how many jobs were added or woken.
+ * Puts overdue work back into the queue when its queue job is lost (queue flushed, restarted empty, enqueue failed) or ended too
+ * early. Wakes a queue job that sleeps longer than its row says (a person delayed it on the dashboard). It reads the rows and
+ * never the length of the queue, because a flushed queue looks just like an empty one. Returns how many queue jobs it added or
+ * woke.
  */
 export async function requeueOrphans(deps: WorkDeps): Promise<number> {
   const now = deps.clock.now();
@@ -40,9 +41,9 @@ export async function requeueOrphans(deps: WorkDeps): Promise<number> {
   for (const run of await overdueRuns(deps.db.sql, overdue, after(now, -1))) jobs.push(runJob(run));
   if (jobs.length > 0) {
     await deps.queue.add(jobs);
-    deps.log.warn({ jobs: jobs.length }, 'work that the queue had lost was put back');
+    deps.log.warn({ jobs: jobs.length }, 'lost work was put back into the queue');
   }
   for (const job of asleep) await deps.queue.wake(job.name, job.id);
-  if (asleep.length > 0) deps.log.warn({ jobs: asleep.length }, 'jobs that slept beyond the time of their work were woken');
+  if (asleep.length > 0) deps.log.warn({ jobs: asleep.length }, 'queue jobs that slept longer than their rows say were woken');
   return jobs.length + asleep.length;
 }

@@ -7,6 +7,7 @@ import { asError } from '../domain/errors.ts';
 import { rescueStuck } from './expired-leases.ts';
 import { requeueOrphans } from './requeue-lost.ts';
 
+/** How many chunks were made ambiguous, queue jobs added or woken, and requests ended. */
 export interface SweepResult {
   rescued: number;
   requeued: number;
@@ -14,11 +15,13 @@ export interface SweepResult {
 }
 
 /**
- * One round of recovery: rescue expired leases, put lost work back, end finished requests, probe a closed gate. Every process
- * tries; an advisory lock lets one through. `null` when another one has it. Each part is tried even when one before failed.
+ * Does one round of recovery: handles expired leases, puts lost work back, ends finished requests, probes a closed account gate.
+ * Every process tries, and an advisory lock lets one through; `null` when another process has the lock. A failed part does not
+ * stop the next one.
  */
 export async function sweepOnce(deps: WorkDeps): Promise<SweepResult | null> {
-  // A transaction and not a reserved connection: when the server goes away it is rejected, a reserved one would hang for ever.
+  // A transaction is used instead of a reserved connection: when the server goes away, a transaction is rejected, and a reserved
+  // connection would hang for ever.
   return deps.db.sql.begin(async (tx) => {
     return (await takeSweep(tx)) ? allParts(deps) : null;
   });

@@ -190,12 +190,12 @@ function faultProblems(value: unknown, base: string, isKnown: (e164: string) => 
   const shape = problemsOf(schema, value, base, (at) => (at[0] === 'match' ? ['method', 'path', 'family'] : keys));
   if (shape.length > 0) return shape;
   const fault = value as unknown as Fault;
-  const strangers = (fault.numbers ?? []).flatMap((e164, index) =>
+  const notOwned = (fault.numbers ?? []).flatMap((e164, index) =>
     isKnown(e164) ? [] : [{ path: `${base}.numbers[${index}]`, message: `${e164} is neither on sale nor of this account` }],
   );
   return [
     ...contradictions(fault).map(({ key, message, ...rest }) => ({ ...rest, path: `${base}.${key}`, message })),
-    ...strangers,
+    ...notOwned,
   ];
 }
 

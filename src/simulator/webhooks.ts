@@ -73,14 +73,14 @@ function foreignEvent(world: World, order: Order, url: string, key: KeyObject): 
 }
 
 /** The events of the end of one order, changed by the faults. */
-function eventsOf(world: World, order: Order, url: string, key: KeyObject, stranger: KeyObject): Train {
+function eventsOf(world: World, order: Order, url: string, key: KeyObject, foreignKey: KeyObject): Train {
   const { faults } = world;
   const late = faults.take('webhook_late');
   const of = (): Envelope => envelopeOf(order, payloadOf(world, orderView(order)), url);
   const event: Event = { kind: 'genuine', orderId: order.id, envelope: of(), key };
   const events = [event];
   if (faults.take('webhook_double')) events.push(event);
-  if (faults.take('webhook_forged')) events.unshift({ kind: 'forged', orderId: order.id, envelope: of(), key: stranger });
+  if (faults.take('webhook_forged')) events.unshift({ kind: 'forged', orderId: order.id, envelope: of(), key: foreignKey });
   if (faults.take('webhook_foreign_order')) events.unshift(foreignEvent(world, order, url, key));
   return { dueAt: world.now() + (late ? (late.ms ?? 5000) : 0), events };
 }
@@ -128,7 +128,7 @@ async function deliver(world: World, url: string, event: Event, signal: AbortSig
 /** Sends `number_order.complete` for every order that ends; the only part that runs on a real timer. */
 export function startWebhooks(world: () => World, initialUrl: string | undefined): Webhooks {
   const { publicKey, privateKey } = generateKeyPairSync('ed25519');
-  const stranger = generateKeyPairSync('ed25519').privateKey;
+  const foreignKey = generateKeyPairSync('ed25519').privateKey;
   const stopping = new AbortController();
   // Every delivery under way listens to it.
   setMaxListeners(0, stopping.signal);
@@ -139,7 +139,7 @@ export function startWebhooks(world: () => World, initialUrl: string | undefined
 
   const collect = (current: World, to: string): void => {
     for (const order of current.ended.splice(0)) {
-      const train = eventsOf(current, order, to, privateKey, stranger);
+      const train = eventsOf(current, order, to, privateKey, foreignKey);
       if (held) {
         queue.push({ dueAt: Math.max(train.dueAt, held.dueAt), events: [...train.events, ...held.events] });
         held = undefined;

@@ -6,7 +6,7 @@ import type { Installation } from './installation.ts';
 import { deletesOf, type Size } from './plan.ts';
 
 const AREAS = ['312', '773', '872', '646'];
-const LOOK_EVERY_MS = 500;
+const CHECK_EVERY_MS = 500;
 const ADOPTS_WITHIN_MS = 240_000;
 
 /** All that was asked for, and confirmed. */
@@ -63,7 +63,7 @@ export function startLoad(at: Installation, size: Size): Load {
     filed.named.push(...numbers);
   };
   const keep = async (kind: string, file: () => Promise<void>, wanted: () => boolean = () => true): Promise<void> => {
-    for (; !stopped; await sleep(LOOK_EVERY_MS)) {
+    for (; !stopped; await sleep(CHECK_EVERY_MS)) {
       const open = await at.sql`
         select 1 from requests where idempotency_key like ${`${kind}-%`} and finished_at is null limit 1`.catch(() => null);
       if (open?.length === 0 && wanted()) await file();
@@ -125,7 +125,7 @@ async function insist(file: () => Promise<unknown>): Promise<void> {
       // A refusal ends the run, because nothing that it asks for may be refused.
       if (error instanceof ProvisioningError && error.disposition === 'rejected') throw error;
     }
-    await sleep(LOOK_EVERY_MS);
+    await sleep(CHECK_EVERY_MS);
   }
 }
 
@@ -141,7 +141,7 @@ async function reconcile(launcher: Provisioner, sql: postgres.Sql, withinMs: num
         ['adopted', 'missing', 'changed', 'healed', 'surplus'].includes(what) && n > 0 ? [`${n} ${what}`] : [],
       );
     if (run !== undefined && !['queued', 'running'].includes(run.status)) return [`the reconciliation ended as ${run.status}`];
-    await sleep(LOOK_EVERY_MS);
+    await sleep(CHECK_EVERY_MS);
   }
   return [`the reconciliation did not end within ${withinMs / 1_000} s`];
 }

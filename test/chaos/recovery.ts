@@ -1,9 +1,9 @@
 import { setTimeout as sleep } from 'node:timers/promises';
 import type postgres from 'postgres';
 
-const LOOK_EVERY_MS = 250;
+const CHECK_EVERY_MS = 250;
 /** A reading may hang while the database is away. The next one starts all the same. */
-const LOOK_WITHIN_MS = 5_000;
+const CHECK_WITHIN_MS = 5_000;
 /** Open work that has been due for longer than this is neglected. */
 const OVERDUE_MS = 10_000;
 
@@ -59,19 +59,19 @@ const UNKNOWN: ReadonlySet<string> = new Set(['submitting', 'ambiguous']);
 
 export function followRecoveries(sql: postgres.Sql): Recoveries {
   const followed: Recovery[] = [];
-  const look = async (): Promise<void> => {
+  const check = async (): Promise<void> => {
     const open = followed.filter((r) => !isBack(r));
     if (open.length === 0) return;
-    await lookForMoves(sql, open);
+    await findMoves(sql, open);
     const held = heldBack(followed);
-    for (const recovery of open) await lookForProgress(sql, recovery, held);
+    for (const recovery of open) await findProgress(sql, recovery, held);
   };
   let stopped = false;
   const loop = (async () => {
     while (!stopped) {
       // The database is away because of our own fault. The next reading finds what this one missed.
-      await Promise.race([look(), sleep(LOOK_WITHIN_MS, undefined, { ref: false })]).catch(() => undefined);
-      await sleep(LOOK_EVERY_MS);
+      await Promise.race([check(), sleep(CHECK_WITHIN_MS, undefined, { ref: false })]).catch(() => undefined);
+      await sleep(CHECK_EVERY_MS);
     }
   })();
   return {
@@ -95,7 +95,7 @@ export function followRecoveries(sql: postgres.Sql): Recoveries {
     stop: async () => {
       stopped = true;
       await loop;
-      await look();
+      await check();
     },
   };
 }
@@ -122,7 +122,7 @@ async function rowsOf(sql: postgres.Sql, ids: string[]): Promise<Row[]> {
     from lines where id = any(${ids}::text[])`;
 }
 
-async function lookForMoves(sql: postgres.Sql, open: readonly Recovery[]): Promise<void> {
+async function findMoves(sql: postgres.Sql, open: readonly Recovery[]): Promise<void> {
   const ids = open.flatMap((r) => r.works.flatMap((work) => (work.movedAt === null ? [work.id] : [])));
   if (ids.length === 0) return;
   const rows = new Map((await rowsOf(sql, [...new Set(ids)])).map((row) => [row.id, row]));
@@ -141,7 +141,7 @@ function hasMoved(work: Work, row: Row, from: Date): boolean {
   return !UNKNOWN.has(row.state) || row.generation > work.generation + (work.state === 'submitting' ? 1 : 0);
 }
 
-async function lookForProgress(sql: postgres.Sql, r: Recovery, held: string[]): Promise<void> {
+async function findProgress(sql: postgres.Sql, r: Recovery, held: string[]): Promise<void> {
   const [next] = await sql<{ taken: Date | null; settled: Date | null }[]>`
     select min(submitted_at) filter (where submitted_at > ${r.from}) as taken,
       min(settled_at) filter (where settled_at > ${r.from}) as settled

@@ -142,7 +142,7 @@ describe('a cancelled buy', () => {
 });
 
 describe('an order that Telnyx delivers after all evidence said no', () => {
-  const h = useHarness(() => ({ timings: { settleMs: 250, lookMinMs: 30, lookMaxMs: 60 } }));
+  const h = useHarness(() => ({ timings: { settleMs: 250, checkMinMs: 30, checkMaxMs: 60 } }));
 
   it('I5 is recorded as a surplus by the next reconciliation, never hidden and never released by itself', async () => {
     h().faults(

@@ -148,7 +148,12 @@ const CASES: Case[] = [
       ['--set voice.colour', /is not known/],
     ],
   ],
-  ['an unknown condition', () => update('--where', 'colour=red', ...CHANGE), 2, [['--where colour', /is no field to look for/]]],
+  [
+    'an unknown condition',
+    () => update('--where', 'colour=red', ...CHANGE),
+    2,
+    [['--where colour', /is not a field of the filter/]],
+  ],
   ['a condition that matches nothing', () => update('--where', 'tag=none', ...CHANGE), 2, [['where', /^matches no number$/]]],
   [
     'an expected count that is off',

@@ -9,7 +9,7 @@ import { SIMULATED_ACCOUNT, type Simulator, startSimulator } from '../../src/sim
 import { testIo } from '../support/cli-runs.ts';
 import { createTestDatabase, type TestDatabase } from '../support/postgres.ts';
 
-const QUICK = { pollMinMs: 100, pollMaxMs: 500, lookMinMs: 100, backoffMs: 200, sweepMs: 500, orphanMs: 2_000 };
+const QUICK = { pollMinMs: 100, pollMaxMs: 500, checkMinMs: 100, backoffMs: 200, sweepMs: 500, orphanMs: 2_000 };
 const [CONNECTION] = SIMULATED_ACCOUNT.connectionIds;
 
 async function cli(argv: string[], env: Record<string, string>, stdin = '') {

@@ -91,16 +91,16 @@ describe('an emergency address', () => {
 
   it('that a lagging read does not show yet is looked at again, and is no failure', async () => {
     const numbers = take(2);
-    let looks = 0;
+    let checks = 0;
     const view = await shownAs(
       h(),
       (n) => {
-        if (n.phoneNumber === numbers[0]) looks += 1;
-        return { emergencyStatus: 'active', ...(looks <= 2 && { emergencyAddressId: OTHER }) };
+        if (n.phoneNumber === numbers[0]) checks += 1;
+        return { emergencyStatus: 'active', ...(checks <= 2 && { emergencyAddressId: OTHER }) };
       },
       () => set(numbers, address),
     );
-    expect(looks).toBe(3);
+    expect(checks).toBe(3);
     expect(await endsOf(h(), view.id)).toEqual(numbers.map(() => ['succeeded', null, null]));
   });
 

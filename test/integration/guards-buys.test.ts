@@ -47,7 +47,7 @@ describe('I5 two buys that race for the same numbers while others buy them away'
 });
 
 describe('I5 two buys with a budget each, some of whose orders are delivered after they were given up', () => {
-  const h = useHarness(() => ({ limits: { orderSize: 5 }, timings: { settleMs: 250, lookMinMs: 30, lookMaxMs: 60 } }));
+  const h = useHarness(() => ({ limits: { orderSize: 5 }, timings: { settleMs: 250, checkMinMs: 30, checkMaxMs: 60 } }));
   const ordering = { method: 'POST' as const, path: '/number_orders' };
 
   it('never more than asked, never above the cap; what comes late is a surplus, reported and kept', async () => {

@@ -215,7 +215,7 @@ describe('I8 releases of numbers in random states', () => {
     await until('the release waits for emergency services that are being disabled', async () =>
       (await Promise.all(ids.map((id) => h().chunks(id))))
         .flat()
-        .some((c) => c.error === 'a lock or emergency services are being lifted'),
+        .some((c) => c.error === 'a deletion lock or emergency services are being removed'),
     );
     expect(released().filter((n) => disabling.includes(n))).toEqual([]);
     h().sim.setEmergency(

@@ -22,15 +22,15 @@ function disguise(h: () => Harness) {
     return real;
   };
   return {
-    /** Ownership, look by look: `hides(look)` is what this look at any of `numbers` does not show. */
-    ownership: (numbers: string[], hides: (look: number) => string[]) => {
+    /** Ownership, check by check: `hides(check)` is what this check at any of `numbers` does not show. */
+    ownership: (numbers: string[], hides: (check: number) => string[]) => {
       const { verifyOwnership } = honest();
-      let look = 0;
+      let check = 0;
       h().deps.telnyx.verifyOwnership = async (asked) => {
         const owned = await verifyOwnership(asked);
         if (!asked.some((n) => numbers.includes(n))) return owned;
-        look += 1;
-        for (const n of hides(look)) owned.delete(n);
+        check += 1;
+        for (const n of hides(check)) owned.delete(n);
         return owned;
       };
     },
@@ -66,7 +66,7 @@ describe('numbers that Telnyx does not show', () => {
 
   it('I9 one number hidden in one look and another in the next: both are changed, neither is missing', async () => {
     const [a = '', b = ''] = take(2);
-    telnyx.ownership([a, b], (look) => (look === 1 ? [a] : look === 2 ? [b] : []));
+    telnyx.ownership([a, b], (check) => (check === 1 ? [a] : check === 2 ? [b] : []));
     const view = await h().run(setting([a, b], { customer_reference: 'both' }));
     expect(view).toMatchObject({ status: 'succeeded', counts: { succeeded: 2 } });
     expect([await stateOf(h(), a), await stateOf(h(), b)]).toEqual(['owned', 'owned']);
@@ -75,8 +75,8 @@ describe('numbers that Telnyx does not show', () => {
 
   it('I9 looks count anew after one that showed the number', async () => {
     const [a = ''] = take(1);
-    // Look 2 shows it, but the list does not yet, so the chunk waits and looks a third time.
-    telnyx.ownership([a], (look) => (look === 1 || look === 3 ? [a] : []));
+    // Check 2 shows it, but the list does not yet, so the chunk waits and checks a third time.
+    telnyx.ownership([a], (check) => (check === 1 || check === 3 ? [a] : []));
     let lists = 0;
     telnyx.list((n) => (n.phoneNumber === a && ++lists === 1 ? [] : [n]));
     const view = await h().run(setting([a], { add_tags: ['patient'] }));
@@ -180,15 +180,15 @@ describe('numbers that Telnyx does not show', () => {
   ])('I8 a number whose lock was lifted for a release that then %s says so', async (_, status) => {
     const [locked = ''] = take(1);
     h().sim.lock([locked]);
-    let lifted = false;
+    let unlocked = false;
     telnyx.with((real) => ({
       updateNumbers: async (...args) => {
         const job = await real.updateNumbers(...args);
-        lifted = true;
+        unlocked = true;
         return job;
       },
     }));
-    telnyx.list((n) => (lifted && n.phoneNumber === locked ? [] : [n]));
+    telnyx.list((n) => (unlocked && n.phoneNumber === locked ? [] : [n]));
     const id = await h().submit(release([locked], { include_locked: true }));
     if (status === 'cancelled') {
       await until('the release waits', async () =>
@@ -200,7 +200,7 @@ describe('numbers that Telnyx does not show', () => {
     }
     await h().ended(id);
     expect(await h().items(id)).toMatchObject([
-      { status, reason: expect.stringContaining('its deletion lock was lifted for this release and was not set again') },
+      { status, reason: expect.stringContaining('its deletion lock was removed for this release and was not set again') },
     ]);
     expect(h().sim.ownedNumbers()).toContain(locked);
   });

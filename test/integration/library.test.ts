@@ -7,7 +7,7 @@ import { createLog } from '../../src/observability/log.ts';
 import { type Simulator, startSimulator } from '../../src/simulator/index.ts';
 import { fileDatabase } from '../support/postgres.ts';
 
-const QUICK = { pollMinMs: 100, pollMaxMs: 500, lookMinMs: 100, backoffMs: 200, sweepMs: 500, orphanMs: 2_000 };
+const QUICK = { pollMinMs: 100, pollMaxMs: 500, checkMinMs: 100, backoffMs: 200, sweepMs: 500, orphanMs: 2_000 };
 const database = await fileDatabase({ beforeEach, afterAll });
 const LINES = [{ national_destination_code: '312', quantity: 5 }];
 

@@ -37,7 +37,7 @@ describe('what the dashboard says of a job', () => {
     const [order] = await h.chunks(bought.id);
     await until('it is shown', () => shown(order?.id ?? '').catch(() => null));
     expect(await shown(order?.id ?? '')).toMatchObject(done('settled: 3 bought, 0 lost'));
-    expect(await shown(order?.lineId ?? '')).toMatchObject(done('the line has all its numbers'));
+    expect(await shown(order?.lineId ?? '')).toMatchObject(done('the buy line has all its numbers'));
 
     const numbers = h.sim.ownedNumbers().slice(0, 5);
     const updated = await h.run({ kind: 'update', phone_numbers: numbers, set: { customer_reference: 'new' } });

@@ -91,7 +91,7 @@ describe('a permission that one feature lacks', () => {
           .split('\n')
           .filter((line) => line.includes(`the account may not use ${operation}`)),
       ).toHaveLength(1);
-    expect(h().logged()).not.toMatch(/"level":"?(warn|40)"?.*not reserved, ordering without/);
+    expect(h().logged()).not.toMatch(/"level":"?(warn|40)"?.*ordering without a reservation/);
     for (const view of [first, second]) await expectAgreement(h(), view.id);
   });
 

@@ -105,7 +105,7 @@ describe('webhooks', () => {
     h().faults({ kind: 'accept_then_drop', match: { method: 'POST', path: '/number_orders' }, times: 1 });
     // So long that nothing looks by itself within this test.
     const looked = { ...h().deps.timings };
-    Object.assign(h().deps.timings, { lookMinMs: 60_000, pollMinMs: 60_000 });
+    Object.assign(h().deps.timings, { checkMinMs: 60_000, pollMinMs: 60_000 });
     try {
       const id = await h().submit(buying(5, '872'));
       const chunk = await until('its reply is lost', async () => (await h().chunks(id)).find((c) => c.state === 'ambiguous'));

@@ -2,7 +2,7 @@ import { afterEach, describe, expect, it } from 'vitest';
 import { type Drift, openEverywhere } from '../../src/db/queries/drift.ts';
 import { acceptRun } from '../../src/producers/actions/accept-run.ts';
 import { repairRun } from '../../src/producers/actions/repair-run.ts';
-import { lookAtNumber } from '../../src/producers/read/read.ts';
+import { readNumber } from '../../src/producers/read/read.ts';
 import { type OwnedField, SIMULATED_ACCOUNT } from '../../src/simulator/index.ts';
 import { expectAgreement, expectInventory, expectNumberHistories } from '../support/expect-agreement.ts';
 import { useHarness } from '../support/harness.ts';
@@ -87,7 +87,7 @@ describe('drift that a run found', () => {
     expect([first.run.counts?.changed, second.run.counts?.changed]).toEqual([1, 1]);
     // Filters and guards read what Telnyx shows.
     expect(await baseline(number)).toEqual({ connection_id: connectionId });
-    expect(await lookAtNumber(h().db, number)).toMatchObject({ connection_id: otherConnection });
+    expect(await readNumber(h().db, number)).toMatchObject({ connection_id: otherConnection });
     const [one, two] = await Promise.all([1, 2].map(() => repairRun(h().deps, first.run.id, { actor: 'anna' })));
     const later = await repairRun(h().deps, second.run.id, { actor: 'ben' });
     const ids = new Set([one, two, later].flatMap((r) => r?.filed.map((f) => f.id) ?? []));
@@ -316,7 +316,7 @@ describe('drift that a run found', () => {
     expect(first.run).toMatchObject({ counts: { surplus: 2, adopted: 0 } });
     expect((await h().reconcile()).run).toMatchObject({ counts: { surplus: 2 } });
     await acceptRun(h().deps, first.run.id, { numbers: [{ number: kept, at: '' }] }, 'anna');
-    expect(await lookAtNumber(h().db, kept)).toMatchObject({ state: 'owned', surplus: false });
+    expect(await readNumber(h().db, kept)).toMatchObject({ state: 'owned', surplus: false });
     await h().run({ kind: 'delete', phone_numbers: [released], expected_count: 1 });
     expect((await rows(released)).map((d) => [d.kind, d.state])).toEqual([['surplus', 'gone']]);
     expect(await isOpen()).toBe(false);

@@ -125,7 +125,7 @@ describe.skipIf(redisProgram() === null)('as a guest of a Redis', () => {
         set: { tags: ['full'] },
       });
       const buy = await h.submit({ kind: 'buy', lines: [{ national_destination_code: '312', quantity: 10 }] });
-      expect(h.logged()).toContain('the queue did not take the jobs; the sweep will add them');
+      expect(h.logged()).toContain('the queue did not take the queue jobs; the sweep will add them');
       expect([(await h.view(update)).counts.pending, (await h.view(buy)).counts.pending]).toEqual([15, 10]);
       await admin.config('SET', 'maxmemory', '0');
       for (const id of [update, buy]) {

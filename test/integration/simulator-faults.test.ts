@@ -137,11 +137,11 @@ describe('orders', () => {
   it('reference_prefix and lag bend the order list', async () => {
     await orderUnder({ kind: 'lag', orders: 60_000 }, 1);
     clock += 30_000;
-    const look = async (customer_reference: string) =>
+    const found = async (customer_reference: string) =>
       (await client.numberOrders.list({ filter: { customer_reference } })).data.length;
-    expect(await look('chunk-1')).toBe(0);
+    expect(await found('chunk-1')).toBe(0);
     simulator.faults({ clear: true, faults: [{ kind: 'reference_prefix' }] });
-    expect([await look('chunk-1'), await look('chunk'), await look('x')]).toEqual([1, 1, 0]);
+    expect([await found('chunk-1'), await found('chunk'), await found('x')]).toEqual([1, 1, 0]);
   });
 
   it('late_ids keeps bought numbers out of sight', async () => {

@@ -124,34 +124,34 @@ describe('a fault is checked to its last key', () => {
 describe('the counters are the same for every kind', () => {
   const REFERENCE = 'chunk-1';
 
-  /** One look that each condition can spoil: `x` when it did. */
-  const LOOKS: Record<string, { fault: Fault; look: () => Promise<boolean> }> = {
+  /** One check that each condition can spoil: `x` when it did. */
+  const CHECKS: Record<string, { fault: Fault; check: () => Promise<boolean> }> = {
     lag: {
       fault: { kind: 'lag', deletions: 600_000 },
-      look: async () => (await client.phoneNumbers.list({ filter: { tag: 'gone' } })).data.length > 0,
+      check: async () => (await client.phoneNumbers.list({ filter: { tag: 'gone' } })).data.length > 0,
     },
     late_ids: {
       fault: { kind: 'late_ids' },
-      look: async () => {
+      check: async () => {
         const { data } = await client.phoneNumbers.actions.verifyOwnership({ phone_numbers: simulator.ownedNumbers().slice(-1) });
         return data?.not_found?.length === 1;
       },
     },
     reference_prefix: {
       fault: { kind: 'reference_prefix' },
-      look: async () =>
+      check: async () =>
         (await client.numberOrders.list({ filter: { customer_reference: REFERENCE.slice(0, 5) } })).data.length > 0,
     },
     rate_reset_epoch: {
       fault: { kind: 'rate_reset_epoch' },
-      look: async () => {
+      check: async () => {
         const { response } = await client.balance.retrieve().withResponse();
         return Number(response.headers.get('x-ratelimit-reset')) > 1e9;
       },
     },
     page_fails: {
       fault: { kind: 'page_fails', page: 1 },
-      look: () =>
+      check: () =>
         client.phoneNumbers.list().then(
           () => false,
           () => true,
@@ -159,7 +159,7 @@ describe('the counters are the same for every kind', () => {
     },
     total_off: {
       fault: { kind: 'total_off', by: 500 },
-      look: async () => JSON.stringify(await client.numberReservations.list()).includes('"total_results":500'),
+      check: async () => JSON.stringify(await client.numberReservations.list()).includes('"total_results":500'),
     },
   };
 
@@ -171,24 +171,24 @@ describe('the counters are the same for every kind', () => {
     clock += 10_000;
   }
 
-  async function seen(look: () => Promise<boolean>, count: number): Promise<string> {
+  async function seen(check: () => Promise<boolean>, count: number): Promise<string> {
     let marks = '';
-    for (let n = 0; n < count; n += 1) marks += (await look()) ? 'x' : 'o';
+    for (let n = 0; n < count; n += 1) marks += (await check()) ? 'x' : 'o';
     return marks;
   }
 
-  it.each(Object.keys(LOOKS))('%s lets pass, strikes as often as told, and rolls its own seeded dice', async (kind) => {
-    const { fault, look } = LOOKS[kind] ?? { fault: { kind: 'no_id' }, look: async () => false };
+  it.each(Object.keys(CHECKS))('%s lets pass, strikes as often as told, and rolls its own seeded dice', async (kind) => {
+    const { fault, check } = CHECKS[kind] ?? { fault: { kind: 'no_id' }, check: async () => false };
     const [gone = ''] = simulator.ownedNumbers();
     simulator.setTags([gone], ['gone']);
     simulator.releaseInPortal([gone]);
     await buyOne();
     clock += 1;
     simulator.faults({ clear: true, faults: [{ ...fault, after: 2, times: 2 }] });
-    expect(await seen(look, 6)).toBe('ooxxoo');
+    expect(await seen(check, 6)).toBe('ooxxoo');
     const rolled = async (seed: number): Promise<string> => {
       simulator.faults({ clear: true, seed, faults: [{ ...fault, probability: 0.5 }] });
-      return seen(look, 16);
+      return seen(check, 16);
     };
     const once = await rolled(11);
     expect(once).toMatch(/x.*o|o.*x/);

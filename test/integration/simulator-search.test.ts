@@ -91,16 +91,16 @@ describe('filter[quickship]', () => {
     const { data } = await on.client.numberOrders.create({
       phone_numbers: [{ phone_number: slow }, { phone_number: quick }],
     });
-    const look = async () => {
+    const check = async () => {
       const order = (await on.client.numberOrders.retrieve(data?.id ?? '')).data;
       return [order?.status, ...(order?.phone_numbers ?? []).map((line) => line.status)];
     };
     on.pass(1200);
-    expect(await look()).toEqual(['pending', 'pending', 'success']);
+    expect(await check()).toEqual(['pending', 'pending', 'success']);
     on.pass(172_799_999);
-    expect(await look()).toEqual(['pending', 'pending', 'success']);
+    expect(await check()).toEqual(['pending', 'pending', 'success']);
     on.pass(1);
-    expect(await look()).toEqual(['success', 'success', 'success']);
+    expect(await check()).toEqual(['success', 'success', 'success']);
     expect(on.sim.ledger().bought.map((bought) => bought.phone_number)).toEqual([quick, slow]);
   });
 

@@ -37,7 +37,7 @@ describe.each(['postgres', 'redis'] as const)('on %s', (backend) => {
           return putOff === true && (await job?.getState()) === 'delayed';
         });
         expect(await h.ended(id, { withinMs: 15_000 })).toMatchObject({ status: 'succeeded' });
-        expect(h.logged()).toContain('jobs that slept beyond the time of their work were woken');
+        expect(h.logged()).toContain('queue jobs that slept longer than their rows say were woken');
         expect(h.sim.ledger().bought).toHaveLength(20);
         await expectAgreement(h, id);
       } finally {

@@ -75,7 +75,7 @@ const assignment: ChunkKind<StepOf<'messaging'>, ReadonlySet<string>> = {
     const isUnsure = historyOf(chunk.evidence).resent === undefined;
     const unsure = isUnsure ? (chunk.payload?.sent ?? []).filter((n) => !shown.has(n)) : [];
     const reason = 'the list does not show all numbers yet';
-    const wait = await waitUntilShown(work, chunk, unsure, new Map(), { delayMs: work.timings.lookMinMs, reason });
+    const wait = await waitUntilShown(work, chunk, unsure, new Map(), { delayMs: work.timings.checkMinMs, reason });
     if (wait !== null) return wait;
     const todo = numbers.filter((n) => !shown.has(n));
     if (shown.size === 0 && todo.length <= SLICE) return { kind: 'ready', chunk, numbers, payload: {} };

@@ -9,7 +9,7 @@ import { testIo } from './cli-runs.ts';
 import { createTestDatabase } from './postgres.ts';
 import { ensureTemplate } from './template.ts';
 
-const QUICK = { pollMinMs: 100, pollMaxMs: 500, lookMinMs: 100, backoffMs: 200, sweepMs: 500, orphanMs: 2_000, settleMs: 900 };
+const QUICK = { pollMinMs: 100, pollMaxMs: 500, checkMinMs: 100, backoffMs: 200, sweepMs: 500, orphanMs: 2_000, settleMs: 900 };
 
 export interface Said {
   exit: number;

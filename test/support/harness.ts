@@ -22,7 +22,7 @@ import { acceptRun } from '../../src/producers/actions/accept-run.ts';
 import { startRun } from '../../src/producers/actions/start-run.ts';
 import type { Limits } from '../../src/producers/deps.ts';
 import { type SubmitOptions, submitRequest } from '../../src/producers/intake/submit.ts';
-import { lookAtRequest } from '../../src/producers/read/read.ts';
+import { readRequest } from '../../src/producers/read/read.ts';
 import type { RequestView } from '../../src/producers/read/views.ts';
 import type { QueueBackend } from '../../src/queues/backend.ts';
 import type { Queues } from '../../src/queues/queues.ts';
@@ -38,8 +38,8 @@ export const FAST: Timings = {
   ...DEFAULT_TIMINGS,
   leaseMs: 4_000,
   settleMs: 900,
-  lookMinMs: 50,
-  lookMaxMs: 300,
+  checkMinMs: 50,
+  checkMaxMs: 300,
   pollMinMs: 50,
   pollMaxMs: 300,
   hotPollMs: 5_000,
@@ -178,7 +178,7 @@ export async function openHarness(options: HarnessOptions = {}): Promise<Harness
     faults: (...faults) => sim.faults({ clear: true, faults }),
     submit: async (body, submitOptions) => (await submitRequest(deps, body, submitOptions)).request.id,
     view: async (id) => {
-      const view = await lookAtRequest(db, id);
+      const view = await readRequest(db, id);
       if (view === null) throw new Error(`no request ${id}`);
       return view;
     },

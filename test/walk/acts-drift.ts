@@ -49,7 +49,7 @@ async function accept(notes: Notes, runId: string, what: DriftChoice): Promise<v
   count(notes, `accept:${Object.values(done.accepted).some((n) => n > 0) ? 'some' : 'nothing'}`);
   tell(notes, `accept ${nameOf(notes, runId)} ${JSON.stringify(what.only ?? 'all')}: ${JSON.stringify(done)}`);
   if (what.only !== undefined || what.numbers !== undefined || done.busy > 0) return;
-  const left = await notes.world.look`
+  const left = await notes.world.sql`
     select * from drift where state = 'open' and id in (
       select id from drift where run_id = ${runId} union all select drift_id from drift_again where run_id = ${runId})`;
   if (left.length > 0) throw new Violation('drift', 'a run has open drift although all of it was accepted', left);

@@ -77,7 +77,7 @@ function onSale(notes: Notes): string[] {
 }
 
 async function ourNumbers(notes: Notes, most: number): Promise<string[]> {
-  const rows = await notes.world.look<{ phone_number: string }[]>`
+  const rows = await notes.world.sql<{ phone_number: string }[]>`
     select phone_number from phone_numbers where state = 'owned' order by bought_by is null, phone_number limit 24`;
   return notes.choice.some(
     rows.map((r) => r.phone_number),
@@ -119,7 +119,7 @@ export async function cancel(notes: Notes): Promise<void> {
   const id = notes.asleep !== null && notes.choice.chance(0.7) ? notes.asleep : notes.choice.maybe(notes.requests);
   if (id === undefined) return;
   await cancelRequest(notes.world.deps, id, 'walk');
-  const [row] = await notes.world.look<{ last: number; cancelled: boolean }[]>`
+  const [row] = await notes.world.sql<{ last: number; cancelled: boolean }[]>`
     select (select max(id)::int from events) as last, (select cancel_requested_at is not null from requests where id = ${id}) as cancelled`;
   if (row?.cancelled === true && !notes.cancelled.has(id)) notes.cancelled.set(id, row.last);
   tell(notes, `cancel r${notes.requests.indexOf(id) + 1}`);
@@ -182,7 +182,7 @@ export async function webhook(notes: Notes): Promise<void> {
 /** A person decides about a chunk whose evidence contradicts itself, not always wisely. */
 export async function resolve(notes: Notes): Promise<boolean> {
   const { choice, world } = notes;
-  const rows = await world.look<
+  const rows = await world.sql<
     {
       id: string;
       request_id: string;

@@ -240,7 +240,7 @@ const LONGEST_SHORT_LAG_MS = 100_000;
 export async function lateArrival(notes: Notes, all = false): Promise<void> {
   const calls = all ? notes.late.splice(0) : notes.late.splice(Math.floor(notes.choice.unit() * notes.late.length), 1);
   for (const call of calls) {
-    const [chunk] = await notes.world.look<{ state: string }[]>`select state from chunks where id = ${call.chunkId}`;
+    const [chunk] = await notes.world.sql<{ state: string }[]>`select state from chunks where id = ${call.chunkId}`;
     // Every check had said no, and the chunk is over. A purchase that arrives now is a surplus that nobody could foresee.
     const isOver = chunk?.state === 'settled' || chunk?.state === 'cancelled';
     // The copy of an order that Telnyx has accepted. The chunk follows the first order, and no check shows the other one in time.

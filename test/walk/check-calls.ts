@@ -66,7 +66,7 @@ export async function guardCall(
 ): Promise<void> {
   const call = callOf(name, args);
   if (call === null) return;
-  const [intent] = await notes.world.look<Intent[]>`
+  const [intent] = await notes.world.sql<Intent[]>`
     select c.id, c.request_id, r.kind as request_kind, r.steps as request_steps, c.kind, c.state, c.numbers,
       c.customer_reference, c.step, c.payload, claim.id as claim,
       (select to_state from events where subject = 'account' and id < claim.id order by id desc limit 1) as gate,
@@ -93,9 +93,9 @@ function guardIntent(notes: Notes, call: Call, intent: Intent, caller: Caller): 
   if (intent.claim === null || intent.claim <= caller.lastEvent || notes.spentClaims.has(intent.claim))
     throw new Violation('I1', `${call.name} leaves without a claim of its own`, { call, intent, caller });
   notes.spentClaims.add(intent.claim);
-  const strangers = call.numbers.filter((n) => !intent.named.includes(n));
-  if (strangers.length > 0 || (intent.kind === 'delete' && intent.request_kind !== 'delete'))
-    throw new Violation('I8', `${call.name} leaves for numbers that its request does not name`, { strangers, intent });
+  const unnamed = call.numbers.filter((n) => !intent.named.includes(n));
+  if (unnamed.length > 0 || (intent.kind === 'delete' && intent.request_kind !== 'delete'))
+    throw new Violation('I8', `${call.name} leaves for numbers that its request does not name`, { unnamed, intent });
 }
 
 /**
@@ -115,7 +115,7 @@ function guardLeave(notes: Notes, call: Call, intent: Intent): void {
   for (const n of call.numbers) notes.excused.add(n);
 }
 
-/** I8: a lock or emergency services are lifted for a release only when its request says so. */
+/** I8: a lock or emergency services are removed for a release only when its request says so. */
 function guardLift(intent: Intent): void {
   const release = intent.request_steps.find((step) => step.kind === 'delete');
   if (release === undefined || intent.kind === 'delete') return;

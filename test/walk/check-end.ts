@@ -100,7 +100,7 @@ function keyOf(number: string, field: string, value: unknown): string {
  * nowhere.
  */
 export async function checkReconciled(notes: Notes): Promise<void> {
-  await checkLooks(notes);
+  await checkSnapshots(notes);
   const s = notes.known.rows();
   if (s.runs.every((r) => r.status !== 'completed')) throw new Violation('I9', 'no reconciliation could be completed', s.runs);
   const account = new Set(notes.world.simulator.ownedNumbers().filter((n) => !notes.portedOut.has(n)));
@@ -111,7 +111,7 @@ export async function checkReconciled(notes: Notes): Promise<void> {
   if (lost.length > 0 || extra.length > 0)
     throw new Violation('ledger = database', 'inventory and account differ after a reconciliation', { lost, extra });
   // A surplus that a person has accepted is an ordinary number from then on. Its drift row remains.
-  const recorded = await notes.world.look<{ phone_number: string }[]>`select phone_number from drift where kind = 'surplus'`;
+  const recorded = await notes.world.sql<{ phone_number: string }[]>`select phone_number from drift where kind = 'surplus'`;
   checkPurchases(notes, s, account, new Set(recorded.map((r) => r.phone_number)));
   await checkFields(notes, owned);
   await checkSecrets(notes);
@@ -158,7 +158,7 @@ async function checkFields(notes: Notes, owned: NumberRow[]): Promise<void> {
 }
 
 /** Each snapshot brings only what was written since the one before. Together they must equal the database. */
-async function checkLooks(notes: Notes): Promise<void> {
+async function checkSnapshots(notes: Notes): Promise<void> {
   const full = new Known();
   full.take(await takeSnapshot(notes.world, NOTHING_SEEN));
   const sorted = (known: Known): Record<string, string[]> =>
@@ -175,8 +175,8 @@ async function checkSecrets(notes: Notes): Promise<void> {
   const parts = [...TABLES, 'account'].map(
     (table) => `(select '${table}' as place, t::text as row from ${table} t where strpos(t::text, '${API_KEY}') > 0 limit 1)`,
   );
-  const leaks = await notes.world.look.unsafe(parts.join(' union all '));
+  const leaks = await notes.world.sql.unsafe(parts.join(' union all '));
   if (leaks.length > 0) throw new Violation('I11', 'the key of the account is in the database', leaks);
-  for (const line of notes.steps) notes.world.outlets.look('error', line);
+  for (const line of notes.steps) notes.world.outlets.scan('error', line);
   notes.world.outlets.check();
 }

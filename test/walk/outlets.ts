@@ -26,7 +26,7 @@ export class Outlets {
   }
 
   /** I11: the key must not be in this text. */
-  look(where: string, text: string): void {
+  scan(where: string, text: string): void {
     if (text.includes(API_KEY) && this.#leaks.length < MOST_KEPT) this.#leaks.push(`${where}: ${text}`);
   }
 
@@ -37,7 +37,7 @@ export class Outlets {
   }
 
   #hear(line: string): void {
-    this.look('log', line);
+    this.scan('log', line);
     // The sweep catches the errors of its parts, so only its log shows them.
     const isFailedPart = line.includes('"level":"error"') && line.includes('"part":');
     if (isFailedPart && !line.includes('"type":"ProvisioningError"') && this.#failures.length < MOST_KEPT)

@@ -72,7 +72,7 @@ async function outcomeOf(plan: RunPlan, notes: Notes, job: WalkJob): Promise<{ o
   } catch (error) {
     // Errors with these dispositions cost no attempt in `run-job`.
     if (!(error instanceof ProvisioningError) || (error.disposition !== 'retry' && error.disposition !== 'account')) {
-      ctx.log.error({ err: error, attempt: ctx.attempt }, 'the job ended with an error');
+      ctx.log.error({ err: error, attempt: ctx.attempt }, 'the queue job ended with an error');
       return { error };
     }
     ctx.log.info({ err: error }, 'put off');

@@ -117,7 +117,7 @@ export const NOTHING_SEEN: Seen = { lastEvent: 0, horizon: '0' };
  * deleted.
  */
 export async function takeSnapshot(world: World, since: Seen): Promise<Changes> {
-  const [row] = await world.look<{ all: Changes }[]>`
+  const [row] = await world.sql<{ all: Changes }[]>`
     with since as (select ${since.horizon}::bigint as horizon)
     select json_build_object(
       'chunks', (select coalesce(json_agg(json_build_object('id', id, 'request_id', request_id, 'line_id', line_id, 'kind', kind, 'state', state,

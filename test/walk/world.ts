@@ -48,7 +48,7 @@ export interface World {
   /** The output of the history besides calls and rows. */
   outlets: Outlets;
   /** The connection of the checks, apart from the pool that the work uses. */
-  look: postgres.Sql;
+  sql: postgres.Sql;
   /** What was for sale at the start. */
   onSale: string[];
   now(): number;
@@ -90,12 +90,12 @@ export async function openWorld(databaseUrl: string): Promise<World> {
     limiter,
   );
   const db = openDb(databaseUrl, { maxConnections: CONNECTIONS });
-  const look = postgres(databaseUrl, { max: 1, onnotice: () => undefined });
+  const sql = postgres(databaseUrl, { max: 1, onnotice: () => undefined });
   const newQueue = () =>
     new WalkQueue(
       () => now,
       SLOTS,
-      (job) => outlets.look('queue', JSON.stringify(job)),
+      (job) => outlets.scan('queue', JSON.stringify(job)),
     );
   const deps: WorkDeps = {
     db,
@@ -112,7 +112,7 @@ export async function openWorld(databaseUrl: string): Promise<World> {
     simulator,
     queue: newQueue(),
     outlets,
-    look,
+    sql,
     onSale: await onSaleAt(simulator.controlUrl),
     now: () => now,
     advance: (ms) => {
@@ -124,16 +124,16 @@ export async function openWorld(databaseUrl: string): Promise<World> {
       outlets.reset();
       world.queue = newQueue();
       deps.queue = world.queue;
-      await look.unsafe(TABLES.map((table) => `delete from ${table}`).join('; '));
+      await sql.unsafe(TABLES.map((table) => `delete from ${table}`).join('; '));
       resets += 1;
-      if (resets % 50 === 0) for (const table of TABLES) await look.unsafe(`vacuum ${table}`);
-      await look`
+      if (resets % 50 === 0) for (const table of TABLES) await sql.unsafe(`vacuum ${table}`);
+      await sql`
         update account set gate_open = true, reason_code = null, reason = null, closed_at = null, probe_at = null, balance = null,
           available_credit = null, balance_at = null, limits = null`;
-      await look`insert into phone_numbers select * from walk_start`;
+      await sql`insert into phone_numbers select * from walk_start`;
     },
     close: async () => {
-      await Promise.all([simulator.stop(), telnyx.close(), db.close(), look.end({ timeout: 5 })]);
+      await Promise.all([simulator.stop(), telnyx.close(), db.close(), sql.end({ timeout: 5 })]);
     },
   };
   await noteStart(world);
@@ -147,7 +147,7 @@ async function onSaleAt(controlUrl: string): Promise<string[]> {
 }
 
 /** Keeps the inventory that a first reconciliation would write, without its events: the state before each history. */
-async function noteStart({ deps, look }: World): Promise<void> {
+async function noteStart({ deps, sql }: World): Promise<void> {
   const page = await deps.telnyx.listNumbers({ pageNumber: 1, pageSize: 250 });
   const at = new Date(START - 86_400_000);
   const rows = page.numbers.map((n) => ({
@@ -173,6 +173,6 @@ async function noteStart({ deps, look }: World): Promise<void> {
     created_at: at,
     updated_at: at,
   }));
-  await look`create table walk_start (like phone_numbers including defaults)`;
-  await look`insert into walk_start ${look(rows)}`;
+  await sql`create table walk_start (like phone_numbers including defaults)`;
+  await sql`insert into walk_start ${sql(rows)}`;
 }

@@ -1,7 +1,7 @@
 import type { Command } from 'commander';
 import { openGate } from '../../db/account.ts';
 import { readAccount } from '../../db/queries/account.ts';
-import { lookAtAccount } from '../../producers/read/read.ts';
+import { readAccountView } from '../../producers/read/read.ts';
 import type { AccountView } from '../../producers/read/views.ts';
 import { actor, type Cli, note, result, withProducer } from '../cli.ts';
 import { confirm, requireConsent } from '../confirm.ts';
@@ -14,7 +14,7 @@ export function registerAccount(program: Command, cli: Cli): void {
     .description('the account gate, balance, job slots in use and the limits learned')
     .option('--json', 'print JSON')
     .action(async (flags: { json?: boolean }) => {
-      const view = await withProducer(cli, (deps, config) => lookAtAccount(deps.db, config.queue.jobSlots));
+      const view = await withProducer(cli, (deps, config) => readAccountView(deps.db, config.queue.jobSlots));
       await result(cli, flags.json, view, () => accountText(view, cli.io.paintOut));
     });
   account
@@ -39,7 +39,7 @@ async function reopen(cli: Cli, flags: { yes?: boolean; json?: boolean }): Promi
         `This lets all requests spend again. The gate was closed because: ${(await readAccount(deps.db.reads)).reason ?? '(it is open)'}`,
     );
     const done = await openGate(deps.db.sql, { actor: actor(), at: deps.clock.now() });
-    return { opened: done, view: await lookAtAccount(deps.db, config.queue.jobSlots) };
+    return { opened: done, view: await readAccountView(deps.db, config.queue.jobSlots) };
   });
   await result(cli, flags.json, view, () => accountText(view, cli.io.paintOut));
   note(cli, opened ? 'the gate is open; work goes on within seconds' : 'the gate was open already');

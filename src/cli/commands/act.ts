@@ -5,7 +5,7 @@ import { cancelRequest } from '../../producers/actions/cancel.ts';
 import { type Resolution, resolveChunk } from '../../producers/actions/decide.ts';
 import { retryRequest } from '../../producers/actions/retry.ts';
 import type { ProducerDeps } from '../../producers/deps.ts';
-import { lookAtRequest } from '../../producers/read/read.ts';
+import { readRequest } from '../../producers/read/read.ts';
 import { actor, type Cli, note, result, withProducer } from '../cli.ts';
 import { confirm, requireConsent } from '../confirm.ts';
 import { requestText } from '../report.ts';
@@ -102,9 +102,9 @@ async function act(
 ): Promise<void> {
   requireConsent(cli.io, flags.yes);
   const view = await withProducer(cli, async (deps) => {
-    if ((await lookAtRequest(deps.db, id)) === null) throw notFound(`there is no request ${id}`);
+    if ((await readRequest(deps.db, id)) === null) throw notFound(`there is no request ${id}`);
     await confirm(cli.io, flags.yes, async () => summary);
-    const after = await lookAtRequest(deps.db, await run(deps));
+    const after = await readRequest(deps.db, await run(deps));
     if (after !== null) await noteWorkerless(cli, deps, [after]);
     return after;
   });

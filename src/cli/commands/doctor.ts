@@ -64,11 +64,11 @@ function webhookKeyCheck(config: Config): Check {
 async function databaseChecks(cli: Cli, config: Config): Promise<Check[]> {
   try {
     requireDatabase(config);
-    if (config.database.url === null) return await withProducer(cli, (deps) => lookAtDatabase(deps.db.sql));
+    if (config.database.url === null) return await withProducer(cli, (deps) => checkDatabase(deps.db.sql));
     const url = config.database.url.reveal();
     const db = await answering(() => connectDb(url));
     try {
-      return [...(await lookAtDatabase(db.sql)), connectionCheck(db.pooled, config.queue.redis === null)];
+      return [...(await checkDatabase(db.sql)), connectionCheck(db.pooled, config.queue.redis === null)];
     } finally {
       await db.close();
     }
@@ -85,7 +85,7 @@ function connectionCheck(pooled: boolean, queueOnPostgres: boolean): Check {
   return { name, status: 'ok', text: 'come from a pooler, another for each transaction; statements and settings fit' };
 }
 
-async function lookAtDatabase(sql: Sql): Promise<Check[]> {
+async function checkDatabase(sql: Sql): Promise<Check[]> {
   await askTwice(sql);
   const before = Date.now();
   const server = await serverFacts(sql);

@@ -7,7 +7,7 @@ import { isE164 } from '../../domain/phone-number.ts';
 import type { ProducerDeps } from '../../producers/deps.ts';
 import { parseFilter } from '../../producers/intake/filter-shapes.ts';
 import { CSV } from '../../producers/read/csv.ts';
-import { lookAtInventory, lookAtNumber } from '../../producers/read/read.ts';
+import { readInventory, readNumber } from '../../producers/read/read.ts';
 import type { NumberView } from '../../producers/read/views.ts';
 import { type Cli, note, result, withProducer } from '../cli.ts';
 import { parseWhere, wholeNumber } from '../flags.ts';
@@ -52,7 +52,7 @@ async function inventory(cli: Cli, flags: InventoryFlags): Promise<void> {
   if (flags.cursor !== undefined && !isE164(flags.cursor))
     throw invalid([{ path: '--cursor', message: `"${flags.cursor}" is no cursor of this list` }]);
   const page = await withProducer(cli, (deps) =>
-    lookAtInventory(deps.db, filter, { limit, ...(flags.cursor !== undefined && { cursor: flags.cursor }) }),
+    readInventory(deps.db, filter, { limit, ...(flags.cursor !== undefined && { cursor: flags.cursor }) }),
   );
   await result(cli, flags.json, { data: page.data, next_cursor: page.nextCursor }, () =>
     table(
@@ -79,7 +79,7 @@ function filterOf(texts: readonly string[]): InventoryFilter {
 async function* allOf(deps: ProducerDeps, filter: InventoryFilter): AsyncGenerator<Record<string, unknown>> {
   let cursor: string | undefined;
   do {
-    const page = await lookAtInventory(deps.db, filter, { limit: 2_000, ...(cursor !== undefined && { cursor }) });
+    const page = await readInventory(deps.db, filter, { limit: 2_000, ...(cursor !== undefined && { cursor }) });
     for (const number of page.data) yield { ...number, tags: number.tags.join(',') };
     cursor = page.nextCursor ?? undefined;
   } while (cursor !== undefined);
@@ -87,12 +87,12 @@ async function* allOf(deps: ProducerDeps, filter: InventoryFilter): AsyncGenerat
 
 async function showNumber(cli: Cli, number: string, json: boolean | undefined): Promise<void> {
   if (!isE164(number)) throw invalid([{ path: 'number', message: `"${number}" is not an E.164 number such as +13125550100` }]);
-  const found = await withProducer(cli, (deps) => lookAtNumber(deps.db, number));
+  const found = await withProducer(cli, (deps) => readNumber(deps.db, number));
   if (found === null) throw notFound(`${number} is not in the inventory and never was`);
   await result(cli, json, found, () => numberText(found, cli.io.paintOut));
 }
 
-function numberText(found: NonNullable<Awaited<ReturnType<typeof lookAtNumber>>>, paint: Paint): string {
+function numberText(found: NonNullable<Awaited<ReturnType<typeof readNumber>>>, paint: Paint): string {
   const facts = 'telnyx_id' in found ? numberFacts(found) : [['phone number', found.phone_number] as const];
   const rows = found.history.map((e) => [e.at, e.from ?? '-', e.to ?? '-', e.cause, e.request_id ?? e.run_id ?? '', e.by ?? '']);
   const history = rows.length === 0 ? '' : `\n\n${table(['when', 'from', 'to', 'why', 'request or run', 'by'], rows, paint)}`;

@@ -9,8 +9,8 @@ import {
   ITEM_COLUMNS,
   listItems,
   listRequests,
-  lookAtChunks,
-  lookAtRequest,
+  readChunks,
+  readRequest,
   reasonsOf,
   streamItems,
 } from '../../producers/read/read.ts';
@@ -125,12 +125,12 @@ function listText(requests: readonly RequestView[], paint: Paint): string {
 async function showRequest(cli: Cli, id: string, flags: RequestFlags): Promise<void> {
   const { items: status } = flags;
   const seen = await withProducer(cli, async (deps) => {
-    const view = await lookAtRequest(deps.db, id);
+    const view = await readRequest(deps.db, id);
     if (view === null) throw notFound(`there is no request ${id}`);
     await noteWorkerless(cli, deps, [view]);
     const items =
       status === undefined ? null : await listItems(deps.db, id, { ...pageOf(flags), ...(status !== 'all' && { status }) });
-    return { view, items, chunks: await lookAtChunks(deps.db, id), reasons: await reasonsOf(deps.db, id) };
+    return { view, items, chunks: await readChunks(deps.db, id), reasons: await reasonsOf(deps.db, id) };
   });
   const { view, items, chunks, reasons } = seen;
   const paint = cli.io.paintOut;
@@ -159,7 +159,7 @@ async function showRequest(cli: Cli, id: string, flags: RequestFlags): Promise<v
 
 async function exportItems(cli: Cli, id: string): Promise<void> {
   await withProducer(cli, async (deps) => {
-    if ((await lookAtRequest(deps.db, id)) === null) throw notFound(`there is no request ${id}`);
+    if ((await readRequest(deps.db, id)) === null) throw notFound(`there is no request ${id}`);
     await pipeline(streamItems(deps.db, id), stringify({ ...CSV, columns: [...ITEM_COLUMNS] }), cli.io.stdout, {
       end: false,
     });

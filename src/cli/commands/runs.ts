@@ -11,7 +11,7 @@ import { repairRun } from '../../producers/actions/repair-run.ts';
 import type { ProducerDeps } from '../../producers/deps.ts';
 import { CSV } from '../../producers/read/csv.ts';
 import { acceptAnswer, type RepairAnswer, repairAnswer } from '../../producers/read/drift-answers.ts';
-import { DRIFT_COLUMNS, lookAtRun, type RunReport, reportRuns, streamRunDrift } from '../../producers/read/read.ts';
+import { DRIFT_COLUMNS, type RunReport, readRun, reportRuns, streamRunDrift } from '../../producers/read/read.ts';
 import { driftView } from '../../producers/read/views.ts';
 import { actor, type Cli, note, result, withProducer } from '../cli.ts';
 import { confirm, requireConsent } from '../confirm.ts';
@@ -99,7 +99,7 @@ async function showRun(cli: Cli, id: string, flags: RunFlags): Promise<void> {
 }
 
 async function mustFind(deps: ProducerDeps, id: string): Promise<RunReport> {
-  const run = await lookAtRun(deps.db, id);
+  const run = await readRun(deps.db, id);
   if (run === null) throw notFound(`there is no reconciliation ${id}`);
   return run;
 }

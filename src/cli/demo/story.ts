@@ -157,12 +157,12 @@ function runFigures(run: Run): string {
   return shown.flatMap(([word, n]) => (n > 0 ? [`${count(n)} ${word}`] : [])).join(', ');
 }
 
-/** Looks until there is something, or `null` when it takes too long. */
-async function polled<T>(signal: AbortSignal, look: () => Promise<T | null>): Promise<T | null> {
+/** Reads until there is something, or `null` when it takes too long. */
+async function polled<T>(signal: AbortSignal, read: () => Promise<T | null>): Promise<T | null> {
   const until = Date.now() + STEP_MS;
   while (Date.now() < until) {
     signal.throwIfAborted();
-    const found = await look();
+    const found = await read();
     if (found !== null) return found;
     await sleep(POLL_MS, undefined, { signal });
   }

@@ -30,13 +30,13 @@ export const chunks = pgTable(
     customerReference: text('customer_reference').notNull(),
     /** Number order, batch job or messaging bulk update at Telnyx. */
     telnyxId: text('telnyx_id'),
-    /** How often a submission left; a refusal that passes by itself does not count. */
+    /** How often the call left. A refusal that passes by itself does not count. */
     attempt: integer('attempt').notNull().default(0),
     /** Rises with every move: the compare-and-set. */
     generation: integer('generation').notNull().default(0),
     /** Rises when the queue lost or finished the job of an open chunk: part of the job id. */
     requeues: integer('requeues').notNull().default(0),
-    /** Who may finish the submission: a new token with each claim. */
+    /** Who may finish the claimed call: a new token with each claim. */
     leaseToken: text('lease_token'),
     leaseUntil: moment('lease_until'),
     nextRunAt: moment('next_run_at'),

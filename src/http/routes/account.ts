@@ -1,12 +1,12 @@
 import { openGate } from '../../db/account.ts';
-import { lookAtAccount } from '../../producers/read/read.ts';
+import { readAccountView } from '../../producers/read/read.ts';
 import { actorOf } from '../auth.ts';
 import type { App, HttpDeps } from '../deps.ts';
 import { accountAnswer, answers } from '../schemas.ts';
 
 /** The account gate, the balance, and what was learned about limits. */
 export function accountRoutes(app: App, { producer: { db }, clock, jobSlots }: HttpDeps): void {
-  const view = () => lookAtAccount(db, jobSlots);
+  const view = () => readAccountView(db, jobSlots);
 
   app.route({
     method: 'GET',

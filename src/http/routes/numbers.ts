@@ -3,7 +3,7 @@ import { defined } from '../../domain/defined.ts';
 import { notFound } from '../../domain/errors.ts';
 import { isE164 } from '../../domain/phone-number.ts';
 import { filterFields } from '../../producers/intake/filter-shapes.ts';
-import { lookAtInventory, lookAtNumber } from '../../producers/read/read.ts';
+import { readInventory, readNumber } from '../../producers/read/read.ts';
 import type { App, HttpDeps } from '../deps.ts';
 import { cursorOption, pageAnswer, pageQuery } from '../paging.ts';
 import { answers, numberAnswer, numberWithHistory, pageOf } from '../schemas.ts';
@@ -24,7 +24,7 @@ export function numberRoutes(app: App, { producer: { db } }: HttpDeps): void {
       response: answers({ 200: pageOf(numberAnswer) }),
     },
     handler: async ({ query: { limit, cursor, ...filter } }) =>
-      pageAnswer(await lookAtInventory(db, defined(filter), { limit, ...cursorOption(cursor, /^\+\d{8,15}$/) })),
+      pageAnswer(await readInventory(db, defined(filter), { limit, ...cursorOption(cursor, /^\+\d{8,15}$/) })),
   });
 
   app.route({
@@ -37,7 +37,7 @@ export function numberRoutes(app: App, { producer: { db } }: HttpDeps): void {
       response: answers({ 200: numberWithHistory }),
     },
     handler: async ({ params: { e164 } }) => {
-      const found = await lookAtNumber(db, e164);
+      const found = await readNumber(db, e164);
       if (found === null) throw notFound(`${e164} was never ours`);
       return found;
     },

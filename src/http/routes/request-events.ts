@@ -1,7 +1,7 @@
 import { setTimeout as wait } from 'node:timers/promises';
 import { z } from 'zod';
 import { hasEnded } from '../../domain/request.ts';
-import { lookAtRequest } from '../../producers/read/read.ts';
+import { readRequest } from '../../producers/read/read.ts';
 import { type App, HTTP_TIMINGS, type HttpDeps } from '../deps.ts';
 import { createPlaces, cutWhenIdle } from '../places.ts';
 import { answers, idParams } from '../schemas.ts';
@@ -54,7 +54,7 @@ export function requestEventRoutes(app: App, { producer: { db }, timings }: Http
             await Promise.race([reply.sse.send({ id: ended ? END : String(n), event: 'request', data: view }), stopped]);
           seen = text;
           if (ended || !(await pause(watchMs, stop))) return;
-          view = (await lookAtRequest(db, request.params.id)) ?? view;
+          view = (await readRequest(db, request.params.id)) ?? view;
         }
       } finally {
         leave();

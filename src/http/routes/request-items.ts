@@ -1,7 +1,7 @@
 import { z } from 'zod';
 import { defined } from '../../domain/defined.ts';
 import { ITEM_STATUSES } from '../../domain/request.ts';
-import { ITEM_COLUMNS, listItems, lookAtChunks, streamItems } from '../../producers/read/read.ts';
+import { ITEM_COLUMNS, listItems, readChunks, streamItems } from '../../producers/read/read.ts';
 import type { App, HttpDeps } from '../deps.ts';
 import type { SendCsv } from '../downloads.ts';
 import { cursorOption, pageAnswer, pageQuery, ROW } from '../paging.ts';
@@ -55,7 +55,7 @@ export function requestItemRoutes(app: App, { producer: { db } }: HttpDeps, send
     },
     handler: async ({ params: { id } }) => {
       await viewOf(db, id);
-      return pageAnswer({ data: await lookAtChunks(db, id), nextCursor: null });
+      return pageAnswer({ data: await readChunks(db, id), nextCursor: null });
     },
   });
 }

@@ -12,7 +12,7 @@ import { notesOf } from '../../producers/intake/number-list.ts';
 import { noteOfRepeats } from '../../producers/intake/stage-numbers.ts';
 import { submitRequest } from '../../producers/intake/submit.ts';
 import { requestBody } from '../../producers/intake/validate.ts';
-import { listRequests, lookAtRequest } from '../../producers/read/read.ts';
+import { listRequests, readRequest } from '../../producers/read/read.ts';
 import type { RequestView } from '../../producers/read/views.ts';
 import { actorOf } from '../auth.ts';
 import { csvQuery, csvRequest } from '../csv-request.ts';
@@ -158,7 +158,7 @@ export function requestActRoutes(app: App, { producer }: HttpDeps): void {
 
 /** The request as users see it; `not_found` when there is none. */
 export async function viewOf(db: HttpDeps['producer']['db'], id: string): Promise<RequestView> {
-  const found = await lookAtRequest(db, id);
+  const found = await readRequest(db, id);
   if (found === null) throw notFound(`there is no request ${id}`);
   return found;
 }

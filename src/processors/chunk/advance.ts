@@ -16,12 +16,12 @@ import { lookUp, park } from './look-up.ts';
 import { inHalves, type Settlement, settleChunk } from './settle.ts';
 import { movedByOthers, noteWait, pause } from './wait.ts';
 
-/** The queue jobs that take a chunk on. */
+/** The queue jobs that advance a chunk. */
 export type ChunkJobName = Extract<JobName, 'order.run' | 'batch.run' | 'emergency.run' | 'messaging.run'>;
 
 /**
- * Takes a chunk one step on. The row says which step, and this is the only switch over the states of a chunk. Running it twice at
- * once is harmless, because every move compares and sets the row.
+ * Advances a chunk by one move. The state in the row decides which one, and this is the only switch over the states of a chunk.
+ * Two workers may run this at once, because every move compares the row before it changes it.
  */
 export async function advance(
   deps: WorkDeps,
@@ -38,7 +38,7 @@ export async function advance(
     case 'planned':
       return prepareAndSend(deps, kind, chunk);
     case 'submitting':
-      // Another worker is sending it, or died while sending. The sweep makes the chunk ambiguous when its lease is over.
+      // Another worker is sending the chunk, or died while sending. When its lease is over, the sweep makes the chunk ambiguous.
       return pause(kind, deps.timings.backoffMs, 'being submitted');
     case 'submitted':
       return inPlace(deps, kind, () => follow(deps, kind, chunk));
@@ -49,13 +49,17 @@ export async function advance(
   }
 }
 
-/** A queue job of an earlier version, in which several kinds shared one queue. Adding the job of the own queue twice is harmless. */
+/**
+ * Moves a chunk to the queue of its kind. Earlier versions let several kinds share one queue. Adding the queue job twice is
+ * harmless, because its id is the same.
+ */
 async function handToOwnQueue(deps: WorkDeps, chunk: Chunk): Promise<Outcome> {
   const job = chunkJob(chunk);
   await deps.queue.add([job]);
-  return skipped(`goes on as ${job.name}`);
+  return skipped(`continues as ${job.name}`);
 }
 
+/** Runs the guards of the kind, then sends the chunk or does what the guards say instead. */
 async function prepareAndSend(deps: WorkDeps, kind: ChunkKind, chunk: Chunk): Promise<Outcome> {
   const cancelled = await cancelledBeforeSending(deps, kind, chunk);
   if (cancelled !== null) return settle(deps, chunk, cancelled, 'cancelled');
@@ -67,18 +71,21 @@ async function prepareAndSend(deps: WorkDeps, kind: ChunkKind, chunk: Chunk): Pr
     case 'wait':
       return noteWait(deps, prepared.chunk, prepared.delayMs, prepared.reason);
     case 'settle':
-      return settle(deps, prepared.chunk, prepared.settlement, 'not sent as it stood');
+      return settle(deps, prepared.chunk, prepared.settlement, 'not sent, because the guards changed its numbers');
     case 'too_slow':
       return halve(deps, prepared.chunk, prepared.numbers);
     case 'ready':
       break;
   }
-  // A worker that was suspended would release or change numbers on what it read long ago.
+  // A worker that was suspended must not release or change numbers on data that it read long ago.
   const isStale = kind.holdsSlot && deps.clock.now().getTime() - startedAt.getTime() > deps.timings.leaseMs;
   return isStale ? halve(deps, prepared.chunk, prepared.numbers) : send(deps, kind, prepared);
 }
 
-/** Fewer numbers are read sooner. The same batch again would be read too slowly again, for ever. */
+/**
+ * Halves a chunk whose numbers took too long to read. The same chunk would take too long again, and half of its numbers are read
+ * faster.
+ */
 async function halve(deps: WorkDeps, chunk: Chunk, numbers: E164[]): Promise<Outcome> {
   if (numbers.length < 2) return snooze(deps.timings.backoffMs, 'read too long ago');
   const again = inHalves(numbers, { attempt: chunk.attempt });
@@ -86,7 +93,7 @@ async function halve(deps: WorkDeps, chunk: Chunk, numbers: E164[]): Promise<Out
   return settle(deps, chunk, settlement, 'halved, because it was read too long ago');
 }
 
-/** Sends once: the exact numbers and the payload are committed first. */
+/** Sends the call once. The exact numbers and the payload are committed first. */
 async function send(deps: WorkDeps, kind: ChunkKind, ready: Extract<Prepared, { kind: 'ready' }>): Promise<Outcome> {
   const { numbers, payload } = ready;
   const claimed = await claimChunk(deps, kind, ready.chunk, { numbers, payload });
@@ -101,17 +108,19 @@ async function send(deps: WorkDeps, kind: ChunkKind, ready: Extract<Prepared, { 
   }
 }
 
-/** Commits in the row which numbers of a claimed chunk leave, for kinds that send them one by one, and adds them to `sent`. */
+/** Returns the `carry` of a claimed chunk: it adds the numbers to `sent` and writes `sent` into the row before they leave. */
 function carrying(deps: WorkDeps, claimed: Chunk, sent: E164[]): Carry {
   return async (numbers) => {
     sent.push(...numbers);
     const noted = await touchChunk(deps.db.sql, claimed, deps.clock.now(), { payload: { ...claimed.payload, sent } });
     if (noted === null)
-      throw new ProvisioningError('held_back', 'ambiguous', 'somebody else moved the chunk while its numbers were sent');
+      throw new ProvisioningError('held_back', 'ambiguous', 'another worker moved the chunk while its numbers were sent');
   };
 }
 
-/** A read that fails while something is open at Telnyx must not give the slot away, so it is tried again in place. */
+/**
+ * Runs a step that reads. When the read fails while the call may be open at Telnyx, the queue job keeps its slot and tries again.
+ */
 async function inPlace(deps: WorkDeps, kind: ChunkKind, step: () => Promise<Outcome>): Promise<Outcome> {
   try {
     return await step();
@@ -122,7 +131,7 @@ async function inPlace(deps: WorkDeps, kind: ChunkKind, step: () => Promise<Outc
   }
 }
 
-/** Polls an accepted call, and settles its numbers when it is over. */
+/** Polls an accepted call, and settles its numbers when Telnyx has finished. */
 async function follow(deps: WorkDeps, kind: ChunkKind, chunk: Chunk): Promise<Outcome> {
   const observed = await kind.observe(deps, chunk);
   switch (observed.kind) {
@@ -139,7 +148,7 @@ async function follow(deps: WorkDeps, kind: ChunkKind, chunk: Chunk): Promise<Ou
   }
 }
 
-/** Notes a poll, and tells the request what Telnyx waits for. */
+/** Records a poll. When Telnyx waits for something, the request shows what it waits for. */
 async function poll(
   deps: WorkDeps,
   kind: ChunkKind,
@@ -168,6 +177,7 @@ async function poll(
   return pause(kind, delayMs, reason);
 }
 
+/** Settles a finished call, or records a check and waits for the next one. */
 async function conclude(deps: WorkDeps, kind: ChunkKind, chunk: Chunk, judged: Judgement): Promise<Outcome> {
   if (judged.kind === 'settle') return settle(deps, chunk, judged.settlement, judged.said);
   const { evidence, delayMs, reason } = judged;

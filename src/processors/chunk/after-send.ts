@@ -11,7 +11,10 @@ import type { ChunkKind } from './kind.ts';
 import { inHalves, type Settlement, settleChunk } from './settle.ts';
 import { movedByOthers, pause } from './wait.ts';
 
-/** Notes that Telnyx took the call. When the lease ran out meanwhile, the reply is the evidence that ends the doubt. */
+/**
+ * Records that Telnyx accepted the call. The lease may have run out before the reply came, and the chunk is then ambiguous. The
+ * reply is evidence, so it ends the doubt.
+ */
 export async function noteAccepted(deps: WorkDeps, kind: ChunkKind, chunk: Chunk, telnyxId: string): Promise<Outcome> {
   const at = deps.clock.now();
   const patch = {
@@ -29,7 +32,7 @@ export async function noteAccepted(deps: WorkDeps, kind: ChunkKind, chunk: Chunk
   return (await moveChunk(deps.db.sql, now, { cause: 'found', at, patch })) === null ? movedByOthers : accepted;
 }
 
-/** What a failed call means: first the words of its kind, then its disposition. */
+/** Decides what a failed call means. Its kind decides first, then the disposition of the error. */
 export async function afterFailure(deps: WorkDeps, kind: ChunkKind, chunk: Chunk, thrown: unknown): Promise<Outcome> {
   const failure = failureOfSending(thrown, kind);
   const refusal = await kind.refused(deps, chunk, failure);
@@ -54,7 +57,7 @@ function byDisposition(deps: WorkDeps, kind: ChunkKind, chunk: Chunk, failure: P
   switch (failure.disposition) {
     case 'ambiguous':
       return lookUpLater(deps, kind, chunk, failure, 'reply_lost');
-    // Full job slots (job_cap) are back-pressure: the slot is given back, and the chunk waits.
+    // `job_cap` (no free job slot at Telnyx) counts as "retry": the chunk gives its slot back and waits.
     case 'retry':
     case 'account':
       return putBack(deps, chunk, failure, { attempt: chunk.attempt - 1 });
@@ -64,14 +67,20 @@ function byDisposition(deps: WorkDeps, kind: ChunkKind, chunk: Chunk, failure: P
   }
 }
 
-/** A failure that the gateway has not judged is ambiguous: the call may have left. */
+/**
+ * Turns whatever was thrown into an error of ours. An error that the gateway did not judge is ambiguous, because the call may
+ * have left.
+ */
 function failureOfSending(thrown: unknown, kind: ChunkKind): ProvisioningError {
   if (thrown instanceof ProvisioningError) return thrown;
   const text = `the ${kind.buys ? 'order' : 'batch'} call ended unexpectedly: ${String(thrown)}`;
   return new ProvisioningError('unknown_outcome', 'ambiguous', text, { cause: thrown });
 }
 
-/** Nobody knows whether the call took effect: the account is checked, and the call is never repeated on a guess. */
+/**
+ * Makes the chunk ambiguous: nobody knows whether the call took effect. The account is checked, and the call is never repeated on
+ * a guess.
+ */
 async function lookUpLater(
   deps: WorkDeps,
   kind: ChunkKind,
@@ -80,7 +89,7 @@ async function lookUpLater(
   cause: 'reply_lost' | 'maybe_ours_already',
 ): Promise<Outcome> {
   const at = deps.clock.now();
-  deps.log.warn({ code: failure.code }, `outcome unknown, looking it up: ${failure.message}`);
+  deps.log.warn({ code: failure.code }, `outcome unknown, checking the account: ${failure.message}`);
   const named = failure.numbers.length > 0 ? { named: failure.numbers } : {};
   await moveChunk(deps.db.sql, chunk, {
     cause,
@@ -88,7 +97,7 @@ async function lookUpLater(
     detail: { code: failure.code, details: failure.details },
     patch: {
       ambiguousAt: at,
-      nextRunAt: after(at, deps.timings.lookMinMs),
+      nextRunAt: after(at, deps.timings.checkMinMs),
       leaseToken: null,
       leaseUntil: null,
       evidence: seeing(chunk.evidence, { phase: 'unknown', because: failure.code, checks: [], ...named }),
@@ -98,16 +107,16 @@ async function lookUpLater(
   });
   return pause(
     kind,
-    deps.timings.lookMinMs,
+    deps.timings.checkMinMs,
     cause === 'reply_lost' ? 'reply lost' : 'refused, checking whether the numbers are ours',
   );
 }
 
-/** The same refusal as one that passes: it keeps its attempt, and the gate is not asked. */
+/** Puts the chunk back after a refusal that a later call may not meet. Unlike a wait, this attempt counts. */
 const tryLater = (deps: WorkDeps, chunk: Chunk, failure: ProvisioningError, history?: History): Promise<Outcome> =>
   putBack(deps, chunk, failure, { attempt: chunk.attempt, ...(history !== undefined && { history }) });
 
-/** The call surely had no effect and may go out again: back to planned with the same numbers. */
+/** Puts the chunk back to planned with the same numbers. The call had no effect for certain, so it may go out again. */
 async function putBack(
   deps: WorkDeps,
   chunk: Chunk,
@@ -141,12 +150,13 @@ async function settle(deps: WorkDeps, chunk: Chunk, settlement: Settlement, said
   return (await settleChunk(deps, chunk, settlement)) ? done(`${said}: ${settlement.cause}`) : movedByOthers;
 }
 
+/** The code and text of a refusal, for the row of the chunk and for its event. */
 const whatWasRefused = (failure: ProvisioningError): Pick<Settlement, 'patch' | 'detail'> => ({
   patch: { errorCode: failure.code, error: failure.message },
   detail: { code: failure.code, details: failure.details },
 });
 
-/** Telnyx refused for good: every number fails with the reason that Telnyx gave. */
+/** Telnyx refused the call for good, so every number fails with the reason that Telnyx gave. */
 function failedAll(chunk: Chunk, failure: ProvisioningError): Settlement {
   const reason = `${failure.message}${clearedNote(chunk.step)}`;
   return {
@@ -156,12 +166,17 @@ function failedAll(chunk: Chunk, failure: ProvisioningError): Settlement {
   };
 }
 
+/** Both halves of a refused chunk go out again, each as a chunk of its own. */
 const splitOf = (chunk: Chunk, failure: ProvisioningError, history: History = {}): Settlement => ({
   cause: 'refused_split',
   detail: { code: failure.code },
   again: inHalves(chunk.numbers, { history }),
 });
 
+/**
+ * The numbers that Telnyx named fail, and the others go out again. All numbers fail when Telnyx named all of them or none of the
+ * chunk.
+ */
 function droppedFrom(chunk: Chunk, failure: ProvisioningError, numbers: string[]): Settlement {
   const dropped = new Set(numbers);
   const rest = chunk.numbers.filter((n) => !dropped.has(n));

@@ -15,8 +15,8 @@ import type { ChunkKind } from './kind.ts';
 import type { Settlement } from './settle.ts';
 
 /**
- * Commits the intent before the call leaves: the exact numbers, the payload and a lease. From here on a crash makes the chunk
- * ambiguous, never "not sent". `null` when the call must not leave, or when somebody else moved the chunk.
+ * Commits the intent before the call leaves: the exact numbers, the payload and a lease. From here on, a crash makes the chunk
+ * ambiguous, never "not sent". Returns `null` when the call must not leave, or when another worker moved the chunk.
  */
 export async function claimChunk(
   deps: WorkDeps,
@@ -57,14 +57,17 @@ async function whyNotSent(sql: SqlOrTx, kind: ChunkKind, request: Request): Prom
   return kind.buys && !(await getAccount(sql)).gateOpen ? 'the account gate is closed' : null;
 }
 
-/** A bought number stays bought, so what still belongs to it (tags) is done in spite of a cancel: no half-made number is left. */
+/**
+ * True when a cancel stops this chunk. A cancel of a buy stops its orders only: a bought number stays bought, so its next steps
+ * (tags) are done, and no number is left half configured.
+ */
 const isCancelled = (request: Request, kind: ChunkKind): boolean =>
   request.cancelRequestedAt !== null && (kind.buys || request.kind !== 'buy');
 
 /**
- * What the gateway asks when the turn of a claimed call has come, which may be seconds after the claim. A call whose lease is over
- * must not leave, because others may have concluded that it never did. A call of a cancelled request must not leave either, nor an
- * order while the gate is closed.
+ * The check that the gateway makes when a claimed call leaves the rate limiter, which may be seconds after the claim. It throws
+ * `held_back` (retry) in three cases: the lease is over, because other workers may have concluded that the call never left; the
+ * request is cancelled; or the call is an order and the account gate is closed.
  */
 export function lastCheck(deps: WorkDeps, kind: ChunkKind, claimed: Chunk): LastCheck {
   const stop = (why: string) => new ProvisioningError('held_back', 'retry', `nothing was sent: ${why}`);
@@ -76,7 +79,7 @@ export function lastCheck(deps: WorkDeps, kind: ChunkKind, claimed: Chunk): Last
   };
 }
 
-/** How a planned chunk of a cancelled request ends; `null` when the work may go on. */
+/** The settlement of a planned chunk whose request is cancelled; `null` when the chunk may be sent. */
 export async function cancelledBeforeSending(deps: WorkDeps, kind: ChunkKind, chunk: Chunk): Promise<Settlement | null> {
   const request = await getRequest(deps.db.sql, chunk.requestId);
   if (request === null || !isCancelled(request, kind)) return null;

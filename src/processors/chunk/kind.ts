@@ -7,97 +7,127 @@ import type { Payload, Step } from '../../domain/step.ts';
 import type { LastCheck, TelnyxGateway } from '../../telnyx/gateway.ts';
 import type { Settlement } from './settle.ts';
 
-/** A chunk of one kind. The database stores the kind of its step beside it, so the two always agree. */
+/** A chunk whose step is of one kind. The database stores the kind beside the step, and the two always agree. */
 export type ChunkOf<S extends Step> = Chunk & { step: S };
 
 /**
- * One kind of mutating call to Telnyx: all that differs from the others. `chunk/advance.ts` takes a chunk from state to state and
- * asks its kind for the rest. `Over` is what the kind read of a call that is over.
+ * One kind of mutating call to Telnyx: everything in which it differs from the other kinds. `chunk/advance.ts` moves a chunk from
+ * state to state and asks its kind for the rest. `Over` is what the kind read of a finished call.
  */
 export interface ChunkKind<S extends Step = Step, Over = unknown> {
-  /** True when the queue job keeps its slot while the call is open at Telnyx, so that never more calls are open than there are slots. */
+  /**
+   * True when the queue job keeps its slot while the call is open at Telnyx. The number of slots then limits the number of open
+   * calls.
+   */
   readonly holdsSlot: boolean;
-  /** True when the call buys numbers. A closed gate or a cancelled request then stops it, and a refusal may hide a purchase of ours. */
+  /**
+   * True when the call buys numbers. A closed account gate or a cancelled request stops such a call, and a refusal of it may hide
+   * a purchase of ours.
+   */
   readonly buys: boolean;
-  /** Before sending, without a slot: the guards of this kind, and what the call is to carry. */
+  /**
+   * Runs the guards of this kind and decides what the call carries. Needs no job slot, because nothing of the chunk is open at
+   * Telnyx.
+   */
   prepare(deps: WorkDeps, chunk: ChunkOf<S>): Promise<Prepared>;
   /**
-   * Sends the call once. `lastCheck` runs when the call's turn has come, and throws when the call must not leave any more. Returns
-   * the id of the order, batch job or bulk update at Telnyx. A kind that takes one number a call sends a slice that fits the lease, and
-   * commits each number (see `carry`) before it sends it. `prepare` and `find` read in `payload.sent` which numbers may have left.
+   * Sends the call once. The gateway runs `lastCheck` when the call leaves the rate limiter; it throws when the call must not
+   * leave any more. Returns the id of the order, batch job or bulk update at Telnyx. When Telnyx takes one number a call, the
+   * kind sends as many numbers as the lease allows, and commits each number with `carry` before it sends it.
+   * `prepare` and `find` read in `payload.sent` which numbers may have left.
    */
   send(telnyx: TelnyxGateway, chunk: ChunkOf<S>, lastCheck: LastCheck, carry: Carry): Promise<string>;
-  /** What a refusal means, beside what its disposition says. */
+  /** Decides what a refusal means. `by_disposition` leaves the decision to the disposition of the error. */
   refused(deps: WorkDeps, chunk: ChunkOf<S>, failure: ProvisioningError): Promise<Refusal>;
-  /** One poll of an accepted call. */
+  /** Polls an accepted call once. */
   observe(deps: WorkDeps, chunk: ChunkOf<S>): Promise<Observed<Over>>;
-  /** After Telnyx's last word, without a slot: how every number ends. */
+  /** Decides how every number of a finished call ends. Needs no job slot. */
   judge(deps: WorkDeps, chunk: ChunkOf<S>, over: Over): Promise<Judgement>;
-  /** One check after a lost reply: which orders or batch jobs of ours there are, newest first, and which numbers are ours. */
+  /**
+   * Makes one check after a lost reply: which orders or batch jobs at Telnyx are ours (newest first), and which numbers the
+   * account owns.
+   */
   find(deps: WorkDeps, chunk: ChunkOf<S>): Promise<Found>;
-  /** Only for kinds that buy: settles what a refused or lost call left behind. */
+  /**
+   * Settles what a refused or lost order left behind. Only kinds that buy have it. `unproven` asks for checks over the whole
+   * settling window.
+   */
   settleDoubt?(deps: WorkDeps, chunk: ChunkOf<S>, doubt: Doubt): Promise<Settlement | 'unproven'>;
 }
 
-/** Commits that a call for these numbers of the chunk leaves now; throws when the chunk is not ours to send any more. */
+/** Commits that a call for these numbers leaves now. Throws `held_back` (ambiguous) when another worker moved the chunk. */
 export type Carry = (numbers: E164[]) => Promise<void>;
 
-/** What the guards of a kind found. */
+/** The answer of the guards of a kind. */
 export type Prepared =
   /** The call may leave with these numbers. `chunk` is the row as the guards left it. */
   | { kind: 'ready'; chunk: Chunk; numbers: E164[]; payload: Payload }
-  /** Nothing leaves now. */
+  /** Nothing is sent now. The guards run again after `delayMs` milliseconds. */
   | { kind: 'wait'; chunk: Chunk; delayMs: number; reason: string }
-  /** Nothing leaves as it stands: numbers end, or go on in chunks of their own. */
+  /** Nothing is sent from this chunk: its numbers end, or go on in new chunks. */
   | { kind: 'settle'; chunk: Chunk; settlement: Settlement }
-  /** So many numbers cannot be read soon enough to act on what was read. */
+  /** Reading these numbers takes longer than what was read stays valid. The chunk is halved. */
   | { kind: 'too_slow'; chunk: Chunk; numbers: E164[] }
-  /** Somebody else moved the chunk. */
+  /** Another worker moved the chunk. */
   | { kind: 'moved' };
 
+/** What a refused call means for its chunk. */
 export type Refusal =
-  /** The disposition says it all: ambiguous is looked up, retry and account wait, anything else fails every number. */
+  /**
+   * The disposition decides: an ambiguous call is looked up, "retry" and "account" wait, and any other error fails every number.
+   */
   | { kind: 'by_disposition' }
-  /** The call had no effect and may go out again. Unlike a wait it counts as an attempt. */
+  /** The call had no effect and may go out again. Unlike a wait, it counts as an attempt. */
   | { kind: 'retry'; history?: History }
-  /** The refusal may hide a success of our own: the account is checked before anything is concluded. */
+  /** The refusal may hide a success of ours, so the account is checked before anything is concluded. */
   | { kind: 'maybe_ours' }
   /** The numbers go out again as two chunks. */
   | { kind: 'split'; history?: History }
-  /** These numbers are at fault and end with the words of Telnyx; the others go out again. */
+  /** These numbers are at fault and fail with the text of Telnyx. The others go out again. */
   | { kind: 'drop'; numbers: E164[] }
-  /** Anything else. */
+  /** The kind settles the chunk in its own way. */
   | { kind: 'settle'; settlement: Settlement; said: string };
 
+/** The answer to one poll. */
 export type Observed<Over> =
-  /** Telnyx is not done. `waiting`: for paperwork; `trouble` is what the request then says. */
+  /**
+   * Telnyx has not finished. `waiting` means that Telnyx waits for paperwork, `trouble` is what the request shows, and `seen` is
+   * evidence to store.
+   */
   | { kind: 'open'; delayMs: number; reason: string; waiting?: boolean; trouble?: Trouble; seen?: Evidence }
-  /** Some numbers have their end while others wait. */
+  /** Some numbers are final while Telnyx still works on others. */
   | { kind: 'part'; settlement: Settlement; said: string }
-  /** Telnyx has said its last word. */
+  /** Telnyx has finished the call. */
   | { kind: 'over'; over: Over }
-  /** Nothing that a program may decide. */
+  /** The evidence contradicts itself, so a person must decide. */
   | { kind: 'contradiction'; why: string };
 
+/** What Telnyx waits for, as the request shows it. */
 export interface Trouble {
   code: 'requirements_not_met';
   text: string;
-  /** Until when Telnyx waits. */
+  /** When Telnyx stops waiting and cancels. */
   deadline: Date | null;
 }
 
+/** What a kind decided about a finished call. */
 export type Judgement =
   | { kind: 'settle'; settlement: Settlement; said: string }
-  /** Order, list and ownership do not agree yet. `givesSlotBack`: the wait is long, and nothing is open at Telnyx any more. */
+  /**
+   * Order, list and ownership do not agree yet. With `givesSlotBack`, the queue job waits without its slot, because the wait is
+   * long and nothing is open at Telnyx.
+   */
   | { kind: 'check_again'; evidence: Evidence; delayMs: number; reason: string; givesSlotBack?: true };
 
+/** What one check after a lost reply found. */
 export interface Found {
+  /** Orders or batch jobs at Telnyx that are ours, newest first. */
   ids: string[];
-  /** Numbers of the chunk that are ours and may have come by this call, with their ids at Telnyx. */
+  /** Numbers of the chunk that the account owns and that this call may have delivered, with their ids at Telnyx. */
   owned: ReadonlyMap<E164, string>;
 }
 
-/** An order whose outcome the checks have made as clear as they can. */
+/** An order whose outcome the checks cannot clear up any further. */
 export type Doubt =
   | { kind: 'owned_without_order'; owned: ReadonlyMap<E164, string> }
   | { kind: 'refused'; evidence: Evidence; owned: ReadonlyMap<E164, string>; windowOver: boolean };

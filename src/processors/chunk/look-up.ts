@@ -11,16 +11,16 @@ import type { ChunkKind, Doubt, Found } from './kind.ts';
 import { settleChunk } from './settle.ts';
 import { movedByOthers, pause } from './wait.ts';
 
-/** Checks that Telnyx refuses for good are made for this many settling windows before a person is asked. */
+/** For how many settling windows a check that Telnyx refuses is repeated before a person is asked. */
 const REFUSED_WINDOWS = 5;
 
-/** What the checks of an unknown outcome saw so far. */
+/** What earlier checks of this unknown outcome saw. */
 const unknown = (chunk: Chunk): SeenIn<'unknown'> =>
   seenIn(chunk.evidence, 'unknown') ?? { phase: 'unknown', because: 'unknown', checks: [] };
 
 /**
- * Finds out what became of a call whose outcome is unknown, by one check after the other over the settling window. One check is
- * enough where Telnyx has clearly refused the only call that carried these numbers.
+ * Makes one check of a call whose outcome is unknown, and decides by all checks so far. The checks go on over the settling
+ * window. One check is enough when Telnyx clearly refused the only call that carried these numbers.
  */
 export async function lookUp(deps: WorkDeps, kind: ChunkKind, chunk: Chunk): Promise<Outcome> {
   const found = await check(deps, kind, chunk);
@@ -50,37 +50,39 @@ export async function lookUp(deps: WorkDeps, kind: ChunkKind, chunk: Chunk): Pro
   }
 }
 
-/** One check of every source. A check that failed proves nothing and does not count. */
+/** Checks every source once. A failed check proves nothing and does not count. */
 async function check(deps: WorkDeps, kind: ChunkKind, chunk: Chunk): Promise<Found | ProvisioningError> {
   try {
     return await kind.find(deps, chunk);
   } catch (error) {
-    // A kind that holds its slot tries again in place; see `advance`.
+    // `advance` repeats the check of a kind that holds its slot.
     if (!(error instanceof ProvisioningError) || kind.holdsSlot) throw error;
     await closedByFailure(deps, error);
     return error;
   }
 }
 
-/** Checks again with growing waits. A refusal that stays for several windows is for a person. */
+/**
+ * Repeats a failed check after a growing wait. When Telnyx refuses the check for several settling windows, a person must decide.
+ */
 async function afterFailedCheck(deps: WorkDeps, kind: ChunkKind, chunk: Chunk, failure: ProvisioningError): Promise<Outcome> {
   const { timings: t } = deps;
   const age = deps.clock.now().getTime() - (chunk.ambiguousAt ?? chunk.updatedAt).getTime();
   if (failure.disposition === 'rejected' && age > REFUSED_WINDOWS * t.settleMs) {
-    const conclusion = `what became of it cannot be looked up: ${failure.message}`;
+    const conclusion = `what became of the call cannot be checked: ${failure.message}`;
     return park(deps, chunk, seeing(chunk.evidence, unknown(chunk)), { conclusion });
   }
-  const delayMs = Math.max(failure.retryAfterMs ?? 0, backoff(chunk.polls, t.backoffMs, t.lookMaxMs));
+  const delayMs = Math.max(failure.retryAfterMs ?? 0, backoff(chunk.polls, t.backoffMs, t.checkMaxMs));
   return checkAgain(deps, kind, chunk, delayMs, { polls: chunk.polls + 1 });
 }
 
 async function checkAgain(deps: WorkDeps, kind: ChunkKind, chunk: Chunk, delayMs: number, patch: ChunkPatch): Promise<Outcome> {
   const at = deps.clock.now();
   await touchChunk(deps.db.sql, chunk, at, { ...patch, nextRunAt: after(at, delayMs) });
-  return pause(kind, delayMs, 'looking up what became of it');
+  return pause(kind, delayMs, 'checking what became of the call');
 }
 
-/** Follows the order or batch job of ours as if its reply had arrived. */
+/** Takes the order or batch job that was found, as if its reply had arrived. */
 async function adopt(deps: WorkDeps, kind: ChunkKind, chunk: Chunk, telnyxId: string, evidence: Evidence): Promise<Outcome> {
   const at = deps.clock.now();
   const moved = await moveChunk(deps.db.sql, chunk, {
@@ -92,7 +94,10 @@ async function adopt(deps: WorkDeps, kind: ChunkKind, chunk: Chunk, telnyxId: st
   return moved === null ? movedByOthers : pause(kind, 0, 'found');
 }
 
-/** All evidence says that nothing was sent. The same numbers go out again, so that a late first call and this one collide. */
+/**
+ * Sends the same numbers again, because all evidence says that nothing was sent. A late first call then collides with the new one
+ * instead of buying other numbers.
+ */
 async function sendAgain(deps: WorkDeps, chunk: Chunk, evidence: Evidence): Promise<Outcome> {
   const at = deps.clock.now();
   const resent = (historyOf(evidence).resent ?? 0) + 1;
@@ -105,22 +110,26 @@ async function sendAgain(deps: WorkDeps, chunk: Chunk, evidence: Evidence): Prom
       patch: { nextRunAt: at, evidence: seeing(evidence, { phase: 'before_sending' }, { resent }) },
     });
   });
-  return moved === null ? movedByOthers : snooze(0, 'surely not sent, sending the same numbers again');
+  return moved === null ? movedByOthers : snooze(0, 'not sent for certain, sending the same numbers again');
 }
 
 async function settleDoubt(deps: WorkDeps, kind: ChunkKind, chunk: Chunk, evidence: Evidence, doubt: Doubt): Promise<Outcome> {
   const settlement = await kind.settleDoubt?.(deps, chunk, doubt);
   if (settlement === undefined) throw new ProvisioningError('wrong_step', 'bug', `chunk ${chunk.id} buys nothing`);
   if (settlement === 'unproven') {
-    // Nothing of the order is on sale, so our own call may have taken it all. Only the whole window proves the contrary.
+    // No number of the order is on sale, so our own call may have taken them all. Only checks over the whole settling window can
+    // disprove that.
     const before = seenIn(evidence, 'unknown') ?? unknown(chunk);
     const whole = seeing(evidence, { ...before, wholeWindow: true });
-    return checkAgain(deps, kind, chunk, deps.timings.lookMinMs, { evidence: whole });
+    return checkAgain(deps, kind, chunk, deps.timings.checkMinMs, { evidence: whole });
   }
   return (await settleChunk(deps, chunk, settlement)) ? done(`settled: ${settlement.cause}`) : movedByOthers;
 }
 
-/** Contradictory evidence is for a person: the chunk is parked with all that was seen, and nothing is bought again meanwhile. */
+/**
+ * Parks a chunk with contradictory evidence: a person must decide. The row keeps everything that the checks saw, and nothing is
+ * bought again meanwhile.
+ */
 export async function park(
   deps: WorkDeps,
   chunk: Chunk,

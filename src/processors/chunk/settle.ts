@@ -12,44 +12,51 @@ import type { Payload, Step } from '../../domain/step.ts';
 import { chunkJob, enqueue, lineJob } from '../../producers/enqueue.ts';
 import type { AnyEnqueue } from '../../queues/port.ts';
 
-/** How numbers of a chunk end, decided by its kind, written down by `settleChunk` in one transaction. */
+/** How numbers of a chunk end. Its kind decides, and `settleChunk` writes everything in one transaction. */
 export interface Settlement {
   cause: ChunkCause;
-  /** Numbers that got what this step is for. They end, or go on to the request's next step. */
+  /** Numbers for which this step succeeded. They end, or go on to the next step of the request. */
   succeeded?: { phoneNumber: string; telnyxId?: string; reasonCode?: ReasonCode; reason?: string }[];
+  /** Numbers that end for another reason. */
   ended?: ItemEnd[];
-  /** Numbers of a buy that are proven not ours and gone. */
+  /** Numbers of a buy that are proven not ours and cannot be had any more. */
   lost?: Lost;
-  /** Numbers that go out again in new chunks, in the given groups. */
+  /** Numbers that go out again. Each group becomes a new chunk. */
   again?: Again[];
   patch?: ChunkPatch;
   detail?: Record<string, unknown>;
-  /** Inventory changes of this settlement, in the same transaction, before items end or are handed on. */
+  /** Writes the inventory in the same transaction, before items end or are handed over. */
   inventory?: (tx: Tx) => Promise<void>;
 }
 
+/** Numbers of a buy that are lost. */
 export interface Lost {
   numbers: string[];
+  /** Why they are lost, as the events record it. */
   cause: string;
-  /** True: their slots become free, and the buy line looks for others. False: they must be among those that end. */
+  /** True: their slots become free, and the buy line searches for other numbers. False: they must also be in `ended`. */
   replace: boolean;
-  /** Until then their price counts against the budget, because a call that was doubled on its way may still deliver them. */
+  /** Until this moment their price counts against the budget, because a call that the network doubled may still deliver them. */
   heldUntil?: Date;
 }
 
-/** One new chunk that carries numbers on. What is left out is as it was in the old one. */
+/**
+ * A new chunk for numbers that go out again. A field that is left out keeps its value from the old chunk, except `attempt`, which
+ * starts at 0.
+ */
 export interface Again {
   numbers: string[];
   step?: Step;
   nextSteps?: Step[];
   attempt?: number;
-  /** What the new chunk knows of earlier calls, beside what every part of an order inherits. */
+  /** Added to the history that every part of a chunk inherits. */
   history?: History;
 }
 
 /**
- * Settles a chunk: moves it, ends or hands on each number, changes the inventory, frees slots and brings the request up to date, all
- * in one transaction; then it enqueues what follows. False when somebody else moved the chunk first: then nothing changed.
+ * Settles a chunk in one transaction: moves it, ends or hands over each number, changes the inventory, frees slots and updates
+ * the request. Then it enqueues the follow-up work. Returns false when another worker moved the chunk first; nothing has changed
+ * then.
  */
 export async function settleChunk(deps: WorkDeps, chunk: Chunk, s: Settlement): Promise<boolean> {
   const at = deps.clock.now();
@@ -87,7 +94,7 @@ async function sendAgain(tx: Tx, deps: WorkDeps, chunk: Chunk, groups: Again[], 
   return jobs;
 }
 
-/** What a part knows of the calls before its own; nothing when there was none that matters. */
+/** What a new chunk knows of earlier calls for its numbers; `undefined` when no earlier call matters. */
 function evidenceOfPart(deps: WorkDeps, chunk: Chunk, part: Again, at: Date): Evidence | undefined {
   const history = { ...inherited(chunk.evidence, at, deps.timings), ...part.history };
   return Object.keys(history).length === 0 ? undefined : seeing(null, { phase: 'before_sending' }, history);
@@ -99,7 +106,7 @@ function sentOfPart(chunk: Chunk, numbers: string[]): Payload | undefined {
   return sent.length === 0 ? undefined : { sent };
 }
 
-/** Numbers that got what the step is for end, or go on to the next step of the request. */
+/** Ends the numbers for which the step succeeded, or hands them to the next step of the request. */
 async function goOn(
   tx: Tx,
   deps: WorkDeps,
@@ -125,7 +132,7 @@ async function goOn(
   return jobs;
 }
 
-/** Inserts a chunk that carries on with numbers of `chunk`, and hands their items over. Returns its queue job. */
+/** Inserts a chunk for some numbers of `chunk`, and hands their items over. Returns its queue job. */
 async function cut(
   tx: Tx,
   chunk: Chunk,
@@ -137,7 +144,7 @@ async function cut(
   return chunkJob(row);
 }
 
-/** Notes lost numbers. Where they are replaced, their slots become free and the buy line is opened again. */
+/** Records lost numbers. When they are replaced, their slots become free and the buy line searches again. */
 async function freeSlots(tx: Tx, chunk: Chunk, lost: Lost | undefined, at: Date): Promise<AnyEnqueue[]> {
   if (lost === undefined || lost.numbers.length === 0 || chunk.lineId === null) return [];
   const { lineId } = chunk;
@@ -156,6 +163,6 @@ export function halves<T>(list: T[]): [T[], T[]] {
   return [list.slice(0, middle), list.slice(middle)];
 }
 
-/** The two halves of `numbers`, each as a chunk of its own. */
+/** The two halves of `numbers`, each as a new chunk. */
 export const inHalves = (numbers: string[], more: Omit<Again, 'numbers'> = {}): Again[] =>
   halves(numbers).map((half) => ({ ...more, numbers: half }));

@@ -5,16 +5,20 @@ import { hold, type Outcome, snooze } from '../../domain/outcome.ts';
 import type { ChunkKind } from './kind.ts';
 
 /**
- * Somebody else moved the chunk, or its request no longer wants it sent, so the row is read again. Not `skipped`, which ends the
- * queue job: an open chunk without a queue job waits for the sweep, and looks like work that the queue has lost.
+ * Another worker moved the chunk, or its request no longer wants it sent, so the row is read again soon. The outcome is not
+ * `skipped`, which would end the queue job: an open chunk without a queue job waits for the sweep, and the sweep would report it
+ * as work that the queue lost.
  */
-export const movedByOthers: Outcome = snooze(1_000, 'somebody else moved this chunk');
+export const movedByOthers: Outcome = snooze(1_000, 'another worker moved this chunk');
 
-/** Waits in the way of the kind: in its slot while the call may be open at Telnyx, else without one. */
+/** Waits as the kind requires: in its slot while the call may be open at Telnyx, otherwise without a slot. */
 export const pause = (kind: ChunkKind, delayMs: number, reason: string): Outcome =>
   kind.holdsSlot ? hold(delayMs, reason) : snooze(delayMs, reason);
 
-/** Notes a wait without a move, so that the sweep knows that the chunk is cared for. Nothing is open at Telnyx: the slot is free. */
+/**
+ * Records a wait, so that the sweep knows that a queue job cares for the chunk. Nothing is open at Telnyx, so the slot is given
+ * back.
+ */
 export async function noteWait(deps: WorkDeps, chunk: Chunk, delayMs: number, reason: string): Promise<Outcome> {
   const now = deps.clock.now();
   await touchChunk(deps.db.sql, chunk, now, { nextRunAt: after(now, delayMs), error: reason });

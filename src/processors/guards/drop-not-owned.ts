@@ -13,13 +13,13 @@ import type { AccountNumber } from '../../telnyx/gateway.ts';
 import type { Prepared } from '../chunk/kind.ts';
 import { seenBefore } from './wait-until-shown.ts';
 
-/** The chunk with the numbers that are left, or why it waits. */
+/** The chunk with the numbers that are owned, or why it cannot go on. */
 export type WithoutNotOwned = { kind: 'go_on'; chunk: Chunk } | Extract<Prepared, { kind: 'wait' | 'moved' }>;
 
 /**
- * Removes numbers that the account does not own, because one such number makes Telnyx refuse the whole batch. Ownership lags and
- * hiccups, and it shows only what can be edited. So a number must be absent in each of several checks, and the list has the last
- * word on whether the number is gone or only closed to changes.
+ * Removes numbers that the account does not own, because one such number makes Telnyx refuse the whole batch. Ownership lags, has
+ * outages, and shows only numbers that can be edited. So several checks must miss a number, and the list then decides whether the
+ * number is gone or only closed to changes.
  */
 export async function dropNotOwned(deps: WorkDeps, chunk: Chunk, owned: ReadonlyMap<string, string>): Promise<WithoutNotOwned> {
   const now = deps.clock.now();
@@ -33,17 +33,17 @@ export async function dropNotOwned(deps: WorkDeps, chunk: Chunk, owned: Readonly
   const known = await getNumbers(deps.db.sql, notOwned);
   const isDecided = (n: string) => {
     const fresh = isFresh(known.get(n)?.purchasedAt, now, deps.timings);
-    return hiddenFor(hidden[n], now, fresh ? deps.timings.settleMs : deps.timings.lookMinMs);
+    return hiddenFor(hidden[n], now, fresh ? deps.timings.settleMs : deps.timings.checkMinMs);
   };
   if (!notOwned.every(isDecided)) {
     const reason = 'ownership does not show all numbers yet';
-    return { kind: 'wait', chunk: noted, delayMs: deps.timings.lookMinMs, reason };
+    return { kind: 'wait', chunk: noted, delayMs: deps.timings.checkMinMs, reason };
   }
   const left = await endThem(deps, noted, notOwned);
   return left === null ? { kind: 'moved' } : { kind: 'go_on', chunk: left };
 }
 
-/** The chunk with only the numbers that are left; `null` when others have it. */
+/** Ends the numbers that are not owned. Returns the chunk with the other numbers; `null` when another worker moved it. */
 async function endThem(deps: WorkDeps, chunk: Chunk, notOwned: string[]): Promise<Chunk | null> {
   const listed = await readNumbers(deps, notOwned);
   const sent = isRelease(chunk.step) ? await numbersOfLostReleases(deps.db.sql, chunk.requestId, notOwned) : new Set<string>();
@@ -83,11 +83,13 @@ async function endThem(deps: WorkDeps, chunk: Chunk, notOwned: string[]): Promis
   });
 }
 
+/** What is known of a number that ownership does not show. */
 interface Facts {
   known: PhoneNumber | undefined;
   listed: AccountNumber | undefined;
-  /** A release of the number was sent before, and then counted as lost. */
+  /** True when a release of the number was sent earlier and its outcome was lost. */
   sentBefore: boolean;
+  /** True when it was bought a moment ago. */
   fresh: boolean;
   /** Ownership or the list has shown the number as ours since its purchase. */
   shownBefore: boolean;
@@ -99,13 +101,15 @@ interface Verdict {
   becomes: 'as_it_is' | 'missing' | 'released';
 }
 
+/** How a number that ownership does not show ends, and what the inventory says of it from now on. */
 function verdictOf(chunk: Chunk, phoneNumber: string, f: Facts): Verdict {
   const leaves = endsInRelease(chunk.step, chunk.nextSteps);
   const no = (reasonCode: ReasonCode, reason: string, becomes: Verdict['becomes'] = 'as_it_is'): Verdict => ({
     end: { phoneNumber, status: leaves ? 'skipped' : 'failed', reasonCode, reason: `${reason}${clearedNote(chunk.step)}` },
     becomes,
   });
-  // A number bought a moment ago, or by this very request, is paid for and may show nowhere yet. A reconciliation judges it.
+  // A number that was bought a moment ago, or by this very request, is paid for and may not show anywhere yet. A reconciliation
+  // judges it.
   const wasHere = leaves && !isOurs(f.listed) && (f.shownBefore || hasLeft(f));
   if ((f.fresh && !wasHere) || f.known?.boughtBy === chunk.requestId) {
     const left = leaves ? 'it was not released' : 'its settings were not applied; apply them later by an update';
@@ -122,7 +126,7 @@ function verdictOf(chunk: Chunk, phoneNumber: string, f: Facts): Verdict {
   return no('not_owned', f.known === undefined ? 'the account does not own this number' : gone, 'missing');
 }
 
-/** True when the inventory knows that the number left, or when the list shows this very purchase of it, and not as ours. */
+/** True when the inventory says that the number left, or when the list shows this very purchase and says that it is not ours. */
 function hasLeft({ known, listed }: Facts): boolean {
   if (known === undefined) return false;
   return known.state !== 'owned' || (listed !== undefined && listed.telnyxId === known.telnyxId);

@@ -10,9 +10,9 @@ import type { Prepared } from '../chunk/kind.ts';
 import { waitUntilShown } from './wait-until-shown.ts';
 
 /**
- * Telnyx replaces tags, so adding or removing one is read, merge, group, write: numbers that end with the same tags share a batch
- * job. One group goes out as this chunk. Several groups become chunks of their own, which read once more when their turn comes.
- * Numbers that have what they need are done.
+ * Merges tags that a step adds or removes. Telnyx replaces all tags of a number, so the tags are read, merged and grouped:
+ * numbers that end with the same tags share a batch job. A single group goes out as this chunk. Several groups become chunks of
+ * their own, which read the tags again before they are sent. Numbers that already have the wanted tags succeed at once.
  */
 export async function mergedTags(deps: WorkDeps, chunk: Chunk, numbers: string[], step: StepOf<'update'>): Promise<Prepared> {
   const { settings, tags: change } = step;
@@ -21,10 +21,10 @@ export async function mergedTags(deps: WorkDeps, chunk: Chunk, numbers: string[]
   if (listed === null) return { kind: 'too_slow', chunk, numbers };
   const seen = new Map<string, string[]>();
   for (const [number, shown] of listed) if (isOurs(shown) && shown.tags !== undefined) seen.set(number, shown.tags);
-  // Writing tags without reading them would wipe those that are there. So a number whose tags do not show waits, then fails.
+  // A write without a read would delete the existing tags. So a number whose tags do not show waits, and then fails.
   const unread = numbers.filter((n) => !seen.has(n));
   const inventory = await getNumbers(deps.db.sql, unread);
-  const waiting = { delayMs: deps.timings.lookMinMs, reason: 'some numbers do not show their tags yet' };
+  const waiting = { delayMs: deps.timings.checkMinMs, reason: 'some numbers do not show their tags yet' };
   const wait = await waitUntilShown(deps, chunk, unread, inventory, waiting);
   if (wait !== null) return wait;
   const onlyTags = Object.keys(settings).length === 0;
@@ -47,7 +47,7 @@ export async function mergedTags(deps: WorkDeps, chunk: Chunk, numbers: string[]
     again: made.map((g) => ({ numbers: g.numbers })),
     detail: { groups: made.length, unchanged: same.reduce((sum, g) => sum + g.numbers.length, 0) },
     inventory: async (tx: Tx) => {
-      // The tags that were just read may be news to the inventory, where a filter by tag searches.
+      // The inventory may not know the tags that were just read, and a filter by tag searches there.
       const because = { cause: 'update', at: deps.clock.now(), requestId: chunk.requestId, chunkId: chunk.id };
       for (const { tags, numbers: having } of same) await noteSettings(tx, having, { tags }, because);
     },
@@ -59,7 +59,7 @@ const unreadEnd = (phoneNumber: string): ItemEnd => ({
   phoneNumber,
   status: 'failed',
   reasonCode: 'not_readable',
-  reason: 'Telnyx does not show this number in its list: its tags were not changed, because those that it has are not known',
+  reason: 'Telnyx does not show this number in its list, so its present tags are unknown and were not changed',
 });
 
 interface TagGroup {

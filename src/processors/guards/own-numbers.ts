@@ -7,12 +7,12 @@ import type { E164 } from '../../domain/phone-number.ts';
 import type { Prepared } from '../chunk/kind.ts';
 import { dropNotOwned } from './drop-not-owned.ts';
 
-/** The numbers of a chunk that the account owns and that nobody else works on; or why nothing is sent now. */
+/** The numbers of a chunk that the account owns and that no other request works on, or why nothing is sent now. */
 export type OwnNumbers = { kind: 'own'; chunk: Chunk; numbers: E164[] } | Exclude<Prepared, { kind: 'ready' }>;
 
 /**
- * What every call on numbers of the account needs: the gate lets calls through, no other request works on the numbers, and the
- * account owns them, because one number that it does not own makes Telnyx refuse the whole batch without naming it.
+ * The guards of every call on numbers of the account: the account gate lets calls through, no other request works on the numbers,
+ * and the account owns them. One number that is not owned makes Telnyx refuse the whole batch without naming it.
  */
 export async function ownNumbers(deps: WorkDeps, planned: Chunk): Promise<OwnNumbers> {
   const stopped = (await whyCallsStopped(deps)) ?? (await whoHoldsNumbers(deps, planned));
@@ -28,8 +28,8 @@ export async function ownNumbers(deps: WorkDeps, planned: Chunk): Promise<OwnNum
 }
 
 /**
- * Claims all numbers or none. The earlier request goes first, so that the last change asked for is the one that stays. But what a
- * chunk holds already (from an earlier step or try) it keeps, or two requests could wait for each other.
+ * Claims all numbers or none, and returns why it could not. The earlier request goes first, so that the last change that was
+ * asked for wins. A chunk keeps the claims of its earlier steps and attempts; otherwise two requests could wait for each other.
  */
 async function whoHoldsNumbers(deps: WorkDeps, chunk: Chunk): Promise<string | null> {
   const held = await claimsHeld(deps.db.sql, chunk.requestId, chunk.numbers);
@@ -41,7 +41,7 @@ async function whoHoldsNumbers(deps: WorkDeps, chunk: Chunk): Promise<string | n
   return deps.db.sql
     .begin(async (tx) => {
       await lockRequest(tx, chunk.requestId);
-      // A claim for a chunk that is over would never be given back.
+      // Nobody would ever release a claim for a chunk that is over.
       if (!(await lockUnmoved(tx, chunk))) throw new ClaimsTaken();
       const got = await takeClaims(tx, chunk.requestId, free, at);
       if (got.size < free.length) throw new ClaimsTaken();
@@ -53,5 +53,5 @@ async function whoHoldsNumbers(deps: WorkDeps, chunk: Chunk): Promise<string | n
     });
 }
 
-/** Rolls the claim transaction back; never leaves this file. */
+/** Thrown to roll back the claim transaction. It never leaves this file. */
 class ClaimsTaken extends Error {}

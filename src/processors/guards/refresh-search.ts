@@ -9,21 +9,25 @@ import type { Settlement } from '../chunk/settle.ts';
 import { lossOf } from '../lines/losses.ts';
 import { searchListed } from '../lines/search-listed.ts';
 
-/** A number must have come up in a recent search (85000); how recent is not published, so old searches are repeated. */
+/**
+ * Telnyx orders only numbers that came up in a recent search (85000). It does not say how recent, so a search older than this is
+ * repeated.
+ */
 const SEARCH_GOOD_FOR_MS = 50 * 60_000;
-/** The search takes every price, so that a number that is too dear is told apart from one that is gone. */
+/** The search accepts every price, so that a number that became too expensive is told apart from one that is gone. */
 const ANY_PRICE = '1000000';
 
 /**
- * Searches the numbers of a planned order once more when their search is old, or when Telnyx called it so: they may be ordered
- * then, at the price of today. A number that is gone, or dearer than it was claimed at, leaves the order, so that waiting breaks
- * neither the price cap nor the budget. `null` when the order may go out as it is.
+ * Searches the numbers of a planned order again when their search is old, or when Telnyx said that it is. A found number may be
+ * ordered at its present price. A number that is gone, or costs more than when it was claimed, leaves the order, so that a wait
+ * never breaks the price cap or the budget. Returns `null` when the order may go out unchanged.
  */
 export async function refreshedSearch(deps: WorkDeps, chunk: Chunk): Promise<Settlement | null> {
   const items = await openItemsOfChunk(deps.db.sql, chunk.id);
   if (!isStale(deps, chunk, items)) return null;
   const offers = await offersFor(deps, chunk);
-  // An order that was sent before may still take effect. Its numbers go out unchanged, so that the two collide.
+  // An earlier call of this order may still take effect. The numbers go out unchanged, so that the two calls collide instead of
+  // buying twice.
   const at = deps.clock.now();
   if (mayTakeEffectLate(chunk.evidence, at)) return null;
   const priced = noDearer(items, offers);
@@ -40,7 +44,7 @@ export async function refreshedSearch(deps: WorkDeps, chunk: Chunk): Promise<Set
       reason: 'Telnyx no longer offers this number at the price it was claimed at',
     })),
     ...(kept.size > 0 && { again: [{ numbers: [...kept] }] }),
-    // The prices are noted before the items are handed on, or the new chunk would find their search old again.
+    // The prices are written before the items are handed over. Otherwise the new chunk would find that its search is too old.
     inventory: (tx) => reprice(tx, chunk.id, priced, at),
     detail: { kept: kept.size, dropped: dropped.length },
   };
@@ -52,7 +56,7 @@ function isStale(deps: WorkDeps, chunk: Chunk, items: Item[]): boolean {
   return deps.clock.now().getTime() - oldest > SEARCH_GOOD_FOR_MS;
 }
 
-/** The offers of an order's numbers that can be bought today at no more than the price at which they were claimed. */
+/** The offers for the numbers of an order that cost no more today than when they were claimed. */
 export async function stillOffered(deps: WorkDeps, chunk: Chunk): Promise<Offer[]> {
   const items = await openItemsOfChunk(deps.db.sql, chunk.id);
   return noDearer(items, await offersFor(deps, chunk));
@@ -64,13 +68,19 @@ const noDearer = (items: Item[], offers: ReadonlyMap<string, Offer>): Offer[] =>
     return offer !== undefined && isNoDearer(item, offer) ? [offer] : [];
   });
 
-/** A search that is refused for good offers nothing: the line's own search then says why. */
+/**
+ * The offers of a fresh search. A search that Telnyx refuses for good offers nothing; the next search of the buy line then
+ * reports why.
+ */
 async function offersFor(deps: WorkDeps, chunk: Chunk): Promise<Map<string, Offer>> {
   try {
     return await searchListed(deps, chunk.numbers, ANY_PRICE);
   } catch (error) {
     if (!(error instanceof ProvisioningError) || error.disposition !== 'rejected') throw error;
-    deps.log.warn({ err: error, chunkId: chunk.id, requestId: chunk.requestId }, 'the numbers of an order are searched in vain');
+    deps.log.warn(
+      { err: error, chunkId: chunk.id, requestId: chunk.requestId },
+      'Telnyx refused to search the numbers of an order',
+    );
     return new Map();
   }
 }

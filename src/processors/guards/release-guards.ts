@@ -15,17 +15,21 @@ import { waitUntilShown } from './wait-until-shown.ts';
 
 type ReleaseStep = StepOf<'delete'>;
 type Keep = Extract<GuardVerdict, { kind: 'keep' }>;
-/** `unread`: the list does not show the number, and nothing is released unread. */
+/** `unread`: the list does not show the number. A number is never released unread. */
 type Verdict = GuardVerdict | { kind: 'unread' };
 
 const keep = (code: GuardCode, reason: string): Keep => ({ kind: 'keep', code, reason });
-const NOT_READABLE = keep('not_readable', 'Telnyx does not show this number in its list; nothing is released unread');
+const NOT_READABLE = keep(
+  'not_readable',
+  'Telnyx does not show this number in its list, and a number is released only after it was read',
+);
 const STILL_DISABLING = keep('emergency_not_disabled', 'emergency services of the number are still being disabled');
 
 /**
- * The guards before a release. Only numbers are released whose full object was read just now, and which neither a lock, a protected
- * tag nor emergency services keep. Numbers with a blocker that the user allowed to clear go on in a chunk of their own, which comes
- * back here afterwards. Numbers that cannot be read, or stay half disabled, are waited for over a window and then kept.
+ * Guards a release number by number. A number is released only when its full object was read just now, and no lock, protection
+ * tag or emergency service keeps it. A number with a blocker that the user allows to remove goes into a chunk of its own, which
+ * removes the blocker and then comes back here. A number that cannot be read, or whose emergency services are still being
+ * disabled, is waited for over the settling window and then kept.
  */
 export async function guardRelease(deps: WorkDeps, chunk: Chunk, numbers: string[], step: ReleaseStep): Promise<Prepared> {
   const seen = await readNumbersSoon(deps, numbers);
@@ -38,10 +42,10 @@ export async function guardRelease(deps: WorkDeps, chunk: Chunk, numbers: string
     numbers.map((n) => [n, verdictOf(deps, chunk, step, { shown: seen.get(n), ours: inventory.get(n), asked })]),
   );
   const reads = {
-    delayMs: deps.timings.lookMinMs,
-    reason: `${by.unread.length} numbers could not be read; nothing is released unread`,
+    delayMs: deps.timings.checkMinMs,
+    reason: `${by.unread.length} numbers could not be read, and a number is released only after it was read`,
   };
-  const clears = { delayMs: deps.timings.pollMaxMs, reason: 'a lock or emergency services are being lifted' };
+  const clears = { delayMs: deps.timings.pollMaxMs, reason: 'a deletion lock or emergency services are being removed' };
   const wait = await waitUntilShown(deps, chunk, [...by.unread, ...by.wait], inventory, by.unread.length > 0 ? reads : clears);
   if (wait !== null) return wait;
   by.keep.push(...by.unread.map((n) => kept(step, n, NOT_READABLE)), ...by.wait.map((n) => kept(step, n, STILL_DISABLING)));
@@ -57,7 +61,7 @@ export async function guardRelease(deps: WorkDeps, chunk: Chunk, numbers: string
   return { kind: 'settle', chunk, settlement };
 }
 
-/** The numbers that may be released, and those whose blocker is cleared first, each as a chunk of its own. */
+/** The new chunks: numbers that may be released now, and numbers whose blocker is removed first. */
 function inParts(chunk: Chunk, step: ReleaseStep, by: Groups): Again[] {
   const clearing = (numbers: string[], first: Step, blocker: Blocker): Again[] => {
     const release: ReleaseStep = { ...step, cleared: [...(step.cleared ?? []), blocker] };
@@ -70,7 +74,10 @@ function inParts(chunk: Chunk, step: ReleaseStep, by: Groups): Again[] {
   ];
 }
 
-/** Whether one number may be released, by what Telnyx showed just now, by our inventory and by when it was asked for. */
+/**
+ * Decides whether one number may be released: by its state at Telnyx just now, by our inventory, and by the time at which its
+ * release was requested.
+ */
 function verdictOf(
   deps: WorkDeps,
   chunk: Chunk,
@@ -78,23 +85,23 @@ function verdictOf(
   n: { shown: AccountNumber | undefined; ours: PhoneNumber | undefined; asked: Date },
 ): Verdict {
   if (n.shown === undefined) return { kind: 'unread' };
-  if (n.ours?.state !== 'owned') return keep('not_in_inventory', 'the inventory does not call this number ours');
+  if (n.ours?.state !== 'owned') return keep('not_in_inventory', 'the inventory does not hold this number as ours');
   const bought = Math.max(n.ours.purchasedAt?.getTime() ?? 0, Date.parse(n.shown.purchasedAt ?? '') || 0);
-  // The number was released and bought again since: the request meant the earlier purchase.
+  // The number was released and bought again since. The request meant the earlier purchase.
   if (bought > n.asked.getTime())
     return keep(
       'bought_after_request',
-      `the number was bought at ${new Date(bought).toISOString()}, after its release was asked for`,
+      `the number was bought at ${new Date(bought).toISOString()}, after its release was requested`,
     );
-  // A tag that only one side knows protects as well.
+  // A protection tag counts when only Telnyx or only the inventory knows it.
   const facts = { ...n.shown, tags: n.shown.tags && [...n.shown.tags, ...n.ours.tags] };
   const may = { includeLocked: step.include_locked, includeEmergency: step.include_emergency };
   return onlyOnce(deps, chunk, step, guardDelete(facts, may));
 }
 
 /**
- * A blocker that was cleared and still shows is waited for over the settling window, because reads lag. Then the number is kept, or
- * the same batch job would be sent for ever.
+ * Removes each blocker once only. A blocker that was removed and still shows is waited for over the settling window, because
+ * reads lag. Then the number is kept; otherwise the same batch job would be sent for ever.
  */
 function onlyOnce(deps: WorkDeps, chunk: Chunk, step: ReleaseStep, verdict: GuardVerdict): GuardVerdict {
   const blocker: Blocker | null =
@@ -102,7 +109,7 @@ function onlyOnce(deps: WorkDeps, chunk: Chunk, step: ReleaseStep, verdict: Guar
   if (blocker === null || step.cleared?.includes(blocker) !== true) return verdict;
   if (deps.clock.now().getTime() - chunk.createdAt.getTime() < deps.timings.settleMs) return { kind: 'wait' };
   return blocker === 'lock'
-    ? keep('still_locked', 'the deletion lock was lifted, but Telnyx still shows it')
+    ? keep('still_locked', 'the deletion lock was removed, but Telnyx still shows it')
     : keep('emergency_not_disabled', 'emergency services were disabled, but Telnyx still shows them');
 }
 
@@ -128,7 +135,7 @@ function groupVerdicts(step: ReleaseStep, verdicts: [string, Verdict][]): Groups
   return groups;
 }
 
-/** The end of a number that is not released, with the blockers that were cleared for nothing. */
+/** The end of a number that is not released. Its reason names the blockers that were removed and not restored. */
 function kept(step: ReleaseStep, phoneNumber: string, v: Keep): ItemEnd {
   const said: Blocker | undefined =
     v.code === 'still_locked' ? 'lock' : v.code === 'emergency_not_disabled' ? 'emergency' : undefined;

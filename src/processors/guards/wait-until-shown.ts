@@ -5,13 +5,14 @@ import { type SeenIn, seeing, seenIn } from '../../domain/evidence.ts';
 import { checkedAgain, hiddenFor, patienceFor } from '../../domain/streaks.ts';
 import type { Prepared } from '../chunk/kind.ts';
 
-/** What the guards of a chunk saw so far. */
+/** What earlier checks of the guards of this chunk saw. */
 export const seenBefore = (chunk: Chunk): SeenIn<'before_sending'> =>
   seenIn(chunk.evidence, 'before_sending') ?? { phase: 'before_sending' };
 
 /**
- * Notes a check of numbers that are not ready, and says how long to wait for them. `null` when each was waited for over the
- * settling window, five of them when it was bought a moment ago: then they end, and no longer hold up the rest of the chunk.
+ * Records a check of numbers that are not ready, and returns how long to wait. Returns `null` when every number was waited for
+ * over the settling window (five windows when it was bought a moment ago). These numbers then end and no longer delay the rest of
+ * the chunk.
  */
 export async function waitUntilShown(
   deps: WorkDeps,

@@ -10,14 +10,17 @@ import { RUN_LEASE_MS } from '../../reconcile/hold-run.ts';
 import { reconcileInventory } from '../../reconcile/walk.ts';
 import type { JobContext } from '../context.ts';
 
-/** A run that was put back again and again for so long is given up. */
+/** A reconciliation run that has not ended after this many milliseconds is given up when it fails once more. */
 const LONGEST_RUN_MS = 24 * 3_600_000;
 
-/** Does one reconciliation run. A run whose worker died starts again from the first page under a new lease. */
+/**
+ * Does one reconciliation run. When the worker of a run dies, the next worker leases the run and starts again from the first
+ * page.
+ */
 export async function runReconciliation(deps: WorkDeps, job: PayloadOf<'reconcile.run'>, ctx: JobContext): Promise<Outcome> {
   const now = deps.clock.now();
   const run = await leaseRun(deps.db.sql, job.runId, now, after(now, RUN_LEASE_MS));
-  if (run === null) return skipped('the run has ended, or another worker has it');
+  if (run === null) return skipped('the reconciliation run has ended, or another worker has it');
   try {
     const counts = await reconcileInventory(deps, run, ctx.signal);
     deps.log.info({ counts }, 'reconciled');
@@ -32,7 +35,7 @@ export async function runReconciliation(deps: WorkDeps, job: PayloadOf<'reconcil
     const isOld = at.getTime() - (run.startedAt ?? at).getTime() > LONGEST_RUN_MS;
     const mayGoOn = error instanceof ProvisioningError && error.disposition === 'retry' && !isOld;
     if (mayGoOn && (error.code === 'stopping' || !ctx.lastAttempt)) {
-      // The lease ends now and is not taken away: a run without a lease would never be overdue, and the queue may lose this job.
+      // The lease ends now, so that the next attempt can take the run, or the sweep when the queue loses this queue job.
       await extendRunLease(deps.db.sql, run, after(at, -1));
       return snooze(error.retryAfterMs ?? deps.timings.backoffMs, error.code);
     }
@@ -41,11 +44,14 @@ export async function runReconciliation(deps: WorkDeps, job: PayloadOf<'reconcil
   }
 }
 
-/** Starts the nightly run, unless one is under way: runs would pile up, and the next one does what this one would have done. */
+/**
+ * Starts the nightly reconciliation run, unless another run is open. A second run would only do the same work, and runs would
+ * pile up.
+ */
 export async function startNightly(deps: WorkDeps): Promise<Outcome> {
   const open = await openRun(deps.db.sql);
   if (open !== null) {
-    deps.log.warn({ runId: open.id }, `no nightly reconciliation is started: ${open.id} is still ${open.status}`);
+    deps.log.warn({ runId: open.id }, `no nightly reconciliation run is started: ${open.id} is still ${open.status}`);
     return skipped(`${open.id} is still ${open.status}`);
   }
   const run = await startRun(deps, 'nightly', false);

@@ -10,21 +10,33 @@ import { ProvisioningError } from '../../domain/errors.ts';
 import type { AccountNumber, Job, JobType } from '../../telnyx/gateway.ts';
 import type { Found, Judgement, Observed, Refusal } from '../chunk/kind.ts';
 
-/** What Telnyx says of each number of a batch job or bulk update that is over. */
+/** The result of a finished batch job or bulk update, number by number. */
 export interface BatchResult {
   succeeded: ReadonlySet<string>;
   failed: ReadonlyMap<string, { code: ReasonCode; message: string }>;
-  /** How it ended: `completed`, `failed`, `expired`; `done` for a bulk update; `vanished` when Telnyx no longer knows it. */
+  /**
+   * The status in the words of Telnyx: `completed`, `failed` or `expired`. `done` stands for a finished bulk update, and
+   * `vanished` for a batch job that Telnyx no longer knows.
+   */
   status: string;
 }
 
-/** Values are set, so numbers that a batch job left undone go out again, at most this often. */
+/**
+ * Numbers that a batch job left unchanged are sent again until this many attempts. Sending again is safe, because the call sets
+ * values.
+ */
 export const MOST_ATTEMPTS = 4;
 
-/** After this many refusals for numbers that the account does not own, and that ownership does not show, the batch is halved. */
+/**
+ * From this attempt on, a refusal for a number that is not owned halves the batch, because the ownership check could not find
+ * that number.
+ */
 const PATIENCE_WITH_NOT_OWNED = 3;
 
-/** One poll of a batch job, 2 s growing to 30 s. */
+/**
+ * Polls a batch job once. The next poll follows after `pollMinMs`, doubled each time up to `pollMaxMs`. Errors: those of the
+ * gateway, and `job_not_visible`.
+ */
 export async function observeJob(deps: WorkDeps, chunk: Chunk): Promise<Observed<BatchResult>> {
   return observeBatch(deps, chunk, async (id) => {
     const job = await deps.telnyx.getJob(id);
@@ -37,14 +49,17 @@ export async function observeJob(deps: WorkDeps, chunk: Chunk): Promise<Observed
   });
 }
 
-/** One poll with `read`, which answers `null` while Telnyx is not done. */
+/**
+ * Polls with `read`, which returns `null` while Telnyx has not finished. Throws `no_job_id` (a bug) for a chunk without an id of
+ * Telnyx.
+ */
 export async function observeBatch(
   deps: WorkDeps,
   chunk: Chunk,
   read: (id: string) => Promise<BatchResult | null>,
 ): Promise<Observed<BatchResult>> {
   const { telnyxId } = chunk;
-  if (telnyxId === null) throw new ProvisioningError('no_job_id', 'bug', `chunk ${chunk.id} is submitted without a job id`);
+  if (telnyxId === null) throw new ProvisioningError('no_job_id', 'bug', `chunk ${chunk.id} is submitted without a batch job id`);
   const result = await knownStill(deps, chunk, () => read(telnyxId));
   if (result !== null) return { kind: 'over', over: result };
   return {
@@ -55,9 +70,9 @@ export async function observeBatch(
 }
 
 /**
- * A batch that Telnyx does not know any more has vanished (Telnyx keeps finished ones for a time that it does not document), and so
- * has one that the key may not read. Nothing is then known of any number, so each is read back; else the batch would hold its slot
- * for ever.
+ * Reads the batch job, and reports it as `vanished` when Telnyx does not return it after the settling window. Telnyx keeps
+ * finished batch jobs for a time that it does not document, and a key may lose the right to read them. The caller then reads back
+ * every number; otherwise the chunk would hold its job slot for ever.
  */
 async function knownStill(deps: WorkDeps, chunk: Chunk, read: () => Promise<BatchResult | null>): Promise<BatchResult | null> {
   try {
@@ -66,11 +81,16 @@ async function knownStill(deps: WorkDeps, chunk: Chunk, read: () => Promise<Batc
     const absent = error instanceof ProvisioningError && (error.code === 'not_found' || error.code === 'feature_not_permitted');
     const age = deps.clock.now().getTime() - (chunk.submittedAt ?? chunk.createdAt).getTime();
     if (absent && age > deps.timings.settleMs) return { succeeded: new Set(), failed: new Map(), status: 'vanished' };
-    throw absent ? new ProvisioningError('job_not_visible', 'retry', 'the job does not show yet', { cause: error }) : error;
+    throw absent
+      ? new ProvisioningError('job_not_visible', 'retry', 'Telnyx does not show the batch job yet', { cause: error })
+      : error;
   }
 }
 
-/** The batch jobs of a type over exactly the chunk's numbers, made since it was sent and followed by no other chunk; newest first. */
+/**
+ * The ids of batch jobs of this type that carry exactly the numbers of the chunk, were made since it was sent and are followed by
+ * no other chunk; newest first.
+ */
 export async function findJobs(deps: WorkDeps, chunk: Chunk, type: JobType): Promise<Found> {
   const jobs = await deps.telnyx.listJobs(type, chunk.submittingAt ?? chunk.createdAt);
   const candidates = jobs.filter((j) => isOver(j, chunk.numbers)).map((j) => j.id);
@@ -84,8 +104,8 @@ function isOver(job: Job, numbers: string[]): boolean {
 }
 
 /**
- * What a refusal of a batch means. A number may leave the account between the ownership check and the call: the chunk is checked
- * again, and at last halved until the number is found, because Telnyx does not name it.
+ * Decides what a refused batch call means. A number may leave the account between the ownership check and the call. Telnyx does
+ * not name this number, so the chunk is checked and sent again, and halved when that did not help.
  */
 export async function batchRefused(_deps: WorkDeps, chunk: Chunk, failure: ProvisioningError): Promise<Refusal> {
   if (failure.disposition !== 'rejected' && failure.disposition !== 'bug') return { kind: 'by_disposition' };
@@ -93,22 +113,28 @@ export async function batchRefused(_deps: WorkDeps, chunk: Chunk, failure: Provi
   return failure.code === 'too_many_numbers' ? { kind: 'split' } : { kind: 'by_disposition' };
 }
 
-/** The ends of the numbers that Telnyx named as failed, in its words. */
+/** How the numbers end that Telnyx reported as failed, with the code and text of Telnyx. */
 export function endsOfFailed(chunk: Chunk, result: BatchResult): ItemEnd[] {
   return [...result.failed]
     .filter(([n]) => chunk.numbers.includes(n))
     .map(([phoneNumber, why]) => ({ phoneNumber, status: 'failed', reasonCode: why.code, reason: why.message }));
 }
 
-/** What a call has set on every number of a chunk. */
+/** The values that a call sets on every number of a chunk. */
 interface SetValues {
-  /** True when the account shows the values. Values that the list does not show count as not applied: setting them again is safe. */
+  /**
+   * True when the account shows the values. Values that the list does not show count as not applied, because setting them again
+   * is safe.
+   */
   isApplied(shown: AccountNumber): boolean;
   /** Writes the values into the inventory. */
   note(tx: Tx, numbers: string[]): Promise<void>;
 }
 
-/** Judges a call that set values, number by number. A number in no result list is read back, and goes out again when it lacks them. */
+/**
+ * Judges a call that sets values, number by number. A number that Telnyx did not report is read back, and goes out again when it
+ * lacks the values.
+ */
 export async function judgeValues(deps: WorkDeps, chunk: Chunk, result: BatchResult, values: SetValues): Promise<Judgement> {
   const unknown = chunk.numbers.filter((n) => !result.succeeded.has(n) && !result.failed.has(n));
   const seen = unknown.length === 0 ? new Map<string, AccountNumber>() : await readNumbers(deps, unknown);
@@ -123,7 +149,7 @@ export async function judgeValues(deps: WorkDeps, chunk: Chunk, result: BatchRes
   const mayRepeat = chunk.attempt < MOST_ATTEMPTS;
   const ended = endsOfFailed(chunk, result);
   if (!mayRepeat) {
-    const reason = `Telnyx ended the job as ${result.status} without saying that this number was changed, ${chunk.attempt} times`;
+    const reason = `Telnyx did not report that this number was changed, in ${chunk.attempt} calls; the last one ended as ${result.status}`;
     ended.push(
       ...undone.map((phoneNumber) => ({ phoneNumber, status: 'failed' as const, reasonCode: 'not_applied' as const, reason })),
     );

@@ -17,7 +17,7 @@ import { type BatchResult, batchRefused, endsOfFailed, findJobs, MOST_ATTEMPTS, 
 
 type EmergencyStep = StepOf<'emergency'>;
 
-/** Emergency services of up to 1,000 numbers by one batch job, which sets or clears the emergency address. */
+/** One batch job sets or clears the emergency address of up to 1,000 numbers. */
 export const emergency: ChunkKind<EmergencyStep, BatchResult> = {
   holdsSlot: true,
   buys: false,
@@ -33,24 +33,24 @@ export const emergency: ChunkKind<EmergencyStep, BatchResult> = {
   find: (deps, chunk) => findJobs(deps, chunk, 'update_emergency_settings'),
 };
 
-/** A number that the job did not refuse, with what Telnyx shows of it by now. */
+/** A number that the batch job did not report as failed, with its state in the account. */
 interface Shown {
   phoneNumber: string;
   shown: AccountNumber | undefined;
   verdict: EmergencyVerdict;
-  /** The job said that it succeeded. */
+  /** True when the batch job reported the number as succeeded. */
   said: boolean;
 }
 
 /**
- * Judges an emergency batch by what Telnyx shows of each number after the job, because a job that succeeded only says that Telnyx took
- * the change. Reads lag, so a number that is not shown as asked is checked again over the settling window. A change that is on its way
- * by then ends as succeeded with `emergency_pending`. The inventory gets what was read, and nothing else.
+ * Judges each number by what the account shows after the batch job, because a succeeded job only means that Telnyx accepted the
+ * change. Reads lag, so a number that does not show the wanted state is checked again over the settling window. A change that is
+ * still in progress ends as succeeded with `emergency_pending`. The inventory records only what was read.
  */
 async function judge(deps: WorkDeps, chunk: ChunkOf<EmergencyStep>, result: BatchResult): Promise<Judgement> {
   const { step } = chunk;
   const numbers = await readBack(deps, chunk, result);
-  // A release that follows checks for itself, and has more patience.
+  // A release that follows waits longer and checks again, so a reported success is enough here.
   const isDoubtful = (n: Shown): boolean =>
     (n.verdict === 'not_shown' || n.verdict === 'refused') && !(n.said && chunk.nextSteps.length > 0);
   const doubtful = numbers.filter(isDoubtful);
@@ -58,11 +58,12 @@ async function judge(deps: WorkDeps, chunk: ChunkOf<EmergencyStep>, result: Batc
   if (doubtful.length > 0 && !isWindowOver(deps, before)) {
     const now = deps.clock.now();
     const checks = [...before, { at: now.toISOString(), found: [], owned: numbers.length - doubtful.length }];
-    const delayMs = backoff(before.length, deps.timings.lookMinMs, deps.timings.lookMaxMs);
+    const delayMs = backoff(before.length, deps.timings.checkMinMs, deps.timings.checkMaxMs);
     const evidence = seeing(chunk.evidence, { phase: 'final', checks });
     return { kind: 'check_again', evidence, delayMs, reason: 'not shown as asked yet', givesSlotBack: true };
   }
-  // The job said nothing of these, and nothing shows. Values are set, so they go out again.
+  // The batch job did not report these numbers, and the account does not show the change. The call sets values, so it is safe to
+  // send them again.
   const again = chunk.attempt < MOST_ATTEMPTS ? doubtful.filter((n) => !n.said && n.verdict === 'not_shown') : [];
   const succeeded = numbers.filter((n) => !isDoubtful(n));
   const ended = [...endsOfFailed(chunk, result), ...doubtful.filter((n) => !again.includes(n)).map((n) => failureOf(step, n))];
@@ -77,6 +78,7 @@ async function judge(deps: WorkDeps, chunk: ChunkOf<EmergencyStep>, result: Batc
   return { kind: 'settle', settlement, said: `settled: ${succeeded.length} taken by Telnyx, ${ended.length} failed` };
 }
 
+/** Reads every number that did not fail, and judges its emergency state. */
 async function readBack(deps: WorkDeps, chunk: ChunkOf<EmergencyStep>, result: BatchResult): Promise<Shown[]> {
   const { step } = chunk;
   const numbers = chunk.numbers.filter((n) => !result.failed.has(n));
@@ -88,7 +90,7 @@ async function readBack(deps: WorkDeps, chunk: ChunkOf<EmergencyStep>, result: B
   });
 }
 
-/** True when the settling window since the first check is over. */
+/** True when the settling window has passed since the first check. */
 function isWindowOver(deps: WorkDeps, [first]: Check[]): boolean {
   return first !== undefined && deps.clock.now().getTime() - Date.parse(first.at) >= deps.timings.settleMs;
 }
@@ -110,11 +112,14 @@ function failureOf(step: EmergencyStep, { phoneNumber, shown, verdict, said }: S
     shown === undefined
       ? 'the list does not show the number'
       : `Telnyx shows address ${shown.emergencyAddressId ?? 'none'}, status ${shown.emergencyStatus ?? 'unknown'}`;
-  const job = said ? 'the job ended as succeeded' : 'the job named no result';
+  const job = said ? 'the batch job reported success' : 'the batch job reported no result';
   return end('emergency_not_shown', `asked for ${asked}; ${job}, but ${found}`);
 }
 
-/** Numbers of which the same is shown share a statement. What is not shown is left as it is. */
+/**
+ * Writes what was read into the inventory, with one statement for all numbers that show the same. A field that Telnyx did not
+ * return stays as it is.
+ */
 async function noteShown(tx: Tx, chunk: Chunk, numbers: Shown[], at: Date): Promise<void> {
   const groups = new Map<string, { numbers: string[]; set: ReturnType<typeof emergencyFields> }>();
   for (const { phoneNumber, shown } of numbers) {

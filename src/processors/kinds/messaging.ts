@@ -6,7 +6,7 @@ import { type BatchResult, batchRefused, judgeValues, observeBatch } from './bat
 
 const REFUSED = { code: 'messaging_refused', message: 'Telnyx did not assign the messaging profile and gave no reason' } as const;
 
-/** A messaging profile for up to 1,000 numbers by one bulk update, which is no batch job. */
+/** One bulk update assigns a messaging profile to up to 1,000 numbers. Telnyx does not count it as a batch job. */
 export const messaging: ChunkKind<StepOf<'messaging'>, BatchResult> = {
   holdsSlot: true,
   buys: false,
@@ -31,6 +31,7 @@ export const messaging: ChunkKind<StepOf<'messaging'>, BatchResult> = {
       note: (tx, numbers) => changeNumbers(tx, numbers, { messagingProfileId: profile === '' ? null : profile }, because),
     });
   },
-  // Telnyx has no list of bulk updates. They set values, so sending one again after the window has the same end.
+  // Telnyx has no list of bulk updates, so nothing can be found. Sending again after the window is safe, because the call sets
+  // values.
   find: async () => ({ ids: [], owned: new Map() }),
 };

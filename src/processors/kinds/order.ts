@@ -17,10 +17,13 @@ import { type OrderChunk, type OverOrder, ownedByRequest } from './order/owned.t
 import { orderSettlement } from './order/settlement.ts';
 import { takenApart } from './order/take-apart.ts';
 
-/** An order line that stays open in an order that is called a failure is waited for this many settling windows. */
+/** How many settling windows an open order line is waited for, when Telnyx calls the order itself a failure. */
 const OPEN_LINE_WINDOWS = 5;
 
-/** A number order: the only call that spends money. It is sent once, looked up when its reply is lost, and settled line by line. */
+/**
+ * A number order: the only call that spends money. It is sent once, looked up when its reply is lost, and settled number by
+ * number.
+ */
 export const order: ChunkKind<StepOf<'order'>, OverOrder> = {
   holdsSlot: false,
   buys: true,
@@ -44,30 +47,34 @@ async function prepare(deps: WorkDeps, chunk: OrderChunk): Promise<Prepared> {
   if (await waitsForOtherHalf(deps, chunk)) return wait('the other half of the order goes first');
   const settlement = await refreshedSearch(deps, chunk);
   if (settlement !== null) return { kind: 'settle', chunk, settlement };
-  // Once: the first claim leaves its time.
+  // Numbers are reserved once only: `submittingAt` is set by the first claim and stays.
   if (chunk.step.settings.reserve === true && chunk.submittingAt === null) await reserve(deps, chunk);
   return { kind: 'ready', chunk, numbers: chunk.numbers, payload: {} };
 }
 
-/** Holds the numbers for half an hour. Numbers that are not held are ordered all the same (85006, 85007). */
+/** Reserves the numbers for half an hour. When Telnyx refuses (85006, 85007), the order is sent without a reservation. */
 async function reserve(deps: WorkDeps, chunk: OrderChunk): Promise<void> {
   try {
     await deps.telnyx.reserve(chunk.numbers, chunk.customerReference);
   } catch (error) {
-    logUnlessOff(deps, error, {}, 'not reserved, ordering without');
+    logUnlessOff(deps, error, {}, 'the numbers could not be reserved; ordering without a reservation');
   }
 }
 
-/** A refusal that names numbers, or none, may come from our own purchase: then the account is checked before anything is concluded. */
+/**
+ * Decides what a refused order means. A refusal for the numbers may be caused by our own earlier purchase, so the account is
+ * checked before anything is concluded.
+ */
 async function refused(deps: WorkDeps, chunk: OrderChunk, failure: ProvisioningError): Promise<Refusal> {
-  // The search was too long ago: the next try searches first. A second such refusal is taken at its word.
+  // The search is too old, so the next attempt searches first. The second refusal of this kind in a row counts as a refusal for
+  // the numbers.
   if (failure.code === 'search_expired' && chunk.errorCode !== failure.code) return { kind: 'retry' };
   if (refusedForNumbers(failure.code)) return { kind: 'maybe_ours' };
   if (failure.disposition !== 'rejected' && failure.disposition !== 'bug') return { kind: 'by_disposition' };
   return failure.code === 'too_many_numbers' ? { kind: 'split' } : bisected(deps, chunk, failure);
 }
 
-/** Holds every line against ownership. Settles when all are clear, else checks again soon. */
+/** Compares every order line with ownership. Settles when all numbers are clear; otherwise checks again soon. */
 async function judge(deps: WorkDeps, chunk: OrderChunk, { order: over, owed }: OverOrder): Promise<Judgement> {
   const now = deps.clock.now();
   const owned = await ownedByRequest(deps, chunk, owed);
@@ -85,7 +92,7 @@ async function judge(deps: WorkDeps, chunk: OrderChunk, { order: over, owed }: O
     judgeNumber({ phoneNumber: n, lineStatus: statusOf.get(n) ?? null, owned: owned.has(n) }, patience);
   const verdicts = new Map(owed.map((n) => [n, verdictOf(n)]));
   if ([...verdicts.values()].includes('unclear')) {
-    const delayMs = backoff(checks.length - 1, deps.timings.lookMinMs / 2, deps.timings.lookMaxMs);
+    const delayMs = backoff(checks.length - 1, deps.timings.checkMinMs / 2, deps.timings.checkMaxMs);
     const evidence = seeing(chunk.evidence, { phase: 'final', checks });
     return { kind: 'check_again', evidence, delayMs, reason: 'order and ownership do not agree yet' };
   }
@@ -101,10 +108,11 @@ async function judge(deps: WorkDeps, chunk: OrderChunk, { order: over, owed }: O
   return { kind: 'settle', settlement, said: `settled: ${bought.length} bought, ${lost.length} lost` };
 }
 
-/** The numbers whose own requirements were not met. */
+/** The numbers whose requirements Telnyx does not report as met. */
 const unmetOf = (over: Order): Set<string> =>
   new Set(over.lines.flatMap((l) => (l.requirementsMet === true ? [] : [l.phoneNumber])));
 
+/** Settles an order whose outcome the checks have cleared up: refused, or owned although no order was found. */
 async function settleDoubt(deps: WorkDeps, chunk: OrderChunk, doubt: Doubt): Promise<Settlement | 'unproven'> {
   if (doubt.kind === 'refused') return takenApart(deps, chunk, doubt);
   return orderSettlement(deps, chunk, {

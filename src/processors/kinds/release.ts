@@ -15,7 +15,7 @@ import { type BatchResult, batchRefused, findJobs, observeJob } from './batch-jo
 
 type ReleaseChunk = ChunkOf<StepOf<'delete'>>;
 
-/** A release: one batch job gives up to 1,000 numbers back for good. Guards decide number by number before it leaves. */
+/** A release: one batch job gives up to 1,000 numbers back for good. Before it is sent, guards decide for each number. */
 export const release: ChunkKind<StepOf<'delete'>, BatchResult> = {
   holdsSlot: true,
   buys: false,
@@ -31,9 +31,10 @@ export const release: ChunkKind<StepOf<'delete'>, BatchResult> = {
 };
 
 /**
- * A number is gone when ownership no longer shows it. Ownership lags, so a number that the batch job released but that still shows is
- * checked again over the settling window. Ownership also hides numbers that are ours but closed to changes, so a number that the job
- * did not release is only gone when the list does not show it either. A release is never sent again by itself.
+ * A number counts as released when ownership no longer shows it. Ownership lags, so a number that the batch job reported as
+ * released but that still shows is checked again over the settling window. Ownership also hides numbers that are ours but closed
+ * to changes. So a number that the batch job did not report as released must be absent from the list as well. A release is never
+ * repeated automatically.
  */
 async function judge(deps: WorkDeps, chunk: ReleaseChunk, result: BatchResult): Promise<Judgement> {
   const now = deps.clock.now();
@@ -42,14 +43,15 @@ async function judge(deps: WorkDeps, chunk: ReleaseChunk, result: BatchResult): 
   const checks = [...before, { at: now.toISOString(), found: [], owned: owned.size }];
   const windowOver = now.getTime() - new Date(checks[0]?.at ?? now).getTime() >= deps.timings.settleMs;
   const disputed = chunk.numbers.filter((n) => !owned.has(n) && !result.succeeded.has(n));
-  // A number is checked twice before it is called gone.
+  // A number is checked twice before it counts as released.
   const unsure = disputed.length > 0 && checks.length < 2;
   const listed = unsure || disputed.length === 0 ? new Map<string, AccountNumber>() : await readNumbers(deps, disputed);
   const shown = new Set(chunk.numbers.filter((n) => owned.has(n) || isOurs(listed.get(n))));
-  // A number that no list of the job names may be released all the same. It gets the whole window too, not a few quick checks.
+  // The batch job may have released a number that it does not report. Such a number gets the whole window too, not only a few
+  // quick checks.
   const lagging = [...shown].some((n) => !result.failed.has(n)) && !windowOver;
   if (lagging || unsure) {
-    const delayMs = backoff(checks.length - 1, deps.timings.lookMinMs, deps.timings.lookMaxMs);
+    const delayMs = backoff(checks.length - 1, deps.timings.checkMinMs, deps.timings.checkMaxMs);
     const evidence = seeing(chunk.evidence, { phase: 'final', checks });
     return { kind: 'check_again', evidence, delayMs, reason: 'Telnyx still shows some numbers' };
   }
@@ -72,6 +74,6 @@ function keptEnd(step: Step, phoneNumber: string, result: BatchResult): ItemEnd 
   if (why !== undefined) return { phoneNumber, status: 'failed', reasonCode: why.code, reason: `${why.message}${cleared}` };
   const reason = result.succeeded.has(phoneNumber)
     ? 'Telnyx reported the release, but the number still shows as ours'
-    : `Telnyx ended the job as ${result.status} without releasing this number`;
+    : `the batch job ended as ${result.status} and did not release this number`;
   return { phoneNumber, status: 'failed', reasonCode: 'still_owned', reason: `${reason}${cleared}` };
 }

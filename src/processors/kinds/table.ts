@@ -6,5 +6,5 @@ import { order } from './order.ts';
 import { release } from './release.ts';
 import { update } from './update.ts';
 
-/** Every kind of call. A new kind is one file and one row here. */
+/** Every kind of call. A new kind is one file and one entry here. */
 export const KINDS: Readonly<Record<StepKind, ChunkKind>> = { order, update, messaging, emergency, delete: release };

@@ -9,7 +9,7 @@ import { type BatchResult, batchRefused, findJobs, judgeValues, observeJob } fro
 
 type UpdateChunk = ChunkOf<StepOf<'update'>>;
 
-/** What the call carries: the settings that were asked for, with tags merged where tags are added or removed. */
+/** The settings that the call carries: those that were asked for, or the merged ones when tags are added or removed. */
 const settingsOf = (chunk: UpdateChunk): NumberSettings => chunk.payload?.settings ?? chunk.step.settings;
 
 /** An update: one batch job sets the same settings on up to 1,000 numbers. */
@@ -34,9 +34,13 @@ export const update: ChunkKind<StepOf<'update'>, BatchResult> = {
   find: (deps, chunk) => findJobs(deps, chunk, 'update_phone_numbers'),
 };
 
+/**
+ * True when the account shows every wanted setting. Voice settings are not part of what the list returns, so they are not
+ * compared here.
+ */
 function showsSettings(n: AccountNumber, s: NumberSettings): boolean {
   const same = (wanted: boolean | undefined, shown: boolean | undefined) => wanted === undefined || wanted === shown;
-  // Telnyx shows null for a value that was set to nothing.
+  // Telnyx returns null for a text that was set to the empty string.
   const sameText = (wanted: string | undefined, shown: string | null) => wanted === undefined || wanted === (shown ?? '');
   return (
     sameText(s.connection_id, n.connectionId) &&

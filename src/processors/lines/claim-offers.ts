@@ -13,26 +13,28 @@ import type { Offer } from '../../telnyx/gateway.ts';
 import type { Round } from './round.ts';
 import { kindOf } from './search-listed.ts';
 
+/** What a round could claim. */
 export interface Claimed {
   numbers: string[];
-  /** Why nothing more may be claimed, or `null`. */
+  /** Why the budget allows no more numbers, or `null`. */
   budgetReached: string | null;
-  /** The budget is reached only because refused numbers still count against it: until then. */
+  /** When refused numbers stop counting against the budget, if only these numbers have used it up. */
   heldUntil: Date | null;
 }
 
 const NOTHING: Claimed = { numbers: [], budgetReached: null, heldUntil: null };
 
 /**
- * Claims offers for a line within the request's budget, in one transaction that locks the request: the numbers held never cost
- * more than the budget, whatever runs beside. Offers of a search fill slots and are cut into chunks at once.
+ * Claims offers for a buy line within the budget of its request. One transaction locks the request, so that the numbers it holds
+ * never cost more than its budget, whatever runs at the same time. Offers of a search also fill slots and are cut into order
+ * chunks.
  */
 export async function claimOffers(deps: WorkDeps, line: Line, offers: Offer[], mode: 'search' | 'list'): Promise<Claimed> {
   if (offers.length === 0) return NOTHING;
   const at = deps.clock.now();
   const { claimed, chunks } = await deps.db.sql.begin(async (tx) => {
     const request = await lockRequest(tx, line.requestId);
-    // An ended request holds no claims any more, and must not get new ones from a round that outlived its lease.
+    // A round may outlive its lease. An ended request has given up its claims and must not get new ones.
     const mayClaim = request !== null && request.cancelRequestedAt === null && request.finishedAt === null;
     if (!mayClaim || !(await lockLeased(tx, line))) return { claimed: NOTHING, chunks: [] };
     const { fitting, budgetReached, heldUntil } = await withinBudget(tx, request, offers, at);
@@ -48,11 +50,14 @@ export async function claimOffers(deps: WorkDeps, line: Line, offers: Offer[], m
   return claimed;
 }
 
-/** A buy whose numbers the account cannot pay for waits, all of it, until there is credit; nothing fails for lack of funds. */
+/**
+ * Lets the whole buy line wait when the account cannot pay for these offers. Nothing fails for lack of funds. `null` when there
+ * is enough credit.
+ */
 export async function waitForFunds(deps: WorkDeps, line: Line, offers: Offer[]): Promise<Round | null> {
   const request = await getRequest(deps.db.sql, line.requestId);
   if (request === null) return null;
-  // What the budget leaves out is not bought, so the account need not pay for it.
+  // Offers beyond the budget are not bought, so the account need not pay for them.
   const { fitting } = await withinBudget(deps.db.sql, request, offers, deps.clock.now());
   const costs = fitting.flatMap((o) => [o.upfrontCost, o.monthlyCost]).map(moneyOf);
   const planned = costs.reduce((sum, c) => sum + c, 0n);
@@ -70,9 +75,9 @@ interface Affordable {
 }
 
 /**
- * The offers, in their order, that the request can still pay for. All money of a request is of one currency: budgets are plain
- * amounts, so an offer in another one is left out. Numbers that were refused a moment ago still count: a call that was doubled on
- * its way may deliver them.
+ * The offers that the request can still pay for, in their order. All money of a request is in one currency, because budgets are
+ * plain amounts; an offer in another currency is left out. Numbers that were just refused still count, because a call that the
+ * network doubled may deliver them.
  */
 async function withinBudget(sql: SqlOrTx, request: Request, offers: Offer[], at: Date): Promise<Affordable> {
   const spent = await committedCost(sql, request.id);
@@ -107,15 +112,15 @@ async function withinBudget(sql: SqlOrTx, request: Request, offers: Offer[], at:
   return { fitting, budgetReached: null, heldUntil: null };
 }
 
-/** A line whose budget is only held by refused numbers looks again when the first of them counts no more. */
+/** Lets a buy line wait until the first refused number stops counting against the budget. */
 export function waitForHeld(deps: WorkDeps, heldUntil: Date): Round {
   const delayMs = Math.max(0, heldUntil.getTime() - deps.clock.now().getTime()) + 1;
   return { kind: 'again', delayMs, reason: 'numbers that were just refused still count against the budget' };
 }
 
 /**
- * Cuts claimed numbers of a line into planned order chunks, each for one country and one type: where one of them needs paperwork,
- * an order of several would wait for it with all its numbers.
+ * Cuts the claimed numbers of a buy line into planned order chunks, each for one country and one type. In a mixed order, one
+ * number that needs paperwork would delay all the others.
  */
 export async function cutOrders(
   tx: Tx,
@@ -149,7 +154,7 @@ export async function cutOrders(
   return made;
 }
 
-/** The numbers in groups of one country and type, both in the order in which they come. */
+/** Groups numbers by country and type. Groups and numbers keep their order. */
 function byKind(numbers: string[]): string[][] {
   const groups = new Map<string, string[]>();
   for (const number of numbers) {

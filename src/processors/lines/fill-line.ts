@@ -21,7 +21,10 @@ import { fillFromList } from './from-list.ts';
 import { fillFromSearch } from './from-search.ts';
 import type { HeldLine, Round } from './round.ts';
 
-/** One round for one line of a buy: search, check, claim, price, cut chunks. A lease keeps others off the line meanwhile. */
+/**
+ * Does one round for one buy line: search, check, claim, price, cut chunks. A lease keeps other workers off the buy line
+ * meanwhile.
+ */
 export async function fillLine(deps: WorkDeps, job: PayloadOf<'line.fill'>): Promise<Outcome> {
   const now = deps.clock.now();
   const line = await leaseLine(deps.db.sql, job.lineId, now, after(now, deps.timings.leaseMs));
@@ -30,12 +33,12 @@ export async function fillLine(deps: WorkDeps, job: PayloadOf<'line.fill'>): Pro
   if (request === null || request.cancelRequestedAt !== null || request.status === 'awaiting_approval') {
     await deps.db.sql.begin(async (tx) => {
       const locked = await lockRequest(tx, line.requestId);
-      // A slot may have become free after the cancel (a lost number): nobody else would end it.
+      // A slot may have become free after the cancel, because its number was lost. Nothing else would end this slot.
       if (locked !== null && locked.cancelRequestedAt !== null) await cancelPending(tx, line.requestId, now);
       await releaseLine(tx, line, { at: now, nextRunAt: null });
       await refreshRequest(tx, line.requestId, now);
     });
-    return skipped('the request does not want numbers now');
+    return skipped('the request was cancelled or waits for approval');
   }
   const stopped = await whySpendingStopped(deps);
   const held: HeldLine = { line, keep: () => keepLine(deps, held) };
@@ -44,22 +47,26 @@ export async function fillLine(deps: WorkDeps, job: PayloadOf<'line.fill'>): Pro
   return finishRound(deps, held.line, round);
 }
 
-/** Called now and then by a round of many searches, so that it does not outlive its lease. */
+/** Extends the lease. A round of many searches calls it before each search. Throws `lease_lost` (retry). */
 async function keepLine(deps: WorkDeps, held: HeldLine): Promise<void> {
   const now = deps.clock.now();
   const renewed = await renewLine(deps.db.sql, held.line, now, after(now, deps.timings.leaseMs));
-  if (renewed === null) throw new ProvisioningError('lease_lost', 'retry', 'somebody else fills this line by now');
+  if (renewed === null) throw new ProvisioningError('lease_lost', 'retry', 'another worker fills this buy line by now');
   held.line = renewed;
 }
 
-/** Whoever fills the line may be dead, and this its only job: it is looked at again when the lease ends, not a sweep later. */
+/**
+ * Comes back when the lease of the buy line ends. The worker that has the lease may be dead, and this may be its only queue job;
+ * the sweep would find it later.
+ */
 async function whileTaken(deps: WorkDeps, lineId: string, now: Date): Promise<Outcome> {
   const line = await getLine(deps.db.sql, lineId);
   const leftMs = (line?.leaseUntil?.getTime() ?? 0) - now.getTime();
   if (leftMs < 0) return skipped('nothing to fill');
-  return snooze(leftMs + 1, 'somebody else fills this line');
+  return snooze(leftMs + 1, 'another worker fills this buy line');
 }
 
+/** Searches for what the buy line still needs. Does nothing when it has all its numbers. */
 async function runRound(deps: WorkDeps, held: HeldLine): Promise<Round> {
   const { line } = held;
   try {
@@ -74,7 +81,7 @@ async function runRound(deps: WorkDeps, held: HeldLine): Promise<Round> {
   }
 }
 
-/** Searches change nothing, so everything but a refusal for good is simply tried again. */
+/** A search changes nothing, so every failure but a refusal for good is tried again. */
 async function afterFailure(deps: WorkDeps, error: unknown): Promise<Round> {
   if (!(error instanceof ProvisioningError)) throw error;
   await closedByFailure(deps, error);
@@ -83,6 +90,7 @@ async function afterFailure(deps: WorkDeps, error: unknown): Promise<Round> {
   return { kind: 'again', delayMs: error.retryAfterMs ?? deps.timings.backoffMs, reason: error.code };
 }
 
+/** Writes the result of a round and releases the buy line. */
 async function finishRound(deps: WorkDeps, line: Line, round: Round): Promise<Outcome> {
   const at = deps.clock.now();
   if (round.kind === 'again') {
@@ -99,7 +107,7 @@ async function finishRound(deps: WorkDeps, line: Line, round: Round): Promise<Ou
     await lockRequest(tx, line.requestId);
     if (!(await lockLeased(tx, line))) return 0;
     if (round.kind === 'exhausted') await failUnclaimed(tx, line, { code: round.code, reason: round.reason, at });
-    // A slot may have become free while this round ran: then the line goes on at once.
+    // A slot may have become free while this round ran. The buy line then goes on at once.
     const slots = (await emptySlots(tx, line.id)) + (await looseNumbers(tx, line.id)).length;
     await releaseLine(tx, line, {
       at,
@@ -110,6 +118,6 @@ async function finishRound(deps: WorkDeps, line: Line, round: Round): Promise<Ou
     return slots;
   });
   if (left > 0) return snooze(0, 'slots became free');
-  if (round.kind === 'nothing') return skipped('the line has all its numbers');
-  return done(round.kind === 'filled' ? 'the line has all its numbers' : `${round.code}: ${round.reason}`);
+  if (round.kind === 'nothing') return skipped('the buy line has all its numbers');
+  return done(round.kind === 'filled' ? 'the buy line has all its numbers' : `${round.code}: ${round.reason}`);
 }

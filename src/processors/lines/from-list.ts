@@ -12,7 +12,10 @@ import { searchListed } from './search-listed.ts';
 /** How many listed numbers one round searches. */
 const ROUND = 500;
 
-/** One round for an explicit list: search the unsearched by prefix groups, claim and price them; when all are, cut orders. */
+/**
+ * Does one round for an explicit list. Numbers that were not searched yet are searched by prefix, claimed and priced. When all
+ * are, they are cut into orders.
+ */
 export async function fillFromList(
   deps: WorkDeps,
   held: HeldLine,
@@ -26,7 +29,7 @@ export async function fillFromList(
   const chunks: Chunk[] = await deps.db.sql.begin(async (tx) => {
     const request = await lockRequest(tx, line.requestId);
     if (request === null || request.cancelRequestedAt !== null || !(await lockLeased(tx, line))) return [];
-    // Read again under the lock: a round that outlived its lease may have cut some of them meanwhile.
+    // Read again while holding the lock, because a round that outlived its lease may have cut some of them.
     const still = await looseNumbers(tx, line.id);
     if (still.some((n) => n.searchedAt === null)) return [];
     return cutOrders(
@@ -45,6 +48,7 @@ export async function fillFromList(
   return { kind: 'filled' };
 }
 
+/** Searches some numbers of the list, claims those that are offered, and fails the others with the reason. */
 async function searchSome(deps: WorkDeps, held: HeldLine, criteria: ListLine, numbers: string[]): Promise<Round> {
   const { line: asked } = held;
   const unusable = await unusableNumbers(deps.db.sql, asked.id, asked.requestId, numbers);
@@ -55,7 +59,7 @@ async function searchSome(deps: WorkDeps, held: HeldLine, criteria: ListLine, nu
   if (wait !== null) return wait;
   const claimed = await claimOffers(deps, line, [...offers.values()], 'list');
   const got = new Set(claimed.numbers);
-  // What only refused numbers keep from the budget is tried again when those count no more.
+  // A number that only misses the budget because refused numbers still count is tried again when they stop counting.
   const waits = (n: string): boolean => claimed.heldUntil !== null && offers.has(n) && !unusable.has(n);
   const why = (n: string): [ReasonCode, string] => {
     const held = unusable.get(n);
@@ -74,7 +78,7 @@ async function searchSome(deps: WorkDeps, held: HeldLine, criteria: ListLine, nu
   }
   await deps.db.sql.begin(async (tx) => {
     await lockRequest(tx, line.requestId);
-    // Whoever has the line by now may have claimed what this round did not get.
+    // Another worker that has the buy line by now may have claimed what this round did not get.
     if (!(await lockLeased(tx, line))) return;
     for (const [code, group] of groups) await failUnclaimed(tx, line, { code, ...group, at: deps.clock.now() });
   });

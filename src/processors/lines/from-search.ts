@@ -8,10 +8,10 @@ import { claimOffers, waitForFunds, waitForHeld } from './claim-offers.ts';
 import type { Round } from './round.ts';
 import { MOST_OFFERS, mayHide } from './search-listed.ts';
 
-/** Fewer rows than this are not worth a call. */
+/** A search asks for at least this many rows, because a call costs the same for fewer. */
 const FEWEST_OFFERS = 100;
 
-/** One search on the line's present rung; what fits is claimed, priced and cut into order chunks. */
+/** Searches once on the present search rung, then claims and prices the fitting offers and cuts them into order chunks. */
 export async function fillFromSearch(deps: WorkDeps, line: Line, criteria: SearchCriteriaLine, slots: number): Promise<Round> {
   const ladder = rungs(criteria);
   const rung = ladder[line.rung];
@@ -30,12 +30,13 @@ export async function fillFromSearch(deps: WorkDeps, line: Line, criteria: Searc
   return afterAnswer(line, result, claimed.numbers.length > 0);
 }
 
-/** Where a line stands in its search of one rung; kept in one number of its row. */
+/** The position of a buy line on its search rung. One number in its row stores it. */
 interface Cursor {
+  /** Position in the digit patterns; see `nextCursor`. */
   position: number;
-  /** The present pass over the patterns has claimed something. */
+  /** True when the present pass over the digit patterns has claimed a number. */
   claimed: boolean;
-  /** Rows of the longest answer on this rung. */
+  /** Number of rows of the longest answer on this search rung. */
   longest: number;
 }
 
@@ -49,10 +50,11 @@ const writeCursor = ({ position, claimed, longest }: Cursor): number =>
   position + (claimed ? 1_000 : 0) + 10_000 * Math.min(longest, MOST_OFFERS);
 
 /**
- * Where the line searches next. Telnyx may cap an answer at any number of rows, and give the same rows again, so an answer that
- * may hide others is cut by digit patterns. A pass over the patterns that claimed something is followed by another one: what it
- * claimed is bought by then and hides nothing any more. The rung ends with a pass that brings nothing, or with an answer to the
- * whole that brings nothing and hides nothing. Each further pass has claimed a number before, so passes end with the slots.
+ * Decides where the buy line searches next. Telnyx may cap an answer at any number of rows and repeat the same rows, so an answer
+ * that may be truncated is searched again by digit patterns. After a pass that claimed a number there is another pass, because
+ * the claimed numbers are bought by then and hide no others. The rung ends with a pass that claims nothing, or with a complete
+ * answer to the whole search that claims nothing. Every further pass has claimed a number, so the passes end at the latest when
+ * the slots are full.
  */
 function afterAnswer(line: Line, result: SearchResult, gotSome: boolean): Round {
   const before = readCursor(line.cursor);
@@ -62,13 +64,14 @@ function afterAnswer(line: Line, result: SearchResult, gotSome: boolean): Round 
   const next = nextCursor(before.position, { more, gotSome });
   const again = (reason: string, cursor: Cursor): Round => ({ kind: 'again', delayMs: 0, reason, cursor: writeCursor(cursor) });
   if (next !== null) return again('more to search', { position: next, claimed, longest });
-  if (before.position === 0) return gotSome ? again('one more look', { position: 0, claimed, longest }) : nextRung(line);
+  if (before.position === 0) return gotSome ? again('searching once more', { position: 0, claimed, longest }) : nextRung(line);
   return claimed ? again('another pass over the patterns', { position: 0, claimed: false, longest }) : nextRung(line);
 }
 
 /**
- * Positions in the digit patterns: 0 none; 1 to 10 the last digit d = 0 to 9; 11 + 10 d + k the last two digits k, d, only for
- * a digit whose answer brought nothing and may hide others: whole digits make larger orders. `null` when all were tried.
+ * The next position in the digit patterns, or `null` after the last one. Position 0 is the search without a pattern. Positions 1
+ * to 10 stand for the last digit d = 0 to 9. Position 11 + 10 d + k stands for the last two digits k, d. Two digits are tried
+ * only when the answer for one digit claimed nothing and may be truncated, because whole digits make larger orders.
  */
 export function nextCursor(position: number, { more, gotSome }: { more: boolean; gotSome: boolean }): number | null {
   if (position === 0) return more ? 1 : null;
@@ -81,7 +84,7 @@ export function nextCursor(position: number, { more, gotSome }: { more: boolean;
 const nextRung = (line: Line): Round => ({
   kind: 'again',
   delayMs: 0,
-  reason: 'next rung of the ladder',
+  reason: 'next search rung',
   rung: line.rung + 1,
   cursor: 0,
 });
@@ -96,7 +99,7 @@ function exhausted(criteria: SearchCriteriaLine, slots: number): Round {
   };
 }
 
-/** The fallback ladder as searches: as asked, then the listed area codes, then best effort; as far as the line wants it. */
+/** The search rungs of a buy line: as asked, then the listed area codes, then best effort, as far as the line allows them. */
 export function rungs(c: SearchCriteriaLine): Omit<SearchCriteria, 'limit'>[] {
   const base: Omit<SearchCriteria, 'limit'> = {
     countryCode: c.country_code,
@@ -126,6 +129,7 @@ function patternOf(position: number): { endsWith?: string } {
   return { endsWith: `${(position - 11) % 10}${Math.floor((position - 11) / 10)}` };
 }
 
+/** The offers within the price cap, without numbers that the account owns or another buy holds. */
 async function usableOffers(deps: WorkDeps, line: Line, offers: Offer[], maxNumberCost: string): Promise<Offer[]> {
   const cap = moneyOf(maxNumberCost);
   const affordable = offers.filter((o) => [o.upfrontCost, o.monthlyCost].every((c) => (parseMoney(c) ?? cap + 1n) <= cap));

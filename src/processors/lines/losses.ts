@@ -6,14 +6,14 @@ import type { ReasonCode } from '../../domain/codes.ts';
 import type { SearchCriteriaLine } from '../../domain/request.ts';
 import type { Settlement } from '../chunk/settle.ts';
 
-/** What the buy line of a chunk searches for, or `null`. Where a search fills a line, other numbers can take the place of lost ones. */
+/** The search of the buy line of a chunk; `null` for a list of numbers. A search can replace lost numbers. */
 export async function searchOf(deps: WorkDeps, chunk: Chunk): Promise<SearchCriteriaLine | null> {
   const line = chunk.lineId === null ? null : await getLine(deps.db.sql, chunk.lineId);
   return line?.criteria.kind === 'search' ? line.criteria : null;
 }
 
 /**
- * What becomes of numbers of a buy that are proven not ours. Numbers of a search free their slots, and the line searches for others.
+ * How numbers of a buy end that are proven not ours. Numbers of a search free their slots, and the buy line searches for others.
  * Numbers that the user listed cannot be replaced and fail with the reason.
  */
 export async function lossOf(

@@ -4,32 +4,32 @@ import { moneyOf, parseMoney } from '../../domain/money.ts';
 import type { E164 } from '../../domain/phone-number.ts';
 import type { Offer, SearchCriteria, SearchResult } from '../../telnyx/gateway.ts';
 
-/** Largest answer asked for; larger ones were never tried against Telnyx. */
+/** The most rows that a search asks for. Larger answers were never tried against Telnyx. */
 export const MOST_OFFERS = 1_000;
 /**
- * Whether others may be on sale behind an answer. Telnyx may cap answers at any number of rows without saying so: only an answer
- * that is empty, or shorter than one to the same kind of search before it (`longest` rows), is surely below that cap.
+ * True when an answer may be truncated. Telnyx may cap an answer at any number of rows without saying so. Only two answers are
+ * surely complete: an empty one, and one with fewer rows than an earlier answer (`longest`) to the same kind of search.
  */
 export function mayHide(result: Pick<SearchResult, 'seen' | 'more'>, longest: number): boolean {
   return result.more || (result.seen > 0 && result.seen >= longest);
 }
 
-/** So many characters are country and area code: what is searched first. */
+/** Length of the prefix that is searched first: country and area code of a +1 number. */
 const AREA = 5;
 
-/** A way to cut an area whose answer may hide some into ever smaller searches, by more and more digits. */
+/** Cuts an area whose answer may be truncated into ever smaller searches, by more and more digits. */
 interface Ladder {
   lengths: readonly number[];
   keyOf(number: E164, length: number): string;
   filterOf(key: string, sample: E164): Pick<SearchCriteria, 'startsWith' | 'endsWith'>;
 }
-/** Exchange, thousands, whole number: best for neighbours. */
+/** By exchange, thousands and whole number. This is best for neighbouring numbers. */
 const BY_PREFIX: Ladder = {
   lengths: [8, 10, 16],
   keyOf: (number, length) => number.slice(0, length),
   filterOf: (key, sample) => ({ startsWith: key.slice(digitsFrom(sample)) }),
 };
-/** Last digits: ten searches see a stock of thousands, where scattered numbers would need a search for each exchange. */
+/** By last digits. Ten searches cover a stock of thousands, where scattered numbers would need a search for each exchange. */
 const BY_SUFFIX: Ladder = {
   lengths: [1, 2, 3, 7],
   keyOf: (number, length) => number.slice(-length),
@@ -37,9 +37,9 @@ const BY_SUFFIX: Ladder = {
 };
 
 /**
- * Searches exact numbers by area code and, where the answer may hide some of them, by groups of digits: the only way to learn
- * whether they are for sale, to get their price, and to meet the rule that a number must have come up in a recent search. Returns
- * what is offered within the price cap. `beforeEach` is called before each search and may end it by rejecting.
+ * Searches exact numbers by area code, and by groups of digits where the answer may be truncated. Telnyx has no other way to tell
+ * whether a number is for sale and what it costs, and it orders only numbers that came up in a recent search. Returns the offers
+ * within the price cap. `beforeEach` is called before each search and ends the work by rejecting.
  */
 export async function searchListed(
   deps: WorkDeps,
@@ -51,9 +51,9 @@ export async function searchListed(
   const cap = moneyOf(maxNumberCost);
   const isAffordable = (o: Offer) =>
     (parseMoney(o.upfrontCost) ?? cap + 1n) <= cap && (parseMoney(o.monthlyCost) ?? cap + 1n) <= cap;
-  // Rows of the longest answer in the present area.
+  // Number of rows of the longest answer in the present area.
   let longest = 0;
-  /** Returns those of the group that the answer may have hidden. */
+  /** Searches one group. Returns the numbers of the group that a truncated answer may have left out. */
   const search = async (group: E164[], filter: Pick<SearchCriteria, 'startsWith' | 'endsWith'>): Promise<E164[]> => {
     const [sample] = group;
     if (sample === undefined) return [];
@@ -80,7 +80,9 @@ export async function searchListed(
   return offers;
 }
 
-/** The ladder with fewer searches on its first rung. Last digits only where the area code is a filter of its own. */
+/**
+ * The ladder that needs fewer searches on its first step. Last digits are used only where Telnyx can filter by area code as well.
+ */
 function cheaperLadder(numbers: E164[]): Ladder {
   const searches = ({ lengths: [first = 0], keyOf }: Ladder) => new Set(numbers.map((n) => keyOf(n, first))).size;
   const hasAreaFilter = numbers.every((n) => n.startsWith('+1'));
@@ -97,7 +99,7 @@ function groupBy(numbers: E164[], keyOf: (n: E164) => string): Map<string, E164[
   return groups;
 }
 
-/** Country and type of a number by the numbering plan, as searches name them. */
+/** Country and type of a number by the numbering plan, in the words of a search. */
 export function kindOf(number: E164): Pick<SearchCriteria, 'countryCode' | 'phoneNumberType'> {
   const parsed = parsePhoneNumberFromString(number);
   const type = parsed?.getType();
@@ -117,7 +119,7 @@ function areaOf(sample: E164): SearchCriteria {
   };
 }
 
-/** Where the digits begin that a filter may name: behind the country code, and behind the area code of +1. */
+/** Position of the first digit that a filter may name: after the country code, and for +1 after the area code. */
 function digitsFrom(sample: E164): number {
   return sample.startsWith('+1') ? AREA : 1 + (parsePhoneNumberFromString(sample)?.countryCallingCode.length ?? 1);
 }

@@ -3,15 +3,16 @@ import { insertEvent } from '../../db/events.ts';
 import type { ProducerDeps } from '../deps.ts';
 import { choose, type DriftChoice, endedRun } from './choose-drift.ts';
 
+/** What an acceptance did. */
 export interface RunAccepted extends AcceptedDrift {
-  /** Named numbers without an open difference in the run. */
+  /** How many named numbers have no open difference in the run. */
   unknown: number;
 }
 
 /**
- * Says that theirs is right, for open differences that a run found: from now on a changed field is meant to be as the account
- * shows it, a missing number is let go, a surplus is an ordinary number. Rows of numbers that an open request works on stay open.
- * Errors: `not_found`, `not_ended`, `validation_failed`; then nothing was accepted.
+ * Accepts open differences of a reconciliation run: the value at Telnyx is right. A changed field then has the value at Telnyx as
+ * its baseline, a missing number is given up, and a surplus number becomes an ordinary number. Rows of numbers that an open
+ * request works on stay open. Errors: `not_found`, `not_ended`, `validation_failed`; nothing was accepted then.
  */
 export async function acceptRun(deps: ProducerDeps, runId: string, choice: DriftChoice, actor: string): Promise<RunAccepted> {
   await endedRun(deps, runId);

@@ -3,23 +3,23 @@ import { insertWebhookEvent } from '../../db/webhook-events.ts';
 import type { ProducerDeps } from '../deps.ts';
 import { enqueue } from '../enqueue.ts';
 
-/** A verified event. It only wakes a poll; nothing in it is believed. */
+/** A webhook event whose signature was verified. It only wakes a poll, and nothing in it is used as a fact. */
 export interface IncomingEvent {
   id: string;
   eventType: string;
   orderId: string | null;
-  /** Only one of ours is stored. */
+  /** Stored only when it is a reference of ours. */
   customerReference: string | null;
   occurredAt: Date | null;
 }
 
-/** Stores an event once and has a worker apply it; a repeat delivery is accepted and does nothing. */
+/** Stores an event and enqueues its work. A repeated delivery is accepted and does nothing (`known`). */
 export async function acceptWebhook(deps: ProducerDeps, event: IncomingEvent): Promise<'new' | 'known'> {
   const reference = event.customerReference;
   const customerReference = reference !== null && isOurReference(reference) ? reference : null;
   const isNew = await insertWebhookEvent(deps.db.sql, { ...event, customerReference, receivedAt: deps.clock.now() });
   if (!isNew) return 'known';
-  // Encoded, because the queue refuses a colon in an id.
+  // The id is encoded, because the queue refuses a colon in an id.
   await enqueue(deps, [{ name: 'webhook.apply', payload: { eventId: event.id }, id: `whk-${encodeURIComponent(event.id)}` }]);
   return 'new';
 }

@@ -4,7 +4,7 @@ import { notFound, refused } from '../../domain/errors.ts';
 import type { ProducerDeps } from '../deps.ts';
 import { enqueue, lineJob } from '../enqueue.ts';
 
-/** Lets a buy go that waits for approval. Errors: `not_found`, `not_awaiting_approval`. */
+/** Approves a buy that waits for approval, and enqueues its buy lines. Errors: `not_found`, `not_awaiting_approval`. */
 export async function approveRequest(deps: ProducerDeps, id: string, actor: string): Promise<Request> {
   const at = deps.clock.now();
   const { request, lines } = await deps.db.sql.begin(async (tx) => {

@@ -7,8 +7,9 @@ import type { ProducerDeps } from '../deps.ts';
 import { chunkJob, enqueue } from '../enqueue.ts';
 
 /**
- * Cancels what has not been sent. What is in flight ends by what Telnyx says; orders that wait for paperwork are cancelled at
- * Telnyx by their own job, which this wakes. `null` when there is no such request; an ended one is returned as it is.
+ * Cancels everything of a request that was not sent. What was sent ends by the answer of Telnyx. Orders that wait for paperwork
+ * are cancelled at Telnyx by their own queue jobs, which are woken here. Returns `null` when there is no such request, and an
+ * ended request unchanged.
  */
 export async function cancelRequest(deps: ProducerDeps, id: string, actor: string): Promise<Request | null> {
   const at = deps.clock.now();

@@ -8,16 +8,16 @@ import type { ProducerDeps } from '../deps.ts';
 import type { NumberRow } from '../intake/stage-numbers.ts';
 import { MOST_PROBLEMS } from '../intake/validate.ts';
 
-/** Which differences of a run a person means: all open ones, or those of some fields, or of some numbers. */
+/** Which differences of a reconciliation run a person means: all open ones, those of some fields, or those of some numbers. */
 export interface DriftChoice {
   only?: readonly string[];
-  /** Read once, never held; a repeated number counts once. */
+  /** The stream is read once and never held. A repeated number counts once. */
   numbers?: AsyncIterable<NumberRow> | Iterable<NumberRow>;
 }
 
 const SLICE = 5_000;
 
-/** The run, when it has ended. Errors: `not_found`, `not_ended`. */
+/** Returns a reconciliation run that has ended. Errors: `not_found`, `not_ended`. */
 export async function endedRun(deps: ProducerDeps, runId: string): Promise<Run> {
   const run = await getRun(deps.db.sql, runId);
   if (run === null) throw notFound(`there is no reconciliation ${runId}`);
@@ -26,7 +26,10 @@ export async function endedRun(deps: ProducerDeps, runId: string): Promise<Run> 
   return run;
 }
 
-/** Chooses in this transaction. Returns how many of the named numbers have no open difference in the run. Errors: `validation_failed`. */
+/**
+ * Chooses differences within the transaction. Returns how many named numbers have no open difference in the run. Errors:
+ * `validation_failed`.
+ */
 export async function choose(tx: Tx, runId: string, choice: DriftChoice): Promise<number> {
   const only = selectors(choice.only ?? []);
   if (choice.numbers !== undefined) await stageNamed(tx, choice.numbers);
@@ -37,7 +40,7 @@ function selectors(words: readonly string[]): DriftSelector[] {
   const known = (word: string): word is DriftSelector => DRIFT_SELECTORS.some((s) => s === word);
   const problems = words
     .filter((word) => !known(word))
-    .map((word) => ({ path: 'only', message: `"${word}" is no field of drift; there are ${DRIFT_SELECTORS.join(', ')}` }));
+    .map((word) => ({ path: 'only', message: `"${word}" is no field of drift; the fields are ${DRIFT_SELECTORS.join(', ')}` }));
   if (problems.length > 0) throw invalid(problems);
   return words.filter(known);
 }

@@ -6,10 +6,10 @@ import { seeing } from '../../domain/evidence.ts';
 import type { ProducerDeps } from '../deps.ts';
 import { chunkJob, enqueue } from '../enqueue.ts';
 
-/** What a person decided about a chunk whose evidence contradicts itself. */
+/** The decision of a person about a chunk whose evidence contradicts itself. */
 export type Resolution = { kind: 'adopt'; telnyxId: string } | { kind: 'not_sent' } | { kind: 'give_up' };
 
-/** Carries a person's decision out and notes who took it. Errors: `not_found`, `not_waiting_for_a_person`. */
+/** Carries out the decision of a person and records who made it. Errors: `not_found`, `not_waiting_for_a_person`. */
 export async function resolveChunk(
   deps: ProducerDeps,
   requestId: string,
@@ -52,7 +52,7 @@ export async function resolveChunk(
               actor,
               detail,
               patch: {
-                // What was settled before has its end, and must not go out again.
+                // Numbers that were settled before have ended and must not go out again.
                 numbers: (await openItemsOfChunk(tx, chunkId)).flatMap((i) => i.phoneNumber ?? []),
                 nextRunAt: at,
                 leaseToken: null,
@@ -61,7 +61,8 @@ export async function resolveChunk(
               },
             })
           : await moveChunk(tx, chunk, { cause: 'give_up', at, actor, detail });
-    if (row === null) throw refused('not_waiting_for_a_person', `chunk ${chunkId} was moved by somebody else just now`);
+    if (row === null)
+      throw refused('not_waiting_for_a_person', `chunk ${chunkId} was moved at the same moment, so nothing was decided`);
     if (resolution.kind === 'give_up') {
       const ends = (await openItemsOfChunk(tx, chunkId)).flatMap((i) =>
         i.phoneNumber === null

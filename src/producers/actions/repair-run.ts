@@ -13,43 +13,43 @@ import { submitKnown } from '../intake/submit.ts';
 import { choose, type DriftChoice, endedRun } from './choose-drift.ts';
 
 export interface RepairOptions extends DriftChoice {
-  /** The person who asks, or the run itself. */
+  /** The person who asks, or the id of the reconciliation run itself. */
   actor: string;
-  /** Called before each request is filed; may end the repair by rejecting. */
+  /** Called before each request is filed. The repair ends when it rejects. */
   keep?: () => Promise<void>;
 }
 
-/** What a repair could do about the open differences of a run. */
+/** What a repair did about the open differences of a reconciliation run. */
 export interface RunRepaired {
-  /** Update requests that put ours back, one for each set of values. */
+  /** Update requests that put our values back, one for each set of values. */
   filed: { id: string; numbers: number; set: RepairTarget }[];
-  /** What no update can end. */
+  /** Differences that no update can end. */
   cannot: LeftOpen[];
-  /** Rows of numbers that an open request works on: an earlier repair of them is under way, or another request is. */
+  /** How many rows belong to numbers that an open request works on, such as an earlier repair. */
   busy: number;
-  /** Named numbers without an open difference in the run. */
+  /** How many named numbers have no open difference in the run. */
   unknown: number;
-  /** In words, what could not be filed: one set of values that is refused stops no other. */
+  /** What could not be filed, as text. A refused set of values does not stop the others. */
   failures: string[];
 }
 
-/** Rows that change between plan and filing are planned anew, at most this often. */
+/** When rows change between plan and filing, the repair is planned again, up to this many plans. */
 const MOST_PLANS = 3;
 
 /**
- * Puts back what a run found changed, also days later: from its stored rows, by ordinary update requests. A difference is put
- * back once, whoever asks and how often: while a request works on a number, it is left to that. Errors: `not_found`, `not_ended`,
- * `validation_failed`.
+ * Puts back what a reconciliation run found changed, also days later. It reads the stored rows and files ordinary update
+ * requests. A difference is put back once only: while an open request works on a number, the number is left to that request.
+ * Errors: `not_found`, `not_ended`, `validation_failed`.
  */
 export async function repairRun(deps: ProducerDeps, runId: string, options: RepairOptions): Promise<RunRepaired> {
   await endedRun(deps, runId);
   return fileRepairs(deps, runId, options);
 }
 
-/** The same for a run that is about to end. A repeat files nothing twice. */
+/** Does the same for a reconciliation run that is about to end. A second call files nothing twice. */
 export async function fileRepairs(deps: ProducerDeps, runId: string, options: RepairOptions): Promise<RunRepaired> {
   const done: RunRepaired = { filed: [], cannot: [], busy: 0, unknown: 0, failures: [] };
-  // A list is a stream: it is read once, and what it chose is planned again without it.
+  // A list is a stream and can be read once only, so a later plan uses the chosen rows instead.
   let left = await plan(deps, runId, options, done);
   for (let plans = 1; left.owed.length > 0; plans += 1) {
     const stale: OwedRepair[] = [];
@@ -111,12 +111,12 @@ async function fileOne(
   return { id: request.id, numbers: numbers.length };
 }
 
-/** Ends the filing of one repair; never leaves this file but as text. */
+/** Thrown to end the filing of one repair. Only its text leaves this file. */
 class Moved extends Error {}
 
-const MOVED = 'the drift was settled otherwise meanwhile';
+const MOVED = 'the drift was settled in another way meanwhile';
 
-/** The rows are not those of the plan any more, or another run has just filed a repair of them under its own name. */
+/** True when the rows no longer match the plan, or when another repair has just filed the same rows under its own name. */
 function isStale(error: unknown): boolean {
   return error instanceof Moved || (error instanceof ProvisioningError && error.code === 'idempotency_conflict');
 }

@@ -9,8 +9,8 @@ import { NO_REPEATS, type NumberRow } from '../intake/stage-numbers.ts';
 import { type SubmitOptions, type Submitted, submitKnown, submitRequest } from '../intake/submit.ts';
 
 /**
- * Files a new request for what an ended one failed to do. Ends are never changed: the old request keeps its result, the new
- * one names it. A repeat of the same retry gives the same new request. Errors: `not_found`, `not_ended`, `nothing_failed`.
+ * Files a new request for the failed numbers of an ended one. The old request keeps its result, and the new one names it. A
+ * second retry of the same request returns the same new request. Errors: `not_found`, `not_ended`, `nothing_failed`.
  */
 export async function retryRequest(deps: ProducerDeps, id: string): Promise<Submitted> {
   const request = await getRequest(deps.db.sql, id);
@@ -18,7 +18,7 @@ export async function retryRequest(deps: ProducerDeps, id: string): Promise<Subm
   if (!hasEnded(request.status))
     throw refused('not_ended', `request ${id} is ${request.status}; it can be retried when it has ended`);
   const key = { keySpace: 'internal' as const, idempotencyKey: `retry-${id}` };
-  // Before anything is checked: what was filed before stands, also where the rules for bodies have changed since.
+  // This comes before all checks: a retry that was filed earlier stands, also when the rules for bodies have changed since.
   const before = await requestByIdempotencyKey(deps.db.sql, key.keySpace, key.idempotencyKey);
   if (before !== null) return { request: before, created: false, repeats: NO_REPEATS };
   const failed = await failedItems(deps.db.sql, id);
@@ -32,7 +32,8 @@ export async function retryRequest(deps: ProducerDeps, id: string): Promise<Subm
   const { phone_numbers: _count, where: _where, ...body } = printable(request.body);
   if (request.kind === 'delete')
     return submitRequest(deps, { ...body, expected_count: numbers.length }, { ...options, numbers: listed(numbers) });
-  // Sound because the row holds what was checked when it was taken on. The values of a repair are those of Telnyx, not a user's.
+  // The cast is sound, because the row holds a body that was checked. The values of a repair come from Telnyx and not from a
+  // user.
   if (request.kind === 'update') {
     return submitKnown(
       deps,
@@ -43,15 +44,16 @@ export async function retryRequest(deps: ProducerDeps, id: string): Promise<Subm
   return submitRequest(deps, ...(await buyAgain(deps, request, failed, options)));
 }
 
-/** The body with a label that may be written today: older versions took any characters. */
+/** The body with a label that is allowed today. Older versions accepted any characters. */
 function printable(body: Request['body']): Request['body'] {
   const { label } = body;
   return typeof label === 'string' ? { ...body, label: withoutControls(label) } : body;
 }
 
 /**
- * What a buy still owes, line by line: a search line looks for others under its own conditions, also for a number that it had
- * and lost; only what the user listed is asked for by number. The budgets are those of the body, anew: a retry is a request of its own.
+ * The body of a buy for the failed numbers, buy line by buy line. A search line searches again under its own conditions, also for
+ * a number that it had and lost. Only numbers that the user listed are asked for by number. The budgets of the body count anew,
+ * because a retry is a request of its own.
  */
 async function buyAgain(
   deps: ProducerDeps,

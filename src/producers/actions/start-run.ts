@@ -4,13 +4,15 @@ import type { AnyEnqueue } from '../../queues/port.ts';
 import type { ProducerDeps } from '../deps.ts';
 import { enqueue } from '../enqueue.ts';
 
+/** The queue job of a reconciliation run. */
 export function runJob(run: Pick<Run, 'id' | 'generation'>): AnyEnqueue {
   return { name: 'reconcile.run', payload: { runId: run.id }, id: `${run.id}-${run.generation}` };
 }
 
 /**
- * Starts a reconciliation; a worker does it. With `repair`, changed fields are put back by an ordinary update request. While
- * such a run waits for its worker, it is that run which is given: it will see what a second one would.
+ * Queues a reconciliation run, which a worker does. With `repair`, the run files ordinary update requests that put changed fields
+ * back. When a run of the same kind still waits for its worker, that run is returned instead: it sees everything that a second
+ * run would see.
  */
 export async function startRun(deps: ProducerDeps, trigger: Run['trigger'], repair: boolean): Promise<Run> {
   const run = await queueRun(deps.db.sql, { id: newRunId(), trigger, repair, at: deps.clock.now() });
@@ -18,7 +20,7 @@ export async function startRun(deps: ProducerDeps, trigger: Run['trigger'], repa
   return run;
 }
 
-/** A run as users see it. */
+/** A reconciliation run as users see it. */
 export function runView(r: Run) {
   return {
     id: r.id,

@@ -1,12 +1,12 @@
 import { createHash, type Hash } from 'node:crypto';
 import type { NumberRow } from './stage-numbers.ts';
 
-/** The hash of a body without its numbers, which are added as they are read: a list may be a stream. */
+/** The hash of a body without its numbers. `withNumbers` adds them while they are read, because a list may be a stream. */
 export function hashOfBody(body: object): Hash {
   return createHash('sha256').update(canonical(body));
 }
 
-/** JSON with sorted keys, so that the same body has the same hash however it was written. */
+/** JSON with sorted keys, so that the order of the keys does not change the hash. */
 function canonical(value: unknown): string {
   const bare =
     value !== null && typeof value === 'object' && 'phone_numbers' in value ? { ...value, phone_numbers: undefined } : value;
@@ -17,7 +17,7 @@ function canonical(value: unknown): string {
   );
 }
 
-/** Adds the numbers of a list, in their order. */
+/** Adds the numbers of a list to the hash, in their order. */
 export async function withNumbers(hash: Hash, numbers: AsyncIterable<NumberRow> | Iterable<NumberRow>): Promise<Hash> {
   for await (const row of numbers) hash.update(row.number);
   return hash;

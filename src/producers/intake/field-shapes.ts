@@ -2,17 +2,17 @@ import { z } from 'zod';
 import { parseAmount } from '../../domain/money.ts';
 import { labelProblem, textProblem } from '../../domain/text.ts';
 
-/** A text of 1 to `most` characters that is one: no NUL, no half character. */
+/** The shape of a text of 1 to `most` characters without NUL and half characters. */
 export function plainText(most: number) {
   return said(z.string().min(1, 'must not be empty').max(most, `must have at most ${most} characters`), textProblem);
 }
 
-/** A text that people read in lists: also without control and direction characters. */
+/** The shape of a text that people read in lists. Control and direction characters are refused as well. */
 export function labelText(most: number) {
   return said(z.string().max(most, `must have at most ${most} characters`), labelProblem);
 }
 
-/** Adds a check that says itself what is wrong. A text that is too long is not looked through. */
+/** Adds a check whose message says what is wrong. It does not run for a text that is too long. */
 export function said(shape: z.ZodString, problemOf: (text: string) => string | null) {
   return shape.superRefine((text, context) => {
     const problem = problemOf(text);
@@ -20,6 +20,7 @@ export function said(shape: z.ZodString, problemOf: (text: string) => string | n
   });
 }
 
+/** A decimal amount as text. */
 export const money = z
   .string()
   .refine(
@@ -30,7 +31,7 @@ export const money = z
 export const uuid = z.string().regex(/^[0-9a-f]{8}(-[0-9a-f]{4}){3}-[0-9a-f]{12}$/i, 'must be a UUID');
 export const decimalId = z.string().regex(/^\d{1,25}$/, 'must be a decimal id');
 
-/** Colons were rejected by Telnyx; letters, digits, `-` and `_` are known to pass. */
+/** The shape of a tag. Telnyx rejected colons in tests; letters, digits, `-` and `_` are known to pass. */
 export const tag = z
   .string()
   .regex(/^[A-Za-z0-9_-]{1,64}$/, 'a tag may have letters, digits, "-" and "_" only, no colon, at most 64');

@@ -6,8 +6,8 @@ import { NUMBER_STATUSES, NUMBER_TYPES } from '../../domain/number-words.ts';
 import { decimalId, plainText, uuid } from './field-shapes.ts';
 
 /**
- * What the inventory can be filtered by, each by its own shape: HTTP bodies and queries, the command line and the library all
- * check with these, and the database compares what passes exactly. Nothing here is a pattern.
+ * The fields by which the inventory can be filtered, each with its shape. HTTP, command line and library all check with these
+ * shapes. The database compares each value exactly, and none is a pattern.
  */
 export const filterFields = {
   tag: plainText(200).optional(),
@@ -38,14 +38,16 @@ export const filterFields = {
 } as const satisfies Record<(typeof INVENTORY_FILTERS)[number], z.ZodType>;
 
 const { state: _state, ...whereFields } = filterFields;
-/** What an update or delete may select by; the state is always `owned`. */
+/** The fields by which an update or delete selects numbers. The state is always `owned`. */
 export const where = z.strictObject(whereFields);
 export type Where = z.infer<typeof where>;
 export const WHERE_FIELDS = INVENTORY_FILTERS.filter((f) => f !== 'state');
 
 const inventoryFilter = z.strictObject(filterFields);
 
-/** A filter of the inventory that somebody wrote, checked. `at` names the place of a field in messages. */
+/**
+ * Checks a filter of the inventory that a user wrote. `at` gives the place of a field in messages. Throws `validation_failed`.
+ */
 export function parseFilter(input: Readonly<Record<string, string>>, at: (field: string) => string): InventoryFilter {
   const parsed = inventoryFilter.safeParse(input);
   if (parsed.success) return defined(parsed.data);
@@ -58,9 +60,9 @@ export function parseFilter(input: Readonly<Record<string, string>>, at: (field:
   );
 }
 
-/** Told of a condition that there is not. */
+/** The message for a field that the filter does not have. */
 export function unknownField(known: readonly string[]): string {
-  return `is no field to look for; there are ${known.join(', ')}`;
+  return `is not a field of the filter; the fields are ${known.join(', ')}`;
 }
 
 function oneOf(words: readonly string[]): string {

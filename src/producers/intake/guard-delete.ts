@@ -1,12 +1,13 @@
 import type { Tx } from '../../db/client.ts';
-import { strangersAmong } from '../../db/incoming.ts';
+import { notOwnedAmong } from '../../db/incoming.ts';
 import { refused } from '../../domain/errors.ts';
 import { noteOfRepeats, type Staged } from './stage-numbers.ts';
 import { MOST_PROBLEMS } from './validate.ts';
 
 /**
- * A release touches only numbers that the inventory says are ours, and never another count than the user expects. Numbers that
- * `skip_gone` has ended count as named, and stop nothing.
+ * Refuses a release that names numbers that the inventory does not hold as ours, or another count of numbers than the user
+ * expects. Numbers that `skip_gone` has ended count as named and are not refused. Throws `expected_count_mismatch` or
+ * `not_in_inventory`.
  */
 export async function guardDelete(tx: Tx, requestId: string, { count: asked, repeats }: Staged, expected: number): Promise<void> {
   if (asked !== expected) {
@@ -17,7 +18,7 @@ export async function guardDelete(tx: Tx, requestId: string, { count: asked, rep
       [{ path: 'expected_count', message: `is ${expected}, but ${asked} numbers are named` }],
     );
   }
-  const { first, count, gone } = await strangersAmong(tx, requestId, MOST_PROBLEMS);
+  const { first, count, gone } = await notOwnedAmong(tx, requestId, MOST_PROBLEMS);
   if (count === 0) return;
   const details = first.map(({ phoneNumber, state }) => ({
     path: 'phone_numbers',

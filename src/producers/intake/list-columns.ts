@@ -3,7 +3,10 @@ import { shown } from '../../domain/phone-cell.ts';
 import type { ListBytes } from './list-text.ts';
 
 const COLUMN = 'phone_number';
-/** What people and other systems call the column, without blanks and signs. `phone_number` itself goes before all of them. */
+/**
+ * Names that people and other systems give this column, without blanks and signs. A column `phone_number` goes before all of
+ * them.
+ */
 const OTHER_NAMES: ReadonlySet<string> = new Set(
   [
     'phone phones phonenumbers phoneno telephone telephonenumber tel number numbers did dids didnumber didnumbers tn tns',
@@ -11,7 +14,7 @@ const OTHER_NAMES: ReadonlySet<string> = new Set(
   ].flatMap((names) => names.split(' ')),
 );
 
-/** Where the numbers of a list are. */
+/** The columns of a list. */
 export interface Columns {
   /** Position of the numbers in a row. */
   at: number;
@@ -24,11 +27,14 @@ export interface Columns {
 export interface ColumnChoice extends Pick<ListBytes, 'name' | 'at'> {
   /** The column that the user named. */
   column: string | undefined;
-  /** What that option is called. */
+  /** The name of that option. */
   columnOption: string;
 }
 
-/** Finds the numbers by the first row; `null` for a list of one number a line that has no header. Throws `validation_failed`. */
+/**
+ * Finds the column of the numbers by the first row. `null` for a list without a header that has one number on each line. Throws
+ * `validation_failed`.
+ */
 export function columnsOf(cells: readonly string[], choice: ColumnChoice): Columns | null {
   if (choice.column !== undefined) return theColumn(cells, matching(cells, normal(choice.column)), choice);
   const exact = matching(cells, normal(COLUMN));
@@ -70,13 +76,13 @@ const problem = (detail: ErrorDetail) => invalid([detail]);
 const matching = (cells: readonly string[], wanted: string): number[] =>
   cells.flatMap((cell, i) => (normal(cell) === wanted ? [i] : []));
 
-/** A header without capitals, blanks, signs and marks. */
+/** The name of a column without capitals, blanks, signs and marks. */
 const normal = (header: string): string =>
   header
     .normalize('NFKC')
     .toLowerCase()
     .replaceAll(/[^\p{L}\p{N}]+/gu, '');
 
-/** Five digits are more than a header has. */
+/** True for a cell that starts with a digit or has five digits, which no header has. */
 const looksLikeNumber = (cell: string): boolean =>
   /^[^\p{L}\p{N}]*\p{N}/u.test(cell) || (cell.match(/\p{Nd}/gu)?.length ?? 0) >= 5;

@@ -1,18 +1,21 @@
 import { invalid } from '../../domain/errors.ts';
 
-/** A quote that is never closed, or a file without line ends, would otherwise be read into memory as a whole. */
+/**
+ * The longest row, in characters. Without this limit, a quote that is never closed would read the whole file into memory, and so
+ * would a file without line ends.
+ */
 const LONGEST_ROW = 64 * 1024;
 
-/** One row of a table as text; `row` is the line, as an editor counts, on which it begins. */
+/** One row of a table as text. `row` is the number of its first line, as an editor counts. */
 export interface Row {
   cells: string[];
   row: number;
 }
 
 /**
- * The rows of a CSV: comma, semicolon or tab, whichever the first row has most, or what a line `sep=;` says. Line ends of all
- * systems, quotes, and `="…"` (text, as spreadsheets write it) are read; blank rows are left out. Throws `validation_failed` with
- * the row of a stray quote, and with the row of the opening quote when it is never closed.
+ * Reads the rows of a CSV. The delimiter is comma, semicolon or tab, whichever the first row has most, or the one that a line
+ * `sep=;` names. Line ends of all systems, quotes and `="…"` (text, as spreadsheets write it) are understood. Blank rows are left
+ * out. Throws `validation_failed` with the row of a stray quote, or with the row of the opening quote when it is never closed.
  */
 export async function* rowsOf(text: AsyncIterable<string>): AsyncGenerator<Row> {
   let delimiter: string | undefined;
@@ -36,14 +39,14 @@ export async function* rowsOf(text: AsyncIterable<string>): AsyncGenerator<Row> 
 
 interface OpenRow extends Row {
   cell: string;
-  /** Before the content of a cell, in a plain one, inside quotes, behind the closing quote. */
+  /** Where the reader is: before the content of a cell, in a plain cell, inside quotes, or after the closing quote. */
   state: 'start' | 'plain' | 'quoted' | 'closed';
   /** The line of the last opening quote. */
   quoteAt: number;
   size: number;
 }
 
-/** Adds one line to a row; the row ends with it unless a quote is open. */
+/** Adds one line to a row. The row ends with the line unless a quote is open. */
 function feed(row: OpenRow, line: string, delimiter: string, at: number): void {
   row.size += line.length;
   if (row.size > LONGEST_ROW) throw refusal(row.quoteAt, 'a quote is opened here and not closed soon');
@@ -86,19 +89,19 @@ function feed(row: OpenRow, line: string, delimiter: string, at: number): void {
 
 const refusal = (row: number, message: string) => invalid([{ path: `row ${row}`, message }]);
 
-/** Outside quotes, what stands there most; a comma when nothing does. */
+/** The delimiter that occurs most outside quotes; a comma when none occurs. */
 function delimiterOf(line: string): string {
   const bare = line.replaceAll(/"[^"]*"/g, '');
   const count = (d: string) => bare.split(d).length - 1;
   return ['\t', ';'].reduce((best, d) => (count(d) > count(best) ? d : best), ',');
 }
 
-/** Lines of any system, with their ends taken off. */
+/** Splits text into lines without their ends, for the line ends of all systems. */
 async function* linesOf(text: AsyncIterable<string>): AsyncGenerator<string> {
   let rest = '';
   let line = 1;
   for await (const piece of text) {
-    // A line end of two characters may be cut in its middle: the first waits for what follows.
+    // A piece may end in the middle of a line end of two characters. Its first character waits for the next piece.
     const all = rest + piece;
     const held = all.endsWith('\r') ? '\r' : '';
     const lines = all.slice(0, all.length - held.length).split(/\r\n|\n|\r/);

@@ -1,21 +1,21 @@
 import { isUtf8 } from 'node:buffer';
 import { invalid } from '../../domain/errors.ts';
 
-/** How much of a list is looked at before it is called text. */
-const FIRST_LOOK = 8 * 1024;
+/** How many bytes of a list are examined before it is treated as text. */
+const FIRST_BYTES = 8 * 1024;
 
-/** A list as bytes, and how messages call it. */
+/** A list as bytes, and its name in messages. */
 export interface ListBytes {
   bytes: AsyncIterable<Uint8Array | string>;
-  /** Such as `list.csv`, `stdin` or `the body`. */
+  /** For example `list.csv`, `stdin` or `the body`. */
   name: string;
-  /** The path of a problem of the list as a whole, such as `--numbers`. */
+  /** The path for a problem of the whole list, for example `--numbers`. */
   at: string;
 }
 
 /**
- * The text of a list, piece by piece: UTF-8, UTF-16 of both orders, else Windows-1252, which spreadsheets write where no Unicode
- * was asked for. Throws `validation_failed` for what is no text, and names what it is.
+ * Decodes a list piece by piece: as UTF-8, as UTF-16 of either byte order, otherwise as Windows-1252, which spreadsheets write
+ * without Unicode. Throws `validation_failed` for a file that is no text, and names its format.
  */
 export async function* textOf(list: ListBytes): AsyncGenerator<string> {
   let decode: Decode | undefined;
@@ -29,7 +29,7 @@ export async function* textOf(list: ListBytes): AsyncGenerator<string> {
     }
     begin.push(bytes);
     size += bytes.length;
-    if (size < FIRST_LOOK) continue;
+    if (size < FIRST_BYTES) continue;
     const first = Buffer.concat(begin);
     begin = [];
     decode = decoderFor(first, list);
@@ -47,12 +47,15 @@ function decoderFor(first: Buffer, { name, at }: ListBytes): Decode {
     const decoder = new TextDecoder(encoding);
     return (bytes, last) => decoder.decode(bytes, { stream: !last });
   }
-  const what = formatOf(first.subarray(0, FIRST_LOOK));
+  const what = formatOf(first.subarray(0, FIRST_BYTES));
   if (what !== null) throw invalid([{ path: at, message: `${name} is ${what}` }]);
   return utf8();
 }
 
-/** The order of UTF-16 by its mark; without one, by where the zeros of plain letters and digits stand. */
+/**
+ * The byte order of UTF-16, by its mark, or by the position of the zero bytes of plain letters and digits. `null` for other
+ * encodings.
+ */
 function utf16In(first: Buffer): 'utf-16le' | 'utf-16be' | null {
   if (first[0] === 0xff && first[1] === 0xfe) return first[2] === 0 && first[3] === 0 ? null : 'utf-16le';
   if (first[0] === 0xfe && first[1] === 0xff) return 'utf-16be';
@@ -67,7 +70,7 @@ function utf16In(first: Buffer): 'utf-16le' | 'utf-16be' | null {
 const WORKBOOK = 'an Excel workbook: save it as CSV';
 const PICTURE = 'a picture and no text';
 const ARCHIVE = 'an archive: unpack it first';
-/** What a file begins with, read byte by byte, and what it then is. */
+/** The first bytes of known formats, and the name of each format. */
 const FORMATS: readonly (readonly [begins: string, what: string])[] = [
   ['\xd0\xcf\x11\xe0\xa1\xb1\x1a\xe1', WORKBOOK],
   ['\x1f\x8b', 'compressed by gzip: unpack it first'],
@@ -86,7 +89,7 @@ const FORMATS: readonly (readonly [begins: string, what: string])[] = [
   ['\xff\xfe\0\0', 'UTF-32 text: save it as UTF-8'],
   ['\0\0\xfe\xff', 'UTF-32 text: save it as UTF-8'],
 ];
-/** What text begins with that is no list. */
+/** The first characters of texts that are no list, and the name of each format. */
 const TEXTS: readonly (readonly [begins: RegExp, what: string])[] = [
   [/^<(!doctype html|html|table|head|body|meta)/i, 'a web page: save the list as CSV'],
   [/^<\?xml/i, 'XML: save the list as CSV'],
@@ -94,7 +97,7 @@ const TEXTS: readonly (readonly [begins: RegExp, what: string])[] = [
   [/^BEGIN:VCARD/i, 'a file of contacts (vCard): save the list as CSV'],
 ];
 
-/** What the bytes are when they are no list as text; `null` when they may be one. */
+/** The format of bytes that are no list; `null` when they may be a list. */
 function formatOf(first: Buffer): string | null {
   const begin = first.toString('latin1');
   if (begin.startsWith('PK\x03\x04') || begin.startsWith('PK\x05\x06')) return zipOf(begin);
@@ -102,11 +105,11 @@ function formatOf(first: Buffer): string | null {
   if (known !== undefined) return known[1];
   const text = TEXTS.find(([begins]) => begins.test(begin.replace(/^\xef\xbb\xbf/, '').trimStart()));
   if (text !== undefined) return text[1];
-  // biome-ignore lint/suspicious/noControlCharactersInRegex: control characters are what tells bytes from text
+  // biome-ignore lint/suspicious/noControlCharactersInRegex: the pattern tells binary data from text
   return /[\x00-\x08\x0e-\x19\x1c-\x1f]/.test(begin) ? 'binary and no text: save the list as CSV' : null;
 }
 
-/** Workbooks and documents are zip archives, and name their parts in plain letters. */
+/** The format of a zip archive. Workbooks and documents are zip archives that name their parts in plain letters. */
 function zipOf(begin: string): string {
   if (begin.includes('opendocument.spreadsheet')) return 'an OpenDocument spreadsheet: save it as CSV';
   if (begin.includes('Index/Document.iwa') || begin.includes('.iwa')) return 'a Numbers spreadsheet: export it as CSV';
@@ -116,7 +119,9 @@ function zipOf(begin: string): string {
     : 'a zip archive: unpack it first';
 }
 
-/** UTF-8; a piece that is none is read as Windows-1252, so that no character of a name ever becomes part of a number. */
+/**
+ * Decodes UTF-8. A piece that is not UTF-8 is read as Windows-1252, so that a letter of a name never becomes part of a number.
+ */
 function utf8(): Decode {
   const decoder = new TextDecoder('utf-8');
   const other = new TextDecoder('windows-1252');
@@ -130,7 +135,7 @@ function utf8(): Decode {
   };
 }
 
-/** Where the last character ends that is there completely. */
+/** The end of the last complete character. */
 function endOfWhole(bytes: Buffer): number {
   for (let at = bytes.length - 1; at >= Math.max(0, bytes.length - 3); at -= 1) {
     const byte = bytes[at] ?? 0;

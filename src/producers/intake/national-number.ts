@@ -3,15 +3,15 @@ import { shown } from '../../domain/phone-cell.ts';
 import { type E164, isE164, nanpAreaCode } from '../../domain/phone-number.ts';
 import { isNanpAreaCode, isTollFreeCode } from './validate.ts';
 
-/** A country as `--country` takes it, or `null` when there is none of that name. */
+/** The country of an option such as `--country`; `null` when there is no such country. */
 export function countryOf(text: string): CountryCode | null {
   const country = text.trim().toUpperCase();
   return isSupportedCountry(country) ? country : null;
 }
 
 /**
- * The number that digits without a `+` mean in a country: as people write them there, or with the country code whose `+` a
- * spreadsheet took away. `null` when they are no number of it.
+ * The number that digits without a `+` mean in a country. People write the digits as they dial them there, or a spreadsheet
+ * removed the `+` of the country code. `null` when they are no number of the country.
  */
 export function nationalNumber(digits: string, country: CountryCode): E164 | null {
   if (isPlusOne(country)) {
@@ -23,12 +23,12 @@ export function nationalNumber(digits: string, country: CountryCode): E164 | nul
   return isE164(parsed.number) ? parsed.number : null;
 }
 
-/** The US, Canada and two dozen others share the country code 1, and tell one another apart by the area code only. */
+/** True for the US, Canada and two dozen other countries that share the country code 1. Only their area codes differ. */
 export const isPlusOne = (country: CountryCode): boolean => getCountryCallingCode(country) === '1';
 
 /**
- * The country of a +1 number when that is surely another than `home`. An area code that the library does not know may be new: of
- * that, as of toll-free and other codes of no area, nothing is said.
+ * The country of a +1 number when it surely differs from `home`; otherwise `null`. Toll-free codes and other codes of no area
+ * belong to no country. An area code that the library does not know may be new and is not judged.
  */
 export function otherPlusOne(number: E164, home: CountryCode): CountryCode | null {
   const code = nanpAreaCode(number);
@@ -38,7 +38,7 @@ export function otherPlusOne(number: E164, home: CountryCode): CountryCode | nul
   return country === home ? null : country;
 }
 
-/** By area code; at most the few hundred there are. */
+/** Cache by area code. It has a few hundred entries at most. */
 const COUNTRIES = new Map<string, CountryCode | null>();
 
 function plusOneCountry(areaCode: string): CountryCode | null {
@@ -50,10 +50,10 @@ function plusOneCountry(areaCode: string): CountryCode | null {
 
 const NAMES = new Intl.DisplayNames(['en'], { type: 'region' });
 
-/** `Bahamas (BS)` */
+/** The name of a country for people, such as `Bahamas (BS)`. */
 export const nameOfCountry = (country: CountryCode): string => `${NAMES.of(country) ?? country} (${country})`;
 
-/** Why digits without a `+` were not understood, and what helps. */
+/** The message for digits without a `+` that were not understood. `option` is the option that helps. */
 export function noNational(cell: string, country: CountryCode | null, option: string): string {
   const what = `"${shown(cell)}" is not an E.164 number such as +13125550100`;
   if (country === null) return `${what}; ${option} (such as US) says in which country it is written so`;

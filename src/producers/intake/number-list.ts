@@ -8,20 +8,21 @@ import { type ListBytes, textOf } from './list-text.ts';
 import { countryOf, isPlusOne, nameOfCountry, nationalNumber, noNational, otherPlusOne } from './national-number.ts';
 import type { NumberRow } from './stage-numbers.ts';
 
+/** A list of numbers, and how to read it. */
 export interface NumberList extends ListBytes {
-  /** The column that holds the numbers; else `phone_number`, or a usual other name. */
+  /** The column of the numbers. Without it, `phone_number` or another usual name. */
   column?: string | undefined;
-  /** Numbers without `+` are read as those of this country; without it they are refused. */
+  /** Numbers without `+` are read as numbers of this country. Without it, they are refused. */
   country?: string | undefined;
-  /** The country that +1 numbers are expected to be of, where `country` does not say it. */
+  /** The expected country of +1 numbers when `country` is not set. */
   home?: string | undefined;
-  /** What is done about a number without `+` that belongs to another country of +1 than the one named. */
+  /** Whether a number without `+` of another +1 country is refused or only reported. */
   elsewhere: 'refuse' | 'tell';
-  /** How messages call these two options. */
+  /** The names of these two options in messages. */
   options: { column: string; country: string };
 }
 
-/** Examples that a note shows. */
+/** How many examples a note shows. */
 const SAMPLE = 5;
 
 interface Noted<T> {
@@ -29,7 +30,7 @@ interface Noted<T> {
   sample: T[];
 }
 
-/** What people should know about how a list was read; filled while it is read. */
+/** What people should know about how a list was read. Filled while it is read. */
 export interface ListReport {
   ignored: string[];
   rowsWithoutNumber: number;
@@ -38,6 +39,7 @@ export interface ListReport {
   home: CountryCode | null;
 }
 
+/** A report of a list that was not read yet. */
 export const emptyReport = (): ListReport => ({
   ignored: [],
   rowsWithoutNumber: 0,
@@ -47,8 +49,9 @@ export const emptyReport = (): ListReport => ({
 });
 
 /**
- * Streams the numbers of a list, each with its row as an editor counts; nothing is held. A cell that is no number comes with
- * what is wrong with it, so that all are told together. Throws `validation_failed` for what is no such list.
+ * Streams the numbers of a list, each with its row as an editor counts. The list is never held in memory. A cell that is no
+ * number carries its problem, so that all problems are reported together. Throws `validation_failed` for a file that is no list
+ * of numbers.
  */
 export async function* numbersOf(list: NumberList, report: ListReport): AsyncGenerator<NumberRow> {
   const read = cellReader(list, report);
@@ -72,7 +75,7 @@ export async function* numbersOf(list: NumberList, report: ListReport): AsyncGen
   if (found === 0) throw invalid([{ path: list.at, message: `${list.name} holds no phone number` }]);
 }
 
-/** What shows that the values of a row may stand under the wrong names. */
+/** The problem of a row whose values may belong to other columns, or `null`. */
 function shapeProblem({ cells }: Row, { at, width }: Columns): string | null {
   const count = cells.findLastIndex((cell) => cell !== '') + 1;
   if (width === null) {
@@ -118,7 +121,7 @@ function foreign(cell: string, number: E164, country: CountryCode, home: Country
   return `"${shown(cell)}" belongs to ${nameOfCountry(country)}${not}; write ${number} if it is meant`;
 }
 
-/** What people should know about a list that was read, one sentence each. */
+/** What people should know about a list that was read, in one sentence each. */
 export function notesOf(report: ListReport): string[] {
   const { ignored, rowsWithoutNumber: empty, rewritten, elsewhere, home } = report;
   const more = (n: Noted<unknown>) => (n.count > n.sample.length ? `, and ${n.count - n.sample.length} more` : '');

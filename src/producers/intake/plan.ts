@@ -4,7 +4,7 @@ import type { LineCriteria } from '../../domain/request.ts';
 import type { NumberSettings, OrderSettings, Step } from '../../domain/step.ts';
 import type { BuyBody, BuyLine, DeleteBody, UpdateBody } from './request-shapes.ts';
 
-/** The steps of a buy: the order itself, then what an order cannot carry. */
+/** The steps of a buy: the order, then an update for what an order cannot carry. */
 export function buySteps(body: BuyBody, requirementGroupId: string | undefined): Step[] {
   const { tags, ...attached } = body.assign;
   const settings: OrderSettings = defined({
@@ -17,7 +17,7 @@ export function buySteps(body: BuyBody, requirementGroupId: string | undefined):
   return steps;
 }
 
-/** The steps of an update: one batch job for what it can carry, then the bulk endpoints of messaging and emergency. */
+/** The steps of an update: one batch job, then the bulk endpoints of messaging and emergency. */
 export function updateSteps(body: UpdateBody): Step[] {
   const { add_tags, remove_tags, messaging_profile_id, emergency_address_id, ...rest } = body.set;
   const settings: NumberSettings = defined(rest);
@@ -37,11 +37,12 @@ export function updateSteps(body: UpdateBody): Step[] {
   return steps;
 }
 
+/** The steps of a delete: one release. */
 export function deleteSteps(body: DeleteBody): Step[] {
   return [{ kind: 'delete', include_locked: body.include_locked, include_emergency: body.include_emergency }];
 }
 
-/** What one line of a buy searches for. The dearest price allowed: the line's, else the body's, else the configured one. */
+/** What one buy line searches for. The price cap is that of the line, else of the body, else of the configuration. */
 export function lineCriteria(line: BuyLine, body: BuyBody, maxNumberCost: string): LineCriteria {
   return {
     kind: 'search',
@@ -56,7 +57,7 @@ export function lineCriteria(line: BuyLine, body: BuyBody, maxNumberCost: string
       exclude_held_numbers: line.exclude_held_numbers,
       requirement_group_id: line.requirement_group_id ?? body.requirement_group_id,
     }),
-    // Each once: a search is made for every one.
+    // Repeated values are removed, because each fallback code costs a search.
     features: [...new Set(line.features)],
     max_number_cost: line.max_number_cost ?? body.max_number_cost ?? maxNumberCost,
     fallback_ndcs: [...new Set(line.fallback?.national_destination_codes ?? [])].filter(
@@ -66,14 +67,16 @@ export function lineCriteria(line: BuyLine, body: BuyBody, maxNumberCost: string
   };
 }
 
-/** Without quickship a toll-free number of the US may take two business days until it works; nobody should have to know that. */
+/**
+ * True where `quickship` is on by default: without it, a toll-free number of the US may take two business days until it works.
+ */
 function worksLate(line: BuyLine): true | undefined {
   return line.country_code === 'US' && line.phone_number_type === 'toll_free' ? true : undefined;
 }
 
 /**
- * The most that a buy can cost before any search: every number at its price cap, upfront and first month, but never more than
- * the request's own budgets.
+ * The highest possible cost of a buy before any search: every number at its price cap, upfront and first month, limited by the
+ * budgets of the request.
  */
 export function worstCaseCost(body: BuyBody, listed: number, maxNumberCost: string): string {
   const cap = (own: string | undefined) => moneyOf(own ?? body.max_number_cost ?? maxNumberCost);

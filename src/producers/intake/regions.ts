@@ -1,4 +1,4 @@
-/** `administrative_area` is for US states, their territories with numbers, and Canadian provinces only. */
+/** The allowed values of `administrative_area`: US states and territories with numbers, and Canadian provinces. */
 export const ADMINISTRATIVE_AREAS: Readonly<Record<string, ReadonlySet<string>>> = {
   US: new Set(
     (

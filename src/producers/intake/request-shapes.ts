@@ -24,7 +24,7 @@ const line = z.strictObject({
   quantity: z.int().min(1, 'must be at least 1').max(MAX_LINE_QUANTITY, `must be at most ${MAX_LINE_QUANTITY}`),
   max_number_cost: money.optional(),
   requirement_group_id: uuid.optional(),
-  /** Toll-free numbers that work at once; on by default for those of the US. */
+  /** Only toll-free numbers that work at once. On by default for the US. */
   quickship: z.boolean().optional(),
   exclude_held_numbers: z.boolean().optional(),
   fallback: z
@@ -90,14 +90,16 @@ const release = z.strictObject({
   expected_count: z.int().min(1, 'must be at least 1'),
   include_locked: z.boolean().default(false),
   include_emergency: z.boolean().default(false),
-  // No default: a body that does not name it keeps the hash it had before there was such a field.
+  // There is no default, because a default would change the hash of bodies that do not name the field.
   skip_gone: z.boolean().optional(),
 });
 
-/** The shapes of all request bodies; the HTTP layer describes them in OpenAPI. What reaches over fields is checked in `validate.ts`. */
+/**
+ * The shapes of all request bodies. The HTTP API describes them in OpenAPI. `validate.ts` checks what concerns several fields.
+ */
 export const requestBody = z.discriminatedUnion('kind', [buy, update, release], 'must be buy, update or delete');
 
-/** The bodies that users send, after their shape was checked. Field names are the public contract. */
+/** The bodies of users after their shape was checked. Field names are the public contract. */
 export type RequestBody = z.infer<typeof requestBody>;
 export type BuyBody = z.infer<typeof buy>;
 export type BuyLine = z.infer<typeof line>;

@@ -1,25 +1,28 @@
 import { type ErrorDetail, MOST_PROBLEMS } from '../../domain/errors.ts';
 
-/** Numbers that one buy may ask for, over all its lines and its list. */
+/** How many numbers one buy may ask for, in all its buy lines and its list together. */
 export const MAX_ASKED = 100_000;
 export const MAX_LINES = 500;
 export const MAX_LINE_QUANTITY = 10_000;
 export const MAX_FALLBACK_CODES = 50;
 export const MAX_TAGS = 50;
 
-/** Numbers in the list of one JSON body; a longer list comes as a file. */
+/** How many numbers the list of a JSON body may have. A longer list is sent as a file. */
 const MOST_NUMBERS = 1_000_000;
 const DEEPEST = 8;
 const LONGEST_LIST = 500;
 const MOST_FIELDS = 100;
 const LONGEST_TEXT = 2_000;
 const LONGEST_NAME = 200;
-/** Every field and entry of a body besides its list of numbers. The largest sensible one has 500 lines of about 75. */
+/**
+ * How many fields and entries a body may have beside its list of numbers. The largest sensible body has 500 buy lines of about 75
+ * values.
+ */
 const MOST_VALUES = 50_000;
 
 /**
- * The first limit of size that a body breaks, or `null`. Looked at before anything else, and no further than to that limit: what
- * is too large must cost nothing. Works for any value, also one that holds itself.
+ * The first size limit that a body breaks, or `null`. This check comes first and stops at the limit, because a body that is too
+ * large must cost nothing. It works for any value, also for one that contains itself.
  */
 export function sizeProblem(body: unknown): ErrorDetail | null {
   const open: { value: unknown; path: string; depth: number }[] = [{ value: body, path: '', depth: 1 }];
@@ -50,7 +53,7 @@ function ownProblem(value: unknown, path: string, depth: number): string | null 
   return value.length > LONGEST_LIST ? `has ${value.length.toLocaleString('en-US')} entries, far more than are allowed` : null;
 }
 
-/** The entries of the list are checked one by one while they are stored; here, that this can be done at all. */
+/** The problem of a list as a whole. Its entries are checked one by one while they are stored. */
 function listProblem(numbers: readonly unknown[]): string | null {
   if (numbers.length > MOST_NUMBERS)
     return `has ${numbers.length.toLocaleString('en-US')} entries; give more than ${MOST_NUMBERS.toLocaleString('en-US')} as a file`;

@@ -9,27 +9,28 @@ import { MAX_ASKED } from './size-limits.ts';
 import { NO_REPEATS, type NumberRow, type OnRepeat, rowsOf, type Staged, stageList } from './stage-numbers.ts';
 import { askedProblem } from './validate.ts';
 
+/** The numbers of a body in the staging table. */
 export interface StagedBody extends Staged {
-  /** Of the whole body, with the numbers that it lists. */
+  /** The hash of the whole body, with the numbers that it lists. */
   bodyHash: string;
-  /** Whether the body lists numbers at all, or selects some: a buy may only search. */
+  /** True when the body lists or selects numbers. False for a buy that only searches. */
   listed: boolean;
 }
 
 export interface StageOptions {
-  /** Numbers that come beside the body; read once, never held. */
+  /** Numbers outside the body. The stream is read once and never held. */
   numbers?: AsyncIterable<NumberRow>;
-  /** What a repeated number of the list is: `refuse` (the default) calls it a mistake, `once` counts it once. */
+  /** What to do with a repeated number of the list: `refuse` (the default) or count it `once`. */
   repeats?: OnRepeat;
-  /** The numbers come from Telnyx, not from a user. */
+  /** True when the numbers come from Telnyx and not from a user. */
   known: boolean;
 }
 
-/** Puts the numbers that the body lists or selects into the staging table of this transaction. */
+/** Copies the numbers that the body lists or selects into the staging table of this transaction. Throws `validation_failed`. */
 export async function stageBody(tx: Tx, body: RequestBody, options: StageOptions): Promise<StagedBody> {
   const hash = hashOfBody(body);
   const nothing = { count: 0, repeats: NO_REPEATS, bodyHash: hash.copy().digest('hex'), listed: false };
-  // The same `where` is the same body, whatever it matches by now.
+  // The hash contains the filter and not the numbers that match it now, so the same filter is the same body.
   if (body.kind !== 'buy' && body.where !== undefined)
     return { ...nothing, count: await stageWhere(tx, body.where), listed: true };
   const { numbers } = options;
@@ -50,7 +51,7 @@ async function stageWhere(tx: Tx, where: Where): Promise<number> {
 export const searchedFor = (body: RequestBody): number =>
   body.kind === 'buy' ? body.lines.reduce((sum, line) => sum + line.quantity, 0) : 0;
 
-/** The rows of a list; more than `most` of them are refused without reading on. `null` sets no limit. */
+/** The rows of a list. Refuses the list at the first row after `most`, without reading on. `null` sets no limit. */
 async function* upTo(most: number | null, rows: AsyncIterable<NumberRow> | Iterable<NumberRow>): AsyncGenerator<NumberRow> {
   let n = 0;
   for await (const row of rows) {

@@ -8,43 +8,45 @@ import { listCheck, MOST_PROBLEMS, phoneNumberProblem, repeatProblem } from './v
 export interface NumberRow {
   number: string;
   at: string;
-  /** What is wrong with the number, when its reader knows more than the number itself shows. */
+  /** The problem of the number, when its reader knows more than the number itself shows. */
   problem?: string;
 }
 
-/** Whether a repeated number is a mistake of the list, or counts once and is told. */
+/** Whether a repeated number is an error of the list, or counts once and is reported. */
 export type OnRepeat = 'refuse' | 'once';
 
-/** Numbers that a list has more than once: how many rows too many, and the first few. */
+/** Repeated numbers of a list: how many rows are too many, and some examples. */
 export interface Repeats {
   count: number;
   sample: { phoneNumber: string; place: string; first: string }[];
 }
 
+/** A list without repeated numbers. */
 export const NO_REPEATS: Repeats = { count: 0, sample: [] };
 
-/** What the staging table holds: how many numbers, each counted once. */
+/** How many numbers the staging table holds, each counted once. */
 export interface Staged {
   count: number;
   repeats: Repeats;
 }
 
+/** How to stage a list. */
 export interface ListOptions {
-  /** The numbers come from the inventory, so Telnyx gave them: they are not judged by the numbering plan. */
+  /** True when the numbers come from Telnyx by way of the inventory. They are then not checked by the numbering plan. */
   known: boolean;
   repeats: OnRepeat;
-  /** The hash of the body before its numbers. It is not changed. */
+  /** The hash of the body without its numbers. It is copied and not changed. */
   bodyHash: Hash;
 }
 
-/** Repeats that are shown when they are no mistake. */
+/** How many examples of repeated numbers are shown when they are no error. */
 const SAMPLE = 5;
 const SLICE = 5_000;
 
 /**
- * Streams a list into the staging table of this transaction: checked, counted, never held. `listHash` is the hash of the body
- * with every number of the list, in order. Wrong numbers and repeated ones are collected (the first hundred) and thrown
- * together; the caller's transaction leaves nothing behind.
+ * Streams a list into the staging table of this transaction: checked, counted, never held in memory. `listHash` is the hash of
+ * the body with every number of the list, in order. Throws `validation_failed` with the first hundred wrong or repeated numbers;
+ * the transaction of the caller then leaves nothing behind.
  */
 export async function stageList(
   sql: SqlOrTx,
@@ -86,7 +88,7 @@ export function noteOfRepeats({ count, sample }: Repeats): string | null {
   return `${count} repeated ${count === 1 ? 'number is' : 'numbers are'} counted once: ${shown}${more}`;
 }
 
-/** What is wrong with a list (the first hundred problems), for a request that is refused anyway; nothing is stored. */
+/** The first hundred problems of a list, for a request that is refused anyway. Nothing is stored. */
 export async function listProblems(
   rows: AsyncIterable<NumberRow> | Iterable<NumberRow>,
   repeats: OnRepeat,
@@ -101,7 +103,7 @@ export async function listProblems(
   return problems;
 }
 
-/** The rows up to where the list itself is broken; what is wrong there is one problem more. */
+/** The rows up to the point where the list itself cannot be read. That problem is added to `problems`. */
 async function* readable(
   rows: AsyncIterable<NumberRow> | Iterable<NumberRow>,
   problems: ErrorDetail[],

@@ -24,32 +24,34 @@ import { NO_REPEATS, type NumberRow, type OnRepeat, type Repeats, rowsOf } from 
 import { parseRequest } from './validate.ts';
 import { wideNote } from './wide-filter.ts';
 
+/** How a request comes in. */
 export interface SubmitOptions {
   idempotencyKey?: string;
-  /** Whose the idempotency key is; without it the library's. */
+  /** The owner of the idempotency key; `library` when it is left out. */
   keySpace?: KeySpace;
-  /** Numbers that come beside the body, such as the rows of a CSV file; read once, never held. */
+  /** Numbers outside the body, such as the rows of a CSV file. The stream is read once and never held. */
   numbers?: AsyncIterable<NumberRow>;
-  /** What a repeated number of the list is: `refuse` (the default) calls it a mistake, `once` counts it once. */
+  /** What to do with a repeated number of the list: `refuse` (the default) or count it `once`. */
   repeats?: OnRepeat;
-  /** The request or run that files this one. */
+  /** The request or reconciliation run that files this one. */
   filedBy?: string;
-  /** What is to be stored together with the request, or not at all: when it rejects, the request is not taken on either. */
+  /** Stores more rows in the same transaction. When it rejects, the request is not stored either. */
   together?: (tx: Tx, requestId: string) => Promise<void>;
 }
 
+/** A stored request. */
 export interface Submitted {
   request: Request;
-  /** False when the idempotency key had been used for the same body before. */
+  /** False when an earlier request with the same idempotency key and the same body was found. */
   created: boolean;
-  /** What was counted once although the list names it more often. */
+  /** Numbers that the list repeats and that count once. */
   repeats: Repeats;
 }
 
 /**
- * Takes a request on: checks everything, stores request, lines, items and chunks in one transaction, then enqueues. Errors:
- * `validation_failed` with every problem, `idempotency_conflict`, or a guard such as `expected_count_mismatch`; then nothing
- * is stored and nothing will be sent.
+ * Takes a request on: checks everything, stores request, buy lines, items and chunks in one transaction, then enqueues the work.
+ * Throws `validation_failed` with every problem, `idempotency_conflict`, or the error of a guard such as
+ * `expected_count_mismatch`; then nothing is stored and nothing will be sent.
  */
 export async function submitRequest(deps: ProducerDeps, input: unknown, options: SubmitOptions = {}): Promise<Submitted> {
   const wrongKey = options.idempotencyKey === undefined ? null : keyProblem(options.idempotencyKey);
@@ -58,15 +60,15 @@ export async function submitRequest(deps: ProducerDeps, input: unknown, options:
 }
 
 /**
- * The same for an update that we made from what Telnyx itself has shown. Its numbers and values stand, also where a user could
- * not write them (a tag with a blank).
+ * Does the same for an update that we made from values of Telnyx. Its numbers and values are not checked, because Telnyx also has
+ * values that a user may not write (a tag with a blank).
  */
 export async function submitKnown(deps: ProducerDeps, body: UpdateBody, options: SubmitOptions = {}): Promise<Submitted> {
   return takeOn(deps, body, { ...options, known: true });
 }
 
 interface TakeOptions extends SubmitOptions {
-  /** The numbers come from Telnyx, not from a user. */
+  /** True when the numbers come from Telnyx and not from a user. */
   known: boolean;
 }
 
@@ -78,7 +80,7 @@ async function takeOn(deps: ProducerDeps, body: RequestBody, options: TakeOption
   }
   const { stored, bodyHash } = await deps.db.sql.begin((tx) => store(deps, tx, body, options));
   if (stored === null) {
-    // Another submission under the same key was stored while this one was on its way.
+    // Another request with the same key was stored while this one was on its way.
     const other = await sameKey(deps, options);
     if (other === null) throw new Error('a request was not inserted although its idempotency key is free');
     return sameOrConflict(other, bodyHash);
@@ -91,7 +93,7 @@ async function takeOn(deps: ProducerDeps, body: RequestBody, options: TakeOption
 
 const spaceOf = (options: SubmitOptions): KeySpace => options.keySpace ?? 'library';
 
-/** The request that was stored under the idempotency key of this submission, or `null`. */
+/** The stored request with this idempotency key, or `null`. */
 async function sameKey(deps: ProducerDeps, options: SubmitOptions): Promise<Request | null> {
   const { idempotencyKey } = options;
   return idempotencyKey === undefined ? null : requestByIdempotencyKey(deps.db.sql, spaceOf(options), idempotencyKey);
@@ -100,13 +102,13 @@ async function sameKey(deps: ProducerDeps, options: SubmitOptions): Promise<Requ
 interface Stored {
   request: Request;
   repeats: Repeats;
-  /** What the queue is to do when the transaction is committed. */
+  /** Queue jobs to add when the transaction is committed. */
   jobs: AnyEnqueue[];
 }
 
 /**
- * Stores a request with all that it owes. The numbers are staged first, so that the row of the request is inserted with its
- * final values. `stored` is `null` when the idempotency key is taken.
+ * Stores a request with its items. The numbers are staged first, so that the row of the request is inserted with its final
+ * values. `stored` is `null` when the idempotency key is in use.
  */
 async function store(
   deps: ProducerDeps,
@@ -153,7 +155,7 @@ async function store(
     detail: { asked },
   });
   await options.together?.(tx, id);
-  // A release whose numbers have all left before has nothing to wait for.
+  // A release whose numbers had all left before ends at once.
   const ended = body.kind === 'delete' && jobs.length === 0 ? await refreshRequest(tx, id, at) : null;
   if (body.kind !== 'buy' && body.where !== undefined) await noteWide(deps, tx, id, asked);
   return { stored: { request: ended ?? request, repeats, jobs: approval ? [] : jobs }, bodyHash };
@@ -164,7 +166,7 @@ function stepsOf(body: RequestBody): Step[] {
   return body.kind === 'update' ? updateSteps(body) : deleteSteps(body);
 }
 
-/** Stores the lines of a buy with their items. Returns the queue jobs that fill the lines. */
+/** Stores the buy lines of a buy with their items. Returns the queue jobs that fill them. */
 async function storeBuy(deps: ProducerDeps, tx: Tx, requestId: string, body: BuyBody, staged: StagedBody): Promise<AnyEnqueue[]> {
   const at = deps.clock.now();
   const { maxNumberCost } = deps.limits;
@@ -208,7 +210,7 @@ async function storeTargets(
   return chunks.map((c) => chunkJob({ ...c, requestId, kind: step.kind, requeues: 0, state: 'planned' }));
 }
 
-/** Says in the log when a filter matched so much that it may be a mistake. */
+/** Logs a warning when a filter matched so much that it may be an error. */
 async function noteWide(deps: ProducerDeps, tx: Tx, requestId: string, matched: number): Promise<void> {
   const note = wideNote({ matched, of: await countOwned(tx) });
   if (note !== null) deps.log.warn({ requestId, asked: matched }, note);
@@ -231,7 +233,7 @@ function approvalText(deps: ProducerDeps): string {
   return `may cost more than ${deps.limits.approvalAbove} upfront plus first month, and waits for approval`;
 }
 
-/** The stored body names no thousands of numbers: those are items. */
+/** The body as it is stored: with the count of its numbers instead of the numbers, which are items. */
 function describe(body: RequestBody): Record<string, unknown> {
   const { phone_numbers, ...rest } = body;
   return phone_numbers === undefined || phone_numbers.length === 0

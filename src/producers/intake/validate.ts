@@ -12,14 +12,15 @@ import { MAX_ASKED, MAX_FALLBACK_CODES, MAX_LINES, sizeProblem } from './size-li
 export { MOST_PROBLEMS } from '../../domain/errors.ts';
 export { requestBody } from './request-shapes.ts';
 
+/** How a body comes in. */
 export interface Parsed {
-  /** True when the numbers come as a stream beside the body. */
+  /** True when the numbers come as a stream outside the body. */
   streamed?: boolean;
 }
 
 /**
- * Checks a body completely and lists every problem; nothing is stored or sent for a body that fails. One that is too large is
- * refused for that alone, before its parts are looked at.
+ * Checks a body completely and throws `validation_failed` with every problem. A body that is too large is refused for its size
+ * alone, before its parts are checked.
  */
 export function parseRequest(input: unknown, options: Parsed = {}): RequestBody {
   const tooLarge = sizeProblem(input);
@@ -27,7 +28,7 @@ export function parseRequest(input: unknown, options: Parsed = {}): RequestBody 
   const parsed = requestBody.safeParse(input);
   const problems = [...(parsed.success ? [] : shapeProblems(parsed.error)), ...meaningProblems(input, options)];
   if (parsed.success && problems.length === 0) return parsed.data;
-  // Numbers are checked while they are stored, once: here only to complete a list of problems.
+  // Numbers are checked once, while they are stored. This check only completes a list of problems.
   throw invalid([...problems, ...numberProblems(fieldsOf(input)['phone_numbers'])]);
 }
 
@@ -41,8 +42,8 @@ function shapeProblems(error: z.ZodError): ErrorDetail[] {
 }
 
 /**
- * What needs more than the shape of one field. It reads whatever of the body can be read, so that these problems are told
- * together with those of the shape; a field that has the wrong shape is left out here.
+ * Problems that concern more than the shape of one field. It reads whatever can be read, so that these problems are reported
+ * together with those of the shape. A field of the wrong shape is left out.
  */
 function meaningProblems(input: unknown, options: Parsed): ErrorDetail[] {
   const body = fieldsOf(input);
@@ -63,7 +64,7 @@ function buyProblems(body: Fields, options: Parsed): ErrorDetail[] {
   return tooMany === null ? told : [...told, tooMany];
 }
 
-/** What is wrong with asking for so many numbers in one buy, or `null`. */
+/** The problem of a buy that asks for too many numbers, or `null`. */
 export function askedProblem(asked: number): ErrorDetail | null {
   if (asked <= MAX_ASKED) return null;
   return {
@@ -105,7 +106,10 @@ function lineProblems(l: Fields, path: string): ErrorDetail[] {
   return problems;
 }
 
-/** Telnyx ignores the filter where it does not apply, and would sell numbers of anywhere. */
+/**
+ * The problem of a rate center, or `null`. Telnyx ignores this filter where it does not apply and would then sell numbers from
+ * anywhere.
+ */
 function rateCenterProblem(country: string, type: unknown): string | null {
   if (country !== 'US' && country !== 'CA') return 'is known for numbers of the US and Canada only';
   return type === 'toll_free' ? 'is an area, and toll-free numbers have none' : null;
@@ -124,7 +128,7 @@ function targetProblems(body: Fields, options: Parsed): ErrorDetail[] {
   const sources = Number(phone_numbers !== undefined) + Number(where !== undefined) + Number(options.streamed === true);
   if (sources !== 1) return [{ path: 'phone_numbers', message: 'give either phone_numbers or where' }];
   if (isFields(where) && Object.keys(where).length === 0) return [{ path: 'where', message: 'names no condition' }];
-  // A program that has no value for a condition would match far more than it meant.
+  // A condition without a value is refused, because the filter would match far more than its author meant.
   const empty = Object.entries(fieldsOf(where)).filter(([, value]) => value === undefined);
   if (empty.length > 0) return empty.map(([key]) => ({ path: `where.${key}`, message: 'has no value' }));
   if (Array.isArray(phone_numbers) && phone_numbers.length === 0)
@@ -145,14 +149,17 @@ function setProblems(set: unknown): ErrorDetail[] {
   return problems;
 }
 
-/** False for what would be sent, or left out, without any effect. A wrong shape counts as something: it is told elsewhere. */
+/**
+ * False for a value that would have no effect. A value of the wrong shape counts as true, because its problem is reported
+ * elsewhere.
+ */
 function changesSomething(key: string, value: unknown): boolean {
   if (value === undefined) return false;
   if (key === 'add_tags' || key === 'remove_tags') return !Array.isArray(value) || value.length > 0;
   return !isFields(value) || Object.entries(value).some(([inner, v]) => changesSomething(inner, v));
 }
 
-/** Parts of the voice settings that name nothing although other fields do. */
+/** Problems of voice settings that are empty beside other settings. */
 function idleVoice(voice: Fields): ErrorDetail[] {
   const message = 'names no field to change';
   if (!changesSomething('voice', voice)) return [{ path: 'set.voice', message }];
@@ -160,13 +167,13 @@ function idleVoice(voice: Fields): ErrorDetail[] {
   return idle.map(([key]) => ({ path: `set.voice.${key}`, message }));
 }
 
-/** So many numbers are looked at to complete a list of problems; a body that is refused anyway must not cost more. */
-const LOOKED_AT = 5_000;
+/** How many numbers are checked to complete a list of problems. A body that is refused anyway must not cost more. */
+const MOST_CHECKED = 5_000;
 
 function numberProblems(numbers: unknown): ErrorDetail[] {
   const check = listCheck();
   const problems: ErrorDetail[] = [];
-  for (const [i, number] of listOf(numbers).slice(0, LOOKED_AT).entries()) {
+  for (const [i, number] of listOf(numbers).slice(0, MOST_CHECKED).entries()) {
     const problem = typeof number === 'string' ? check({ number, at: `phone_numbers.${i}` }) : null;
     if (problem !== null) problems.push(problem);
     if (problems.length >= MOST_PROBLEMS) break;
@@ -174,7 +181,7 @@ function numberProblems(numbers: unknown): ErrorDetail[] {
   return problems;
 }
 
-/** Checks the numbers of one list, one after the other; remembers them unless a number may be repeated. */
+/** Returns a check for the numbers of one list, called in their order. It remembers the numbers unless they may be repeated. */
 export function listCheck(
   repeats: 'refuse' | 'once' = 'refuse',
 ): (row: { number: string; at: string; problem?: string }) => ErrorDetail | null {
@@ -187,14 +194,14 @@ export function listCheck(
   };
 }
 
-/** What is wrong with one number of a list, or `null`. */
+/** The problem of one number of a list, or `null`. */
 export function phoneNumberProblem(n: string): string | null {
   if (!isE164(n)) return notE164(clipped(n, 60), unseenIn(n));
   if (parsePhoneNumberFromString(n)?.isPossible() !== true) return `"${n}" has a length that its country does not use`;
   return null;
 }
 
-/** What is wrong with a number that the list has already; `first` is the place of the first. */
+/** The message for a repeated number. `first` is the place of its first occurrence. */
 export function repeatProblem(n: string, first: string): string {
   return `"${n}" is in the list already, at ${first}`;
 }
@@ -205,20 +212,22 @@ export function countryOfNumber(n: string): string | null {
 }
 
 /**
- * Whether a code has the shape of an area code of the North American plan: the first digit is 2 to 9, the second is no 9 (kept for
- * longer numbers one day), and the last two are not 11 (services such as 911). Lists of codes lag behind the plan by months,
- * so none is asked: the search says whether there are numbers.
+ * True for a code that has the shape of an area code of the North American plan: the first digit is 2 to 9, the second is not 9
+ * (reserved for longer numbers), and the last two are not 11 (services such as 911). Published lists of codes lag behind the plan
+ * by months, so no list is used, and the search tells whether there are numbers.
  */
 export function isNanpAreaCode(code: string): boolean {
   return /^[2-9](?!11)[0-8]\d$/.test(code);
 }
 
-/** 800, 888 and their like, also those that the plan keeps for later (822, 880 to 889): numbers of no area. */
+/**
+ * True for toll-free codes such as 800 and 888, also for those that the plan reserves (822, 880 to 889). They belong to no area.
+ */
 export function isTollFreeCode(code: string): boolean {
   return /^8(?:00|22|33|44|55|66|77|8\d)$/.test(code);
 }
 
-/** The caller pays the owner of such a number; they are of no area, and no geographic search finds one. */
+/** The code of premium-rate numbers. They belong to no area, and no geographic search finds them. */
 const PREMIUM_CODE = '900';
 
 interface Fields {

@@ -1,7 +1,7 @@
 import { z } from 'zod';
 import { isE164 } from '../../domain/phone-number.ts';
 
-/** The voice settings of a number, as `phone_numbers/jobs/update_phone_numbers` and the single PATCH take them. */
+/** The shape of the voice settings of a number, as `phone_numbers/jobs/update_phone_numbers` and the single PATCH take them. */
 export const voice = z.strictObject({
   call_forwarding: z
     .strictObject({

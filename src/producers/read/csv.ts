@@ -2,8 +2,8 @@ import type { Options } from 'csv-stringify';
 import { csvCell } from '../../domain/text.ts';
 
 /**
- * How every CSV is written. A spreadsheet calculates nothing of what others wrote into labels, references, tags and reasons;
- * phone numbers stay as they are, because our own import reads them back.
+ * The options of every CSV that we write. Text of others (labels, references, tags, reasons) is written so that a spreadsheet
+ * calculates nothing of it. Phone numbers are written unchanged, because our own import reads them back.
  */
 export const CSV: Options = {
   header: true,

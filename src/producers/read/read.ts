@@ -32,13 +32,13 @@ export interface Page<T> {
   nextCursor: string | null;
 }
 
-/** A request as users see it, or `null`. */
-export async function lookAtRequest(db: Db, id: string): Promise<RequestView | null> {
+/** A request as users see it; `null` when there is no such request. */
+export async function readRequest(db: Db, id: string): Promise<RequestView | null> {
   const request = await requestQueries.findRequest(db.reads, id);
   return request === null ? null : ((await requestViews(db, [request]))[0] ?? null);
 }
 
-/** Requests, newest first. */
+/** One page of requests, newest first. */
 export async function listRequests(
   db: Db,
   filter: { status?: RequestStatus; kind?: RequestKind; limit: number; cursor?: string },
@@ -55,7 +55,7 @@ async function requestViews(db: Db, requests: Request[]): Promise<RequestView[]>
   return requests.map((r) => requestView(r, figures.get(r.id) ?? requestQueries.NO_FIGURES, account));
 }
 
-/** Items of a request in the order they were asked for. */
+/** One page of the items of a request, in the order in which they were asked for. */
 export async function listItems(
   db: Db,
   requestId: string,
@@ -71,21 +71,23 @@ export async function listItems(
   };
 }
 
-/** All items of a request, a page at a time: no connection is held while the reader takes them. */
+/** All items of a request, read page by page. No database connection is held while the caller takes them. */
 export async function* streamItems(db: Db, requestId: string): AsyncGenerator<ItemView> {
   for await (const row of itemQueries.streamItems(db.reads, requestId)) yield itemView(row, row.line);
 }
 
-/** Why items failed or were skipped, most frequent first. */
+/** The reasons why items failed or were skipped, most frequent first. */
 export async function reasonsOf(db: Db, requestId: string): Promise<{ code: string; reason: string; count: number }[]> {
   return itemQueries.reasonsOf(db.reads, requestId);
 }
 
-export async function lookAtChunks(db: Db, requestId: string): Promise<ChunkView[]> {
+/** The chunks of a request as users see them. */
+export async function readChunks(db: Db, requestId: string): Promise<ChunkView[]> {
   return (await listChunks(db.reads, requestId)).map(chunkView);
 }
 
-export async function lookAtInventory(
+/** One page of the inventory, by number. */
+export async function readInventory(
   db: Db,
   filter: InventoryFilter,
   page: { limit: number; cursor?: string },
@@ -95,8 +97,8 @@ export async function lookAtInventory(
   return { data: shown.map(numberView), nextCursor: rows.length > page.limit ? (shown.at(-1)?.phoneNumber ?? null) : null };
 }
 
-/** One number with its history, or `null` when it was never ours. */
-export async function lookAtNumber(db: Db, phoneNumber: string) {
+/** One number with its history; `null` when it was never ours. */
+export async function readNumber(db: Db, phoneNumber: string) {
   const number = await findNumber(db.reads, phoneNumber);
   const history = await eventsOf(db.reads, 'number', phoneNumber);
   if (number === null && history.length === 0) return null;
@@ -116,30 +118,30 @@ export async function lookAtNumber(db: Db, phoneNumber: string) {
   };
 }
 
-/** Does anybody take up work? */
+/** True when a worker lives that takes up work. */
 export async function workerLives(db: Db): Promise<boolean> {
   return someWorkerLives(db.reads);
 }
 
-/** The account with its gate; `slots` is how many batch jobs this configuration allows at once. */
-export async function lookAtAccount(db: Db, slots: number): Promise<AccountView> {
+/** The account with its gate. `slots` is how many job slots this configuration allows. */
+export async function readAccountView(db: Db, slots: number): Promise<AccountView> {
   const [account, inUse] = await Promise.all([readAccount(db.reads), slotsInUse(db.reads)]);
   return accountView(account, { inUse, configured: slots });
 }
 
-/** A run as users see it, with what is still open of its drift, and the requests that were filed to put changed fields back. */
+/** A reconciliation run as users see it, with its open drift and the repair requests that it led to. */
 export interface RunReport extends RunView {
   open: OpenDrift;
   repair_requests: string[];
 }
 
-/** One run, or `null`. */
-export async function lookAtRun(db: Db, id: string): Promise<RunReport | null> {
+/** One reconciliation run; `null` when there is no such run. */
+export async function readRun(db: Db, id: string): Promise<RunReport | null> {
   const run = await findRun(db.reads, id);
   return run === null ? null : reportRun(db, run);
 }
 
-/** All that a run found, streamed. */
+/** All differences that a reconciliation run found, as a stream. */
 export async function* streamRunDrift(db: Db, id: string): AsyncGenerator<DriftView> {
   for await (const row of streamDrift(db.reads, id)) yield driftView(row);
 }
@@ -171,12 +173,14 @@ export const DRIFT_COLUMNS = [
   'found_by',
 ] as const satisfies readonly (keyof DriftView)[];
 
+/** Reconciliation runs as users see them. */
 export async function reportRuns(db: Db, runs: Run[]): Promise<RunReport[]> {
   const ids = runs.map((r) => r.id);
   const [filed, open] = await Promise.all([repairsFiledBy(db.reads, ids), openOfRuns(db.reads, ids)]);
   return runs.map((r) => ({ ...runView(r), open: open.get(r.id) ?? NOTHING_OPEN, repair_requests: filed.get(r.id) ?? [] }));
 }
 
+/** One reconciliation run as users see it. */
 export async function reportRun(db: Db, run: Run): Promise<RunReport> {
   const [report] = await reportRuns(db, [run]);
   return report ?? { ...runView(run), open: NOTHING_OPEN, repair_requests: [] };

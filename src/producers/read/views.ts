@@ -10,7 +10,7 @@ import type { Check, Evidence, History } from '../../domain/evidence.ts';
 import { formatMoney, parseMoney } from '../../domain/money.ts';
 import { hasEnded, type RequestKind } from '../../domain/request.ts';
 
-/** Money as the contract writes it: at least two decimals. */
+/** An amount of money as users see it, with at least two decimals. */
 export function moneyText(text: string | null): string | null {
   if (text === null) return null;
   const value = parseMoney(text);
@@ -25,7 +25,7 @@ function costView(cost: Costs) {
   };
 }
 
-/** What a person can do about each reason for a closed gate. */
+/** What a person can do about each reason of a closed account gate. */
 const GATE_ADVICE: Readonly<Partial<Record<ErrorCode, string>>> = {
   bad_key: 'set TELNYX_API_KEY, restart the workers, then `provisioner account reopen`',
   insufficient_funds: 'add credit; it opens by itself, or `provisioner account reopen`',
@@ -33,14 +33,14 @@ const GATE_ADVICE: Readonly<Partial<Record<ErrorCode, string>>> = {
   forbidden: 'give the API key the permission, or ask Telnyx support for it, then `provisioner account reopen`',
 };
 
-/** What to do about a gate that is closed for this reason. */
+/** What a person can do about an account gate that is closed for this reason. */
 export function gateAdvice(code: ErrorCode | null): string {
   return (code === null ? undefined : GATE_ADVICE[code]) ?? 'settle the reason, then `provisioner account reopen`';
 }
 
-/** What a closed gate means for open requests of a kind; `null` when it holds none of them up. */
+/** What the closed account gate means for open requests of a kind; `null` when it does not hold them up. */
 export function heldByGate(a: Account, kind: RequestKind): { code: TroubleCode; message: string } | null {
-  // Without funds nothing is bought; updates and releases cost nothing and go on.
+  // Lack of funds stops buys only. Updates and releases cost nothing and go on.
   const noFunds = a.reasonCode === 'insufficient_funds';
   if (a.gateOpen || (noFunds && kind !== 'buy')) return null;
   const stopped = noFunds ? 'nothing is bought' : 'nothing is sent';
@@ -51,7 +51,7 @@ export function heldByGate(a: Account, kind: RequestKind): { code: TroubleCode; 
   };
 }
 
-/** What an open request waits for: its own trouble, unless the gate keeps it from going on at all. */
+/** The error that a request shows: its own, unless the account gate stops it completely. */
 function troubleOf(r: Request, account: Account): { code: TroubleCode; message: string } | null {
   const own = r.errorCode === null ? null : { code: r.errorCode, message: r.error ?? r.errorCode };
   if (hasEnded(r.status) || r.status === 'awaiting_approval' || (r.status === 'waiting' && own !== null)) return own;
@@ -75,6 +75,7 @@ export function requestView(r: Request, f: RequestFigures, account: Account) {
 }
 export type RequestView = ReturnType<typeof requestView>;
 
+/** An item as users see it. `linePosition` is the position of its buy line. */
 export function itemView(i: Item, linePosition: number | null) {
   return {
     phone_number: i.phoneNumber,
@@ -89,6 +90,7 @@ export function itemView(i: Item, linePosition: number | null) {
 }
 export type ItemView = ReturnType<typeof itemView>;
 
+/** A number of the inventory as users see it. */
 export function numberView(n: PhoneNumber) {
   return {
     phone_number: n.phoneNumber,
@@ -117,7 +119,7 @@ export function numberView(n: PhoneNumber) {
 }
 export type NumberView = ReturnType<typeof numberView>;
 
-/** Evidence for people: why the outcome is unknown, every check of the present phase, and the history of earlier calls. */
+/** Evidence as users see it: why the outcome is unknown, every check of the present phase, and the history of earlier calls. */
 export interface EvidenceView extends History {
   because: string;
   looks: Check[];
@@ -125,13 +127,13 @@ export interface EvidenceView extends History {
   conclusion?: string;
 }
 
-/** The evidence of a chunk, flat. `because` is the name of the phase where nothing went wrong. */
+/** The evidence of a chunk, flat. When the outcome is not unknown, `because` is the name of the phase. */
 export function evidenceView({ history, seen }: Evidence): EvidenceView {
   const { phase, checks = [], ...more }: { phase: string; checks?: Check[]; because?: string } = seen;
   return { ...history, because: phase, ...more, looks: checks };
 }
 
-/** A chunk for people: what it is, where it stands, and what the checks after a lost reply saw. */
+/** A chunk as users see it: what it is, its state, and what the checks after a lost reply saw. */
 export function chunkView(c: Chunk) {
   return {
     id: c.id,
@@ -149,7 +151,7 @@ export function chunkView(c: Chunk) {
 }
 export type ChunkView = ReturnType<typeof chunkView>;
 
-/** A difference that a reconciliation found, and what has become of it: `at` and `by` tell of the last act. */
+/** A difference that a reconciliation run found. `at` and `by` belong to its last change of state. */
 export function driftView(d: Drift) {
   return {
     kind: d.kind,
@@ -167,7 +169,7 @@ export function driftView(d: Drift) {
 }
 export type DriftView = ReturnType<typeof driftView>;
 
-/** What a limiter learned, as it is kept in the account's row. */
+/** The learned state of one family of the rate limiter, as the row of the account holds it. */
 function limitView(limit: Readonly<Record<string, unknown>>) {
   const { family, perSecond, announced, pausedUntil } = limit;
   return {
@@ -178,7 +180,7 @@ function limitView(limit: Readonly<Record<string, unknown>>) {
   };
 }
 
-/** The account: gate, balance, batch job slots in use and configured, limits learned. */
+/** The account as users see it: gate, balance, job slots in use and configured, and learned limits. */
 export function accountView(a: Account, slots: { inUse: number; configured: number }) {
   return {
     gate: {

@@ -1,21 +1,22 @@
 import { setTimeout as sleep } from 'node:timers/promises';
 import type { Db } from '../../db/client.ts';
 import { hasEnded } from '../../domain/request.ts';
-import { lookAtRequest } from './read.ts';
+import { readRequest } from './read.ts';
 import type { RequestView } from './views.ts';
 
+/** How to wait: the time between two reads and the longest wait, in milliseconds. */
 export interface WaitForEnd {
   everyMs: number;
   timeoutMs: number;
-  /** Called with every view that was read, the last one included. */
+  /** Called with every view that was read, also the last one. */
   seen?: (view: RequestView) => void;
-  /** When it is aborted, the wait rejects at once. */
+  /** The wait rejects as soon as this signal is aborted. */
   signal?: AbortSignal;
 }
 
 /**
- * Reads a request until it has ended or `timeoutMs` milliseconds are over, and returns the last view: `hasEnded` tells which.
- * `null` when there is no such request. Nothing is done to the request.
+ * Reads a request until it has ended or `timeoutMs` milliseconds have passed, and returns the last view; `hasEnded` tells which.
+ * `null` when there is no such request. Does not change the request.
  */
 export async function waitForEnd(
   db: Db,
@@ -25,7 +26,7 @@ export async function waitForEnd(
   const until = Date.now() + timeoutMs;
   for (;;) {
     signal?.throwIfAborted();
-    const view = await lookAtRequest(db, id);
+    const view = await readRequest(db, id);
     if (view === null) return null;
     seen?.(view);
     if (hasEnded(view.status) || Date.now() > until) return view;

@@ -143,7 +143,7 @@ export function createRateLimiter(options: RateLimiterOptions = {}): RateLimiter
 
 async function waitForSlot(state: FamilyState, store: PaceStore, maxWaitMs: number, closing: AbortSignal): Promise<void> {
   for (;;) {
-    const left = await look(state, store);
+    const left = await syncShared(state, store);
     if (left > maxWaitMs) throw paused(state.family, left, 'Telnyx asked for a pause');
     if (left > 0) {
       await sleep(left, undefined, { signal: closing });
@@ -153,12 +153,12 @@ async function waitForSlot(state: FamilyState, store: PaceStore, maxWaitMs: numb
     await guarded(state, () => state.pacer.slot(state.rate));
     if (state.pausedUntil <= Date.now() && Date.now() - askedAt < STALE_MS) return;
     // A pause may have begun while this call waited for its slot.
-    if ((await look(state, store)) === 0) return;
+    if ((await syncShared(state, store)) === 0) return;
   }
 }
 
 /** Takes over the shared rate and pause. Returns for how many milliseconds the family is still paused. */
-async function look(state: FamilyState, store: PaceStore): Promise<number> {
+async function syncShared(state: FamilyState, store: PaceStore): Promise<number> {
   const shared = await guarded(state, () => answerOfLimiter(store.read(state.family), REDIS_PATIENCE_MS));
   const now = Date.now();
   state.pausedUntil = Math.max(state.pausedUntil, now + shared.pausedMs);
@@ -192,7 +192,7 @@ async function learn(state: FamilyState, store: PaceStore, status: number, heade
   } else if (status < 400 && now.getTime() - state.raisedAt >= RAISE_EVERY_MS) {
     state.raisedAt = now.getTime();
     // The shared state is read first, because this call may have left before another process got a 429.
-    if ((await look(state, store)) === 0) await changeRate(state, store, raised(state.rate, seen, range(state)));
+    if ((await syncShared(state, store)) === 0) await changeRate(state, store, raised(state.rate, seen, range(state)));
   }
 }
 

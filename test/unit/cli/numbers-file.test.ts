@@ -3,7 +3,7 @@ import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { Readable } from 'node:stream';
 import { afterAll, describe, expect, it } from 'vitest';
-import { type ListFile, listOf, lookThrough, readNumbers, tellingNumbers } from '../../../src/cli/numbers-file.ts';
+import { type ListFile, listOf, readNumbers, readThrough, tellingNumbers } from '../../../src/cli/numbers-file.ts';
 import type { NumberRow } from '../../../src/producers/intake/stage-numbers.ts';
 import { problemsOf } from '../../support/cli-runs.ts';
 
@@ -45,9 +45,9 @@ describe('FILE', () => {
   });
 
   it('is looked through before a question: each number counts once, and wrong ones are told instead', async () => {
-    const look = (text: string) => lookThrough({ file: '-', kind: 'delete' }, stdinOf(text));
-    expect(await look(`${A}\n${B}\n${A}\n`)).toEqual({ count: 2, notes: ['1 repeated number is counted once'] });
-    expect((await problemsOf(() => look(`${A}\nx\n+1312\n`))).map((p) => p.path)).toEqual(['row 2', 'row 3']);
+    const read = (text: string) => readThrough({ file: '-', kind: 'delete' }, stdinOf(text));
+    expect(await read(`${A}\n${B}\n${A}\n`)).toEqual({ count: 2, notes: ['1 repeated number is counted once'] });
+    expect((await problemsOf(() => read(`${A}\nx\n+1312\n`))).map((p) => p.path)).toEqual(['row 2', 'row 3']);
   });
 
   it('of a buy: numbers of other countries of +1 than the US are told, also without --country', async () => {

@@ -4,7 +4,7 @@ import { type Check, type Evidence, seeing } from '../../../src/domain/evidence.
 import { decideLostCall, MAX_RESENDS } from '../../../src/domain/lost-call.ts';
 import { DEFAULT_TIMINGS } from '../../../src/domain/timings.ts';
 
-const t = { ...DEFAULT_TIMINGS, settleMs: 1_000, lookMinMs: 100, lookMaxMs: 300 };
+const t = { ...DEFAULT_TIMINGS, settleMs: 1_000, checkMinMs: 100, checkMaxMs: 300 };
 const since = new Date('2026-01-01T00:00:00Z');
 const at = (ms: number) => new Date(since.getTime() + ms);
 const check = (found: string[] = [], owned = 0): Check => ({ at: since.toISOString(), found, owned });

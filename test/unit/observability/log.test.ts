@@ -94,7 +94,7 @@ describe('the same error of a connection', () => {
     expect(lines).toHaveLength(4);
     const ofOneCall = new ProvisioningError('unknown_outcome', 'ambiguous', 'no reply', { cause: refused() });
     for (let n = 0; n < 3; n++) log.warn({ err: ofOneCall, chunkId: `c${n}` }, 'the reply was lost');
-    for (let n = 0; n < 3; n++) log.error({ err: new Error('broken') }, 'the job ended with an error');
+    for (let n = 0; n < 3; n++) log.error({ err: new Error('broken') }, 'the queue job ended with an error');
     for (let n = 0; n < 3; n++) log.info({ jobs: n }, 'no error at all');
     expect(lines).toHaveLength(13);
     for (let n = 0; n < 3; n++) log.info({ err: new Error('Failed query', { cause: refused() }) }, 'put off');

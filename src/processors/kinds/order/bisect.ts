@@ -7,21 +7,27 @@ import type { Refusal } from '../../chunk/kind.ts';
 import { lossOf, searchOf } from '../../lines/losses.ts';
 import type { OrderChunk } from './owned.ts';
 
-/** Refusals that speak of the settings of the order, never of its numbers. */
+/** Refusals that concern the settings of the order, never its numbers. */
 const ABOUT_SETTINGS: ReadonlySet<string> = new Set(['invalid_connection', 'invalid_messaging_profile', 'forbidden']);
 
-/** So many single numbers of a line are replaced while no order with these settings was accepted: the settings may be at fault. */
+/**
+ * How many refused single numbers of a buy line are replaced while Telnyx has accepted no order with these settings. The settings
+ * may be at fault.
+ */
 const MOST_REPLACED = 3;
-/** So many when one was accepted: settings may be refused later. */
+/**
+ * The same after Telnyx has accepted an order with these settings. There is still a limit, because Telnyx may refuse the settings
+ * later.
+ */
 const MOST_REPLACED_ACCEPTED = 50;
 
-/** The reason under which a line keeps the numbers that Telnyx refused one by one. */
+/** The cause under which the losses of a buy line record numbers that Telnyx refused one by one. */
 const REFUSED = 'refused_by_telnyx';
 
 /**
- * Halves an order that Telnyx refused for a reason that names no numbers, to find out what is refused. When both halves are refused
- * too, the settings are at fault and all numbers fail with the words of Telnyx. When an order with these settings is accepted, a
- * number is at fault, and halving goes on until it is found.
+ * Halves an order that Telnyx refused without naming numbers, to find out what Telnyx refuses. When both halves are refused too,
+ * the settings are at fault, and all numbers fail with the text of Telnyx. When Telnyx accepts an order with these settings, one
+ * number is at fault, and the refused half is halved again until that number is alone.
  */
 export async function bisected(deps: WorkDeps, chunk: OrderChunk, failure: ProvisioningError): Promise<Refusal> {
   if (ABOUT_SETTINGS.has(failure.code) || failure.disposition === 'bug') return { kind: 'by_disposition' };
@@ -34,14 +40,19 @@ export async function bisected(deps: WorkDeps, chunk: OrderChunk, failure: Provi
   return { kind: 'by_disposition' };
 }
 
-/** True when this half was refused and the other half may still prove that the settings are accepted. Then this one waits for it. */
+/**
+ * True when this half was refused and the other half is undecided. This half then waits, because the other one may still prove
+ * that the settings are accepted.
+ */
 export async function waitsForOtherHalf(deps: WorkDeps, chunk: OrderChunk): Promise<boolean> {
   const half = historyOf(chunk.evidence).bisect;
   if (half?.refused === undefined) return false;
   return hasUndecidedPart(deps.db.sql, { requestId: chunk.requestId, id: half.of }, chunk.id);
 }
 
-/** Another number replaces a single number of a search. A number that the user listed fails with the words of Telnyx. */
+/**
+ * Replaces a refused single number by another number of the search. A number that the user listed fails with the text of Telnyx.
+ */
 async function replacement(deps: WorkDeps, chunk: OrderChunk, failure: ProvisioningError, accepted: boolean): Promise<Refusal> {
   const { lineId } = chunk;
   if (lineId === null || (await searchOf(deps, chunk)) === null) return { kind: 'by_disposition' };

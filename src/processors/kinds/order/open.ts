@@ -17,8 +17,8 @@ import { orderSettlement } from './settlement.ts';
 type Open = Extract<Observed<OverOrder>, { kind: 'open' }>;
 
 /**
- * Polls an order. Numbers of an open order that have their end are settled before the others, so that they do not wait for the
- * paperwork of others. Holds no worker while it waits.
+ * Polls an order without holding a worker. In an open order, numbers that are final are settled at once, so that they do not wait
+ * for the paperwork of other numbers. Errors: those of the database, `no_order_id` (a bug).
  */
 export async function observeOrder(deps: WorkDeps, chunk: OrderChunk): Promise<Observed<OverOrder>> {
   const items = await openItemsOfChunk(deps.db.sql, chunk.id);
@@ -43,7 +43,10 @@ export async function observeOrder(deps: WorkDeps, chunk: OrderChunk): Promise<O
   };
 }
 
-/** When to poll again: from 2 s on while the order is young, seldom while Telnyx waits for paperwork. */
+/**
+ * Says when to poll again: after `pollMinMs` while the order is young, and every few minutes (`coldPollMs`) while Telnyx waits
+ * for paperwork.
+ */
 function openFor(deps: WorkDeps, chunk: Chunk, waiting: boolean): Open {
   const { timings: t } = deps;
   const delayMs =
@@ -60,7 +63,7 @@ async function readOrder(deps: WorkDeps, chunk: Chunk): Promise<Order | 'unreada
     return await deps.telnyx.getOrder(chunk.telnyxId);
   } catch (error) {
     if (error instanceof ProvisioningError) await closedByFailure(deps, error);
-    // Not only "not found": the id that a person adopted may belong to no order at all.
+    // Every refusal counts, not only "not found": a person may have adopted an id that belongs to no order.
     const absent = error instanceof ProvisioningError && error.disposition === 'rejected';
     if (absent && ageOf(deps, chunk) > deps.timings.settleMs) return 'gone';
     deps.log.warn({ err: asError(error) }, 'the order could not be read, trying again');
@@ -68,20 +71,27 @@ async function readOrder(deps: WorkDeps, chunk: Chunk): Promise<Order | 'unreada
   }
 }
 
-/** An order is over when its own status is final; one called a success has no open line either. */
+/** True when the status of the order is final. An order with the status `success` must have no open order line either. */
 function isOver(order: Order): boolean {
   return isFinalStatus(order.status) && order.lines.every((l) => l.status !== 'pending' || order.status !== 'success');
 }
 
-/** An order that waits for paperwork, or takes longer than orders do. In any other one all numbers are judged together soon. */
+/**
+ * True for an order that waits for paperwork or takes longer than `hotPollMs`. All numbers of any other order are judged together
+ * when it ends.
+ */
 function isSlow(deps: WorkDeps, chunk: Chunk, order: Order): boolean {
   return order.requirementsMet === false || ageOf(deps, chunk) > deps.timings.hotPollMs;
 }
 
+/** Milliseconds since Telnyx accepted the order. */
 const ageOf = (deps: WorkDeps, chunk: Chunk): number =>
   deps.clock.now().getTime() - (chunk.submittedAt ?? chunk.createdAt).getTime();
 
-/** Why this cannot be the order of the chunk: a person may have adopted another one, and a number that it lacks is not lost. */
+/**
+ * Why this order cannot belong to the chunk, or `null`. A person may have adopted the wrong order, and a number that this order
+ * does not carry is not lost.
+ */
 function whyForeign(chunk: Chunk, owed: string[], order: Order): string | null {
   if (order.customerReference === chunk.customerReference || order.lines.length === 0) return null;
   const theirs = new Set(order.lines.map((l) => l.phoneNumber));
@@ -90,9 +100,9 @@ function whyForeign(chunk: Chunk, owed: string[], order: Order): string | null {
 }
 
 /**
- * Settles the numbers of an open order that have their end: a success that is ours is bought, a failure that stays not ours for a
- * settling window is lost. Telnyx handles each part of an order on its own. `seen` notes failed lines that are not lost yet; `null`
- * when there is nothing to note.
+ * Settles the final numbers of an open order, because Telnyx handles each part of an order on its own. A successful line whose
+ * number is ours counts as bought. A failed line counts as lost when no check shows its number as ours for a settling window.
+ * `seen` records failed lines that are not lost yet. `null` means that nothing changed.
  */
 async function settledPart(
   deps: WorkDeps,
@@ -133,7 +143,10 @@ async function settledPart(
   return { kind: 'part', settlement, said: `settled early: ${bought.length} bought, ${lost.length} lost` };
 }
 
-/** What is missing and until when, in words. A failed read is no reason to stop waiting. */
+/**
+ * Reads which documents are missing and until when Telnyx waits, as text. A failed read returns `null` and does not stop the
+ * wait.
+ */
 async function readPaperwork(deps: WorkDeps, order: Order): Promise<Trouble | null> {
   const lineId = order.unmetLineId;
   if (lineId === null) return null;
@@ -152,7 +165,10 @@ async function readPaperwork(deps: WorkDeps, order: Order): Promise<Trouble | nu
   }
 }
 
-/** Cancels at Telnyx what the user cancelled and Telnyx has not begun; what came of it shows in the next poll. */
+/**
+ * Cancels the order at Telnyx when the user cancelled the request. Telnyx cancels only the parts that it has not begun. The next
+ * poll shows the result.
+ */
 async function cancelIfWanted(deps: WorkDeps, chunk: Chunk, order: Order): Promise<void> {
   const request = await getRequest(deps.db.sql, chunk.requestId);
   if (request?.cancelRequestedAt == null) return;

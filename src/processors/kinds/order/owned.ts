@@ -7,15 +7,18 @@ import type { ChunkOf } from '../../chunk/kind.ts';
 
 export type OrderChunk = ChunkOf<StepOf<'order'>>;
 
-/** An order that is over, with the numbers that it still owes: numbers settled as a part have ended, or are with another chunk. */
+/**
+ * A finished order with the numbers that are not settled yet. Other numbers of the chunk have ended, or another chunk carries
+ * them.
+ */
 export interface OverOrder {
   order: Order;
   owed: string[];
 }
 
 /**
- * Which numbers are ours, with their ids, and may have come by the order of this chunk. A number that another request bought belongs
- * to the account, but this order did not deliver it.
+ * The numbers that the account owns and that this order may have delivered, with their ids at Telnyx. A number that another
+ * request bought is left out, because this order did not deliver it.
  */
 export async function ownedByRequest(deps: WorkDeps, chunk: Chunk, numbers: string[]): Promise<Map<string, string>> {
   const owned = await deps.telnyx.verifyOwnership(numbers);

@@ -11,23 +11,27 @@ import type { Again, Settlement } from '../../chunk/settle.ts';
 import { lossOf, searchOf } from '../../lines/losses.ts';
 import type { OrderChunk } from './owned.ts';
 
+/** What became of the numbers of an order. */
 export interface OrderResult {
   cause: ChunkCause;
   bought: { phoneNumber: string; telnyxId: string | null }[];
-  /** Proven not ours and gone. */
+  /** Numbers that are proven not ours and cannot be had any more. */
   lost: string[];
   orderStatus: string;
-  /** Numbers that are neither, and go out again in new orders. */
+  /** Numbers that are neither bought nor lost. They go out again in new orders. */
   again?: Again[];
-  /** Prices of a fresh search for numbers that go out again. */
+  /** New prices, from a fresh search, of numbers that go out again. */
   priced?: Parameters<typeof reprice>[2];
-  /** Until then the price of what is lost counts against the budget. */
+  /** Until this moment the price of lost numbers counts against the budget. */
   heldUntil?: Date;
-  /** The numbers whose paperwork was never approved, in an order that failed for it. Other numbers of the same kind would fail too. */
+  /**
+   * Numbers that were lost because Telnyx never approved their paperwork. Other numbers of the same kind would fail too, so these
+   * are not replaced.
+   */
   unmet?: ReadonlySet<string>;
 }
 
-/** What an order brought, to be written down: inventory rows with price, ended items, free slots for lost numbers. */
+/** Builds the settlement of an order: inventory rows with their prices, the end of each item, and free slots for lost numbers. */
 export async function orderSettlement(deps: WorkDeps, chunk: OrderChunk, result: OrderResult): Promise<Settlement> {
   const at = deps.clock.now();
   const because = { cause: 'bought', at, requestId: chunk.requestId, chunkId: chunk.id };
@@ -50,7 +54,8 @@ export async function orderSettlement(deps: WorkDeps, chunk: OrderChunk, result:
       ...(result.again !== undefined && { again: result.again.map((part) => part.numbers.length) }),
     },
     inventory: async (tx: Tx) => {
-      // The prices are noted before the items are handed on, or the new orders would find their search old again.
+      // The prices are written before the items are handed over. Otherwise the new orders would find that their search is too
+      // old.
       if (result.priced !== undefined) await reprice(tx, chunk.id, result.priced, at);
       await markBought(tx, chunk.id, succeeded, at);
       await enterBought(
@@ -74,8 +79,8 @@ export async function orderSettlement(deps: WorkDeps, chunk: OrderChunk, result:
 }
 
 /**
- * A search replaces a lost number, unless that would be wrong: the user listed the number or cancelled the request, or the order
- * failed for its paperwork (other numbers of the same kind would fail too).
+ * How lost numbers end. A search replaces a lost number, with three exceptions: the user listed the number, the user cancelled
+ * the request, or the order failed for its paperwork (other numbers of the same kind would fail too).
  */
 async function endsOfLost(deps: WorkDeps, chunk: OrderChunk, result: OrderResult): Promise<Pick<Settlement, 'ended' | 'lost'>> {
   const end = (numbers: string[], status: 'failed' | 'cancelled', reasonCode: ReasonCode, reason: string) =>

@@ -9,18 +9,20 @@ import { searchOf } from '../../lines/losses.ts';
 import type { OrderChunk } from './owned.ts';
 import { orderSettlement } from './settlement.ts';
 
-/** What becomes of the numbers of a refused order that are not ours. */
+/** How the numbers of a refused order that are not ours are divided. */
 interface Parts {
   lost: string[];
   again: Again[];
-  /** What a fresh search still offers of them, at prices that hold from now on. A number on sale is surely not ours. */
+  /**
+   * Offers of a fresh search for these numbers, at prices that hold from now on. A number that is offered for sale is not ours.
+   */
   offers: Offer[];
 }
 
 /**
- * Settles an order that Telnyx refused for its numbers. Numbers that are ours count as bought, numbers that are gone are lost, and the
- * rest goes out again in new orders, each committed before it is sent. Answers `unproven` when none of the numbers can be had and the
- * window is not over: then our own call may have taken them.
+ * Settles an order that Telnyx refused for its numbers. Numbers that are ours count as bought, numbers that cannot be had are
+ * lost, and the rest goes out again in new orders. Each new order is committed before it is sent. Returns `unproven` when no
+ * number can be had and the settling window is not over, because our own call may have taken them.
  */
 export async function takenApart(
   deps: WorkDeps,
@@ -32,7 +34,7 @@ export async function takenApart(
   const parts = await partsOf(deps, chunk, evidence, rest);
   const noneLeft = parts.again.length === 0;
   if (noneLeft && parts.offers.length === 0 && !windowOver) return 'unproven';
-  // All are gone at once, and they were sent before. Each half gets a window of its own before it is given up.
+  // All numbers vanished at once, and they were sent before. Each half gets a settling window of its own before it is given up.
   if (noneLeft && mayTakeEffectLate(evidence, deps.clock.now()) && rest.length > 1) {
     parts.again = inHalves(rest);
     parts.lost = [];
@@ -50,8 +52,9 @@ export async function takenApart(
 }
 
 /**
- * When Telnyx named some of the numbers, those of a search are lost, since others take their place, and those that the user listed
- * are searched once more first. When Telnyx named all of them, or none, a fresh search tells which can be had.
+ * Divides the rest. When Telnyx named some of the numbers, named numbers of a search are lost at once, because other numbers
+ * replace them; named numbers of a list are searched once more first. When Telnyx named all numbers or none, a fresh search tells
+ * which can be had.
  */
 async function partsOf(deps: WorkDeps, chunk: OrderChunk, evidence: Evidence, rest: string[]): Promise<Parts> {
   const named = new Set(seenIn(evidence, 'unknown')?.named ?? []);
@@ -72,12 +75,12 @@ async function partsOf(deps: WorkDeps, chunk: OrderChunk, evidence: Evidence, re
   const left = rest.filter((n) => offered.has(n));
   const lost = rest.filter((n) => !offered.has(n));
   if (named.size > 0) {
-    // Refused by name once more although a search had just offered them: the search is wrong.
+    // Telnyx refused these numbers by name again, right after a search offered them. The search is wrong.
     if (rearmed) return { lost: rest, again: [], offers };
     return { lost, again: orderedAgain(left), offers };
   }
   if (lost.length > 0) return { lost, again: left.length > 0 ? [{ numbers: left }] : [], offers };
-  // All are on sale and one of them cannot be ordered: halving finds it.
+  // All numbers are on sale and one of them cannot be ordered. Halving finds it.
   if (left.length > 1) return { lost: [], again: inHalves(left), offers };
   return { lost: left, again: [], offers };
 }
