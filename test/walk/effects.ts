@@ -79,8 +79,14 @@ function watchedTelnyx(telnyx: TelnyxGateway, plan: RunPlan, around: Around): Te
           const sent = args.filter((arg) => typeof arg !== 'function');
           const arrive = (): Promise<unknown> => Reflect.apply(method, target, sent) as Promise<unknown>;
           if (late === null) {
-            plan.doubledCall(key, args)?.(arrive);
-            return send();
+            const double = plan.doubledCall(key, args);
+            return double === null
+              ? send()
+              : (Reflect.apply(
+                  method,
+                  target,
+                  doubling(args, () => double(arrive)),
+                ) as Promise<unknown>);
           }
           for (const arg of args) if (typeof arg === 'function') await Reflect.apply(arg, undefined, []);
           late(arrive);
@@ -88,6 +94,20 @@ function watchedTelnyx(telnyx: TelnyxGateway, plan: RunPlan, around: Around): Te
         });
     },
   });
+}
+
+/** The arguments of a call that is doubled when it leaves. A call that its last check holds back never leaves, and has no copy. */
+function doubling(args: unknown[], double: () => void): unknown[] {
+  const check = args.find((arg) => typeof arg === 'function');
+  if (check === undefined) {
+    double();
+    return args;
+  }
+  const checkThenDouble = async (): Promise<void> => {
+    await Reflect.apply(check, undefined, []);
+    double();
+  };
+  return args.map((arg) => (arg === check ? checkThenDouble : arg));
 }
 
 /** A statement outside of a transaction is one effect, and so is a whole transaction, which commits or does not. */
