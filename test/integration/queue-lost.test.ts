@@ -44,7 +44,11 @@ async function expectAllRight(h: Harness, ids: string[]): Promise<void> {
 
 describe('a queue that loses everything', () => {
   it('I6 on Postgres: all requests end right, unaided, and nothing is done twice', async () => {
-    const h = await openHarness({ simulator: { owned: 150, numbers: 2_000 }, limits: { orderSize: 10, batchSize: 20 } });
+    const h = await openHarness({
+      backend: 'postgres',
+      simulator: { owned: 150, numbers: 2_000 },
+      limits: { orderSize: 10, batchSize: 20 },
+    });
     try {
       await h.learnInventory();
       await h.start();

@@ -8,7 +8,12 @@ import { door, until } from '../support/until.ts';
 
 describe('recovery', () => {
   const h = useHarness(
-    () => ({ simulator: { owned: 60, numbers: 3_000 }, limits: { orderSize: 10 }, timings: { leaseMs: 1_500 } }),
+    () => ({
+      backend: 'postgres',
+      simulator: { owned: 60, numbers: 3_000 },
+      limits: { orderSize: 10 },
+      timings: { leaseMs: 1_500 },
+    }),
     (x) => x.learnInventory(),
   );
 
