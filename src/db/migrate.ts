@@ -23,7 +23,7 @@ export async function migrateDatabase(url: string): Promise<void> {
     const [lock, client] = [one(url, session), one(url, session)];
     try {
       await lock.begin(async (tx) => {
-        // This transaction says nothing while the migrations run.
+        // This transaction is idle while the migrations run.
         await tx`select set_config('idle_in_transaction_session_timeout', '0', true)`;
         await tx`select pg_advisory_xact_lock(${MIGRATION_LOCK})`;
         await migrate(drizzle(client), { migrationsFolder: MIGRATIONS });

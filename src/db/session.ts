@@ -96,8 +96,8 @@ export function one(url: string, session: Session): postgres.Sql {
 }
 
 /**
- * Returns the settings for this server. `synchronous_commit` is among them, because a commit that is reported before it is on the
- * disk may be lost in a crash, and its call would be sent again.
+ * Returns the settings to state on this server. `synchronous_commit` is switched on when it is off: a commit that is reported before
+ * it is on the disk may be lost in a crash, and its call would be sent again.
  */
 async function settingsFor(sql: postgres.Sql): Promise<Session> {
   const rows = await sql<{ name: string; setting: string }[]>`
@@ -110,7 +110,7 @@ async function settingsFor(sql: postgres.Sql): Promise<Session> {
   };
 }
 
-/** True when two clients that query in turn share server processes. Without a pooler, each client always meets its own process. */
+/** True when a pooler is found. Two clients query in turn: without a pooler, each of them always meets its own server process. */
 async function isPooled(a: postgres.Sql, b: postgres.Sql): Promise<boolean> {
   const seen: [Set<number>, Set<number>] = [new Set(), new Set()];
   for (let round = 0; round < 3; round += 1)
