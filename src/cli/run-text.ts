@@ -53,7 +53,7 @@ export function openText(open: ReadonlyMap<string, OpenDrift>): string | null {
   return [
     'Open drift, by the run that found it:',
     ...lines,
-    'To restore our values: provisioner repair RUN. To accept the account's values: provisioner accept RUN.',
+    'To restore our values: provisioner repair RUN. To accept the values of the account: provisioner accept RUN.',
   ].join('\n');
 }
 
@@ -70,11 +70,11 @@ function openWords(open: OpenDrift): string {
 function unjudgedText(counts: RunCounts): string {
   const fresh = counts.too_fresh ?? 0;
   const lines = [
-    ...(fresh > 0
-      ? [`${plural(fresh, 'number')} not shown, but bought too recently to judge: a later run judges them`]
-      : []),
+    ...(fresh > 0 ? [`${plural(fresh, 'number')} not shown, but bought too recently to judge: a later run judges them`] : []),
     ...(counts.undecided > 0
-      ? [`${plural(counts.undecided, 'number')} not judged: a request works on them, they changed meanwhile, or list and ownership do not agree`]
+      ? [
+          `${plural(counts.undecided, 'number')} not judged: a request works on them, they changed meanwhile, or list and ownership do not agree`,
+        ]
       : []),
   ];
   return lines.map((line) => `\n${line}`).join('');

@@ -54,7 +54,7 @@ const CASES: Case[] = [
     () => update(...file('wrong.csv'), '--set', 'colour=red'),
     2,
     [
-      ['--set colour=red', /"colour" is no setting; there are/],
+      ['--set colour=red', /"colour" is not a setting; the settings are/],
       ['row 3', /not an E\.164/],
       ['row 4', /not an E\.164/],
     ],
