@@ -4,17 +4,17 @@ import { join } from 'node:path';
 import { pathToFileURL } from 'node:url';
 import { ROOT } from './sources.ts';
 
-/** Below node_modules, so that packages are found from there; nothing else reads it. */
+/** The folder of the compiled program. It is below node_modules, so that Node finds the packages; nothing else reads it. */
 const COMPILED = join(ROOT, 'node_modules', '.cache', 'provisioner-process-tests');
 const MAIN = join(COMPILED, 'src/cli/main.js');
 const MARK = join(COMPILED, 'package.json');
 
-/** Looked at once in a process: all its children are the same program. */
+/** Compiled once in each process, so that all its children run the same program. */
 let compiled = false;
 
 /**
- * How the real command line is started. It is compiled once, as it is shipped: a start costs half the processor time that it
- * takes from source, and a run kills and starts hundreds. `PROVISIONER_FROM_SOURCE=1` runs the sources.
+ * Returns the arguments that start the real command line. It is compiled once, as it is shipped, because a start from source
+ * takes twice the processor time and a run starts hundreds. `PROVISIONER_FROM_SOURCE=1` runs the sources.
  */
 export function programArguments(): string[] {
   if (process.env['PROVISIONER_FROM_SOURCE'] === '1') {
@@ -35,9 +35,9 @@ function compileIfNeeded(): void {
     cwd: ROOT,
     encoding: 'utf8',
   });
-  // Types are checked elsewhere; here it is enough that there is a program.
+  // Other checks cover the types. Here it is enough that the program exists.
   if (!existsSync(MAIN)) throw new Error(`the sources do not compile:\n${result.stdout}${result.stderr}`);
-  // The migrations are no TypeScript, and are read beside the code.
+  // The migrations are not TypeScript. The program reads them beside the code.
   cpSync(join(ROOT, 'src/db/migrations'), join(COMPILED, 'src/db/migrations'), { recursive: true });
   writeFileSync(MARK, JSON.stringify({ type: 'module' }));
 }

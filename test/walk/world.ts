@@ -16,7 +16,8 @@ const SLOTS = 3;
 const JOB_CAP = 4;
 
 /**
- * The most that is needed: one worker stopped in a cursor, and another one with a transaction or cursor and a statement in it.
+ * The largest number of connections that a history needs: one worker stopped in a cursor, and another one with a transaction or
+ * cursor and a statement in it.
  */
 const CONNECTIONS = 4;
 
@@ -49,7 +50,7 @@ export interface World {
   outlets: Outlets;
   /** The connection of the checks, apart from the pool that the work uses. */
   look: postgres.Sql;
-  /** What was for sale at the start. */
+  /** The numbers that were for sale at the start. */
   onSale: string[];
   now(): number;
   advance(ms: number): void;
