@@ -30,7 +30,7 @@ export interface StageOptions {
   orderSize: number;
   simulator: SimulatorOptions;
   timings: Partial<Timings>;
-  /** `PROVISIONER_RATE_LIMITS`; without it nothing waits for the rate. */
+  /** `PROVISIONER_RATE_LIMITS`. Without it no call waits for the rate. */
   rates?: string;
 }
 
@@ -38,11 +38,11 @@ export interface StageOptions {
 export interface Stage {
   deps: ProducerDeps;
   simulator: Simulator;
-  /** Calls so far, by endpoint, whatever they were answered. */
+  /** Counts the calls so far by endpoint, whatever the answer was. */
   calls(): Map<string, number>;
-  /** Submits a request and waits for its end; throws unless all of it succeeded. */
+  /** Submits a request and waits for its end. Throws unless every number succeeded. */
   run(body: object): Promise<void>;
-  /** One reconciliation; throws unless it saw everything. */
+  /** Runs one reconciliation. Throws unless it saw the whole account. */
   reconcile(): Promise<void>;
   stop(): Promise<void>;
 }
@@ -94,7 +94,7 @@ export function callsOf(simulator: Simulator): Map<string, number> {
   return new Map(Object.entries(by_endpoint).map(([name, by]) => [name, Object.values(by).reduce((sum, n) => sum + n, 0)]));
 }
 
-/** Waits for a request; throws when it does not succeed within `timeoutMs` milliseconds. */
+/** Waits for a request. Throws when it does not succeed within `timeoutMs` milliseconds. */
 export async function untilSucceeded(db: Db, id: string, timeoutMs: number): Promise<void> {
   const view = await waitForEnd(db, id, { everyMs: POLL_MS, timeoutMs });
   if (view?.status !== 'succeeded')

@@ -9,7 +9,7 @@ import { createTelnyxGateway } from '../telnyx/client.ts';
 import type { Balance, TelnyxGateway } from '../telnyx/gateway.ts';
 import type { CallInfo } from '../telnyx/transport.ts';
 
-/** One finding about the account. */
+/** The result of one check of the account. */
 export interface Finding {
   name: string;
   status: 'ok' | 'warning' | 'failed';
@@ -18,13 +18,13 @@ export interface Finding {
   unavailable?: true;
 }
 
-/** Short, because a person waits. */
+/** The deadline is short, because a person waits. */
 const DEADLINE_MS = 8_000;
 /** The `date` header counts whole seconds (RFC 9110): on average half a second has passed since. */
 const HALF_A_SECOND = 500;
 const A_DAY_MS = 86_400_000;
 
-/** Failures that say nothing about the key, only that no answer of Telnyx was to be had. */
+/** Failures without an answer of Telnyx. They say nothing about the key. */
 const UNREACHABLE: ReadonlySet<string> = new Set<ErrorCode>([
   'not_sent',
   'unknown_outcome',

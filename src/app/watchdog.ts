@@ -58,7 +58,7 @@ export function watchdog(f: Foundation, works: boolean, workers: () => Workers |
       troubles.set(what, scrub(`${what}: ${asError(error).message || asError(error).name}`));
     }
   };
-  /** A pause by a person is no problem of the process, but it must not be forgotten. */
+  /** A pause by a person is not a problem of the process, but people must not forget it. */
   const notePaused = (names: QueueName[]): void => {
     for (const name of QUEUE_NAMES) {
       const isPaused = names.includes(name);

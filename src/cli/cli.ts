@@ -9,39 +9,44 @@ import type { Io } from './io.ts';
 import { writeLine } from './output.ts';
 import type { RootLog, Services } from './services.ts';
 
-/** One run of the command line: what commands use, and the exit code they leave. */
+/** The context of one command: what it uses, and the exit code that it leaves. */
 export interface Cli {
   io: Io;
   services: Services;
   exit: number;
-  /** Takes secrets out of what is said; knows those of the configuration as soon as that has been read. */
+  /** Removes secrets from texts. It knows the secrets of the configuration once that has been read. */
   scrub: Scrub;
 }
 
+/** Makes the context of one command. */
 export function createCli(io: Io, services: Services): Cli {
   return { io, services, exit: EXIT.ok, scrub: createScrubber([]) };
 }
 
-/** Writes to stdout: the result, and nothing else ever. */
+/** Writes the result to stdout. Nothing else is written there. */
 export async function say(cli: Cli, text: string): Promise<void> {
   await writeLine(cli.io.stdout, text);
 }
 
-/** Writes to stderr: everything that is not the result, with what others wrote made visible. */
+/** Writes everything that is not the result to stderr, with control characters made visible. */
 export function note(cli: Cli, text: string): void {
   cli.io.stderr.write(`${visibleLines(cli.scrub(text))}\n`);
 }
 
-/** One JSON value as `--json` prints it: a terminal obeys none of its characters, a program reads the same value. */
+/**
+ * Returns a JSON value as `--json` prints it. Control characters are escaped, so that a terminal does not obey them and a program
+ * reads the same value.
+ */
 export function jsonText(value: unknown): string {
   return visibleJson(JSON.stringify(value, null, 2));
 }
 
-/** The one JSON value of `--json`, or the text for people. */
+/** Prints the result: one JSON value with `--json`, else the text for people. */
 export async function result(cli: Cli, json: boolean | undefined, value: unknown, text: () => string): Promise<void> {
   await say(cli, json === true ? jsonText(value) : text());
 }
 
+/** Reads the configuration, once, and returns it. */
 export async function configOf(cli: Cli): Promise<Config> {
   const config = await cli.services.loadConfig(cli.io.env);
   const { secretsOf } = await import('../config/config.ts');
@@ -49,7 +54,7 @@ export async function configOf(cli: Cli): Promise<Config> {
   return config;
 }
 
-/** Runs `use` with the database and the queue open. Needs no Telnyx key. */
+/** Runs `use` with the database and the queue open. It needs no Telnyx key. */
 export async function withProducer<T>(cli: Cli, use: (deps: ProducerDeps, config: Config) => Promise<T>): Promise<T> {
   const config = await configOf(cli);
   requireDatabase(config);
@@ -63,7 +68,7 @@ export async function withProducer<T>(cli: Cli, use: (deps: ProducerDeps, config
   }
 }
 
-/** Says what to do when no database is configured. */
+/** Refuses when no database is configured, and says what to set. Errors: `validation_failed`. */
 export function requireDatabase(config: Config): void {
   if (config.database.url !== null || config.database.embedded) return;
   const message = 'is not set; set it to a postgres:// address, or set PROVISIONER_EMBEDDED=1 to use the embedded Postgres';
@@ -72,7 +77,7 @@ export function requireDatabase(config: Config): void {
   });
 }
 
-/** Commands that end by themselves log warnings only, unless LOG_LEVEL asks for more. */
+/** Makes a log of warnings only, for commands that end by themselves. LOG_LEVEL can ask for more. */
 export async function quietLog(cli: Cli, config: Config): Promise<RootLog> {
   const { LOG_LEVEL, LOG_FORMAT } = cli.io.env;
   return cli.services.createLog(config, {
@@ -81,12 +86,12 @@ export async function quietLog(cli: Cli, config: Config): Promise<RootLog> {
   });
 }
 
-/** Who decided, for the history: the login name. */
+/** Returns the login name, which the history records as the person who decided. */
 export function actor(): string {
   try {
     return `cli:${userInfo().username}`;
   } catch {
-    // A container may run as a user that has no name.
+    // A container may run as a user without a name.
     return 'cli';
   }
 }

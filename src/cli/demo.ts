@@ -21,7 +21,7 @@ Runs the whole product against a simulated Telnyx on this machine: no account, n
 
 process.exit(await main(processIo(), process.argv.slice(2)));
 
-/** Plays the story and returns the exit code: 0 only when asked, database and ledger agree on every number. */
+/** Plays the story and returns the exit code. It is 0 only when request, database and ledger agree on every number. */
 async function main(io: Io, argv: string[]): Promise<number> {
   const flags = flagsOf(argv);
   if (flags === null || flags.help === true) {

@@ -11,11 +11,11 @@ export interface Failure {
   code: ErrorCode;
   message: string;
   details: ErrorDetail[];
-  /** `null` for errors that the product foresaw. Shown with LOG_LEVEL=debug only. */
+  /** `null` for errors that the product expects. It is shown only with LOG_LEVEL=debug. */
   stack: string | null;
 }
 
-/** The one place that turns whatever was thrown into an exit code and a text for people. */
+/** Turns any thrown value into an exit code and a text for people. No other code does that. */
 export function failureOf(thrown: unknown): Failure {
   if (thrown instanceof CommanderError) return failureOfUsage(thrown);
   if (thrown instanceof ProvisioningError) {
@@ -44,7 +44,7 @@ function failureOfUsage(error: CommanderError): Failure {
   };
 }
 
-/** The exit code of a request that has ended; `reasons` counts why numbers did not succeed. */
+/** Returns the exit code of a request that has ended. `reasons` counts why numbers did not succeed. */
 export function exitOfEnd(
   view: { status: RequestStatus; counts: { asked: number } },
   reasons: readonly { code: string; count: number }[],
@@ -53,7 +53,7 @@ export function exitOfEnd(
   return held > 0 && held === view.counts.asked ? EXIT.refused : exitOfStatus(view.status);
 }
 
-/** The exit code of a request of which only the status is known. */
+/** Returns the exit code of a request of which only the status is known. */
 export function exitOfStatus(status: RequestStatus): number {
   if (status === 'succeeded') return EXIT.ok;
   if (status === 'partially_succeeded') return EXIT.partly;
@@ -61,7 +61,7 @@ export function exitOfStatus(status: RequestStatus): number {
   return EXIT.failed;
 }
 
-/** The code and a text that says what to do about a database that cannot be used; `null` for any other error. */
+/** Returns the code and a text that says what to do about an unusable database, or `null` for any other error. */
 function databaseFailure(error: Error): { code: ErrorCode; message: string } | null {
   const code = databaseCode(error);
   if (code === null) return null;

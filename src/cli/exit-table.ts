@@ -1,23 +1,23 @@
 import { type ErrorCode, GUARD_ENDS, type RefusalCode } from '../domain/codes.ts';
 import type { Disposition } from '../domain/errors.ts';
 
-/** What the command's exit code says. Scripts rely on them: they change only with a major version. */
+/** The exit codes. Scripts rely on them, so they change only with a major version. */
 export const EXIT = {
   ok: 0,
   failed: 1,
   usage: 2,
-  /** For `reconcile`. */
+  /** Only of `reconcile`. */
   drift: 2,
   partly: 3,
   notFound: 4,
   timeout: 5,
   refused: 6,
   unavailable: 7,
-  /** Stopped by Ctrl-C, as shells write it. */
+  /** Stopped by Ctrl-C; shells use the same code. */
   interrupted: 130,
 } as const;
 
-/** Total: whoever adds a refusal decides here what scripts learn of it. */
+/** The exit code of each refusal. The type makes the table complete. */
 const EXIT_OF_REFUSAL: Readonly<Record<RefusalCode, number>> = {
   account_unreadable: EXIT.failed,
   bad_signature: EXIT.failed,
@@ -45,7 +45,7 @@ const EXIT_OF_REFUSAL: Readonly<Record<RefusalCode, number>> = {
   wait_timed_out: EXIT.timeout,
 };
 
-/** Codes of the other families that say more than their disposition. */
+/** Codes of the other families whose exit code does not follow from their disposition. */
 const EXIT_OF_OTHERS: Readonly<Partial<Record<Exclude<ErrorCode, RefusalCode>, number>>> = {
   server_error: EXIT.unavailable,
   rate_limited: EXIT.unavailable,
@@ -53,10 +53,10 @@ const EXIT_OF_OTHERS: Readonly<Partial<Record<Exclude<ErrorCode, RefusalCode>, n
 
 const EXIT_OF_CODE: Readonly<Partial<Record<ErrorCode, number>>> = { ...EXIT_OF_REFUSAL, ...EXIT_OF_OTHERS };
 
-/** The exit code of an error: that of its code, else 7 for a broken account and 1 for everything else. */
+/** Returns the exit code of an error: that of its code, else 7 for a broken account and 1 for everything else. */
 export function exitOfError(code: ErrorCode, disposition: Disposition): number {
   return EXIT_OF_CODE[code] ?? (disposition === 'account' ? EXIT.unavailable : EXIT.failed);
 }
 
-/** True for the end of a number that a budget or a guard of the request brought about. */
+/** True for a reason code that a budget or a guard of the request causes. */
 export const isGuardEnd = (code: string): boolean => Object.hasOwn(GUARD_ENDS, code);

@@ -4,7 +4,7 @@ import type { RequestBody } from '../producers/intake/request-shapes.ts';
 import { parseRequest } from '../producers/intake/validate.ts';
 import { commaList, readSettings } from './settings.ts';
 
-/** The flags of `buy`, as commander hands them over. */
+/** The flags of `buy` as commander returns them. */
 export interface BuyFlags {
   ndc: string[];
   state: string[];
@@ -30,7 +30,7 @@ export interface BuyFlags {
   label?: string;
 }
 
-/** Which numbers an update or delete is about. */
+/** The flags that choose the numbers of an update or delete. */
 export interface TargetFlags {
   numbers?: string;
   where: string[];
@@ -52,7 +52,7 @@ interface LineDraft {
   [key: string]: unknown;
 }
 
-/** The checked body of a `buy`. */
+/** Returns the checked body of a `buy`. Errors: `validation_failed` with every problem. */
 export function buyBody(flags: BuyFlags): RequestBody {
   const problems: ErrorDetail[] = [];
   const fallback = parseFallback(flags.fallback, problems);
@@ -85,7 +85,7 @@ export function buyBody(flags: BuyFlags): RequestBody {
   return checked(body, { streamed: flags.numbers !== undefined, problems, told: ['lines'], lineFlags });
 }
 
-/** The checked body of an `update`. */
+/** Returns the checked body of an `update`. Errors: `validation_failed` with every problem. */
 export function updateBody(flags: UpdateFlags): RequestBody {
   const { set, problems } = readSettings(flags.set);
   const where = gathered(problems, () => parseWhere(flags.where));
@@ -93,7 +93,7 @@ export function updateBody(flags: UpdateFlags): RequestBody {
   return checked(body, { streamed: flags.numbers !== undefined, problems, told: ['phone_numbers', 'set'] });
 }
 
-/** The checked body of a `delete`. */
+/** Returns the checked body of a `delete`. Errors: `validation_failed` with every problem. */
 export function deleteBody(flags: DeleteFlags): RequestBody {
   const problems: ErrorDetail[] = [];
   const where = gathered(problems, () => parseWhere(flags.where));
@@ -110,7 +110,7 @@ export function deleteBody(flags: DeleteFlags): RequestBody {
   return checked(body, { streamed: flags.numbers !== undefined, problems, told: ['phone_numbers', 'expected_count'] });
 }
 
-/** What `read` gives; its problems are kept to be told with all others. */
+/** Returns the result of `read`. Its problems are collected, so that all are reported together. */
 function gathered<T>(problems: ErrorDetail[], read: () => T): T | undefined {
   try {
     return read();
@@ -120,7 +120,7 @@ function gathered<T>(problems: ErrorDetail[], read: () => T): T | undefined {
   }
 }
 
-/** `--where key=value` as a filter; undefined when there is none. */
+/** Returns `--where key=value` as a filter, or `undefined` without the flag. */
 export function parseWhere(texts: readonly string[]): Record<string, string> | undefined {
   if (texts.length === 0) return undefined;
   const problems: ErrorDetail[] = [];
@@ -135,7 +135,7 @@ export function parseWhere(texts: readonly string[]): Record<string, string> | u
   return Object.fromEntries(where);
 }
 
-/** A whole number of at least one. */
+/** Reads a whole number of at least one. Errors: `validation_failed`. */
 export function wholeNumber(text: string, option: string, most = Number.MAX_SAFE_INTEGER): number {
   const value = /^\d+$/.test(text) ? Number(text) : Number.NaN;
   if (value >= 1 && value <= most) return value;
@@ -168,10 +168,10 @@ function lineDrafts(flags: BuyFlags, problems: ErrorDetail[]): { flag: string; l
 
 const isTollFree = (line: LineDraft): boolean => line['phone_number_type'] === 'toll_free';
 
-/** Toll-free numbers have no area, so this goes to all other lines. */
+/** Toll-free numbers have no area, so the rate center goes to all other lines only. */
 const inRateCenter = ({ rateCenter }: BuyFlags): LineDraft => (rateCenter === undefined ? {} : { rate_center: rateCenter });
 
-/** Flags of a search that no line carries: a list of numbers is bought as it is. */
+/** Returns the problems of search flags without a search: a list of numbers is bought as it is. */
 function idleLineFlags(flags: BuyFlags, drafts: readonly { line: LineDraft }[]): ErrorDetail[] {
   const problems: ErrorDetail[] = [];
   const searches = drafts.map(({ line }) => line);
@@ -184,7 +184,7 @@ function idleLineFlags(flags: BuyFlags, drafts: readonly { line: LineDraft }[]):
   return problems;
 }
 
-/** `Chicago,IL`; the state is what follows the last comma. */
+/** Reads `Chicago,IL`. The state follows the last comma. */
 function cityCriteria(key: string): LineDraft {
   const comma = key.lastIndexOf(',');
   if (comma < 0) return { locality: key };
@@ -205,14 +205,14 @@ function parseFallback(
 
 interface Reading {
   streamed: boolean;
-  /** What is wrong with flags that could not even be read. */
+  /** The problems of flags that could not be read. */
   problems: readonly ErrorDetail[];
-  /** Fields that are only missing because of such flags. */
+  /** Fields that are missing only because such a flag could not be read. */
   told: readonly string[];
   lineFlags?: readonly string[];
 }
 
-/** Checks a body and says every problem in the words of the command line. */
+/** Checks a body and reports every problem by the names of the flags. Errors: `validation_failed`. */
 function checked(body: object, { streamed, problems, told, lineFlags = [] }: Reading): RequestBody {
   try {
     const good = parseRequest(body, { streamed });
@@ -224,7 +224,7 @@ function checked(body: object, { streamed, problems, told, lineFlags = [] }: Rea
   throw invalid([...problems]);
 }
 
-/** What a refusal of input names; any other error goes on. */
+/** Returns the problems that a refusal of input lists. Throws any other error. */
 export function problemsIn(error: unknown): ErrorDetail[] {
   if (error instanceof ProvisioningError && error.code === 'validation_failed') return error.details;
   throw error;

@@ -1,29 +1,29 @@
 import type { Readable, Writable } from 'node:stream';
 import { type Paint, painter } from './output.ts';
 
-/** Ctrl-C and SIGTERM while something is waited for. */
+/** Reports Ctrl-C and SIGTERM while the command waits. */
 export interface Interrupt {
   signal: AbortSignal;
-  /** Gives the signals back to Node's defaults. */
+  /** Restores Node's handling of the signals. */
   done(): void;
 }
 
-/** Everything the command line reads and writes, as a value: tests pass their own. */
+/** Everything that the command line reads and writes, as a value, so that tests can pass their own. */
 export interface Io {
   stdin: Readable;
   stdout: Writable;
   stderr: Writable;
   env: Readonly<Record<string, string | undefined>>;
-  /** True when a person can be asked: questions go to stderr, answers come from stdin. */
+  /** True when a person can be asked. Questions go to stderr, and answers come from stdin. */
   canAsk: boolean;
-  /** True when stderr is a terminal: progress bars. */
+  /** True when stderr is a terminal. Then progress is drawn as bars. */
   live: boolean;
   paintOut: Paint;
   paintErr: Paint;
   interrupt(): Interrupt;
 }
 
-/** The streams of this process. */
+/** Returns the streams of this process. */
 export function processIo(): Io {
   const { stdin, stdout, stderr, env } = process;
   const colours = env['NO_COLOR'] === undefined && env['TERM'] !== 'dumb';
@@ -40,7 +40,7 @@ export function processIo(): Io {
   };
 }
 
-/** The first signal ends the wait in good order; with the second, Node's default ends the process. */
+/** The first signal ends the wait in good order. The second one ends the process, as Node does by default. */
 function interruptOfProcess(): Interrupt {
   const controller = new AbortController();
   const done = () => {

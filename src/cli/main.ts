@@ -7,14 +7,14 @@ import { realServices } from './services.ts';
 
 surviveLostWrites();
 
-// `provisioner export ID | head` is no error.
+// The reader may close the pipe early, as in `provisioner export ID | head`. This is not an error.
 process.stdout.on('error', (error: NodeJS.ErrnoException) => {
   if (error.code === 'EPIPE') process.exit(EXIT.ok);
   throw error;
 });
 
 const code = await runCli(process.argv.slice(2), processIo(), realServices);
-// What is written must be out before the process ends; a pipe that is read slowly takes its time.
+// All output must be written before the process ends, also to a pipe with a slow reader.
 await new Promise<void>((resolve) => process.stdout.write('', () => resolve()));
 await new Promise<void>((resolve) => process.stderr.write('', () => resolve()));
 process.exit(code);

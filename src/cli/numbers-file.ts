@@ -7,23 +7,23 @@ import { emptyReport, type ListReport, notesOf, numbersOf } from '../producers/i
 import type { NumberRow } from '../producers/intake/stage-numbers.ts';
 import { listCheck, MOST_PROBLEMS } from '../producers/intake/validate.ts';
 
-/** FILE of `--numbers`, and how it is to be read. */
+/** The FILE of `--numbers`, and how to read it. */
 export interface ListFile {
   file: string;
   column?: string | undefined;
   country?: string | undefined;
-  /** What is to be done with the numbers: what is only bought by mistake is refused. */
+  /** The kind of request. A buy refuses numbers that nobody buys on purpose. */
   kind: RequestKind;
 }
 
-/** The flags that say which list is meant. */
+/** The flags that describe the list. */
 export interface ListFlags {
   numbers?: string;
   column?: string;
   country?: string;
 }
 
-/** The list that flags name, if any; flags that would have no effect are refused. */
+/** Returns the list that the flags name, or `null`. Flags without an effect are refused. Errors: `validation_failed`. */
 export function listOf({ numbers, column, country }: ListFlags, kind: RequestKind): ListFile | null {
   if (numbers !== undefined) return { file: numbers, column, country, kind };
   const idle: ErrorDetail[] = [];
@@ -33,12 +33,12 @@ export function listOf({ numbers, column, country }: ListFlags, kind: RequestKin
   return null;
 }
 
-/** How FILE is called in messages; `-` is stdin. */
+/** Returns the name of FILE for messages. `-` is stdin. */
 export function nameOfFile(file: string): string {
   return file === '-' ? 'stdin' : file;
 }
 
-/** Streams the numbers of FILE; it is opened when the first is asked for. `report` is filled on the way. */
+/** Streams the numbers of FILE, which is opened when the first one is read. It fills `report` meanwhile. */
 export async function* readNumbers(
   list: ListFile,
   stdin: Readable,
@@ -65,7 +65,10 @@ export async function* readNumbers(
   }
 }
 
-/** The same, and tells how the list was read before the last number is taken over: so before anything is stored or sent. */
+/**
+ * Does the same, and calls `tell` with the notes before it yields the last number. So people read them before anything is stored
+ * or sent.
+ */
 export async function* tellingNumbers(list: ListFile, stdin: Readable, tell: (note: string) => void): AsyncGenerator<NumberRow> {
   const report = emptyReport();
   yield* readNumbers(list, stdin, report);
@@ -75,7 +78,7 @@ export async function* tellingNumbers(list: ListFile, stdin: Readable, tell: (no
 /** Reads FILE to its end: how many different numbers it holds, and what people should know. Throws `validation_failed`. */
 export async function readThrough(list: ListFile, stdin: Readable): Promise<{ count: number; notes: string[] }> {
   const report = emptyReport();
-  // As numbers they take a tenth of the room; 15 digits fit.
+  // As integers the numbers take a tenth of the memory. 15 digits fit exactly.
   const seen = new Set<number>();
   const problems: ErrorDetail[] = [];
   const check = listCheck('once');
@@ -93,7 +96,7 @@ export async function readThrough(list: ListFile, stdin: Readable): Promise<{ co
   return { count: seen.size, notes: [...notesOf(report), ...(repeated > 0 ? [once] : [])] };
 }
 
-/** Refuses a FILE that cannot be read, before anything is opened or asked. */
+/** Refuses a FILE that cannot be read, before anything is opened or asked. Errors: `validation_failed`. */
 export async function requireReadable(file: string): Promise<void> {
   if (file === '-') return;
   await access(file, constants.R_OK).catch(() => {

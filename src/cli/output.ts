@@ -13,30 +13,33 @@ const CODES: Record<Colour, [number, number]> = {
   bold: [1, 22],
 };
 
-/** Colours, or none at all when the stream is not a terminal. */
+/** Returns a function that colours texts, or leaves them unchanged when the stream is not a terminal. */
 export function painter(on: boolean): Paint {
   return (colour, text) => (on ? `\u001b[${CODES[colour][0]}m${text}\u001b[${CODES[colour][1]}m` : text);
 }
 
-/** A text in a colour. Texts are painted where they are printed, after what others wrote was made visible. */
+/** A text and its colour. It is coloured when printed, after its control characters were made visible. */
 export interface Painted {
   colour: Colour;
   text: string;
 }
 
-/** What a table or a list of pairs shows in one place. */
+/** One cell of a table or of a list of pairs. */
 export type Cell = string | Painted;
 
 export function painted(colour: Colour, text: string): Painted {
   return { colour, text };
 }
 
-/** The one place where what others wrote becomes something to print: no character of it moves, hides or turns anything. */
+/**
+ * Makes the control characters of a text visible. Every printed text passes here, so that no text of others moves, hides or
+ * reverses anything.
+ */
 function shown(cell: Cell): { text: string; colour: Colour | null } {
   return typeof cell === 'string' ? { text: visible(cell), colour: null } : { text: visible(cell.text), colour: cell.colour };
 }
 
-/** How many columns a text takes on the screen. */
+/** Returns how many columns a text takes on the screen. */
 export function widthOf(text: string): number {
   return [...text].length;
 }
@@ -46,7 +49,7 @@ export interface Column {
   align?: 'left' | 'right';
 }
 
-/** Aligned columns, two blanks between them; no trailing blanks. */
+/** Formats aligned columns with two blanks between them and no trailing blanks. */
 export function table(
   columns: readonly (Column | string)[],
   rows: readonly (readonly Cell[])[],
@@ -68,7 +71,7 @@ export function table(
   return [paint('dim', line(heads.map((h) => shown(h.title)))), ...cells.map(line)].join('\n');
 }
 
-/** `name  value` lines with the values under one another; pairs without a value are left out. */
+/** Formats `name  value` lines with aligned values. Pairs without a value are left out. */
 export function pairs(entries: readonly (readonly [string, Cell | null])[], paint: Paint = painter(false)): string {
   const there = entries.flatMap(([name, value]) => (value === null ? [] : [[name, shown(value)] as const]));
   const width = Math.max(0, ...there.map(([name]) => widthOf(name)));

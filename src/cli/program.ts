@@ -15,7 +15,7 @@ const EXIT_CODES = `
 Exit codes: 0 all succeeded, 1 failed, 2 usage (for reconcile: open drift), 3 partly succeeded, 4 not found,
 5 wait timed out, 6 refused (confirmation, approval, guard), 7 Telnyx or the account unavailable.`;
 
-/** All commands. Errors are thrown, never printed and never the end of the process: `runCli` does both. */
+/** Makes all commands. They throw errors; `runCli` prints them and sets the exit code. */
 export function createProgram(cli: Cli): Command {
   const program = new Command('provisioner')
     .description('Bulk provisioning of Telnyx phone numbers: buy, update, release, reconcile.')
@@ -25,7 +25,7 @@ export function createProgram(cli: Cli): Command {
     .addHelpText('after', EXIT_CODES)
     .configureOutput({
       writeOut: (text) => cli.io.stdout.write(text),
-      // Usage errors are written by `runCli`, as text or JSON.
+      // `runCli` writes usage errors, as text or JSON.
       writeErr: () => undefined,
       outputError: () => undefined,
     });

@@ -4,17 +4,17 @@ import type { RequestView } from '../producers/read/views.ts';
 import type { Io } from './io.ts';
 import { count } from './output.ts';
 
-/** Shows how a request goes, on stderr. */
+/** Shows the progress of a request on stderr. */
 export interface Progress {
   show(view: RequestView): void;
-  /** A remark between two updates. */
+  /** Writes a remark between two updates. */
   note(text: string): void;
   done(): void;
 }
 
 const LINE_EVERY_MS = 5_000;
 
-/** A bar on a terminal, else a line when something changed, at most every five seconds. */
+/** Makes the display: a bar on a terminal, else a line after a change, at most every five seconds. */
 export function requestProgress(io: Io): Progress {
   return io.live ? barProgress(io) : lineProgress(io);
 }
@@ -28,7 +28,7 @@ function barProgress(io: Io): Progress {
       clearOnComplete: false,
       stopOnComplete: false,
       barsize: 30,
-      // Progress comes from polling; drawing more often than that only costs.
+      // Progress comes from polling, so drawing more often would be wasted.
       fps: 5,
     },
     Presets.shades_classic,
@@ -51,7 +51,7 @@ function barProgress(io: Io): Progress {
   };
 }
 
-/** cli-progress asks for Node's own stream type; Io promises a terminal wherever `live` is true. */
+/** cli-progress needs Node's own stream type. Guarantee: `Io` has a terminal there when `live` is true. */
 function barStream(io: Io): NodeJS.WritableStream {
   return io.stderr;
 }
@@ -80,7 +80,7 @@ function lineProgress(io: Io): Progress {
   };
 }
 
-/** Numbers that have an end. */
+/** Returns how many numbers have ended. */
 export function settledOf(view: RequestView): number {
   const { succeeded, failed, cancelled, skipped } = view.counts;
   return succeeded + failed + cancelled + skipped;
@@ -103,7 +103,7 @@ function figures(view: RequestView): string {
   return tally(shown);
 }
 
-/** Counts in words; a zero is left out. */
+/** Lists counts with their words. A zero is left out. */
 export function tally(counts: readonly (readonly [n: number, word: string])[]): string {
   return counts.flatMap(([n, word]) => (n > 0 ? [`${count(n)} ${word}`] : [])).join(', ');
 }

@@ -9,7 +9,7 @@ export type Reasons = Awaited<ReturnType<typeof reasonsOf>>;
 
 const right = (title: string): Column => ({ title, align: 'right' });
 
-/** A request for people: what it is, how far it is, what it cost. */
+/** Describes a request for people: what it is, its progress and its cost. */
 export function requestText(view: RequestView, paint: Paint): string {
   const { counts, chunks, cost } = view;
   const head = pairs(
@@ -35,14 +35,14 @@ export function requestText(view: RequestView, paint: Paint): string {
   return `${head}\n\n${figures}`;
 }
 
-/** Why numbers failed or were skipped; empty when none was. */
+/** Lists why numbers failed or were skipped. Empty when none did. */
 export function reasonsText(reasons: Reasons, paint: Paint): string {
   if (reasons.length === 0) return '';
   const rows = reasons.map((r) => [count(r.count), r.code, r.reason]);
   return `\n\n${table([right('numbers'), 'reason', 'meaning'], rows, paint)}`;
 }
 
-/** One line a chunk. */
+/** One line for each chunk. */
 export function chunksText(chunks: readonly ChunkView[], paint: Paint): string {
   if (chunks.length === 0) return '';
   const rows = chunks.map((c) => [
@@ -56,27 +56,25 @@ export function chunksText(chunks: readonly ChunkView[], paint: Paint): string {
   return `\n\n${table(['chunk', 'kind', 'state', right('numbers'), 'at Telnyx', 'error'], rows, paint)}`;
 }
 
-/** Items of a request, a line each. */
+/** One line for each item. */
 export function itemsText(items: readonly ItemView[], paint: Paint): string {
   const rows = items.map((i) => [i.phone_number ?? '-', wordsOf(i.status), i.reason_code ?? '', i.reason ?? '', i.updated_at]);
   return `\n\n${table(['phone number', 'status', 'reason', 'meaning', 'updated'], rows, paint)}`;
 }
 
-/**
- * What is known of a chunk that a person must decide about, in plain words, and every choice as the command that makes it.
- */
+/** Describes a chunk that a person must decide about, with each choice as the command that makes it. */
 export function attentionText(requestId: string, chunk: ChunkView, paint: Paint): string {
   const what = chunk.kind === 'order' ? 'order' : `${chunk.kind} job`;
   const resolve = `provisioner resolve ${requestId} --chunk ${chunk.id}`;
   const seen = [...new Set((chunk.evidence?.looks ?? []).flatMap((check) => check.found))];
   const adopt = (seen.length === 0 ? [chunk.kind === 'order' ? 'ORDER' : 'JOB'] : seen).map((id): [string, string] => [
     `${resolve} --adopt ${id}`,
-    `Telnyx did take it, as ${what} ${id}: follow that one`,
+    `Telnyx accepted it as ${what} ${id}: follow that one`,
   ]);
   const choices: [string, string][] = [
     ...adopt,
-    [`${resolve} --not-sent`, 'Telnyx surely never took it: send the same numbers again'],
-    [`${resolve} --give-up`, 'end it here: its open numbers are marked as failed'],
+    [`${resolve} --not-sent`, 'Telnyx certainly never accepted it: send the same numbers again'],
+    [`${resolve} --give-up`, 'end it: mark its open numbers as failed'],
   ];
   return [
     `\n\n${paint('yellow', `chunk ${chunk.id} needs your decision`)}: ${what} of ${plural(chunk.numbers, 'number')}, reference ${chunk.customer_reference}`,
@@ -93,9 +91,7 @@ function evidenceLines(chunk: ChunkView): string[] {
   return [
     `What happened: ${evidence.because}`,
     ...checkLines(chunk, evidence),
-    ...(resent === 0
-      ? []
-      : [`It was sent again ${plural(resent, 'time')}, with the same numbers, because nothing of it was found.`]),
+    ...(resent === 0 ? [] : [`It was sent again ${plural(resent, 'time')}, with the same numbers, because no check found it.`]),
     ...(evidence.conclusion === undefined ? [] : [`Conclusion: ${evidence.conclusion}`]),
   ];
 }
@@ -118,7 +114,7 @@ function checkLines(chunk: ChunkView, evidence: EvidenceView): string[] {
   return lines;
 }
 
-/** The end of a wait: the figures, and why numbers failed. */
+/** Describes the end of a wait: the figures, and why numbers failed. */
 export async function finalText(deps: ProducerDeps, view: RequestView, reasons: Reasons, paint: Paint): Promise<string> {
   return requestText(view, paint) + reasonsText(reasons, paint) + attentionOf(view.id, await openDecisions(deps, view), paint);
 }
@@ -134,7 +130,7 @@ async function openDecisions(deps: ProducerDeps, view: RequestView): Promise<Chu
   return view.status === 'needs_attention' ? readChunks(deps.db, view.id) : [];
 }
 
-/** A status in its colour. */
+/** Returns a status in its colour. */
 export function statusText(status: string): Painted {
   if (status === 'succeeded') return painted('green', wordsOf(status));
   if (status === 'failed') return painted('red', wordsOf(status));

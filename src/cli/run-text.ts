@@ -6,7 +6,7 @@ import { count, type Paint, pairs, plural, table } from './output.ts';
 
 const COUNTS = ['seen', 'matched', 'adopted', 'missing', 'changed', 'healed', 'surplus', 'too_fresh', 'undecided'] as const;
 
-/** A run with its counts and the rows at hand; `more` says that it has others. */
+/** Describes a run with its counts and the given drift rows. `more` says that the run has further rows. */
 export function runText(run: RunReport, drift: readonly Drift[], more: boolean, paint: Paint): string {
   const colour = run.status !== 'completed' || run.error !== null ? 'red' : isOpen(run.open) ? 'yellow' : 'green';
   const head = pairs(
@@ -24,11 +24,11 @@ export function runText(run: RunReport, drift: readonly Drift[], more: boolean, 
   const counts = run.counts === null ? '' : `\n\n${countsText(run.counts, paint)}${unjudgedText(run.counts)}`;
   if (drift.length === 0) return head + counts;
   const rows = drift.map((d) => [d.kind, d.phoneNumber, d.field ?? '', d.ours ?? '', d.theirs ?? '', d.state, d.stateBy ?? '']);
-  const rest = more ? `\n${paint('dim', `and more: provisioner run ${run.id} --csv`)}` : '';
+  const rest = more ? `\n${paint('dim', `more rows: provisioner run ${run.id} --csv`)}` : '';
   return `${head}${counts}\n\n${table(['drift', 'phone number', 'field', 'ours', 'theirs', 'state', 'by'], rows, paint)}${rest}`;
 }
 
-/** Runs, a line each. */
+/** One line for each run. */
 export function runsText(runs: readonly RunReport[], paint: Paint): string {
   const n = (run: RunReport, name: (typeof COUNTS)[number]) => (run.counts === null ? '' : count(run.counts[name] ?? 0));
   return table(
@@ -46,14 +46,14 @@ export function runsText(runs: readonly RunReport[], paint: Paint): string {
   );
 }
 
-/** What is open, by the run that found it first, and what to do about it; `null` when nothing is. */
+/** Describes open drift by the run that found it first, and what to do about it. `null` when nothing is open. */
 export function openText(open: ReadonlyMap<string, OpenDrift>): string | null {
   if (open.size === 0) return null;
   const lines = [...open].map(([id, of]) => `  ${id}  ${openWords(of)}`);
   return [
     'Open drift, by the run that found it:',
     ...lines,
-    'Ours is right: provisioner repair RUN. Theirs is right: provisioner accept RUN.',
+    'To restore our values: provisioner repair RUN. To accept the values of the account: provisioner accept RUN.',
   ].join('\n');
 }
 
@@ -66,15 +66,15 @@ function openWords(open: OpenDrift): string {
   return parts.filter((p) => p !== null).join(', ');
 }
 
-/** A run never says "no drift" about numbers that it did not judge. */
+/** Names the numbers that the run did not judge, so that it never claims "no drift" about them. */
 function unjudgedText(counts: RunCounts): string {
   const fresh = counts.too_fresh ?? 0;
   const lines = [
-    ...(fresh > 0
-      ? [`${plural(fresh, 'number')} not shown, and bought too recently to judge: a later run says what became of them`]
-      : []),
+    ...(fresh > 0 ? [`${plural(fresh, 'number')} not shown, but bought too recently to judge: a later run judges them`] : []),
     ...(counts.undecided > 0
-      ? [`${plural(counts.undecided, 'number')} not judged: in work, changed meanwhile, or list and ownership do not agree`]
+      ? [
+          `${plural(counts.undecided, 'number')} not judged: a request works on them, they changed meanwhile, or list and ownership do not agree`,
+        ]
       : []),
   ];
   return lines.map((line) => `\n${line}`).join('');
@@ -95,7 +95,7 @@ export function repairText(answer: RepairAnswer): string {
       `cannot be put back: ${c.field} of ${plural(c.count, 'number')} (${c.numbers.join(', ')}${c.count > c.numbers.length ? ', …' : ''}): ${c.reason}`,
   );
   return lines([
-    filed.length === 0 ? 'no repair was filed' : 'filed to put ours back:',
+    filed.length === 0 ? 'no repair was filed' : 'filed to restore our values:',
     ...filed,
     answer.under_way > 0 ? `${plural(answer.under_way, 'difference')} left to an open request that works on the number` : null,
     ...cannot,

@@ -9,8 +9,8 @@ import { createProgram } from './program.ts';
 import type { Services } from './services.ts';
 
 /**
- * Runs one command and returns its exit code; never throws and never ends the process. What went wrong goes to stderr as text,
- * or with `--json` to stdout as the one JSON value.
+ * Runs one command and returns its exit code. It never throws and never ends the process. Errors go to stderr as text, or with
+ * `--json` to stdout as the one JSON value.
  */
 export async function runCli(argv: readonly string[], io: Io, services: Services): Promise<number> {
   const cli = createCli(io, services);
@@ -41,7 +41,7 @@ export async function runCli(argv: readonly string[], io: Io, services: Services
 function failureText(failure: Failure, io: Io): string {
   const head = io.paintErr('red', 'error');
   const more = failure.code === 'internal' ? ' (internal; LOG_LEVEL=debug shows more)' : '';
-  // The message of bad input is its details in one line.
+  // The message of a validation error repeats its details in one line.
   const isList = failure.details.length > 1 && failure.details.every((d) => failure.message.includes(d.message));
   const lines = failure.details
     .filter((d) => isList || !failure.message.includes(d.message))

@@ -10,7 +10,7 @@ export interface Producer {
 
 export type Role = 'worker' | 'serve' | 'up';
 
-/** What the commands start; loaded when a command needs it, so that `--help` starts nothing. Tests pass their own. */
+/** The parts that commands start. Each is imported when a command needs it, so that `--help` loads none. Tests pass their own. */
 export interface Services {
   loadConfig(env: Readonly<Record<string, string | undefined>>): Promise<Config>;
   createLog(config: Config, override: { level?: string; format?: 'json' | 'pretty' }): Promise<RootLog>;
@@ -22,7 +22,7 @@ export interface Services {
 
 export type { Log, RootLog };
 
-/** The real ones. */
+/** The services of the product. */
 export const realServices: Services = {
   loadConfig: async (env) => (await import('../config/config.ts')).loadConfig(env),
   createLog: async (config, override) => {

@@ -9,8 +9,8 @@ interface Settings {
 }
 
 /**
- * Reads the `--set key=value` of an update into the `set` of a request body. Ids and pins stay text, tag lists are split at
- * commas, `voice.<field>` nests at dots. Every problem is listed at once.
+ * Turns the `--set key=value` of an update into the `set` of a request body. Ids and pins stay text, tag lists are split at
+ * commas, and `voice.<field>` nests at dots. Errors: `validation_failed` with every problem.
  */
 export function parseSettings(texts: readonly string[]): Settings {
   const { set, problems } = readSettings(texts);
@@ -18,7 +18,7 @@ export function parseSettings(texts: readonly string[]): Settings {
   return set;
 }
 
-/** The same, with what could be read beside what could not. */
+/** Does the same, but returns the readable settings and the problems together. */
 export function readSettings(texts: readonly string[]): { set: Settings; problems: ErrorDetail[] } {
   const problems: ErrorDetail[] = [];
   const set: Settings = {};
@@ -26,7 +26,7 @@ export function readSettings(texts: readonly string[]): { set: Settings; problem
     const problem = apply(set, text);
     if (problem !== null) problems.push({ path: `--set ${text}`, message: problem });
   }
-  if (texts.length === 0) problems.push({ path: '--set', message: 'say what to change, such as --set connection_id=…' });
+  if (texts.length === 0) problems.push({ path: '--set', message: 'must say what to change, such as --set connection_id=…' });
   return { set, problems };
 }
 
@@ -44,7 +44,7 @@ function apply(set: Settings, text: string): string | null {
   else if (key === 'emergency_address_id') set[key] = value === '' || value === 'null' ? null : value;
   else if (TEXTS.has(key)) set[key] = value;
   else
-    return `"${key}" is no setting; there are ${[...TEXTS, ...LISTS, ...BOOLEANS, 'emergency_address_id', 'voice.<field>'].sort().join(', ')}`;
+    return `"${key}" is not a setting; the settings are ${[...TEXTS, ...LISTS, ...BOOLEANS, 'emergency_address_id', 'voice.<field>'].sort().join(', ')}`;
   return null;
 }
 
@@ -56,7 +56,7 @@ export function commaList(text: string): string[] {
     .filter((part) => part !== '');
 }
 
-/** Booleans, null and JSON become values. Digits stay text: the numbers in voice settings are numbers to call. */
+/** Converts booleans, null and JSON to values. Digits stay text, because the numbers in voice settings are phone numbers. */
 function voiceValue(text: string): unknown {
   if (!/^\s*(\{|\[|"|true\s*$|false\s*$|null\s*$)/.test(text)) return text;
   try {

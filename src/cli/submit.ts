@@ -40,18 +40,18 @@ export interface SubmitFlags extends ListFlags {
   json?: boolean;
 }
 
-/** Adds them to a command. */
+/** Adds these flags to a command. */
 export function withSubmitFlags(command: Command): Command {
   return command
-    .option('--plan', 'search, price and count; change nothing')
+    .option('--plan', 'search, price and count without changing anything')
     .option('--wait', 'wait until the request has ended')
     .option('--timeout <duration>', 'how long --wait waits, such as 90s, 10m or 1h (default: 10m)')
-    .option('--idempotency-key <key>', 'the same key and request are taken on only once')
+    .option('--idempotency-key <key>', 'a request with the same key is accepted only once')
     .option('--yes', 'do not ask')
     .option('--json', 'print the request as JSON');
 }
 
-/** Takes a request on: asks when it must, submits, and waits when told to. Returns the exit code. */
+/** Submits a request: asks for confirmation when needed, and waits when told to. Returns the exit code. */
 export async function submit(cli: Cli, kind: RequestKind, read: () => RequestBody, flags: SubmitFlags): Promise<number> {
   const list = listOf(flags, kind);
   const body = await bodyOf(cli, read, list);
@@ -73,20 +73,20 @@ export async function submit(cli: Cli, kind: RequestKind, read: () => RequestBod
     });
     const repeated = noteOfRepeats(repeats);
     if (repeated !== null) note(cli, repeated);
-    if (!created) note(cli, `the idempotency key was used for this before: request ${request.id}`);
+    if (!created) note(cli, `this idempotency key was used before: request ${request.id}`);
     return flags.wait === true
       ? waitAndReport(cli, deps, request.id, { timeoutMs, json: flags.json })
       : accepted(cli, deps, request.id, flags.json);
   });
 }
 
-/** The body that the flags describe. When it is refused, so is whatever is wrong in its list, all at once. */
+/** Builds the body from the flags. When the flags are refused, the problems of the list are reported with them. */
 async function bodyOf(cli: Cli, read: () => RequestBody, list: ListFile | null): Promise<RequestBody> {
   try {
     return read();
   } catch (error) {
     const problems = [...problemsIn(error)];
-    // Nobody should have to type a list first to be told that a flag is wrong.
+    // With a typed list, wrong flags are refused at once: nobody should type a list first.
     const typed = list?.file === '-' && cli.io.canAsk;
     const more = list === null || typed ? [] : await listProblems(readNumbers(list, cli.io.stdin), 'once');
     const told = new Set(problems.map((p) => `${p.path} ${p.message}`));
@@ -107,7 +107,7 @@ async function accepted(cli: Cli, deps: ProducerDeps, id: string, json: boolean 
   return EXIT.ok;
 }
 
-/** Waits for a request and prints how it ended, or how far it is. Returns the exit code. */
+/** Waits for a request and prints its result or its progress. Returns the exit code. */
 export async function waitAndReport(
   cli: Cli,
   deps: ProducerDeps,
@@ -143,7 +143,7 @@ function noteEnd(cli: Cli, { view, why, gateClosed }: Waited): void {
 }
 
 function noteApproval(cli: Cli, view: RequestView): void {
-  note(cli, `${view.error?.message ?? 'it waits for approval'}: provisioner approve ${view.id}`);
+  note(cli, `${view.error?.message ?? 'the request waits for approval'}: provisioner approve ${view.id}`);
 }
 
 /** What an answer of yes is about. Reads the file once more than needed, but only where a person waits. */
@@ -172,7 +172,7 @@ function summaryOf(body: RequestBody, listed: number, deps: ProducerDeps): strin
     ...(body.include_emergency ? ['emergency-enabled ones'] : []),
   ];
   const included = guards.length === 0 ? '' : `, including ${guards.join(' and ')}`;
-  const skipped = body.skip_gone === true ? ' Those that have left the account already are skipped.' : '';
+  const skipped = body.skip_gone === true ? ' Numbers that have already left the account are skipped.' : '';
   return `This RELEASES ${plural(listed, 'number')}${included}.${skipped} Released numbers may be gone for good. Expected: ${body.expected_count}.`;
 }
 
@@ -186,7 +186,7 @@ function buySummary(body: BuyBody, listed: number, deps: ProducerDeps): string {
     `This buys ${plural(total, 'number')}:`,
     ...lines.map((line) => `  ${line}`),
     ...(attached.length === 0 ? [] : [`  with ${attached.join(', ')}`]),
-    `It costs at most ${worstCaseCost(body, listed, deps.limits.maxNumberCost)} upfront and for the first month.`,
+    `This costs at most ${worstCaseCost(body, listed, deps.limits.maxNumberCost)} upfront and for the first month.`,
   ].join('\n');
 }
 

@@ -16,13 +16,13 @@ import { needsWorker } from './workerless.ts';
 
 const POLL_MIN_MS = 500;
 const POLL_MAX_MS = 2_000;
-/** A worker that was started together with this command has so long to show itself. */
+/** How long a worker that was started together with this command has to appear, in milliseconds. */
 const ALONE_MS = 2_000;
 
 export interface WaitOptions {
-  /** `null` waits until the end. */
+  /** Milliseconds; `null` waits until the end. */
   timeoutMs: number | null;
-  /** Whether a request that waits for approval is waited for, too. */
+  /** Whether to go on waiting while the request waits for approval. */
   throughApproval: boolean;
   progress: Progress;
   signal: AbortSignal;
@@ -31,13 +31,13 @@ export interface WaitOptions {
 export interface Waited {
   view: RequestView;
   why: 'ended' | 'awaiting_approval' | 'timeout' | 'interrupted';
-  /** The account gate keeps this request from going on. */
+  /** True when the account gate keeps this request from going on. */
   gateClosed: boolean;
 }
 
 /**
- * Looks at the row of a request until it has ended: the row knows everything, whatever becomes of the queue. A database that
- * is away for a while does not end the wait. What only a person can solve is said once.
+ * Reads the row of a request until it has ended. The row shows every change, whatever happens to the queue. The wait survives a
+ * database that is unreachable for a while. What only a person can solve is said once.
  */
 export async function waitForRequest(deps: ProducerDeps, id: string, options: WaitOptions): Promise<Waited> {
   const { progress, timeoutMs, signal } = options;
@@ -73,14 +73,14 @@ export async function waitForRequest(deps: ProducerDeps, id: string, options: Wa
   }
 }
 
-/** The exit code of a wait; `reasons` counts why numbers did not succeed. */
+/** Returns the exit code of a wait. `reasons` counts why numbers did not succeed. */
 export function exitOfWait(waited: Waited, reasons: Reasons): number {
   const { view, why, gateClosed } = waited;
   if (why === 'ended') return exitOfEnd(view, reasons);
   if (why === 'awaiting_approval') return exitOfStatus(view.status);
   if (why === 'interrupted') return EXIT.interrupted;
   if (gateClosed) return EXIT.unavailable;
-  // It does not go on by itself.
+  // Such a request does not go on by itself.
   return view.status === 'needs_attention' ? EXIT.failed : EXIT.timeout;
 }
 
@@ -91,7 +91,7 @@ function ended(last: Seen, why: Waited['why']): Waited {
 interface Seen {
   view: RequestView;
   account: Account;
-  /** The request needs a worker and none lives. */
+  /** True when the request needs a worker and none is alive. */
   alone: boolean;
 }
 
@@ -107,7 +107,7 @@ async function readThroughLoss(deps: ProducerDeps, id: string, sayOnce: (text: s
     return await readAll(deps, id);
   } catch (error) {
     if (!isDatabaseAway(asError(error))) throw error;
-    sayOnce('the database is away; waiting for it');
+    sayOnce('the database cannot be reached; waiting for it');
     return null;
   }
 }
@@ -115,8 +115,8 @@ async function readThroughLoss(deps: ProducerDeps, id: string, sayOnce: (text: s
 function remark(view: RequestView, account: Account, sayOnce: (text: string) => void): void {
   const held = heldByGate(account, view.kind);
   if (held !== null) sayOnce(`${held.message} (${held.code})`);
-  if (view.status === 'waiting') sayOnce('only orders that wait for paperwork at Telnyx are open');
-  if (view.status === 'awaiting_approval') sayOnce(`waits for approval: provisioner approve ${view.id}`);
+  if (view.status === 'waiting') sayOnce('all open orders wait for paperwork at Telnyx');
+  if (view.status === 'awaiting_approval') sayOnce(`the request waits for approval: provisioner approve ${view.id}`);
   if (view.status === 'needs_attention') sayOnce(`a person must decide before it goes on: provisioner request ${view.id}`);
 }
 

@@ -4,12 +4,12 @@ import type { ProducerDeps } from '../producers/deps.ts';
 import { workerLives } from '../producers/read/read.ts';
 import { type Cli, note } from './cli.ts';
 
-/** Does a request in this state go on by a worker, and not by a person? */
+/** True when a worker, and not a person, moves a request in this state. */
 export function needsWorker(status: RequestStatus): boolean {
   return !hasEnded(status) && status !== 'awaiting_approval' && status !== 'needs_attention';
 }
 
-/** Says that nothing goes on, when one of these requests needs a worker and none lives. */
+/** Notes that nothing moves, when one of these requests needs a worker and none is alive. */
 export async function noteWorkerless(cli: Cli, deps: ProducerDeps, views: readonly { status: RequestStatus }[]): Promise<void> {
   if (views.some((view) => needsWorker(view.status)) && !(await workerLives(deps.db))) note(cli, NO_WORKER);
 }

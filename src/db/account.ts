@@ -6,20 +6,21 @@ import type { account } from './schema/index.ts';
 
 export type Account = typeof account.$inferSelect;
 
+/** Reads the account row. Throws when the migrations have not run. */
 export async function getAccount(sql: SqlOrTx): Promise<Account> {
   return onlyRow(await sql<Account[]>`select * from account where id = 1`);
 }
 
-/** The one row of the account, which the migrations insert. */
+/** Returns the one row of the account. The migrations insert it. */
 export function onlyRow([row]: readonly Account[]): Account {
   if (row === undefined) throw new Error('the account row is missing: run `provisioner migrate`');
   return row;
 }
 
 /**
- * Stops all spending in every process, because each order reads this row before it leaves. Closing a closed gate keeps the first
- * reason. The exception is a first reason that heals by itself (it has a probe) and a new one that does not: then only a person
- * may open the gate.
+ * Closes the gate, which stops all spending in every process, because each order reads this row before it leaves. Closing a
+ * closed gate keeps the first reason, with one exception: when the first reason heals by itself (it has a probe) and the new one
+ * does not, the new reason replaces it. Then only a person may open the gate.
  */
 export async function closeGate(
   sql: SqlOrTx,
@@ -45,6 +46,7 @@ export async function closeGate(
   return true;
 }
 
+/** Opens the gate. Returns `false` when it was open already. */
 export async function openGate(sql: SqlOrTx, by: { actor: string; at: Date }): Promise<boolean> {
   const rows = await sql`
     update account set gate_open = true, reason_code = null, reason = null, closed_at = null, probe_at = null
@@ -62,7 +64,7 @@ export async function openGate(sql: SqlOrTx, by: { actor: string; at: Date }): P
   return true;
 }
 
-/** Moves the next probe of a closed gate; `false` when another process has taken this probe. */
+/** Moves the next probe of a closed gate to `next`. Returns `false` when another process took this probe. */
 export async function takeProbe(sql: SqlOrTx, now: Date, next: Date): Promise<boolean> {
   const rows = await sql`
     update account set probe_at = ${next} where id = 1 and not gate_open and probe_at <= ${now} returning id`;
@@ -82,7 +84,10 @@ export async function noteLimits(sql: SqlOrTx, limits: object[], at: Date): Prom
   await sql`update account set limits = ${JSON.stringify(limits)}::text::jsonb, limits_at = ${at} where id = 1`;
 }
 
-/** Upfront and first month of numbers that buys hold and that a balance read at `asOf` cannot show yet; a decimal string. */
+/**
+ * Returns the cost (upfront and first month) of numbers that buys hold and that a balance read at `asOf` cannot show yet. A
+ * decimal string.
+ */
 export async function unpaidClaims(sql: SqlOrTx, asOf: Date): Promise<string> {
   const [row] = await sql<{ total: string }[]>`
     select coalesce(sum(upfront_cost + monthly_cost), 0)::text as total from items

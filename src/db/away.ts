@@ -1,6 +1,6 @@
 import { asError } from '../domain/errors.ts';
 
-/** Codes of Node and postgres.js for a connection to Postgres that cannot be made or was lost. */
+/** Codes of Node and postgres.js that mean: the connection to Postgres failed or was lost. */
 const CONNECTION_LOST: ReadonlySet<string> = new Set([
   'ECONNREFUSED',
   'ECONNRESET',
@@ -15,19 +15,19 @@ const CONNECTION_LOST: ReadonlySet<string> = new Set([
   'CONNECTION_DESTROYED',
 ]);
 
-/** SQLSTATEs of a server that goes, comes or is full: connection exceptions, shutdown, start-up, too many connections. */
+/** SQLSTATEs of a server that starts, stops or is full: connection exceptions, shutdown, start-up, too many connections. */
 const PASSING_STATE = /^(?:08\w{3}|57P0[123]|53300)$/;
 
-/** Whether the database is away and may come back: the same call may succeed later. */
+/** True when the database is unreachable for now: the same call may succeed later. */
 export function isDatabaseAway(error: Error): boolean {
   const code = databaseCode(error);
   return code !== null && (CONNECTION_LOST.has(code) || PASSING_STATE.test(code));
 }
 
-/** The code of Node, of postgres.js or of Postgres (SQLSTATE) that an error carries; `null` when there is none. */
+/** Returns the code of Node, postgres.js or Postgres (SQLSTATE) that the error carries, or `null` when it carries none. */
 export function databaseCode(error: Error): string | null {
   if ('code' in error && typeof error.code === 'string') return error.code;
-  // Node reports one error per address tried.
+  // Node reports one error for each address that it tried.
   const inner: unknown[] = error instanceof AggregateError ? error.errors : [];
   return inner.map((one) => databaseCode(asError(one))).find((code) => code !== null) ?? null;
 }

@@ -19,7 +19,7 @@ import type { chunks } from './schema/index.ts';
 
 export type Chunk = typeof chunks.$inferSelect;
 
-/** What a move may change besides the state. Absent fields stay as they are. */
+/** The fields that a move may change besides the state. An absent field stays as it is. */
 export interface ChunkPatch {
   numbers?: string[];
   payload?: Payload;
@@ -46,15 +46,15 @@ export interface Move {
   patch?: ChunkPatch;
   actor?: string;
   detail?: Record<string, unknown>;
-  /** For a move that changes the state of items: how many must change with it. Another number of them is a bug. */
+  /** For a move that changes the state of items: how many items must change with it. Any other count is a bug. */
   items?: number;
 }
 
 /**
- * The one function that changes the state of a chunk. One statement compares and sets the state (and the lease, when the chunk in
- * hand has one), changes the state of the chunk's items as the table of moves says, and writes the event row. Lock the request
- * first when the move changes items. `null` means that somebody else moved the chunk first: a normal answer, not an error.
- * Errors: `illegal_move`, `items_moved` (both bugs).
+ * The one function that changes the state of a chunk. One statement compares and sets the state (and the lease, when the given
+ * chunk has one), changes the state of the chunk's items by the table of moves, and writes the event row. Lock the request first
+ * when the move changes items. Returns `null` when another worker moved the chunk first, which is normal. Errors: `illegal_move`,
+ * `items_moved` (both bugs).
  */
 export async function moveChunk(sql: SqlOrTx, chunk: Chunk, move: Move): Promise<Chunk | null> {
   const legal = moveOf(chunk.state, move.cause);
@@ -93,7 +93,7 @@ export async function moveChunk(sql: SqlOrTx, chunk: Chunk, move: Move): Promise
   return moved;
 }
 
-/** Notes progress without a move (a poll, a check). `null` when the chunk has moved on meanwhile. */
+/** Notes progress without a move (a poll, a check). Returns `null` when the chunk has moved meanwhile. */
 export async function touchChunk(sql: SqlOrTx, chunk: Chunk, at: Date, patch: ChunkPatch): Promise<Chunk | null> {
   const [row] = await sql<Chunk[]>`
     update chunks set ${sql({ ...patchValues(patch), updatedAt: at })}
@@ -103,8 +103,9 @@ export async function touchChunk(sql: SqlOrTx, chunk: Chunk, at: Date, patch: Ch
 }
 
 /**
- * Locks a chunk that is still as the caller knows it; false when somebody moved it meanwhile. What a worker changes beside the
- * chunk's own row (claims, items) it changes behind this, or one that slept would change it for a chunk that is over.
+ * Locks a chunk that is still as the caller knows it. Returns `false` when another worker moved it meanwhile. A worker must hold
+ * this lock while it changes anything beside the chunk's own row (claims, items), because a suspended worker would otherwise
+ * change them for a chunk that has ended.
  */
 export async function lockUnmoved(sql: SqlOrTx, chunk: Chunk): Promise<boolean> {
   const rows = await sql`
@@ -112,7 +113,7 @@ export async function lockUnmoved(sql: SqlOrTx, chunk: Chunk): Promise<boolean> 
   return rows.length > 0;
 }
 
-/** Objects are encoded by the driver for jsonb columns; a string would be encoded twice, so none is ever passed. */
+/** The driver encodes objects for jsonb columns. It would encode a string twice, so never pass one. */
 function patchValues(patch: ChunkPatch): Record<string, unknown> {
   const { evidence, payload, ...rest } = patch;
   return { ...rest, ...(evidence !== undefined && { evidence }), ...(payload !== undefined && { payload }) };
@@ -126,11 +127,11 @@ export interface NewChunk {
   step: Step;
   nextSteps: Step[];
   at: Date;
-  /** Earliest moment of the first run. */
+  /** The earliest moment of the first queue job. */
   notBefore?: Date;
-  /** Attempts inherited from the chunk whose rest this one carries. */
+  /** The attempts of the chunk whose remaining numbers this one carries. */
   attempt?: number;
-  /** What is known of earlier calls for these numbers. */
+  /** The evidence of earlier calls for these numbers. */
   evidence?: Evidence;
   /** Which of the numbers may have left in calls of their own, before the call of this chunk. */
   payload?: Payload;
@@ -138,7 +139,7 @@ export interface NewChunk {
   cause: 'planned' | 'next_step' | 'split';
 }
 
-/** Inserts a planned chunk with its numbers and its reference, and its first event row. */
+/** Inserts a planned chunk with its numbers, its reference and its first event row. */
 export async function insertChunk(sql: SqlOrTx, c: NewChunk): Promise<Chunk> {
   const id = newChunkId();
   const [row] = await sql<Chunk[]>`
@@ -159,16 +160,21 @@ export async function insertChunk(sql: SqlOrTx, c: NewChunk): Promise<Chunk> {
   return row;
 }
 
+/** Returns a chunk, or `null` when there is none with this id. */
 export async function getChunk(sql: SqlOrTx, id: string): Promise<Chunk | null> {
   const [row] = await sql<Chunk[]>`select * from chunks where id = ${id}`;
   return row ?? null;
 }
 
+/** Returns the chunks of a request by position. */
 export async function chunksOfRequest(sql: SqlOrTx, requestId: string): Promise<Chunk[]> {
   return sql<Chunk[]>`select * from chunks where request_id = ${requestId} order by position, id`;
 }
 
-/** The chunk of an order by its id, or by our reference, which also finds one whose reply was lost; `null` when none is open. */
+/**
+ * Returns the open chunk of an order, by Telnyx's id or by our reference. The reference also finds an order whose reply was lost.
+ * Returns `null` when no such chunk is open.
+ */
 export async function openChunkOfOrder(
   sql: SqlOrTx,
   order: { id: string | null; customerReference: string | null },
@@ -181,7 +187,7 @@ export async function openChunkOfOrder(
   return row ?? null;
 }
 
-/** Whether Telnyx has accepted an order of the request with these very settings: then the settings are not at fault. */
+/** True when Telnyx accepted an order of this request with exactly these settings. Then the settings are not at fault. */
 export async function wasAccepted(sql: SqlOrTx, requestId: string, step: Step): Promise<boolean> {
   const rows = await sql`
     select 1 from chunks
@@ -189,7 +195,7 @@ export async function wasAccepted(sql: SqlOrTx, requestId: string, step: Step): 
   return rows.length > 0;
 }
 
-/** Whether another part of a halved order may still be accepted: it is open, and was not refused yet. */
+/** True when another part of a halved order may still be accepted: it is open and was not refused yet. */
 export async function hasUndecidedPart(
   sql: SqlOrTx,
   halved: { requestId: string; id: string },
@@ -204,8 +210,9 @@ export async function hasUndecidedPart(
 }
 
 /**
- * Open chunks whose next run was due before `dueBefore`, by id, page by page: all of them, or those that wait in a long queue
- * would hide one that the queue has lost. A person's chunks are not work.
+ * Yields every open chunk whose next queue job was due before `dueBefore`, by id, page by page. It yields all of them, because a
+ * cut-off list of chunks that wait in a long queue could hide one that the queue has lost. Chunks that wait for a person are left
+ * out.
  */
 export function overdueChunks(sql: SqlOrTx, dueBefore: Date, page: number): AsyncGenerator<Chunk> {
   return byId(
@@ -223,7 +230,7 @@ export async function expiredCalls(sql: SqlOrTx, now: Date, limit: number): Prom
     select * from chunks where state = 'submitting' and lease_until < ${now} order by lease_until limit ${limit}`;
 }
 
-/** Gives an open chunk a new job id, because the queue has forgotten or finished the old one. */
+/** Gives an open chunk a new job id, because the queue lost or finished the old job. */
 export async function requeueChunk(sql: SqlOrTx, chunk: Chunk): Promise<Chunk | null> {
   const [row] = await sql<Chunk[]>`
     update chunks set requeues = requeues + 1
@@ -232,6 +239,7 @@ export async function requeueChunk(sql: SqlOrTx, chunk: Chunk): Promise<Chunk | 
   return row ?? null;
 }
 
+/** Counts the chunks of a request by state. `waiting` counts those that wait for paperwork. */
 export async function countChunks(sql: SqlOrTx, requestId: string): Promise<Partial<Record<ChunkState | 'waiting', number>>> {
   const rows = await sql<{ state: ChunkState; waiting: boolean; n: number }[]>`
     select state, waiting, count(*)::int as n from chunks where request_id = ${requestId} group by state, waiting`;

@@ -6,41 +6,41 @@ import { type Connection, probeConnection, RELIED_ON, type Session } from './ses
 import { KNOWN_TYPES } from './wire-types.ts';
 
 export type Sql = postgres.Sql;
-/** A pool or a transaction: every query takes it first, so that callers decide what commits together. */
+/** A pool or a transaction. Every query takes it as first argument, so that callers decide what commits together. */
 export type SqlOrTx = postgres.ISql;
 export type Tx = postgres.TransactionSql;
-/** What a read for people may use of Drizzle's query builder. */
+/** The part of Drizzle's query builder that a read for people may use. */
 export type QueryBuilder = Pick<PostgresJsDatabase, 'select' | '$count' | 'execute'>;
-/** Runs one read for people. It fails with the error of the database itself, not with Drizzle's wrapper around that error. */
+/** Runs one read for people. It fails with the error of the database itself, without Drizzle's wrapper. */
 export type Reads = <T>(ask: (builder: QueryBuilder) => PromiseLike<T>) => Promise<T>;
 
 export interface Db {
   /** Plain postgres.js: transactions, compare-and-set, unnest, COPY, cursors. Columns arrive in camelCase. */
   sql: Sql;
   /**
-   * Drizzle's query builder, for everything that people look at: lists, pages, downloads. It has connections of its own, so that
-   * many or slow readers take none from the work, and because Drizzle changes the client that it is given. It cannot write.
+   * Drizzle's query builder for everything that people read: lists, pages, downloads. It has a pool of its own for two reasons:
+   * readers must take no connections from the work, and Drizzle changes the client that it receives. It cannot write.
    */
   reads: Reads;
   close(): Promise<void>;
 }
 
 export interface DbOptions {
-  /** Connections of the plain client; reads get a small pool of their own. */
+  /** Connections of the plain client. Reads have a small pool of their own. */
   maxConnections?: number;
   /** How the database is reached, as `probeConnection` found it. Without it the database is reached directly. */
   connection?: Connection;
   onNotice?: (text: string) => void;
   /**
-   * Postgres ends a transaction that says nothing for this long (milliseconds). Without it a process that is frozen, or cut off
-   * with its machine, keeps its locks for ever, and whatever waits for them hangs.
+   * Postgres ends a transaction that is idle for this long, in milliseconds. Without it, a frozen or disconnected process keeps
+   * its locks for ever, and every other process that needs them hangs.
    */
   idleInTransactionMs?: number;
 }
 
-/** Connections for people who read. */
+/** Connections of the pool for people who read. */
 const READERS = 6;
-/** A page that takes longer is cancelled, because readers wait for each other. */
+/** A read that takes longer than this is cancelled, because readers share few connections. */
 const READ_MS = 30_000;
 
 /** Finds out how the database is reached, and opens it that way. Errors: those of `probeConnection`. */
@@ -49,7 +49,10 @@ export async function connectDb(url: string, options: DbOptions = {}): Promise<D
   return { ...openDb(url, { ...options, connection }), pooled: connection.pooled };
 }
 
-/** Opens lazily connecting pools on `url` (`postgres://…`). Never throws for a database that is away: the first query does. */
+/**
+ * Opens pools on `url` (`postgres://…`) that connect at the first query. It does not throw when the database is unreachable; the
+ * first query does.
+ */
 export function openDb(url: string, options: DbOptions = {}): Db {
   const { session, pooled } = options.connection ?? { session: RELIED_ON, pooled: false };
   const silence: Session =
@@ -59,7 +62,7 @@ export function openDb(url: string, options: DbOptions = {}): Db {
     connect_timeout: 10,
     idle_timeout: 60,
     backoff: (retries: number) => Math.min(2, 0.1 * 2 ** retries),
-    // A statement prepared on one connection is unknown on the next one that a pooler gives out.
+    // Statements are not prepared, because a pooler may run the next one on another connection.
     prepare: false,
     ...KNOWN_TYPES,
     ...eagerSockets(),
@@ -80,8 +83,8 @@ export function openDb(url: string, options: DbOptions = {}): Db {
 }
 
 /**
- * Drizzle says "Failed query", with the whole statement and its values, and hides the code of the database in the cause. Whoever
- * tells people about a failure goes by that code, and the values are nobody's business.
+ * Unwraps Drizzle's error. Drizzle says "Failed query" with the whole statement and its values, and hides the database's code in
+ * the cause. Messages for people need that code, and they must not contain the values.
  */
 function readsOver(pool: Sql): Reads {
   const builder = drizzle(pool);
@@ -95,8 +98,8 @@ function readsOver(pool: Sql): Reads {
 }
 
 /**
- * A pooler that drops most settings as a connection begins lets a transaction state them for itself. Whatever writes more than
- * one row in a process of ours is a transaction; single statements rely on the probe at the start.
+ * Makes each transaction state its settings, for a pooler that drops most settings when a connection begins. Every change of more
+ * than one row is a transaction. Single statements rely on the check when the process started.
  */
 function stateInTransactions(sql: Sql, session: Session): void {
   const begin = sql.begin.bind(sql);
@@ -110,7 +113,7 @@ function stateInTransactions(sql: Sql, session: Session): void {
   Object.assign(sql, { begin: stated });
 }
 
-/** What postgres.js 3.4.9 gives to its `socket` option, which its typings leave out. */
+/** What postgres.js 3.4.9 passes to its `socket` option. Its typings leave this out. */
 interface SocketTarget {
   host: string[];
   port: number[];
@@ -118,9 +121,9 @@ interface SocketTarget {
 }
 
 /**
- * Sockets without Nagle's algorithm, which postgres.js leaves on: the small last packet of a COPY then waits for a delayed
- * acknowledgement, and a page of 250 rows took 94 ms instead of 2 on the same machine. A connection that is still under way
- * may be handed over: what is written meanwhile is queued. Several hosts are tried in turn, as postgres.js does by itself.
+ * Opens sockets without Nagle's algorithm, which postgres.js leaves on. With Nagle, the small last packet of a COPY waits for a
+ * delayed acknowledgement: a page of 250 rows took 94 ms instead of 2 on the same machine. A socket may be returned before it is
+ * connected, because Node queues writes until then. Several hosts are tried in turn, as postgres.js does.
  */
 function eagerSockets(): object {
   let tries = 0;
@@ -128,7 +131,7 @@ function eagerSockets(): object {
     const i = tries++ % host.length;
     const target = { host: host[i] ?? 'localhost', port: port[i] ?? 5432 };
     const opened = path ? connect(path) : connect(target);
-    // postgres.js reads the host back for TLS.
+    // postgres.js reads the host from the socket for TLS.
     return Object.assign(opened.setNoDelay(true), target);
   };
   return { socket };

@@ -4,10 +4,10 @@ import { closeDrift, sameValue } from './drift-ends.ts';
 import type { Because } from './events.ts';
 import { noteChanges } from './numbers.ts';
 
-/** Statuses that Telnyx lists although the number is not (or no longer) ours to use. */
+/** Statuses of numbers that Telnyx still lists although the account cannot use them. */
 export const NOT_OURS: readonly string[] = ['deleted', 'ported-out', 'purchase-failed', 'port-failed'];
 
-/** Fields that an answer may leave out: a sighting then says nothing about them. */
+/** Fields that an answer may leave out. A missing field says nothing about the number. */
 const MAY_BE_HIDDEN: ReadonlySet<DriftField> = new Set([
   'tags',
   'deletion_lock_enabled',
@@ -15,27 +15,27 @@ const MAY_BE_HIDDEN: ReadonlySet<DriftField> = new Set([
   'hd_voice_enabled',
 ]);
 
-/** The sightings of a run, once a number (the last page that showed it wins), without those that are not ours. */
+/** One row for each number that the run saw (the last page that showed it counts), without the numbers of `NOT_OURS`. */
 const seen = (sql: SqlOrTx, runId: string) => sql`
   select distinct on (phone_number) * from sightings
   where run_id = ${runId} and status <> all(${NOT_OURS}::text[]) order by phone_number, seq desc`;
 
-/** An open chunk works on the number: it is in motion and is not judged by this run. */
+/** True while a request holds a claim on the number. This run does not judge such a number. */
 const inMotion = (sql: SqlOrTx, number: ReturnType<SqlOrTx>) =>
   sql`exists (select 1 from claims m where m.phone_number = ${number})`;
 
-/** The request of which an order named this number last. */
+/** The request whose order named this number last. */
 const orderedBy = (sql: SqlOrTx, number: ReturnType<SqlOrTx>) => sql`(
   select c.request_id from chunks c where c.kind = 'order' and c.numbers @> array[${number}] order by c.created_at desc limit 1)`;
 
-/** No request holds it as bought. */
+/** True when no request has an item that bought the number. */
 const unbought = (sql: SqlOrTx, number: ReturnType<SqlOrTx>) =>
   sql`not exists (select 1 from items i where i.phone_number = ${number} and i.bought_at is not null)`;
 
 /**
- * Enters numbers that the account has and the inventory does not know, or knows as released: what is seen now is their baseline.
- * One that an order of ours named but no item holds is a surplus: Telnyx delivered it after it was given up. One that was
- * released since `startedAt` is not taken back: the walk may have seen it before.
+ * Adds numbers that the account has and the inventory does not know, or calls released. What is seen now becomes their baseline.
+ * A number that one of our orders named but no item holds is a surplus: Telnyx delivered it after we gave it up. A number
+ * released after `startedAt` is left alone, because the walk may have seen it before its release.
  */
 export async function adoptUnknown(tx: Tx, runId: string, startedAt: Date, because: Because): Promise<void> {
   await tx`
@@ -75,13 +75,13 @@ export async function adoptUnknown(tx: Tx, runId: string, startedAt: Date, becau
     ${noteChanges(tx, because)}`;
 }
 
-/** A number of the walk that the inventory calls released or missing, and whether it has done so for long. */
+/** A number of the walk that the inventory calls released or missing. `longAgo`: its row last changed before `settledBefore`. */
 export interface Reappeared {
   phoneNumber: string;
   longAgo: boolean;
 }
 
-/** Numbers of the walk that the inventory calls released or missing, since before `settledBefore` or only of late. */
+/** Yields numbers of the walk that the inventory calls released or missing, page by page. */
 export async function* reappeared(sql: SqlOrTx, runId: string, settledBefore: Date): AsyncGenerator<Reappeared[]> {
   const cursor = sql<Reappeared[]>`
     select s.phone_number, p.updated_at < ${settledBefore} as long_ago from (${seen(sql, runId)}) s join phone_numbers p using (phone_number)
@@ -89,14 +89,15 @@ export async function* reappeared(sql: SqlOrTx, runId: string, settledBefore: Da
   for await (const rows of cursor) yield rows;
 }
 
-/** Takes numbers out of what the walk saw. */
+/** Removes numbers from the sightings of a run. */
 export async function unsee(sql: SqlOrTx, runId: string, numbers: string[]): Promise<void> {
   await sql`delete from sightings where run_id = ${runId} and phone_number = any(${numbers}::text[])`;
 }
 
 /**
- * Ours by the inventory since before `startedAt`, not in the walk, and at rest: candidates for a second check. A number bought
- * after `boughtBefore` is not judged, because list and ownership both lag behind a purchase, and two checks prove nothing.
+ * Yields numbers that the inventory has held since before `startedAt`, that the walk did not show, and that no request works on.
+ * The caller asks ownership about them. Numbers bought after `boughtBefore` are left out, because list and ownership both lag
+ * behind a purchase, so two checks prove nothing about them.
  */
 export async function* missingCandidates(
   sql: SqlOrTx,
@@ -114,7 +115,7 @@ export async function* missingCandidates(
   for await (const rows of cursor) yield rows.map((r) => r.phoneNumber);
 }
 
-/** Records numbers as missing after both checks. Their open differences end, and their baseline stays. */
+/** Marks numbers as missing after both checks. Their open differences end; their baseline stays. */
 export async function noteMissing(tx: Tx, runId: string, numbers: string[], because: Because): Promise<void> {
   await tx`
     with before as (
@@ -129,7 +130,7 @@ export async function noteMissing(tx: Tx, runId: string, numbers: string[], beca
     ${noteChanges(tx, because)}`;
 }
 
-/** Notes that a complete walk still did not show what an earlier run called missing. */
+/** Records that a complete walk still did not show numbers that an earlier run called missing. */
 export async function noteStillMissing(tx: Tx, runId: string): Promise<void> {
   await tx`
     insert into drift_again (run_id, drift_id)
@@ -139,7 +140,7 @@ export async function noteStillMissing(tx: Tx, runId: string): Promise<void> {
     on conflict do nothing`;
 }
 
-/** One row of VALUES for a field: its name, what stands on our side, what the account shows, and whether it shows it at all. */
+/** One row of VALUES for a field: its name, our value, the account's value, and whether the account showed it. */
 function standing(tx: Tx, field: DriftField) {
   const ours = tx`case when p.baseline ? ${field}::text then p.baseline->>${field}::text else p.${tx(field)}::text end`;
   const shown =
@@ -152,10 +153,10 @@ function standing(tx: Tx, field: DriftField) {
 }
 
 /**
- * Takes over what the account shows, field by field, and records as drift what differs from the baseline, which stays. Fields
- * that our inventory never knew (null before the first sighting) are filled without being called drift; what was not shown is
- * not compared. An open difference that is found again is linked to this run; one that is gone, or has become another one, ends.
- * A missing number that shows again is ours again, and compared.
+ * Copies what the account shows into the inventory, field by field. What differs from the baseline is recorded as drift, and the
+ * baseline stays. A field that the inventory never knew (null before the first sighting) is filled without drift. A field that
+ * was not shown is not compared. An open difference that is found again is linked to this run. One that has gone or changed ends.
+ * A missing number that shows again becomes owned and is compared.
  */
 export async function takeOverChanges(tx: Tx, runId: string, startedAt: Date, because: Because): Promise<void> {
   await tx`create temp table compared on commit drop as
@@ -165,7 +166,7 @@ export async function takeOverChanges(tx: Tx, runId: string, startedAt: Date, be
     where p.state in ('owned', 'missing') and p.updated_at < ${startedAt} and not ${inMotion(tx, tx`p.phone_number`)}`;
   await tx`create index on compared (phone_number)`;
   await tx`analyze compared`;
-  // Locked, and read once more behind the lock: an update that was settled meanwhile is newer than what the walk saw.
+  // Checked again while holding the row locks, because an update that was settled meanwhile is newer than what the walk saw.
   await tx`create temp table differing on commit drop as
     select p.phone_number from phone_numbers p join compared s using (phone_number)
     where p.state in ('owned', 'missing') and p.updated_at < ${startedAt} and (
@@ -215,7 +216,7 @@ export async function takeOverChanges(tx: Tx, runId: string, startedAt: Date, be
     update phone_numbers p set last_seen_at = ${because.at} from compared s where p.phone_number = s.phone_number`;
 }
 
-/** Into `findings`: what of the differing numbers is not as it stands on our side, and what was not shown although it was not. */
+/** Fills `findings`: the fields in which the differing numbers do not agree with us, and the fields that were hidden. */
 async function findDifferences(tx: Tx): Promise<void> {
   const [first, ...more] = DRIFT_FIELDS.map((field) => standing(tx, field));
   const values = more.reduce((all, row) => tx`${all}, ${row}`, tx`${first ?? tx``}`);
@@ -232,7 +233,7 @@ async function findDifferences(tx: Tx): Promise<void> {
   await tx`analyze findings`;
 }
 
-/** Ends open differences that were not found again as they were, links those that were, and records the new ones. */
+/** Ends open differences that were not found again, links those that were, and records the new ones. */
 async function recordDifferences(tx: Tx, runId: string, because: Because): Promise<void> {
   const same = sameValue(tx, tx`o.field`, tx`o.theirs`, tx`f.theirs`);
   await tx`

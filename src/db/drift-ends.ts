@@ -4,14 +4,14 @@ import type { Because } from './events.ts';
 
 type Fragment = ReturnType<SqlOrTx>;
 
-/** Whether two values of a field, as text, are the same; the order of tags means nothing. */
+/** True when two values of a field, given as text, are equal. The order of tags does not matter. */
 export const sameValue = (sql: SqlOrTx, field: Fragment, a: Fragment, b: Fragment) => sql`
   case when ${field} = 'tags' then (${a})::text[] @> (${b})::text[] and (${b})::text[] @> (${a})::text[]
     else ${a} is not distinct from ${b} end`;
 
 /**
- * A CTE that ends open drift of the numbers that a CTE `changed` (all columns) has just written: of `changed` rows those of
- * `fields`, which are ours again or set anew, and every row of `kinds`. Whoever writes drift has locked the number before.
+ * A CTE that ends open drift of the numbers that the CTE `changed` (all columns) has just written. It ends `changed` rows of
+ * `fields` whose value is ours again or was set anew, and every row of `kinds`. The caller must have locked the numbers.
  */
 export const closeDrift = (sql: SqlOrTx, because: Because, fields: readonly string[], kinds: readonly OpenKind[]) => sql`
   closed as (

@@ -4,32 +4,32 @@ import type { SqlOrTx, Tx } from './client.ts';
 import type { Because } from './events.ts';
 import { noteChanges } from './numbers.ts';
 
-/** Whether a run found a row `d`, for the first time or again. */
+/** True when a run found the row `d`, for the first time or again. */
 export const ofRun = (sql: SqlOrTx, runId: string) =>
   sql`d.id in (select id from drift where run_id = ${runId} union all select drift_id from drift_again where run_id = ${runId})`;
 
-/** A request still works on the number of a row `d`. */
+/** True while a request works on the number of the row `d`. */
 const busy = (sql: SqlOrTx) =>
   sql`exists (select 1 from items i where i.phone_number = d.phone_number and i.status = any(${OPEN_ITEM_STATUSES}::text[]))`;
 
-/** Which open rows of a run an act is about. */
+/** Selects the open rows of a run for an action. */
 export interface Choice {
   only?: readonly DriftSelector[] | undefined;
-  /** The table `named` of this transaction holds the numbers. */
+  /** When true, only numbers in the temporary table `named` are chosen. */
   named: boolean;
 }
 
-/** A table of this transaction for the numbers that an act names. */
+/** Creates the temporary table `named` for the numbers that an action names. */
 export async function createNamed(tx: Tx): Promise<void> {
   await tx`create temp table named (phone_number text primary key) on commit drop`;
 }
 
-/** Adds numbers; a repeated one counts once. */
+/** Adds numbers to `named`. A repeated number counts once. */
 export async function addNamed(tx: Tx, numbers: string[]): Promise<void> {
   await tx`insert into named select unnest(${numbers}::text[]) on conflict do nothing`;
 }
 
-/** Puts the open rows that an act is about into the table `chosen` of this transaction. Returns how many named numbers have none. */
+/** Fills the temporary table `chosen` with the open rows of the action. Returns how many named numbers have no open row. */
 export async function chooseDrift(tx: Tx, runId: string, choice: Choice): Promise<number> {
   const only = choice.only === undefined || choice.only.length === 0 ? null : [...choice.only];
   await tx`create temp table chosen on commit drop as
@@ -45,13 +45,13 @@ export async function chooseDrift(tx: Tx, runId: string, choice: Choice): Promis
 
 export interface AcceptedDrift {
   accepted: Record<OpenKind, number>;
-  /** Rows of numbers that an open request works on: left open. */
+  /** Rows that stay open because a request works on their numbers. */
   busy: number;
 }
 
 /**
- * Takes theirs over for the chosen rows: the baseline of a changed field is what the account shows, a surplus becomes an ordinary
- * number, a missing one is let go. An event for each number.
+ * Accepts the account's side for the chosen rows. The baseline of a changed field becomes what the account shows, a surplus
+ * becomes an ordinary number, and a missing number is given up. Each number gets an event.
  */
 export async function acceptChosen(tx: Tx, runId: string, because: Because): Promise<AcceptedDrift> {
   await tx`
@@ -84,7 +84,7 @@ export async function acceptChosen(tx: Tx, runId: string, because: Because): Pro
   return { accepted, busy: left?.n ?? 0 };
 }
 
-/** The values of an update that puts differences back: those fields of `DRIFT_FIELDS` that an update can set. */
+/** The values of an update that undoes differences: the fields of `DRIFT_FIELDS` that an update can set. */
 export interface RepairTarget {
   connection_id?: string;
   messaging_profile_id?: string;
@@ -97,31 +97,34 @@ export interface RepairTarget {
   hd_voice_enabled?: boolean;
 }
 
-/** One set of values that puts differences back, and the numbers that need it. */
+/** One set of values that undoes differences, and the numbers that need it. */
 export interface OwedRepair {
   target: RepairTarget;
   numbers: string[];
-  /** Names these very differences as they stand: the same mark is the same repair. */
+  /** Identifies these differences in their present state. The same mark means the same repair. */
   mark: string;
 }
 
-/** Chosen differences that no update can end, by field (or kind) and why. */
+/** Chosen differences that no update can undo, by field (or kind) and reason. */
 export interface LeftOpen {
   field: string;
   why: CannotPutBack;
   count: number;
-  /** Some of the numbers. */
+  /** A few of the numbers. */
   sample: string[];
 }
 
 export interface RepairPlan {
   owed: OwedRepair[];
   cannot: LeftOpen[];
-  /** Rows of numbers that an open request works on, such as an earlier repair. */
+  /** Rows of numbers that an open request works on, for example an earlier repair. */
   busy: number;
 }
 
-/** The chosen rows as the updates that put them back: one for each set of values. What cannot be put back is told apart. */
+/**
+ * Groups the chosen rows into the updates that undo them, one for each set of values. Rows that no update can undo are counted
+ * separately.
+ */
 export async function planRepairs(tx: Tx): Promise<RepairPlan> {
   await tx`create temp table judged on commit drop as
     select d.id, d.phone_number, coalesce(d.field, d.kind) as field, d.busy, case
@@ -137,7 +140,7 @@ export async function planRepairs(tx: Tx): Promise<RepairPlan> {
         when 'deletion_lock_enabled' then to_jsonb(d.ours::boolean) when 'hd_voice_enabled' then to_jsonb(d.ours::boolean)
         else to_jsonb(d.ours) end as value
     from chosen d join phone_numbers p using (phone_number)`;
-  // Emergency calling is switched on by its address, so that field alone goes into the update.
+  // Setting the address also switches emergency calling on, so the update carries only the address.
   const sets = await tx<{ target: RepairTarget; numbers: string[] }[]>`
     with sets as (
       select phone_number, jsonb_object_agg(field, value) as target from judged
@@ -153,7 +156,7 @@ export async function planRepairs(tx: Tx): Promise<RepairPlan> {
   return { owed, cannot, busy: row?.n ?? 0 };
 }
 
-/** The fields of a row that a repair with these values ends. */
+/** Returns the fields that a repair with these values settles. */
 const endedBy = (target: RepairTarget): string[] => [
   ...Object.keys(target),
   ...(target.emergency_address_id === undefined ? [] : ['emergency_enabled']),
@@ -167,8 +170,8 @@ async function repairMark(tx: Tx, target: RepairTarget, numbers: string[]): Prom
 }
 
 /**
- * Notes on the rows which request puts them back, in the transaction that stores it. False when the rows are not those any more
- * that the repair was planned for: then the transaction must not be committed.
+ * Records on the rows which request repairs them, in the transaction that stores the request. Returns `false` when the rows have
+ * changed since the repair was planned: then the caller must not commit.
  */
 export async function markRepairing(tx: Tx, repair: OwedRepair, requestId: string, because: Because): Promise<boolean> {
   await tx`select 1 from phone_numbers where phone_number = any(${repair.numbers}::text[]) order by phone_number for update`;

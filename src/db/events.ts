@@ -3,7 +3,7 @@ import type { events } from './schema/index.ts';
 
 export type EventRow = typeof events.$inferSelect;
 
-/** Why a change happens: goes into the event row of everything that the change touches. */
+/** The reason of a change. It is written into the event row of everything that the change touches. */
 export interface Because {
   cause: string;
   at: Date;
@@ -21,7 +21,7 @@ export interface NewEvent extends Because {
   detail?: Record<string, unknown> | null;
 }
 
-/** Appends one event. Call it in the transaction of the change it tells of. */
+/** Appends one event. Call it in the transaction of the change that it describes. */
 export async function insertEvent(sql: SqlOrTx, e: NewEvent): Promise<void> {
   await sql`
     insert into events (at, subject, subject_id, from_state, to_state, cause, request_id, chunk_id, run_id, actor, detail)
@@ -29,7 +29,7 @@ export async function insertEvent(sql: SqlOrTx, e: NewEvent): Promise<void> {
       ${e.chunkId ?? null}, ${e.runId ?? null}, ${e.actor ?? null}, ${JSON.stringify(e.detail ?? null)}::text::jsonb)`;
 }
 
-/** Appends one event for each number, in one statement. */
+/** Appends one event for each number in one statement. */
 export async function insertNumberEvents(
   sql: SqlOrTx,
   numbers: string[],

@@ -5,8 +5,8 @@ import { OPEN_ITEM_STATUSES } from '../domain/request.ts';
 import type { Reads, Sql } from './client.ts';
 
 /**
- * Checks that the database answers and that its tables are there. Errors: `database_unavailable`, `database_not_migrated`, each
- * saying what to do.
+ * Checks that the database answers and has its tables. Errors: `database_unavailable`, `database_not_migrated`. Each message says
+ * what to do.
  */
 export async function assertUsable(sql: Sql): Promise<void> {
   const [row] = await answering(() => sql<{ found: boolean }[]>`select to_regclass('public.requests') is not null as found`);
@@ -18,7 +18,10 @@ export async function assertUsable(sql: Sql): Promise<void> {
     );
 }
 
-/** Runs the first questions to a database; a failure that is not our own verdict says what to check. */
+/**
+ * Runs the first queries to a database. A failure that is not a ProvisioningError becomes `database_unavailable`, which says what
+ * to check.
+ */
 export async function answering<T>(ask: () => PromiseLike<T>): Promise<T> {
   try {
     return await ask();
@@ -34,14 +37,14 @@ export async function answering<T>(ask: () => PromiseLike<T>): Promise<T> {
   }
 }
 
-/** The time of the database, in milliseconds since the epoch. */
+/** Returns the time of the database, in milliseconds since the epoch. */
 export async function databaseTime(sql: Sql): Promise<number> {
   const [row] = await sql<{ ms: number }[]>`select (extract(epoch from clock_timestamp()) * 1000)::float8 as ms`;
   if (row === undefined) throw new Error('the database did not tell the time');
   return row.ms;
 }
 
-/** Whether a server answers at `url` (`postgres://…`) within seconds, whatever its databases hold. */
+/** Returns true when the database at `url` (`postgres://…`) answers a query within seconds, and false after any error. */
 export async function answers(url: string): Promise<boolean> {
   const client = postgres(url, { max: 1, fetch_types: false, connect_timeout: 3, onnotice: () => undefined });
   try {
@@ -54,24 +57,27 @@ export async function answers(url: string): Promise<boolean> {
   }
 }
 
-/** Asks for nothing but a connection of the pool of work. */
+/** Takes one connection of the pool for work and gives it back. */
 export async function takeConnection(sql: Sql): Promise<void> {
   await sql`select 1`;
 }
 
-/** Asks for nothing but a connection of the pool of readers. */
+/** Takes one connection of the pool for readers and gives it back. */
 export async function takeReader(reads: Reads): Promise<void> {
   await reads((q) => q.execute('select 1'));
 }
 
-/** What the server says of itself: its version, and its time. */
+/** Returns version and time of the server. */
 export async function serverFacts(sql: Sql): Promise<{ version: string; now: Date } | null> {
   const [row] = await sql<{ version: string; now: Date }[]>`
     select current_setting('server_version') as version, clock_timestamp() as now`;
   return row ?? null;
 }
 
-/** Sends the same statements over two connections at once, as workers do: what one of them remembers must not fail on another. */
+/**
+ * Sends the same statements over two connections at once, as workers do, so that `doctor` finds a pooler that mixes up prepared
+ * statements.
+ */
 export async function askTwice(sql: Sql): Promise<void> {
   const ask = () =>
     sql.begin(async (tx) => {
@@ -81,13 +87,13 @@ export async function askTwice(sql: Sql): Promise<void> {
   await Promise.all([1, 2, 3, 4].map((n) => sql`select ${n}::int as n`));
 }
 
-/** How work stands by the rows, whatever the queue says. */
+/** The progress of work by the rows, without asking the queue. */
 export interface Standstill {
-  /** Open work is overdue since before the moment asked about. */
+  /** True when open work has been overdue since before the given moment. */
   overdue: boolean;
-  /** When something last moved: an event, or a poll of an open chunk. */
+  /** The time of the last event or poll of an open chunk. */
   movedAt: Date | null;
-  /** When a worker last swept: it notes the limits of the account each time. */
+  /** The time of the last sweep. Each sweep notes the limits of the account. */
   sweptAt: Date | null;
 }
 
@@ -115,7 +121,7 @@ export interface Backlog {
   n: number;
 }
 
-/** What open requests still owe, for the metrics. */
+/** Counts what open requests still owe, for the metrics. */
 export async function openBacklog(sql: Sql): Promise<{ items: Backlog[]; needsAttention: number }> {
   const items = await sql<Backlog[]>`
     select r.kind, i.status, count(*)::int as n from items i join requests r on r.id = i.request_id

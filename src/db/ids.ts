@@ -13,12 +13,12 @@ export const newLeaseToken = (): string => make('lse');
 const OURS = 'prv-';
 
 /**
- * The reference by which an order is found again after its reply was lost: unique per chunk, letters, digits and `-` only,
- * 36 characters (length and character limits of `customer_reference` are not documented).
+ * Returns the reference that finds an order again after its reply was lost. It is unique for each chunk and has 36 characters:
+ * letters, digits and `-`. Telnyx documents neither length nor characters of `customer_reference`, so it is kept simple.
  */
 export function customerReferenceOf(chunkId: string): string {
   return `${OURS}${chunkId.replace(/^chk_/, '')}`;
 }
 
-/** Other programs of the account have references of their own. */
+/** True for a reference of this product. Other programs on the same account use references of their own. */
 export const isOurReference = (reference: string): boolean => reference.startsWith(OURS);

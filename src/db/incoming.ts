@@ -3,19 +3,19 @@ import type { Step } from '../domain/step.ts';
 import type { SqlOrTx } from './client.ts';
 import { customerReferenceOf, newChunkId } from './ids.ts';
 
-/** A list of numbers on its way in lives in a temporary table: items are then written once, not inserted and updated. */
+/** Creates a temporary table for an incoming list of numbers. Thanks to it, items are inserted once and need no update. */
 export async function createIncoming(sql: SqlOrTx): Promise<void> {
   await sql`create temp table incoming (phone_number text not null, position int not null, place text not null) on commit drop`;
 }
 
-/** Adds numbers, each with the place where the user wrote it. */
+/** Adds numbers, each with its place in the user's input. */
 export async function stageNumbers(sql: SqlOrTx, rows: { number: string; at: string }[], from: number): Promise<void> {
   await sql`
     insert into incoming select n.number, ${from} + n.ord - 1, n.place
     from unnest(${rows.map((r) => r.number)}::text[], ${rows.map((r) => r.at)}::text[]) with ordinality as n(number, place, ord)`;
 }
 
-/** Every repeat of a number that was in the list before, with both places, in the order of the list. */
+/** Returns each number that the list repeats, with both places, in list order. */
 export async function duplicatesIncoming(
   sql: SqlOrTx,
   limit: number,
@@ -30,7 +30,7 @@ export async function duplicatesIncoming(
     where nth > 1 order by position limit ${limit}`;
 }
 
-/** Takes out every number that the list has before; the others keep their order, without gaps. Returns how many it took out. */
+/** Removes repeated numbers and closes the gaps, in list order. Returns how many it removed. */
 export async function dropRepeats(sql: SqlOrTx): Promise<number> {
   const { count } = await sql`
     with counted as (select position, row_number() over (partition by phone_number order by position) as nth from incoming)
@@ -42,8 +42,8 @@ export async function dropRepeats(sql: SqlOrTx): Promise<number> {
 }
 
 /**
- * Ends the numbers of the list that have left the account already, and takes them out of it. Only those that the inventory
- * remembers: what it never knew may be a slip of the pen. Returns how many.
+ * Ends the listed numbers that have already left the account, and removes them from the list. It covers only numbers that the
+ * inventory remembers, because an unknown number may be a typing error. Returns how many.
  */
 export async function skipGone(sql: SqlOrTx, requestId: string, at: Date): Promise<number> {
   const { count } = await sql`
@@ -72,7 +72,7 @@ export async function notOwnedAmong(
   return { first: rows.map(({ phoneNumber, state }) => ({ phoneNumber, state })), count: any?.count ?? 0, gone: any?.gone ?? 0 };
 }
 
-/** Turns the list into items of a line of a buy; searches will price them. */
+/** Turns the list into items of a buy line. Searches price them later. */
 export async function itemsFromIncoming(
   sql: SqlOrTx,
   to: { requestId: string; lineId: string; from: number; at: Date },
@@ -88,8 +88,8 @@ export interface CutChunk {
 }
 
 /**
- * Cuts the list into planned chunks of `size` numbers and writes their items, all set-wise. Sorted by number, so that the
- * numbers of a chunk share as few prefixes as possible: reading them back costs one call a prefix.
+ * Cuts the list into planned chunks of `size` numbers and inserts their items, in set-wise statements. The list is sorted by
+ * number, so that a chunk has few prefixes: reading numbers back costs one call for each prefix.
  */
 export async function chunksFromIncoming(
   sql: SqlOrTx,

@@ -6,7 +6,7 @@ import type { items } from './schema/index.ts';
 
 export type Item = typeof items.$inferSelect;
 
-/** Adds `quantity` empty slots that searches will fill. */
+/** Adds `quantity` empty slots, which searches fill later. */
 export async function insertSlots(
   sql: SqlOrTx,
   to: { requestId: string; lineId: string; from: number; quantity: number; at: Date },
@@ -17,6 +17,7 @@ export async function insertSlots(
     from generate_series(1, ${to.quantity}::int) as n`;
 }
 
+/** Counts the items of a request by status. */
 export async function countItems(sql: SqlOrTx, requestId: string): Promise<ItemCounts> {
   const rows = await sql<{ status: ItemStatus; n: number }[]>`
     select status, count(*)::int as n from items where request_id = ${requestId} group by status`;
@@ -31,7 +32,7 @@ export interface Costs {
   currency: string | null;
 }
 
-/** What the request has bought or is about to buy: every number it holds counts, so a budget is kept at every moment. */
+/** Returns the cost of every number that the request holds, bought or about to be bought. Budgets are checked against it. */
 export async function committedCost(sql: SqlOrTx, requestId: string): Promise<Costs> {
   const [row] = await sql<Costs[]>`
     select coalesce(sum(upfront_cost), 0)::text as upfront, coalesce(sum(monthly_cost), 0)::text as monthly,
@@ -50,7 +51,7 @@ export interface ItemEnd {
   telnyxId?: string;
 }
 
-/** Ends items of a chunk and gives their claims back. Only open items end: an end is never changed. */
+/** Ends items of a chunk and deletes their claims. Only open items end, because an end never changes. */
 export async function endItems(sql: SqlOrTx, chunk: { id: string; requestId: string }, ends: ItemEnd[], at: Date): Promise<void> {
   if (ends.length === 0) return;
   const column = (pick: (e: ItemEnd) => string | undefined) => ends.map((e) => pick(e) ?? null);
@@ -68,14 +69,14 @@ export async function endItems(sql: SqlOrTx, chunk: { id: string; requestId: str
   );
 }
 
-/** Moves open items of one chunk to another that carries on with them. */
+/** Moves open items from one chunk to another. */
 export async function handOver(sql: SqlOrTx, from: string, to: string, numbers: string[], at: Date): Promise<void> {
   await sql`
     update items set chunk_id = ${to}, updated_at = ${at}
     where chunk_id = ${from} and phone_number = any(${numbers}::text[]) and status = any(${OPEN_ITEM_STATUSES}::text[])`;
 }
 
-/** Notes which numbers of an order chunk were delivered, with their number ids. */
+/** Records which numbers of an order chunk were delivered, with their number ids. */
 export async function markBought(
   sql: SqlOrTx,
   chunkId: string,
@@ -88,7 +89,7 @@ export async function markBought(
     where i.chunk_id = ${chunkId} and i.phone_number = n.phone_number`;
 }
 
-/** Notes the prices of a fresh search on the items of a chunk. */
+/** Writes the prices of a new search to the items of a chunk. */
 export async function reprice(
   sql: SqlOrTx,
   chunkId: string,
@@ -103,15 +104,15 @@ export async function reprice(
     where i.chunk_id = ${chunkId} and i.phone_number = o.number and i.status = any(${OPEN_ITEM_STATUSES}::text[])`;
 }
 
-/** The open items of a chunk. */
+/** Returns the open items of a chunk. */
 export async function openItemsOfChunk(sql: SqlOrTx, chunkId: string): Promise<Item[]> {
   return sql<Item[]>`
     select * from items where chunk_id = ${chunkId} and status = any(${OPEN_ITEM_STATUSES}::text[]) order by phone_number`;
 }
 
 /**
- * Takes numbers that nobody holds, not even this request itself; returns those that it got. The order of insertion keeps two
- * takers from deadlocking, the primary key makes sure that one of them gets each number.
+ * Claims the numbers that nobody holds, including this request, and returns those that it claimed. Rows are inserted in sorted
+ * order, so that two requests cannot deadlock. The primary key gives each number to one of them only.
  */
 export async function takeClaims(sql: SqlOrTx, requestId: string, numbers: string[], at: Date): Promise<Set<string>> {
   const rows = await sql<{ phoneNumber: string }[]>`
@@ -121,20 +122,21 @@ export async function takeClaims(sql: SqlOrTx, requestId: string, numbers: strin
   return new Set(rows.map((r) => r.phoneNumber));
 }
 
-/** Which of the numbers this request holds. */
+/** Returns those of the numbers that this request holds. */
 export async function claimsHeld(sql: SqlOrTx, requestId: string, numbers: string[]): Promise<Set<string>> {
   const rows = await sql<{ phoneNumber: string }[]>`
     select phone_number from claims where request_id = ${requestId} and phone_number = any(${numbers}::text[])`;
   return new Set(rows.map((r) => r.phoneNumber));
 }
 
+/** Deletes this request's claims on the numbers. */
 export async function releaseClaims(sql: SqlOrTx, requestId: string, numbers: string[]): Promise<void> {
   await sql`delete from claims where request_id = ${requestId} and phone_number = any(${numbers}::text[])`;
 }
 
 /**
- * The earliest accepted request that still owes something to one of these numbers, other than `requestId` and older than it.
- * Later requests wait, so that the last one asked for wins.
+ * Returns the earliest accepted request, older than `requestId`, that still owes something to one of these numbers. Later
+ * requests wait for it, so that the one asked for last wins.
  */
 export async function earlierRequestOn(sql: SqlOrTx, requestId: string, numbers: string[]): Promise<string | null> {
   const [row] = await sql<{ requestId: string }[]>`
@@ -147,8 +149,9 @@ export async function earlierRequestOn(sql: SqlOrTx, requestId: string, numbers:
   return row?.requestId ?? null;
 }
 
+/** Cancels the items of a request that were not sent. Returns how many. */
 export async function cancelPending(sql: SqlOrTx, requestId: string, at: Date): Promise<number> {
-  // Only items that no open chunk carries: what is in flight must end by what Telnyx says.
+  // Items of an open chunk are left alone, because Telnyx's answer decides their end.
   const rows = await sql<{ phoneNumber: string | null }[]>`
     update items i set status = 'cancelled', reason_code = ${'cancelled' satisfies ReasonCode}, reason = 'the request was cancelled before this number was sent',
       updated_at = ${at}

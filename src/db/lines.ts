@@ -22,16 +22,18 @@ export async function insertLine(
   return id;
 }
 
+/** Returns a buy line, or `null` when there is none with this id. */
 export async function getLine(sql: SqlOrTx, id: string): Promise<Line | null> {
   const [row] = await sql<Line[]>`select * from lines where id = ${id}`;
   return row ?? null;
 }
 
+/** Returns the buy lines of a request by position. */
 export async function linesOfRequest(sql: SqlOrTx, requestId: string): Promise<Line[]> {
   return sql<Line[]>`select * from lines where request_id = ${requestId} order by position`;
 }
 
-/** One worker fills a line at a time: takes the lease, or `null` while somebody else has it. */
+/** Leases a buy line, because only one worker fills it at a time. Returns `null` while another worker has the lease. */
 export async function leaseLine(sql: SqlOrTx, id: string, now: Date, until: Date): Promise<Line | null> {
   const [row] = await sql<Line[]>`
     update lines set lease_until = ${until}, next_run_at = ${until}, updated_at = ${now}
@@ -40,7 +42,10 @@ export async function leaseLine(sql: SqlOrTx, id: string, now: Date, until: Date
   return row ?? null;
 }
 
-/** Lengthens a lease; `null` when it ran out and somebody else took the line. The time of its end tells one lease from another. */
+/**
+ * Extends a lease. Returns `null` when it ran out and another worker took the line. Leases are told apart by the time of their
+ * end.
+ */
 export async function renewLine(sql: SqlOrTx, line: Line, now: Date, until: Date): Promise<Line | null> {
   const [row] = await sql<Line[]>`
     update lines set lease_until = ${until}, next_run_at = ${until}, updated_at = ${now}
@@ -48,15 +53,15 @@ export async function renewLine(sql: SqlOrTx, line: Line, now: Date, until: Date
   return row ?? null;
 }
 
-/** Locks a line that is still leased to the caller; false when the lease ran out and somebody else took the line. */
+/** Locks a line that is still leased to the caller. Returns `false` when the lease ran out and another worker took the line. */
 export async function lockLeased(sql: SqlOrTx, line: Line): Promise<boolean> {
   const rows = await sql`select 1 from lines where id = ${line.id} and lease_until = ${line.leaseUntil} for no key update`;
   return rows.length > 0;
 }
 
 /**
- * Gives the lease back and says when the line is due again; a `nextRunAt` of `null` when all its numbers are with chunks. Does
- * nothing when somebody else has the line by now.
+ * Gives the lease back and sets when the line is due again. `nextRunAt` is `null` when chunks carry all its numbers. Returns
+ * `null` and changes nothing when another worker has the line.
  */
 export async function releaseLine(
   sql: SqlOrTx,
@@ -70,7 +75,7 @@ export async function releaseLine(
   return row ?? null;
 }
 
-/** Makes the line search again under a new job id: slots became free, or the queue lost its job. */
+/** Makes the line search again under a new job id, because slots became free or the queue lost its job. */
 export async function reopenLine(sql: SqlOrTx, id: string, at: Date): Promise<Line | null> {
   const [row] = await sql<Line[]>`
     update lines set next_run_at = ${at}, requeues = requeues + 1, updated_at = ${at}
@@ -78,7 +83,7 @@ export async function reopenLine(sql: SqlOrTx, id: string, at: Date): Promise<Li
   return row ?? null;
 }
 
-/** Lines that were due before `dueBefore`, all of them, page by page; what awaits approval is not due. */
+/** Yields every line that was due before `dueBefore`, page by page. Lines of a request that awaits approval are not due. */
 export function overdueLines(sql: SqlOrTx, dueBefore: Date, page: number): AsyncGenerator<Line> {
   return byId(
     page,
@@ -89,7 +94,7 @@ export function overdueLines(sql: SqlOrTx, dueBefore: Date, page: number): Async
   );
 }
 
-/** How many slots of the line wait for a number. */
+/** Returns how many slots of the line have no number yet. */
 export async function emptySlots(sql: SqlOrTx, lineId: string): Promise<number> {
   const [row] = await sql<{ n: number }[]>`
     select count(*)::int as n from items
@@ -97,7 +102,7 @@ export async function emptySlots(sql: SqlOrTx, lineId: string): Promise<number> 
   return row?.n ?? 0;
 }
 
-/** The numbers of an explicit list that no chunk carries yet, with the time of their last search. */
+/** Returns the numbers of an explicit list that no chunk carries yet, with the time of their last search. */
 export async function looseNumbers(sql: SqlOrTx, lineId: string): Promise<{ phoneNumber: string; searchedAt: Date | null }[]> {
   return sql<{ phoneNumber: string; searchedAt: Date | null }[]>`
     select phone_number, searched_at from items
@@ -112,7 +117,10 @@ export interface PricedNumber {
   currency: string;
 }
 
-/** Of `numbers`, those that this line must not try: owned by us, held by a request, or lost by this line before. */
+/**
+ * Returns those of `numbers` that this line must not try, with the reason: owned by us, held by a request, or lost by this line
+ * before.
+ */
 export async function unusableNumbers(
   sql: SqlOrTx,
   lineId: string,
@@ -134,8 +142,8 @@ export async function unusableNumbers(
 }
 
 /**
- * The offers whose numbers this request now holds, and did not hold before. Looked up in the inventory once more behind the
- * claims: another buy gives its claims back when it has bought, which may be after the search and before this.
+ * Claims the offers and returns those that were claimed just now. The inventory is read again after the claims, because another
+ * buy gives back its claims once it has bought, which may happen after the search.
  */
 async function claimEach(sql: SqlOrTx, requestId: string, offers: PricedNumber[], at: Date): Promise<PricedNumber[]> {
   const numbers = offers.map((o) => o.phoneNumber);
@@ -147,7 +155,7 @@ async function claimEach(sql: SqlOrTx, requestId: string, offers: PricedNumber[]
   return offers.filter((o) => got.has(o.phoneNumber) && !owned.has(o.phoneNumber));
 }
 
-/** Claims numbers for a line, puts them into its free slots with their price, and returns those it got. */
+/** Claims numbers for a line, puts them with their prices into its free slots, and returns the numbers that it claimed. */
 export async function fillSlots(
   sql: SqlOrTx,
   line: { id: string; requestId: string },
@@ -179,7 +187,7 @@ export async function fillSlots(
   return taken.map((o) => o.phoneNumber).filter((n) => filled.has(n));
 }
 
-/** The same for an explicit list: the numbers are fixed, only claim and price are added. */
+/** Does the same for an explicit list. Its numbers are fixed, so only claims and prices are added. */
 export async function priceListed(
   sql: SqlOrTx,
   line: { id: string; requestId: string },
@@ -197,7 +205,10 @@ export async function priceListed(
   return taken.map((o) => o.phoneNumber);
 }
 
-/** Puts claimed items into a chunk. A number that no open item is behind must never be ordered, so all are there or it throws. */
+/**
+ * Assigns claimed items to a chunk. Throws unless every number has an open item, because a number without one must never be
+ * ordered.
+ */
 export async function assignChunk(sql: SqlOrTx, lineId: string, chunkId: string, numbers: string[], at: Date): Promise<void> {
   const { count } = await sql`
     update items set chunk_id = ${chunkId}, updated_at = ${at}
@@ -212,7 +223,7 @@ export interface Loss {
   heldUntil: Date | null;
 }
 
-/** Keeps a loss, so that the line does not try these numbers again. Call it before their items lose number and price. */
+/** Records a loss, so that the line does not try these numbers again. Call it before their items lose number and price. */
 export async function noteLosses(
   sql: SqlOrTx,
   chunk: { id: string; lineId: string },
@@ -226,7 +237,7 @@ export async function noteLosses(
     on conflict do nothing`;
 }
 
-/** What lost numbers still count against the budget of a request at `at`, and until when the first of them does. */
+/** The cost of lost numbers that still counts against the budget of a request at `at`, and when the first of it stops counting. */
 export interface HeldCost {
   upfront: string;
   monthly: string;
@@ -241,17 +252,14 @@ export async function heldCost(sql: SqlOrTx, requestId: string, at: Date): Promi
   return row ?? { upfront: '0', monthly: '0', until: null };
 }
 
-/** How many numbers of a line were lost for a reason. */
+/** Returns how many numbers a line lost for this reason. */
 export async function countLosses(sql: SqlOrTx, lineId: string, reason: string): Promise<number> {
   const [row] = await sql<{ n: number }[]>`
     select count(*)::int as n from line_losses where line_id = ${lineId} and reason = ${reason}`;
   return row?.n ?? 0;
 }
 
-/**
- * Empties the slots of numbers that are proven not ours and gone, so that the line can look for others. The loss goes into the
- * history of each number.
- */
+/** Empties the slots of numbers that were proven lost, so that the line can search for others. Each number gets an event. */
 export async function emptyLostSlots(
   sql: SqlOrTx,
   chunk: { id: string; requestId: string },
@@ -266,7 +274,10 @@ export async function emptyLostSlots(
   await insertNumberEvents(sql, numbers, because, { from: 'claimed', to: 'lost' });
 }
 
-/** Fails what a line still owes: slots, or those of `numbers` that no round has claimed. Call it behind the request's lock. */
+/**
+ * Fails what a line still owes: its empty slots, or the slots of `numbers` that no chunk carries. Call it while holding the
+ * request lock.
+ */
 export async function failUnclaimed(
   sql: SqlOrTx,
   line: { id: string; requestId: string },

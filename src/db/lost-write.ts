@@ -1,8 +1,8 @@
 /**
- * postgres.js 3.4.9 sometimes writes to a connection that has just closed, outside of every promise (porsager/postgres 1208,
- * 1154): typically the rollback of a transaction whose server went away. The queries are rejected all the same, so this one
- * error, known by its place, is let pass; a Postgres that restarts must not end the process. Any other error ends it as ever.
- * For the owner of a process only: a library must not decide this for its host.
+ * Keeps the process alive after one known error of postgres.js 3.4.9 (porsager/postgres 1208, 1154). The driver sometimes writes
+ * to a connection that has just closed, outside every promise, usually to roll back a transaction whose server stopped. The
+ * queries are rejected anyway, and a restarting Postgres must not end the process. Any other uncaught error still ends it. Only
+ * the owner of a process may call this: a library must not decide it for its host.
  */
 export function surviveLostWrites(): void {
   process.on('uncaughtException', (error) => {
@@ -12,6 +12,7 @@ export function surviveLostWrites(): void {
   });
 }
 
+/** True for that error. It is recognized by its place in the driver. */
 export function isLostWrite(error: unknown): boolean {
   return error instanceof TypeError && /nextWrite \(.*[\\/]postgres[\\/].*connection\.js/.test(error.stack ?? '');
 }

@@ -9,13 +9,13 @@ import { one, probeConnection } from './session.ts';
 
 const MIGRATIONS = join(dirname(fileURLToPath(import.meta.url)), 'migrations');
 
-/** Any number, but the same in every process: two migrating processes must meet on it. */
+/** The value is arbitrary, but every process must use the same one. */
 const MIGRATION_LOCK = 7_105_020_001;
 
 /**
- * Applies all migrations. Safe to run twice and from several processes at once: Drizzle's own `migrate` is not (two of three
- * were seen to fail), hence the advisory lock. A transaction of its own holds the lock, because behind a pooler a session is
- * whatever connection comes next.
+ * Applies all migrations. It is safe to repeat and to run in several processes at once. Drizzle's own `migrate` is not (two of
+ * three parallel runs failed), so an advisory lock guards it. A separate transaction holds the lock, because a pooler may give
+ * each statement another session.
  */
 export async function migrateDatabase(url: string): Promise<void> {
   try {
@@ -23,7 +23,7 @@ export async function migrateDatabase(url: string): Promise<void> {
     const [lock, client] = [one(url, session), one(url, session)];
     try {
       await lock.begin(async (tx) => {
-        // This transaction says nothing while the migrations run.
+        // This transaction is idle while the migrations run.
         await tx`select set_config('idle_in_transaction_session_timeout', '0', true)`;
         await tx`select pg_advisory_xact_lock(${MIGRATION_LOCK})`;
         await migrate(drizzle(client), { migrationsFolder: MIGRATIONS });
@@ -39,7 +39,7 @@ export async function migrateDatabase(url: string): Promise<void> {
   }
 }
 
-/** How many migrations this version has, and how many of them the database has applied. */
+/** Returns how many migrations this version has and how many of them the database has applied. */
 export async function migrationState(sql: Sql): Promise<{ known: number; applied: number }> {
   const known = readMigrationFiles({ migrationsFolder: MIGRATIONS }).length;
   const [table] = await sql<{ there: boolean }[]>`select to_regclass('drizzle.__drizzle_migrations') is not null as there`;

@@ -9,8 +9,8 @@ import type { phoneNumbers } from './schema/index.ts';
 export type PhoneNumber = typeof phoneNumbers.$inferSelect;
 
 /**
- * Appends one event for each row that `changed` (a CTE with all columns) differs in from `before` (the same rows locked
- * earlier): old and new value of every field. So no inventory row changes without a trace.
+ * Appends one event for each row in which `changed` (a CTE with all columns) differs from `before` (the same rows, locked
+ * earlier). The event has the old and new value of every changed field. So no inventory row changes without a trace.
  */
 export const noteChanges = (sql: SqlOrTx, because: Because) => sql`
   insert into events (at, subject, subject_id, from_state, to_state, cause, request_id, chunk_id, run_id, actor, detail)
@@ -29,14 +29,14 @@ export interface BoughtNumber {
   phoneNumber: string;
   telnyxId: string | null;
   status: string;
-  /** As far as the buy knows them; null leaves them to the next reconciliation. */
+  /** The fields that the buy knows. The next reconciliation fills those that are null. */
   countryCode: string | null;
   phoneNumberType: string | null;
 }
 
 /**
- * Enters numbers that a buy obtained, with the price kept from the search and what the order attached. A purchase ends their
- * drift: they are missing no more, and no surplus either.
+ * Adds bought numbers to the inventory, with the price from the search and the settings of the order. A purchase ends their
+ * drift: they are neither missing nor surplus any more.
  */
 export async function enterBought(
   sql: SqlOrTx,
@@ -47,7 +47,7 @@ export async function enterBought(
 ): Promise<void> {
   if (numbers.length === 0) return;
   const asked = fieldsOf(attached);
-  // What an earlier life of the number had is not what this purchase has: until it is seen, that is unknown.
+  // Settings from an earlier ownership do not apply to this purchase. They stay unknown until they are seen.
   const known = (column: string) => sql`case when phone_numbers.state = 'owned' then phone_numbers.${sql(column)} end`;
   await sql`
     with bought as (
@@ -86,7 +86,7 @@ export async function enterBought(
     ${noteChanges(sql, because)}`;
 }
 
-/** Notes that Telnyx took over these settings for these numbers. */
+/** Records that Telnyx applied these settings to these numbers. */
 export async function noteSettings(sql: SqlOrTx, numbers: string[], settings: NumberSettings, because: Because): Promise<void> {
   const set = {
     ...(settings.tags !== undefined && { tags: settings.tags }),
@@ -103,16 +103,16 @@ export async function noteSettings(sql: SqlOrTx, numbers: string[], settings: Nu
 type Changeable = Partial<Omit<PhoneNumber, 'phoneNumber' | 'baseline' | 'createdAt' | 'updatedAt'>>;
 
 /**
- * Changes the same fields of many inventory rows, with an event each. What is set is what we last asked for: the baseline of
- * these fields moves along, and their open drift ends. So does all drift of a number that is released.
+ * Changes the same fields of many inventory rows, with an event for each. The new values are what we last asked for, so the
+ * baseline of these fields becomes equal to them and their open drift ends. When a number is released, all its drift ends.
  */
 export async function changeNumbers(sql: SqlOrTx, numbers: string[], set: Changeable, because: Because): Promise<void> {
   if (numbers.length === 0) return;
   const fields = fieldsOf(set);
   const baseline = set.state === 'released' ? sql`null` : settled(sql, sql`p.baseline`, fields);
-  // A missing number has no field that could differ; its baseline stays, for the day when it shows again.
+  // A missing number has no field that could differ. Its baseline stays for the case that it shows again.
   const ended = { released: ['changed', 'missing', 'surplus'], missing: ['changed', 'surplus'], owned: [] } as const;
-  // A fragment of its own: the driver's helper guesses its form from the first keyword before it.
+  // This is a separate fragment, because the driver's helper guesses its form from the first keyword before it.
   const changed = sql`
     update phone_numbers p set ${sql({ ...set, updatedAt: because.at })}, baseline = ${baseline}
     from before b where p.phone_number = b.phone_number
@@ -124,34 +124,36 @@ export async function changeNumbers(sql: SqlOrTx, numbers: string[], set: Change
     ${noteChanges(sql, because)}`;
 }
 
-/** Which of the compared fields an object in the driver's spelling sets. */
+/** Returns the compared fields that an object in the driver's spelling sets. */
 function fieldsOf(set: object): string[] {
   const columns = new Set(Object.keys(set).map((key) => key.replace(/[A-Z]/g, (c) => `_${c.toLowerCase()}`)));
   return DRIFT_FIELDS.filter((field) => columns.has(field));
 }
 
-/** A baseline without these fields: in them the account shows what we asked for. */
+/** The baseline without these fields, because the account now shows what we asked for. */
 const settled = (sql: SqlOrTx, baseline: ReturnType<SqlOrTx>, fields: string[]) =>
   sql`nullif(${baseline} - ${fields}::text[], '{}'::jsonb)`;
 
-/** Marks numbers as given back; those that the inventory never knew are left alone. */
+/** Marks numbers as released. Numbers that the inventory never knew are left alone. */
 export async function markReleased(sql: SqlOrTx, numbers: string[], because: Because): Promise<void> {
   await changeNumbers(sql, numbers, { state: 'released', status: 'deleted' }, because);
 }
 
+/** Returns the inventory row of a number, or `null`. */
 export async function getNumber(sql: SqlOrTx, phoneNumber: string): Promise<PhoneNumber | null> {
   const [row] = await sql<PhoneNumber[]>`select * from phone_numbers where phone_number = ${phoneNumber}`;
   return row ?? null;
 }
 
+/** Returns the inventory rows of those numbers that have one, by number. */
 export async function getNumbers(sql: SqlOrTx, numbers: string[]): Promise<Map<string, PhoneNumber>> {
   const rows = await sql<PhoneNumber[]>`select * from phone_numbers where phone_number = any(${numbers}::text[])`;
   return new Map(rows.map((r) => [r.phoneNumber, r]));
 }
 
 /**
- * Which of the numbers Telnyx has shown as ours since they were bought: ownership gave their id when the order settled, or a
- * reconciliation saw them. When such a number shows nowhere, it is not late: it has left.
+ * Returns those of the numbers that Telnyx has shown as ours since their purchase: ownership gave their id when the order
+ * settled, or a reconciliation saw them. When such a number no longer shows anywhere, it is gone and not just late.
  */
 export async function shownSincePurchase(sql: SqlOrTx, numbers: string[]): Promise<Set<string>> {
   const rows = await sql<{ phoneNumber: string }[]>`
@@ -162,7 +164,7 @@ export async function shownSincePurchase(sql: SqlOrTx, numbers: string[]): Promi
   return new Set(rows.map((r) => r.phoneNumber));
 }
 
-/** Stages the numbers that match, in this very transaction: a second connection for it could wait for the pool for ever. */
+/** Stages the matching numbers on the caller's transaction. A second connection could wait for the pool for ever. */
 export async function stageInventory(sql: SqlOrTx, filter: InventoryFilter): Promise<number> {
   const placed = placedNumbers(filter);
   const { count } = await sql.unsafe(
@@ -172,7 +174,7 @@ export async function stageInventory(sql: SqlOrTx, filter: InventoryFilter): Pro
   return count;
 }
 
-/** Of `numbers`, those that another request has bought. */
+/** Returns those of `numbers` that another request has bought. */
 export async function boughtByOthers(sql: SqlOrTx, requestId: string, numbers: string[]): Promise<string[]> {
   const rows = await sql<{ phoneNumber: string }[]>`
     select phone_number from phone_numbers
@@ -180,12 +182,13 @@ export async function boughtByOthers(sql: SqlOrTx, requestId: string, numbers: s
   return rows.map((r) => r.phoneNumber);
 }
 
+/** Returns how many numbers the inventory calls owned. */
 export async function countOwned(sql: SqlOrTx): Promise<number> {
   const [row] = await sql<{ n: number }[]>`select count(*)::int as n from phone_numbers where state = 'owned'`;
   return row?.n ?? 0;
 }
 
-/** How many owned numbers share each prefix of `length` characters, for the prefixes of `numbers`. */
+/** Returns how many owned numbers share each prefix of `length` characters, for the prefixes of `numbers`. */
 export async function countByPrefix(sql: SqlOrTx, numbers: string[], length: number): Promise<Map<string, number>> {
   const prefixes = [...new Set(numbers.map((n) => n.slice(0, length)))];
   const rows = await sql<{ prefix: string; n: number }[]>`

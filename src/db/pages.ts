@@ -1,4 +1,4 @@
-/** All rows of a query by ascending id, page by page: `fetch` gives those behind an id, at most `size` of them. */
+/** Yields all rows of a query by ascending id, page by page. `fetch` returns at most `size` rows after an id. */
 export function byId<Row extends { id: string }>(
   size: number,
   fetch: (behind: string, limit: number) => PromiseLike<Row[]>,
@@ -7,8 +7,8 @@ export function byId<Row extends { id: string }>(
 }
 
 /**
- * All rows of a query, page by page: `fetch` gives those behind a row in the order of the key, `null` for the first. Between two
- * pages nothing is held, so a reader who takes hours costs no connection. Rows that come or go meanwhile may be seen or not.
+ * Yields all rows of a query, page by page. `fetch` returns the rows after a given row in key order; `null` means from the start.
+ * No connection is held between two pages, so a slow reader costs none. Rows that are added or removed meanwhile may be missed.
  */
 export async function* pageByPage<Row>(size: number, fetch: (behind: Row | null) => PromiseLike<Row[]>): AsyncGenerator<Row> {
   for (let behind: Row | null = null; ; ) {

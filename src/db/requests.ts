@@ -12,7 +12,7 @@ import type { requests } from './schema/index.ts';
 export type Request = typeof requests.$inferSelect;
 export type NewRequest = Omit<Request, 'seq' | 'updatedAt' | 'finishedAt' | 'cancelRequestedAt'>;
 
-/** Stores a request; `null` when its idempotency key is already there. */
+/** Stores a request. Returns `null` when its idempotency key exists already. */
 export async function insertRequest(sql: SqlOrTx, r: NewRequest): Promise<Request | null> {
   const [row] = await sql<Request[]>`
     insert into requests (id, kind, status, label, body, steps, asked, max_upfront_cost, max_monthly_cost, idempotency_key,
@@ -25,12 +25,15 @@ export async function insertRequest(sql: SqlOrTx, r: NewRequest): Promise<Reques
   return row ?? null;
 }
 
+/** Returns a request, or `null` when there is none with this id. */
 export async function getRequest(sql: SqlOrTx, id: string): Promise<Request | null> {
   const [row] = await sql<Request[]>`select * from requests where id = ${id}`;
   return row ?? null;
 }
 
-/** The request of a key in its space; a client's own is also looked for among those from before there were spaces. */
+/**
+ * Returns the request of an idempotency key in its space. A client's key is also searched among keys from before spaces existed.
+ */
 export async function requestByIdempotencyKey(sql: SqlOrTx, space: KeySpace, key: string): Promise<Request | null> {
   const spaces = space === 'internal' ? [space] : [space, 'shared'];
   const [row] = await sql<Request[]>`
@@ -40,9 +43,9 @@ export async function requestByIdempotencyKey(sql: SqlOrTx, space: KeySpace, key
 }
 
 /**
- * Locks the row: budget checks, settlements and cancels of one request happen one after the other. Always the first lock of a
- * transaction, before chunks and items, so that two never wait for each other; and one that a foreign key's share lock does
- * not meet.
+ * Locks the row, so that budget checks, settlements and cancels of one request happen one after the other. It must be the first
+ * lock of a transaction, before chunks and items, so that two transactions never deadlock. This lock does not conflict with the
+ * share lock of a foreign key.
  */
 export async function lockRequest(sql: SqlOrTx, id: string): Promise<Request | null> {
   const [row] = await sql<Request[]>`select * from requests where id = ${id} for no key update`;
@@ -50,8 +53,8 @@ export async function lockRequest(sql: SqlOrTx, id: string): Promise<Request | n
 }
 
 /**
- * Brings the status in line with items and chunks, and ends the request when nothing is open. Returns the row when the status
- * changed. Call it after every settlement; calling it once more is harmless.
+ * Computes the status from items and chunks, and ends the request when nothing is open. Returns the row when the status changed,
+ * else `null`. Call it after every settlement; an extra call does no harm.
  */
 export async function refreshRequest(sql: SqlOrTx, id: string, at: Date): Promise<Request | null> {
   const request = await lockRequest(sql, id);
@@ -103,7 +106,7 @@ async function setStatus(
   return row;
 }
 
-/** Lets a request go that waits for approval. Call it behind the request's lock. Appends the event. */
+/** Approves a request that awaits approval, and appends the event. Call it while holding the request lock. */
 export async function approve(sql: SqlOrTx, id: string, by: { actor: string; at: Date }): Promise<Request> {
   const [row] = await sql<Request[]>`
     update requests set status = 'queued', error_code = null, error = null, updated_at = ${by.at} where id = ${id} returning *`;
@@ -121,25 +124,28 @@ export async function approve(sql: SqlOrTx, id: string, by: { actor: string; at:
   return row;
 }
 
-/** An item that failed and was not bought; `phoneNumber` is null for a slot that no search could fill. */
+/** An item that failed and was not bought. `phoneNumber` is null for a slot that no search could fill. */
 export interface FailedItem {
   phoneNumber: string | null;
   lineId: string | null;
 }
 
-/** What a request failed to do and can be asked for again, in its order. What was bought is not bought again. */
+/**
+ * Returns what a request failed to do and a retry may ask for, in its order. A bought number is left out, because it must not be
+ * bought again.
+ */
 export async function failedItems(sql: SqlOrTx, requestId: string): Promise<FailedItem[]> {
   return sql<FailedItem[]>`
     select phone_number, line_id from items
     where request_id = ${requestId} and status = 'failed' and bought_at is null order by position`;
 }
 
-/** Tells people what an open request waits for; it is forgotten when the status changes. */
+/** Records for people what an open request waits for. A change of the status clears it. */
 export async function noteTrouble(sql: SqlOrTx, id: string, code: TroubleCode, text: string): Promise<void> {
   await sql`update requests set error_code = ${code}, error = ${text} where id = ${id} and finished_at is null`;
 }
 
-/** Notes that the user wants the request cancelled. `null` when it has ended already. */
+/** Records that the user wants the request cancelled. Returns `null` when it has already ended. */
 export async function requestCancel(sql: SqlOrTx, id: string, at: Date): Promise<Request | null> {
   const [row] = await sql<Request[]>`
     update requests set cancel_requested_at = coalesce(cancel_requested_at, ${at}), updated_at = ${at}
@@ -147,7 +153,7 @@ export async function requestCancel(sql: SqlOrTx, id: string, at: Date): Promise
   return row ?? null;
 }
 
-/** Requests without open items that nobody ended yet, for the sweep. */
+/** Returns requests without open items that have not been ended yet, for the sweep. */
 export async function endableRequests(sql: SqlOrTx, limit: number): Promise<string[]> {
   const rows = await sql<{ id: string }[]>`
     select r.id from requests r

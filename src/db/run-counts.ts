@@ -2,13 +2,13 @@ import type { RunCounts } from '../domain/reconciliation.ts';
 import type { SqlOrTx } from './client.ts';
 import { ofRun } from './drift.ts';
 
-/** No number stands in more than one column: of the kinds that a run found of it, the first in this order counts. */
+/** Each number counts in one column only: the first of these kinds that the run found for it. */
 const RANKS = { missing: 1, surplus: 2, adopted: 3, changed: 4 } as const;
 
 /**
- * Where a run that compared at `at` leaves each number of ours, by its drift rows (also those of an attempt that was cut off)
- * and by what its walk showed. Every owned number is in exactly one column; what was bought after `boughtBefore` and not shown
- * is `too_fresh`. Call it while the sightings are there.
+ * Counts in which state a reconciliation run that compared at `at` leaves each of our numbers. It uses the drift rows (also those
+ * of an interrupted attempt) and what the walk showed. Every owned number is in exactly one column. A number that was bought
+ * after `boughtBefore` and not shown is `too_fresh`. Call it before the sightings are removed.
  */
 export async function countRun(
   sql: SqlOrTx,

@@ -15,10 +15,10 @@ export async function insertRun(
   return row;
 }
 
-/** Any number: processes that queue a run at once meet on it. */
+/** The value is arbitrary, but every process must use the same one. */
 const QUEUE_LOCK = 7_105_020_010;
 
-/** The queued run of this sort, or a new one when none waits: so runs cannot pile up. */
+/** Returns the queued run of this sort, or a new one when none waits. So runs cannot pile up. */
 export async function queueRun(sql: Sql, r: Parameters<typeof insertRun>[1]): Promise<Run> {
   return sql.begin(async (tx) => {
     await tx`select pg_advisory_xact_lock(${QUEUE_LOCK})`;
@@ -28,17 +28,18 @@ export async function queueRun(sql: Sql, r: Parameters<typeof insertRun>[1]): Pr
   });
 }
 
+/** Returns a reconciliation run, or `null` when there is none with this id. */
 export async function getRun(sql: SqlOrTx, id: string): Promise<Run | null> {
   const [row] = await sql<Run[]>`select * from reconciliation_runs where id = ${id}`;
   return row ?? null;
 }
 
-/** A run as one worker has leased it: each lease has its own generation. */
+/** A run as one worker leased it. Each lease has a generation of its own. */
 export type LeasedRun = Pick<Run, 'id' | 'generation'>;
 
 /**
- * Takes the run for one worker; `null` while another has it or when it has ended. By the new generation a worker that slept
- * longer than its lease learns that the run is no longer its own.
+ * Leases the run to one worker. Returns `null` while another worker has it, or when it has ended. The new generation tells a
+ * worker that slept longer than its lease that it has lost the run.
  */
 export async function leaseRun(sql: SqlOrTx, id: string, now: Date, until: Date): Promise<Run | null> {
   const [row] = await sql<Run[]>`
@@ -53,7 +54,7 @@ export async function leaseRun(sql: SqlOrTx, id: string, now: Date, until: Date)
   return row ?? null;
 }
 
-/** False when the run has ended or another worker has it. */
+/** Extends the lease. Returns `false` when the run has ended or another worker has it. */
 export async function extendRunLease(sql: SqlOrTx, run: LeasedRun, until: Date): Promise<boolean> {
   const { count } = await sql`
     update reconciliation_runs set lease_until = ${until}
@@ -61,7 +62,10 @@ export async function extendRunLease(sql: SqlOrTx, run: LeasedRun, until: Date):
   return count > 0;
 }
 
-/** Keeps every other worker off the run until the transaction ends. False when the run has ended or another worker has it. */
+/**
+ * Keeps every other worker off the run until the transaction ends. Returns `false` when the run has ended or another worker has
+ * it.
+ */
 export async function lockLeasedRun(tx: Tx, run: LeasedRun): Promise<boolean> {
   const rows = await tx`
     select 1 from reconciliation_runs
@@ -80,7 +84,7 @@ export async function finishRun(
     where id = ${run.id} and status = 'running' and generation = ${run.generation}`;
 }
 
-/** The run that is under way or waits for its worker, if there is one. */
+/** Returns the run that is under way or queued, or `null`. */
 export async function openRun(sql: SqlOrTx): Promise<Run | null> {
   const [row] = await sql<Run[]>`
     select * from reconciliation_runs where status = any(${OPEN_RUN_STATUSES}::text[]) order by created_at limit 1`;
@@ -88,8 +92,9 @@ export async function openRun(sql: SqlOrTx): Promise<Run | null> {
 }
 
 /**
- * Runs whose worker is gone or whose job was lost. Their lease ends just now instead of being emptied: should the new job be
- * lost as well, they are overdue once more. One that a worker is comparing at this moment is not waited for.
+ * Returns runs whose worker died or whose queue job was lost. It sets their lease to end at `justNow` instead of clearing it, so
+ * that they become overdue again when the new queue job is lost too. A run that a worker is comparing at this moment is skipped,
+ * not waited for.
  */
 export async function overdueRuns(sql: SqlOrTx, dueBefore: Date, justNow: Date): Promise<Run[]> {
   return sql<Run[]>`

@@ -5,12 +5,12 @@ import { KNOWN_TYPES } from './wire-types.ts';
 /** Settings of a session by name. */
 export type Session = Readonly<Record<string, string>>;
 
-/** These go through every PgBouncer: it notes them for each client and sets them on whatever connection it gives out. */
+/** Settings that every PgBouncer carries: it remembers them for each client and sets them on each connection that it gives out. */
 const CARRIED: Session = { DateStyle: 'ISO, MDY', TimeZone: 'UTC', standard_conforming_strings: 'on' };
 
 /**
- * What the SQL, the driver or the promises rely on, and a role, a database, `postgresql.conf` or a pooler may have set
- * otherwise. Each connection states it. Settings that change the plan of a query but never its result are not here.
+ * Settings that our SQL, the driver or our guarantees rely on. A role, a database, `postgresql.conf` or a pooler may have changed
+ * them, so each connection states them. Settings that change only the plan of a query are not listed.
  */
 export const RELIED_ON: Session = {
   ...CARRIED,
@@ -31,21 +31,21 @@ export const RELIED_ON: Session = {
   idle_session_timeout: '0',
 };
 
-/** Stated only where the server knows it: Postgres 17 brought it. */
+/** Settings since Postgres 17, stated only where the server knows them. */
 const NEWER: Session = { transaction_timeout: '0' };
 
-/** How a process must talk to this database. */
+/** How a process must connect to this database. */
 export interface Connection {
-  /** Settings to state as a connection begins. */
+  /** Settings that a connection states at its start. */
   session: Session;
-  /** A pooler stands before Postgres and gives out another connection for each transaction. */
+  /** True when a pooler stands before Postgres and gives out another connection for each transaction. */
   pooled: boolean;
 }
 
 /**
- * Looks how the database is reached: states all settings over two connections, and compares what holds on them. Over a pooler
- * that refuses or drops most of them the rest must hold by itself. Errors of the connection are thrown as they are;
- * `unsuited_session` names the setting and the command that puts it right.
+ * Finds out how to reach the database. It states all settings over two connections and compares which of them are in force.
+ * Behind a pooler that refuses or drops most of them, the others must already have the right value. Errors of the connection are
+ * thrown unchanged. `unsuited_session` names the setting and the command that corrects it.
  */
 export async function probeConnection(url: string): Promise<Connection> {
   const opened: postgres.Sql[] = [];
@@ -68,7 +68,10 @@ export async function probeConnection(url: string): Promise<Connection> {
   }
 }
 
-/** PgBouncer: "unsupported startup parameter: search_path"; others speak of parameters too, with the same code. */
+/**
+ * True when the server accepts the settings as startup parameters. PgBouncer refuses with "unsupported startup parameter:
+ * search_path"; other poolers word it differently, with the same code.
+ */
 async function takesSettings(sql: postgres.Sql): Promise<boolean> {
   try {
     await sql`select 1`;
@@ -79,7 +82,7 @@ async function takesSettings(sql: postgres.Sql): Promise<boolean> {
   }
 }
 
-/** A pool of one connection, for probes and migrations. */
+/** Opens a pool of one connection, for checks and migrations. */
 export function one(url: string, session: Session): postgres.Sql {
   const connection = { application_name: 'provisioner', ...session };
   return postgres(url, {
@@ -92,7 +95,10 @@ export function one(url: string, session: Session): postgres.Sql {
   });
 }
 
-/** A commit that is reported before it is on the disk may be forgotten in a crash, and what it sent would be sent again. */
+/**
+ * Returns the settings to state on this server. `synchronous_commit` is switched on when it is off: a commit that is reported before
+ * it is on the disk may be lost in a crash, and its call would be sent again.
+ */
 async function settingsFor(sql: postgres.Sql): Promise<Session> {
   const rows = await sql<{ name: string; setting: string }[]>`
     select name, setting from pg_settings where name = any(${[...Object.keys(NEWER), 'synchronous_commit']}::text[])`;
@@ -104,7 +110,7 @@ async function settingsFor(sql: postgres.Sql): Promise<Session> {
   };
 }
 
-/** Two clients that ask in turn: with connections of their own each always meets its own process of the server, and only that. */
+/** True when a pooler is found. Two clients query in turn: without a pooler, each of them always meets its own server process. */
 async function isPooled(a: postgres.Sql, b: postgres.Sql): Promise<boolean> {
   const seen: [Set<number>, Set<number>] = [new Set(), new Set()];
   for (let round = 0; round < 3; round += 1)
@@ -131,7 +137,10 @@ async function assertSuited(sql: postgres.Sql, wanted: Session): Promise<void> {
   );
 }
 
-/** A search path may be written in many ways: what counts is that it leads to `public` and nowhere else. */
+/**
+ * Returns the settings that have another value than wanted. A search path counts as right when it leads to `public` only, because
+ * it can be written in many ways.
+ */
 async function unsuited(sql: postgres.Sql, wanted: Session): Promise<{ name: string; setting: string; wanted: string }[]> {
   const rows = await sql<{ name: string; setting: string; wanted: string }[]>`
     select s.name, s.setting, w.value as wanted

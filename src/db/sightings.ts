@@ -28,7 +28,7 @@ const COLUMNS = [
   'purchased_at',
 ] as const;
 
-/** Stages rows by COPY: the fastest way in, and nothing is held beyond one page. */
+/** Stages rows by COPY, the fastest way to insert them. Only one page is held in memory. */
 export async function copySightings(tx: Tx, rows: Sighting[]): Promise<void> {
   if (rows.length === 0) return;
   const sink = await tx`copy sightings (${tx(COLUMNS)}) from stdin`.writable();
@@ -68,12 +68,13 @@ function copyField(value: string | boolean | null): string {
   return String(value).replace(/[\\\t\r\n]/g, (c) => ({ '\\': '\\\\', '\t': '\\t', '\r': '\\r', '\n': '\\n' })[c] ?? c);
 }
 
-/** Different numbers seen so far in this run. */
+/** Returns how many different numbers this run has seen so far. */
 export async function countSightings(sql: SqlOrTx, runId: string): Promise<number> {
   const [row] = await sql<{ n: number }[]>`select count(distinct phone_number)::int as n from sightings where run_id = ${runId}`;
   return row?.n ?? 0;
 }
 
+/** Removes the staged rows of a run, or of all runs when `runId` is null. */
 export async function dropSightings(sql: SqlOrTx, runId: string | null): Promise<void> {
   await sql`delete from sightings where ${runId}::text is null or run_id = ${runId}`;
 }
@@ -85,7 +86,7 @@ export async function dropEndedSightings(sql: SqlOrTx): Promise<void> {
       select 1 from reconciliation_runs r where r.id = s.run_id and r.status = any(${OPEN_RUN_STATUSES}::text[]))`;
 }
 
-/** Tells the planner how much there is now. Without it a comparison soon after the first walk joins row by row. */
+/** Updates the planner's statistics. Without it, a comparison soon after the first walk joins row by row. */
 export async function analyzeForComparison(sql: SqlOrTx): Promise<void> {
   await sql`analyze sightings, phone_numbers`;
 }

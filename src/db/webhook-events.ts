@@ -3,7 +3,7 @@ import type { webhookEvents } from './schema/index.ts';
 
 export type WebhookEvent = typeof webhookEvents.$inferSelect;
 
-/** Stores an event once by its id; `false` when it was delivered before. */
+/** Stores an event once by its id. Returns `false` when it was stored before. */
 export async function insertWebhookEvent(
   sql: SqlOrTx,
   e: {
@@ -22,16 +22,18 @@ export async function insertWebhookEvent(
   return rows.length > 0;
 }
 
+/** Returns a stored event, or `null`. */
 export async function getWebhookEvent(sql: SqlOrTx, id: string): Promise<WebhookEvent | null> {
   const [row] = await sql<WebhookEvent[]>`select * from webhook_events where id = ${id}`;
   return row ?? null;
 }
 
+/** Records that a stored event was applied, and with what outcome. */
 export async function markApplied(sql: SqlOrTx, id: string, outcome: string, at: Date): Promise<void> {
   await sql`update webhook_events set applied_at = ${at}, outcome = ${outcome} where id = ${id}`;
 }
 
-/** Removes events received before `before`; returns how many. */
+/** Removes events received before `before`. Returns how many. */
 export async function pruneWebhookEvents(sql: SqlOrTx, before: Date): Promise<number> {
   const rows = await sql`delete from webhook_events where received_at < ${before} returning id`;
   return rows.length;

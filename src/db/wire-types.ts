@@ -3,13 +3,13 @@ import { parse as parseArray } from 'postgres-array';
 
 /** `text[]`, the only array type of the schema. */
 const TEXT_ARRAY = 1009;
-/** `bigint`, which also `count(*)` gives. */
+/** `bigint`, which is also the type of `count(*)`. */
 const INT8 = 20;
 
 /**
- * postgres.js would ask every new connection for the array types, and nobody holds the promise of that query: a connection that
- * is cut meanwhile ends the process as an unhandled rejection (porsager/postgres 1192, 1223). So the one type that is used is
- * told to it.
+ * The types that postgres.js is told about. Otherwise it asks every new connection for the array types, and nothing handles the
+ * promise of that query: when the connection is cut meanwhile, the unhandled rejection ends the process (porsager/postgres 1192,
+ * 1223).
  */
 export const KNOWN_TYPES = {
   fetch_types: false,
@@ -25,8 +25,8 @@ export const KNOWN_TYPES = {
 };
 
 /**
- * The schema calls its `bigint` columns numbers, so they arrive as numbers, and not as the strings that postgres.js makes of them.
- * @throws RangeError for a value beyond 2^53, which no counter of ours reaches: the query is rejected, nothing is rounded.
+ * Returns `bigint` values as numbers, as the schema types them. postgres.js would return strings.
+ * @throws RangeError for a value beyond 2^53, which no counter of ours reaches. The query is rejected, and nothing is rounded.
  */
 function wholeNumber(text: string): number {
   const value = Number(text);

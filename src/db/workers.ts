@@ -2,17 +2,17 @@ import type { SqlOrTx } from './client.ts';
 import type { workers } from './schema/index.ts';
 
 export type WorkerRow = typeof workers.$inferSelect;
-/** What a worker says of itself; the database adds the times. */
+/** What a worker states about itself. The database adds the times. */
 export type WorkerIdentity = Pick<WorkerRow, 'id' | 'role' | 'host' | 'pid' | 'version'>;
 
-/** A worker writes its row this often. */
+/** How often a worker writes its row. */
 export const BEAT_EVERY_MS = 3_000;
-/** A worker that was silent for this long counts as gone. */
+/** A worker that has been silent for this long counts as dead. */
 export const GONE_AFTER_MS = 4 * BEAT_EVERY_MS;
 
 /**
- * A worker says that it lives. All times are those of the database, so that clocks of several machines need not agree. Rows of
- * workers that died without a word are removed after a day.
+ * Records that a worker is alive. All times are those of the database, so that the clocks of several machines need not agree.
+ * Rows of workers that died without removing theirs are deleted after a day.
  */
 export async function noteWorker(sql: SqlOrTx, w: WorkerIdentity): Promise<void> {
   await sql`
@@ -22,12 +22,12 @@ export async function noteWorker(sql: SqlOrTx, w: WorkerIdentity): Promise<void>
     on conflict (id) do update set seen_at = excluded.seen_at`;
 }
 
-/** A worker takes up no more work. */
+/** Removes the row of a worker that takes up no more work. */
 export async function forgetWorker(sql: SqlOrTx, id: string): Promise<void> {
   await sql`delete from workers where id = ${id}`;
 }
 
-/** Workers that live, the oldest first. */
+/** Returns the living workers, the oldest first. */
 export async function liveWorkers(sql: SqlOrTx): Promise<WorkerRow[]> {
   return sql<WorkerRow[]>`
     select * from workers where seen_at > clock_timestamp() - ${GONE_AFTER_MS} * interval '1 millisecond'

@@ -3,7 +3,7 @@ import type { FastifyInstance, FastifyReply, FastifyRequest } from 'fastify';
 import type { ApiKey, ApiRole } from '../config/config.ts';
 import { invalid, ProvisioningError } from '../domain/errors.ts';
 
-/** Who asks. Its name goes into event rows. */
+/** The client that a key identifies. Its name goes into event rows. */
 export interface Principal {
   name: string;
   role: ApiRole;
@@ -11,7 +11,7 @@ export interface Principal {
 
 declare module 'fastify' {
   interface FastifyContextConfig {
-    /** The least role that may call the route; `public` needs no key. Without it: viewers for GET, operators for the rest. */
+    /** The lowest role that may call the route; `public` needs no key. By default, viewers may call GET and operators the rest. */
     access?: ApiRole | 'public';
   }
   interface FastifyRequest {
@@ -21,17 +21,20 @@ declare module 'fastify' {
 
 const RANK: Record<ApiRole, number> = { viewer: 0, operator: 1, admin: 2 };
 
-/** Without keys the server listens on loopback only, and whoever reaches it may do everything. */
+/** Without keys the server listens on loopback only, and every client may do everything. */
 const LOCAL: Principal = { name: 'local', role: 'admin' };
 
 export interface Keyring {
-  /** False when there are no keys: then everything is allowed, on loopback. */
+  /** False when there are no keys. Then every client on loopback may do everything. */
   readonly locked: boolean;
-  /** Who sent this `Authorization` header, or `null`. Takes `Bearer <key>`, and `Basic <name>:<key>` from a browser's login. */
+  /**
+   * Returns the client of an `Authorization` header, or `null`. Accepts `Bearer <key>`, and `Basic <name>:<key>` from a browser's
+   * login.
+   */
   identify(authorization: string | undefined): Principal | null;
 }
 
-/** Keeps only hashes of the keys: equal in length, so that they can be compared in constant time. */
+/** Keeps only hashes of the keys. They have equal length, so they can be compared in constant time. */
 export function createKeyring(keys: readonly ApiKey[]): Keyring {
   const entries = keys.map((k) => ({
     hash: sha256(k.key.reveal()),
@@ -40,7 +43,7 @@ export function createKeyring(keys: readonly ApiKey[]): Keyring {
   const find = (key: string): Principal | null => {
     const hash = sha256(key);
     let found: Principal | null = null;
-    // Every key is compared, so that the time says nothing about which one came close.
+    // Every key is compared, so that the time does not tell which key nearly matched.
     for (const entry of entries) if (timingSafeEqual(entry.hash, hash)) found = entry.principal;
     return found;
   };
@@ -58,18 +61,24 @@ export function createKeyring(keys: readonly ApiKey[]): Keyring {
   };
 }
 
-/** Wrong keys from one address within a minute; what comes beyond is answered with 429. */
+/** Wrong keys that one address may send in a minute. Further ones are answered with 429. */
 const WRONG_KEYS = { max: 20, timeWindow: 60_000 };
 
-/** Lets requests in by their key, and slows down those who try keys. */
+/** Lets requests in by their key, and slows down clients that guess keys. */
 export interface Door {
   /** False when there are no keys. */
   readonly locked: boolean;
-  /** Who asks, or why the request stays outside. A right key always opens: others may share its address behind a proxy. */
+  /**
+   * Returns the client, or the reason of the refusal. A right key is always accepted, because a proxy may give many clients one
+   * address.
+   */
   admit(request: FastifyRequest): Promise<{ principal: Principal } | { refusal: ProvisioningError }>;
 }
 
-/** Needs `@fastify/rate-limit` on the server. Every wrong key is logged with its address; a flood of them once a minute. */
+/**
+ * Makes the door. It needs `@fastify/rate-limit` on the server. Every wrong key is logged with its address; a flood of them is
+ * logged once a minute.
+ */
 export function createDoor(app: Pick<FastifyInstance, 'createRateLimit'>, keyring: Keyring): Door {
   const limiter = app.createRateLimit(WRONG_KEYS);
   const floodLines = app.createRateLimit({ max: 1, timeWindow: WRONG_KEYS.timeWindow });
@@ -90,17 +99,14 @@ export function createDoor(app: Pick<FastifyInstance, 'createRateLimit'>, keyrin
       }
       const line = await floodLines(request);
       if (!line.isAllowed && !line.isExceeded)
-        request.log.warn(
-          fields,
-          'more wrong API keys come from this address; they are refused with 429 and not logged for a minute',
-        );
+        request.log.warn(fields, 'this address sends more wrong API keys; they are refused with 429 and not logged for a minute');
       const message = `too many wrong keys from this address; try again in ${tried.ttlInSeconds} s`;
       return { refusal: new ProvisioningError('too_many_wrong_keys', 'retry', message, { retryAfterMs: tried.ttl }) };
     },
   };
 }
 
-/** The hook that lets a request in, or answers 401, 403 or 429. Runs before a body is read. */
+/** Makes the hook that lets a request in, or answers 401, 403 or 429. It runs before the body is read. */
 export function guard(door: Door) {
   return async (request: FastifyRequest, reply: FastifyReply): Promise<void> => {
     const access = request.routeOptions.config.access ?? (isRead(request.method) ? 'viewer' : 'operator');
@@ -125,18 +131,18 @@ export function mayDo(principal: Principal, least: ApiRole): boolean {
   return RANK[principal.role] >= RANK[least];
 }
 
-/** The name under which what this request does is noted. Only for routes that need a key. */
+/** Returns the name under which the actions of this request are recorded. Only for routes that need a key. */
 export function actorOf(request: FastifyRequest): string {
   if (request.principal === null) throw new Error('a public route has no actor');
   return request.principal.name;
 }
 
-/** GET and its like change nothing. */
+/** True for GET, HEAD and OPTIONS, which change nothing. */
 export function isRead(method: string): boolean {
   return method === 'GET' || method === 'HEAD' || method === 'OPTIONS';
 }
 
-/** Refuses a server that would be open to the network without a key. */
+/** Refuses to open a server to the network without a key. Errors: `validation_failed`. */
 export function assertMayListen(host: string, apiKeys: readonly ApiKey[]): void {
   if (apiKeys.length > 0 || isLoopback(host)) return;
   throw invalid([
@@ -144,7 +150,7 @@ export function assertMayListen(host: string, apiKeys: readonly ApiKey[]): void 
   ]);
 }
 
-/** Whether a host name or an address, as one listens on it or as it stands in a `Host` header, leads to this machine alone. */
+/** True when a host name or address (from a setting or a `Host` header) leads to this machine only. */
 export function isLoopback(host: string): boolean {
   return host === 'localhost' || host === '::1' || host === '[::1]' || /^127(\.\d{1,3}){3}$/.test(host);
 }

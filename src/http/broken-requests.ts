@@ -15,18 +15,18 @@ const REFUSALS: Readonly<Record<string, readonly [code: UnreadableCode, message:
 
 const LINGER_MS = 1_000;
 
-/** Answers bytes that never became a request (oversize headers, no HTTP, too slow) in the one error shape. */
+/** Answers bytes that could not be parsed as a request (headers too large, not HTTP, too slow) in the common error shape. */
 export function answerBroken(log: FastifyBaseLogger) {
   return (error: Error & { code?: string }, socket: Socket): void => {
     log.debug({ err: error, remote: socket.remoteAddress }, 'a request could not be read');
-    // The client is gone, so nobody reads an answer.
+    // The client has gone, so nobody reads an answer.
     if (error.code === 'ECONNRESET' || !socket.writable) return void socket.destroy();
     const [code, message] = REFUSALS[error.code ?? ''] ?? ['bad_request', 'this is no readable HTTP request'];
     const status = STATUS_OF_UNREADABLE[code];
     const body = bodyOf(code, message);
     const headers = Object.entries({ ...headersFor(body), connection: 'close' }).map(([name, value]) => `${name}: ${value}`);
     socket.end([`HTTP/1.1 ${status} ${STATUS_CODES[status] ?? ''}`, ...headers, '', body].join('\r\n'));
-    // The client gets this long to read the answer. Nothing that it sends is read any more, so its end might never be seen.
+    // The client gets this long to read the answer. Its further bytes are not read, so its end might never be noticed.
     setTimeout(() => socket.destroy(), LINGER_MS).unref();
   };
 }

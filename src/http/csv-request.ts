@@ -6,17 +6,20 @@ import { listProblems, type NumberRow } from '../producers/intake/stage-numbers.
 import { parseRequest } from '../producers/intake/validate.ts';
 import type { App } from './deps.ts';
 
-/** How a list of numbers is sent as the body, and the rest of the request in the query. */
+/** The query of a request whose body is a list of numbers. It carries the other fields of the request. */
 export const csvQuery = z
   .looseObject({
-    column: z.string().max(200).optional().describe('With text/csv: the column that holds the numbers'),
-    country: z.string().max(10).optional().describe('With text/csv: numbers that have no + are read as those of this country'),
+    column: z.string().max(200).optional().describe('With text/csv: the column with the numbers'),
+    country: z.string().max(10).optional().describe('With text/csv: the country of numbers without +'),
   })
   .describe(
     'With text/csv: the fields of the body but phone_numbers, such as kind=delete&expected_count=300 or set.add_tags=a,b',
   );
 
-/** Takes CSV bodies too. They are read completely first, within the limit of the route: a slow sender holds no connection of the database. */
+/**
+ * Accepts CSV bodies. They are read completely first, within the limit of the route, so that a slow sender holds no database
+ * connection.
+ */
 export function readCsv(app: App): void {
   app.addContentTypeParser('text/csv', { parseAs: 'buffer' }, (_request, body, done) => done(null, body));
 }
@@ -29,7 +32,7 @@ export interface CsvRequest {
   report: ListReport;
 }
 
-/** The request that a CSV body and its query make. Throws `validation_failed` with every problem of both. */
+/** Builds the request from a CSV body and its query. Throws `validation_failed` with every problem of both. */
 export async function csvRequest(bytes: Buffer, query: z.infer<typeof csvQuery>): Promise<CsvRequest> {
   const { column, country, ...fields } = query;
   const report = emptyReport();
@@ -64,7 +67,7 @@ function problemsOf(body: Record<string, unknown>): ErrorDetail[] {
 
 const PIECE = 64 * 1024;
 
-/** Other requests have their turn between two pieces. */
+/** Yields the body in pieces, so that other requests get their turn in between. */
 async function* inPieces(bytes: Buffer): AsyncGenerator<Buffer> {
   for (let at = 0; at < bytes.length; at += PIECE) {
     yield bytes.subarray(at, at + PIECE);
@@ -75,7 +78,7 @@ async function* inPieces(bytes: Buffer): AsyncGenerator<Buffer> {
 const BOOLEANS = /^(include_locked|include_emergency|skip_gone|reserve|\w+_enabled)$/;
 const LISTS = /^(tags|add_tags|remove_tags)$/;
 
-/** The fields of a query as a body: `set.add_tags=a,b` is a field of `set`, and a whole object or list may be JSON. */
+/** Turns the fields of a query into a body. `set.add_tags=a,b` is a field of `set`; a whole object or list may be JSON. */
 function bodyOf(query: Record<string, unknown>): { body: Record<string, unknown>; problems: ErrorDetail[] } {
   const fields = new Map<string, unknown>();
   const parts = new Map<string, Map<string, unknown>>();
@@ -93,7 +96,7 @@ function bodyOf(query: Record<string, unknown>): { body: Record<string, unknown>
   return { body: Object.fromEntries(fields), problems };
 }
 
-/** A value that has another shape than its field stays text: the check of the body says what is wrong. */
+/** Converts a value to the type of its field. A value of another shape stays text, and the check of the body reports it. */
 function typed(name: string, text: string): unknown {
   if (BOOLEANS.test(name) && /^(true|false)$/.test(text)) return text === 'true';
   if (name === 'expected_count' && /^\d{1,15}$/.test(text)) return Number(text);

@@ -10,16 +10,19 @@ import { PAGE_POLICY } from './security.ts';
 
 export const BOARD_PATH = '/queues';
 
-/** Set by us on every request, over whatever the client sent: Bull Board's hooks see headers and nothing else. */
+/** The server sets this header on every request and overwrites the client's value. Bull Board's hooks see only headers. */
 const ROLE_HEADER = 'x-provisioner-role';
 
 /**
- * Limits of a queue as Bull Board would change them. Refused to everybody: the slots hold Telnyx's cap, the pace is the rate limiter's,
- * and the workers set both again within half a minute, so that a button for them would promise what does not last.
+ * Routes of Bull Board that change the limits of a queue. They are refused to everybody: the job slots keep Telnyx's cap, the
+ * rate limiter sets the pace, and the workers restore both within half a minute, so such a change would not last.
  */
 const LIMIT_ROUTES = /\/(?:concurrency|rate-limit)$/;
 
-/** Bull Board behind a login. Viewers look; everybody else may also retry, pause and clean: the queue is disposable. */
+/**
+ * Mounts Bull Board behind a login. Viewers may only read. All others may also retry, pause and clean, because the queue can be
+ * rebuilt.
+ */
 export async function dashboard(app: App, deps: HttpDeps, door: Door): Promise<void> {
   const board = new FastifyAdapter();
   board.setBasePath(BOARD_PATH);
@@ -38,7 +41,7 @@ export async function dashboard(app: App, deps: HttpDeps, door: Door): Promise<v
       },
     },
   });
-  // Its own handler sends the text of whatever was thrown, and the stack in development.
+  // Bull Board's own handler sends the text of any error, and in development also its stack.
   board.setErrorHandler((error) => {
     const { status, body } = answerTo(error, 'dashboard');
     if (status >= 500) deps.log.error({ err: error }, 'the dashboard failed');
@@ -56,7 +59,10 @@ export async function dashboard(app: App, deps: HttpDeps, door: Door): Promise<v
   );
 }
 
-/** A browser's login for pages: name and key of any API key. Answers by itself, so that no other error handler is in between. */
+/**
+ * Lets a browser log in to pages with the name and value of any API key. It sends the refusal itself, so that no other error
+ * handler is involved.
+ */
 export function login(door: Door, policy: string) {
   return async (request: FastifyRequest, reply: FastifyReply): Promise<FastifyReply | undefined> => {
     const met = await door.admit(request);
@@ -83,7 +89,7 @@ function mayOnlyRead(headers: Record<string, string | undefined>): boolean {
 }
 const ROLES: readonly ApiRole[] = ['viewer', 'operator', 'admin'];
 
-/** Takes the buttons off the page that are refused: for limits, and all of them for those who may only look. */
+/** Removes the buttons that would be refused: those for limits, and for viewers all of them. */
 function shown<T>(body: T, readOnly: boolean): T {
   if (typeof body !== 'object' || body === null || !('queues' in body) || !Array.isArray(body.queues)) return body;
   const changes = { supportsGlobalRateLimit: false, ...(readOnly && { readOnlyMode: true, allowRetries: false }) };

@@ -11,20 +11,20 @@ import type { ApiKey } from '../config/config.ts';
 import type { Clock } from '../domain/clock.ts';
 import type { ProducerDeps } from '../producers/deps.ts';
 
-/** Everything that the HTTP layer needs; made in `app/compose.ts`. */
+/** What the HTTP layer needs. `app/compose.ts` makes it. */
 export interface HttpDeps {
   producer: ProducerDeps;
   apiKeys: readonly ApiKey[];
-  /** The address that will be listened on: without keys it must be loopback. */
+  /** The address that the server will listen on. Without keys it must be loopback. */
   host: string;
-  /** Base64 Ed25519 keys that Telnyx may sign webhooks with; empty turns the webhook endpoint off. */
+  /** Ed25519 keys of Telnyx in base64 that may sign webhooks. Without any, the webhook endpoint is off. */
   webhookKeys: readonly string[];
   /** Batch jobs that may be open at Telnyx at once. */
   jobSlots: number;
-  /** What the dashboard shows. */
+  /** The queues that the dashboard shows. */
   boardQueues: () => Queue[];
   metrics: () => Promise<{ contentType: string; text: string }>;
-  /** `problems` make the process not ready; `notices` are for people. */
+  /** A process with `problems` is not ready. `notices` are for people. */
   ready: () => { ok: boolean; problems: string[]; notices?: string[] };
   clock: Clock;
   /** Where Fastify and the routes log; a pino logger. */
@@ -36,15 +36,18 @@ export interface HttpDeps {
 }
 
 export interface HttpTimings {
-  /** How often a watched request is looked at. */
+  /** How often a watched request is read, in milliseconds. */
   watchMs: number;
-  /** A stream of events ends after this long; a client reconnects. */
+  /** A stream of events ends after this long, in milliseconds. The client then reconnects. */
   longestWatchMs: number;
-  /** A reader that takes nothing of an answer for this long is cut. */
+  /** The connection of a reader that takes no bytes for this long is closed, in milliseconds. */
   idleReaderMs: number;
-  /** A download is cut after this long, however it goes on. */
+  /** A download is closed after this long, in milliseconds, even when it still makes progress. */
   longestDownloadMs: number;
-  /** Telnyx wants its answer within two seconds: what cannot be stored by then is refused, and delivered again. */
+  /**
+   * Telnyx wants an answer within two seconds. An event that is not stored by then is refused, and Telnyx delivers it again.
+   * Milliseconds.
+   */
   webhookMs: number;
 }
 
@@ -56,7 +59,7 @@ export const HTTP_TIMINGS: HttpTimings = {
   webhookMs: 1_500,
 };
 
-/** The server with schemas in zod. */
+/** The server, with its schemas in zod. */
 export type App = FastifyInstance<
   RawServerDefault,
   RawRequestDefaultExpression<RawServerDefault>,

@@ -5,10 +5,10 @@ import { CSV } from '../producers/read/csv.ts';
 import { HTTP_TIMINGS, type HttpDeps } from './deps.ts';
 import { createPlaces, cutWhenIdle } from './places.ts';
 
-/** Downloads that one API key, and all together, may have open at once. */
+/** How many downloads one API key, and all keys together, may have open at once. */
 const DOWNLOADS = { each: 4, all: 40 };
 
-/** What is downloaded, row by row. */
+/** The rows of a download and its file name. */
 export interface Download {
   /** Without `.csv`. */
   name: string;
@@ -16,10 +16,10 @@ export interface Download {
   rows: AsyncIterable<object>;
 }
 
-/** Sends rows as a CSV. Errors: `too_many_streams`, `streams_full`; then nothing was read. */
+/** Sends rows as CSV. Errors: `too_many_streams`, `streams_full`; then no row was read. */
 export type SendCsv = (request: FastifyRequest, reply: FastifyReply, download: Download) => FastifyReply;
 
-/** Downloads are limited in number and in time, so that slow readers cannot stop the work or other readers. */
+/** Limits downloads in number and time, so that slow readers cannot stop the work or other readers. */
 export function createDownloads({ timings }: Pick<HttpDeps, 'timings'>): SendCsv {
   const { idleReaderMs, longestDownloadMs } = { ...HTTP_TIMINGS, ...timings };
   const places = createPlaces('downloads', DOWNLOADS);
@@ -29,7 +29,7 @@ export function createDownloads({ timings }: Pick<HttpDeps, 'timings'>): SendCsv
     cutWhenIdle(request, idleReaderMs);
     const csv = stringify({ ...CSV, columns: [...columns] });
     addAbortSignal(AbortSignal.timeout(longestDownloadMs), csv);
-    // Ends the reading of pages too when the client goes away; what was cut shows as a cut transfer.
+    // The pipeline also ends the reading of pages when the client disconnects. The client sees an incomplete transfer.
     pipeline(Readable.from(rows), csv, (err) => {
       if (err !== null && err !== undefined) request.log.warn({ err, file: name }, 'a CSV was cut');
     });

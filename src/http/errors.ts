@@ -17,7 +17,7 @@ export interface Answer {
   retryAfterS?: number;
 }
 
-/** Our code for each refusal of Fastify. A refusal that is not listed keeps its status and becomes `bad_request`. */
+/** Our code for each error of Fastify. An error that is not listed keeps its status and becomes `bad_request`. */
 const FASTIFY_CODES: Readonly<Record<string, UnreadableCode>> = {
   FST_ERR_CTP_INVALID_JSON_BODY: 'invalid_json',
   FST_ERR_CTP_BODY_TOO_LARGE: 'body_too_large',
@@ -26,12 +26,12 @@ const FASTIFY_CODES: Readonly<Record<string, UnreadableCode>> = {
   FST_ERR_MAX_PARAM_LENGTH: 'url_too_long',
 };
 
-/** Longest text of Fastify that is passed on, in characters: such a text may repeat a whole address. */
+/** The longest text of Fastify that is passed on, in characters, because such a text may repeat a whole address. */
 const LONGEST_MESSAGE = 300;
 
 /**
- * What a client is told about a failure. Only our own errors and Fastify's refusals speak; whatever else was thrown is a plain
- * 500, because its text may hold anything.
+ * Returns the answer to a failure. Only the texts of our own errors and of Fastify's refusals are sent. Every other error becomes
+ * a plain 500, because its text may contain anything.
  */
 export function answerTo(thrown: unknown, requestId: string): Answer {
   const error = asError(thrown);
@@ -60,8 +60,8 @@ export function answerTo(thrown: unknown, requestId: string): Answer {
 }
 
 /**
- * The answer to an error of ours. Whoever may try again is told when: after the time that the error names, else after 5 s. A code
- * with a status of its own is told a time only when the error names one.
+ * Returns the answer to an error of ours. A client that may try again is told when: after the time that the error names, else
+ * after 5 s. For a code with a status of its own, a time is sent only when the error names one.
  */
 function ofProvisioning(error: ProvisioningError, requestId: string): Answer {
   const { code, disposition, message, details, retryAfterMs } = error;
@@ -75,14 +75,14 @@ function ofProvisioning(error: ProvisioningError, requestId: string): Answer {
 }
 
 function internal(requestId: string): Answer {
-  return answer(500, 'internal', `something went wrong in the server; its log has it under ${requestId}`);
+  return answer(500, 'internal', `the server failed; its log has the reason under ${requestId}`);
 }
 
 function answer(status: number, code: ErrorCode, message: string, details: ErrorDetail[] = []): Answer {
   return { status, body: { error: { code, message, details } } };
 }
 
-/** Answers in the error shape and logs what the client is not told. */
+/** Answers in the common error shape, and logs the details that the client does not get. */
 export function handleError(thrown: unknown, request: FastifyRequest, reply: FastifyReply): void {
   const { status, body, retryAfterS } = answerTo(thrown, request.id);
   const fields = { err: thrown, route: request.routeOptions.url, method: request.method };

@@ -14,19 +14,19 @@ import { PAGE_POLICY } from './security.ts';
 type ZodSchema = Parameters<typeof validatorCompiler>[0]['schema'];
 
 /**
- * Bodies are described here and checked by the producers, which list every problem, also for the command line and the library;
- * Fastify checks the rest.
+ * Leaves the check of bodies to the producers, which list every problem, also for the command line and the library. Fastify
+ * checks the rest.
  */
 const checkAllButBodies: FastifySchemaCompiler<ZodSchema> = (route) =>
   route.httpPart === 'body' ? (value: unknown) => ({ value }) : validatorCompiler(route);
 
-// Refinements and custom checks have no JSON Schema: the description then says less, never something else.
+// Refinements and custom checks have no JSON Schema. The description leaves them out.
 const zodToJsonConfig = { unrepresentable: 'any' } as const satisfies Partial<z.core.ToJSONSchemaParams>;
 
 const toComponents = createJsonSchemaTransformObject({ zodToJsonConfig });
 type Described = ReturnType<typeof toComponents>;
 
-/** Every named schema is made twice, for input and output; those that no route names are left out. */
+/** Removes the schemas that no route uses. The library makes each named schema twice, for input and output. */
 function withoutUnused(document: Described): Described {
   if (!('components' in document) || document.components?.schemas === undefined) return document;
   const text = JSON.stringify(document);
@@ -35,7 +35,10 @@ function withoutUnused(document: Described): Described {
   return document;
 }
 
-/** Describes all routes registered after it: `/openapi.json` for machines, `/docs` for people. Both are open: they hold no data. */
+/**
+ * Describes all routes that are registered after it: `/openapi.json` for machines, `/docs` for people. Both need no key, because
+ * they hold no data.
+ */
 export async function describeApi(app: App, version: string): Promise<void> {
   app.setValidatorCompiler(checkAllButBodies);
   app.setSerializerCompiler(serializerCompiler);

@@ -6,7 +6,7 @@ import type { App } from './deps.ts';
 const STYLE = `body{font:15px/1.5 system-ui,sans-serif;max-width:70rem;margin:2rem auto;padding:0 1rem}
 table{border-collapse:collapse;width:100%}th,td{text-align:left;padding:.3rem .8rem .3rem 0;border-bottom:1px solid #ddd}`;
 
-// Texts go in as textContent only: labels and reasons are written by others.
+// Texts are inserted as textContent only, because other people write labels and reasons.
 const SCRIPT = `
 const rows = document.querySelector('tbody'), note = document.querySelector('#note');
 const cell = (row, text) => { row.insertCell().textContent = text; };
@@ -43,10 +43,10 @@ const PAGE = `<!doctype html>
 
 const hashOf = (text: string): string => `'sha256-${createHash('sha256').update(text).digest('base64')}'`;
 
-/** Exactly this script and this style may run. */
+/** The policy permits exactly this script and this style. */
 const POLICY = `default-src 'none'; connect-src 'self'; script-src ${hashOf(SCRIPT)}; style-src ${hashOf(STYLE)}; base-uri 'none'; form-action 'none'; frame-ancestors 'none'`;
 
-/** The operator's page: the latest requests, and the way to the queues and the API. */
+/** Serves the operator's page: the latest requests, and links to the queues and the API. */
 export function pageRoutes(app: App, door: Door): void {
   app.route({
     method: 'GET',

@@ -4,21 +4,21 @@ import type { Page } from '../producers/read/read.ts';
 
 const MOST = 500;
 
-/** What every list takes. */
+/** The query parameters of every list. */
 export const pageQuery = {
   limit: z.coerce.number().int().min(1).max(MOST).default(50),
   cursor: z.string().max(200).optional().describe('`next_cursor` of the page before'),
 };
 
 /**
- * Opaque on purpose: a key as it is would be scripted against, and the `+` of a phone number would become a blank in the
- * query of a careless client.
+ * Encodes the key of the last row. The cursor is opaque for two reasons: clients would build plain keys themselves, and the `+`
+ * of a phone number becomes a blank in a query that is not encoded.
  */
 export function writeCursor(key: string | number | null): string | null {
   return key === null ? null : Buffer.from(String(key)).toString('base64url');
 }
 
-/** The key in a cursor that `writeCursor` made; `null` without one. Anything else is the client's mistake. */
+/** Returns the key in a cursor of `writeCursor`, or `null` without one. Errors: `validation_failed` for any other text. */
 export function readCursor(cursor: string | undefined, shape: RegExp): string | null {
   if (cursor === undefined) return null;
   const key = Buffer.from(cursor, 'base64url').toString();
@@ -26,10 +26,10 @@ export function readCursor(cursor: string | undefined, shape: RegExp): string | 
   return key;
 }
 
-/** Keys of lists by row number. Shorter than the largest bigint. */
+/** The shape of a cursor key in lists by row number. It is shorter than the largest bigint. */
 export const ROW = /^\d{1,18}$/;
 
-/** A page as it is sent. */
+/** A page in the shape of the API. */
 export function pageAnswer<T>(page: Page<T>): { data: T[]; next_cursor: string | null } {
   return { data: page.data, next_cursor: writeCursor(page.nextCursor) };
 }

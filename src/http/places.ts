@@ -3,16 +3,16 @@ import type { FastifyRequest } from 'fastify';
 import { ProvisioningError } from '../domain/errors.ts';
 import { actorOf } from './auth.ts';
 
-/** Places for answers that last: downloads, watched requests. */
+/** A limited number of places for long answers: downloads and watched requests. */
 export interface Places {
   /**
-   * Takes a place for whoever asks, until the function that it returns is called. Errors: `too_many_streams` (429) when this key
-   * has taken all of its own, `streams_full` (503) when the server has none left.
+   * Takes a place for the client and returns the function that gives it back. Errors: `too_many_streams` (429) when this key has
+   * used its places, `streams_full` (503) when the server has none left.
    */
   take(request: FastifyRequest): () => void;
 }
 
-/** Without a limit for each key, one client would take the places of all others. */
+/** Makes the places. Without the limit for each key, one client could take the places of all others. */
 export function createPlaces(what: string, { each, all }: { each: number; all: number }): Places {
   const taken = new Map<string, number>();
   let total = 0;
@@ -48,8 +48,10 @@ export function createPlaces(what: string, { each, all }: { each: number; all: n
   };
 }
 
-/** Ends the connection of a reader that takes nothing for `ms`: Node looks whether anything of what waits has left. */
+/**
+ * Closes the connection of a reader that takes no bytes for `ms` milliseconds. Node checks whether any of the waiting bytes left.
+ */
 export function cutWhenIdle({ raw: { socket } }: FastifyRequest, ms: number): void {
-  // A request that was injected for a test has none.
+  // A request that a test injects has no socket.
   if (socket instanceof Socket) socket.setTimeout(ms);
 }

@@ -2,7 +2,7 @@ import { z } from 'zod';
 import { DRIFT_KINDS, DRIFT_STATES } from '../domain/reconciliation.ts';
 import { ITEM_STATUSES, REQUEST_STATUSES } from '../domain/request.ts';
 
-/** The shapes of answers, as the contract has them. Answers are cut to them: a field that is not here does not leave. */
+/** The shapes of answers, as the API documents them. An answer is cut to its shape: a field that is not listed is not sent. */
 
 export const errorBody = z
   .object({
@@ -48,7 +48,7 @@ export const itemAnswer = z
   .object({
     phone_number: z.string().nullable(),
     status: z.enum(ITEM_STATUSES),
-    /** A text and no closed list: Telnyx has codes of its own, and so may rows of older versions. */
+    /** An open text, because Telnyx has codes of its own, and rows of older versions may hold other codes. */
     reason_code: z.string().nullable(),
     reason: z.string().nullable(),
     line: z.number().nullable(),
@@ -113,7 +113,7 @@ const historyEntry = z.object({
   detail: z.unknown(),
 });
 
-/** A number that was only ever touched, never ours, has a history and no fields. */
+/** A number that requests named but that was never ours has a history and no fields. */
 export const numberWithHistory = z
   .object({
     ...z.object(numberFields).partial().shape,
@@ -127,7 +127,7 @@ const RUN_COUNTS = ['seen', 'matched', 'adopted', 'missing', 'changed', 'healed'
 
 const openDrift = z
   .object({ changed: count.describe('Fields'), missing: count, surplus: count })
-  .describe('What is still open of the drift that the run found, for the first time or again');
+  .describe('The drift of the run that is still open, found for the first time or again');
 
 export const runAnswer = z
   .object({
@@ -140,8 +140,8 @@ export const runAnswer = z
       .nullable()
       .describe('Each owned number once: too_fresh ones were bought too recently to judge, undecided ones were not judged'),
     open: openDrift,
-    error: z.string().nullable().describe('Why it failed or is incomplete, and which repairs could not be filed'),
-    repair_requests: z.array(z.string()).describe('The update requests that put changed fields back, also those filed later'),
+    error: z.string().nullable().describe('Why the run failed or is incomplete, and which repairs could not be filed'),
+    repair_requests: z.array(z.string()).describe('The update requests that repair changed fields, also those filed later'),
     created_at: moment,
     started_at: moment.nullable(),
     finished_at: moment.nullable(),
@@ -153,8 +153,8 @@ export const driftAnswer = z
     kind: z.enum(DRIFT_KINDS),
     phone_number: z.string(),
     field: z.string().nullable(),
-    ours: z.string().nullable().describe('What we last asked for, or else first saw or accepted'),
-    theirs: z.string().nullable().describe('What the account showed'),
+    ours: z.string().nullable().describe('Our value: what we last asked for, or else first saw or accepted'),
+    theirs: z.string().nullable().describe('The value that the account showed'),
     request_id: z.string().nullable().describe('The request that bought the number'),
     state: z.enum(DRIFT_STATES),
     at: moment.nullable().describe('When it was accepted or ended, or its repair was filed'),
@@ -169,13 +169,13 @@ export const repairAnswer = z
     run_id: z.string(),
     requests: z
       .array(z.object({ id: z.string(), numbers: count, set: z.record(z.string(), z.unknown()) }))
-      .describe('The update requests that put ours back, one for each set of values'),
-    under_way: count.describe('Differences of numbers that an open request works on: left to that request'),
+      .describe('The update requests that restore our values, one for each set of values'),
+    under_way: count.describe('Differences of numbers that an open request works on: that request settles them'),
     cannot_be_put_back: z.array(
       z.object({ field: z.string(), count, reason: z.string(), numbers: z.array(z.string()).describe('Some of them') }),
     ),
     not_found: count.describe('Named numbers without an open difference in the run'),
-    failures: z.array(z.string()).describe('What could not be filed, and why'),
+    failures: z.array(z.string()).describe('Which repairs could not be filed, and why'),
     open: openDrift,
   })
   .meta({ id: 'Repair' });
@@ -203,7 +203,7 @@ export const accountAnswer = z
     balance: z
       .object({ amount: money, available_credit: money.nullable(), currency: z.string().nullable(), as_of: moment.nullable() })
       .nullable(),
-    slots_in_use: z.number().describe('Batch jobs open at Telnyx'),
+    slots_in_use: z.number().describe('Batch jobs that are open at Telnyx'),
     slots: z.number().describe('Batch jobs that may be open at once'),
     limits: z
       .array(
@@ -214,7 +214,7 @@ export const accountAnswer = z
           paused_until: moment.nullable(),
         }),
       )
-      .describe('What was learned about the request rate, by endpoint family'),
+      .describe('The learned request rates, by endpoint family'),
     limits_as_of: moment.nullable(),
   })
   .meta({ id: 'Account' });
@@ -226,7 +226,7 @@ export const answers = <T extends Record<number, z.ZodType>>(own: T) => ({ ...ow
 
 export const idParams = z.object({ id: z.string().min(1).max(100) });
 
-/** What a route that streams a CSV answers. */
+/** The answers of a route that streams CSV. */
 export const csvAnswer = {
   200: { description: 'CSV with a header', content: { 'text/csv': { schema: z.unknown().meta({ type: 'string' }) } } },
   '4xx': errorBody,

@@ -3,17 +3,17 @@ import { type ErrorDetail, invalid, ProvisioningError } from '../domain/errors.t
 import { textProblem } from '../domain/text.ts';
 import { isLoopback, isRead, type Keyring } from './auth.ts';
 
-/** For JSON: a browser that is led to show it may load and run nothing. */
+/** The policy for JSON: a browser that displays it may load and run nothing. */
 const API_POLICY = "default-src 'none'; frame-ancestors 'none'";
 
 /**
- * For Bull Board and the API's documentation: own files only, so their fonts are not fetched from the internet. Both write
- * style attributes.
+ * The policy for Bull Board and the API's documentation. They may load only our own files, so their fonts are not fetched from
+ * the internet. Both use style attributes.
  */
 export const PAGE_POLICY =
   "default-src 'self'; style-src 'self' 'unsafe-inline'; img-src 'self' data:; font-src 'self' data:; object-src 'none'; base-uri 'self'; form-action 'self'; frame-ancestors 'none'";
 
-/** What every answer carries, also one to something that is no request. */
+/** Headers of every answer, including the answer to bytes that are not a request. */
 export const SAFE_HEADERS = {
   'content-security-policy': API_POLICY,
   'referrer-policy': 'no-referrer',
@@ -22,18 +22,20 @@ export const SAFE_HEADERS = {
   'cache-control': 'no-store',
 } as const;
 
-/** Sets what a careful server says with every answer; a route may set another policy. */
+/** Sets the security headers of an answer. A route may set another policy. */
 export async function setHeaders(request: FastifyRequest, reply: FastifyReply): Promise<void> {
   reply.headers({ ...SAFE_HEADERS, 'x-request-id': request.id });
 }
 
-/** HTTP/1.1 wants a `Host`, and `refuseForeign` looks at it. Node itself would answer without a body. */
+/**
+ * Refuses a request without `Host`. HTTP/1.1 demands the header, and `refuseForeign` checks it. Node would answer without a body.
+ */
 export async function refuseNameless({ headers, raw }: FastifyRequest): Promise<void> {
   if (headers.host === undefined && raw.httpVersion === '1.1')
     throw new ProvisioningError('bad_request', 'rejected', 'a request of HTTP/1.1 needs a Host header');
 }
 
-/** Refuses an address whose path or query holds what is no text: it would only fail in the database. */
+/** Refuses an address whose path or query is not valid text, because it would fail in the database. */
 export async function refuseNoText(request: FastifyRequest): Promise<void> {
   const problems: ErrorDetail[] = [];
   for (const [name, value] of Object.entries({ ...fieldsOf(request.query), ...fieldsOf(request.params) })) {
@@ -50,15 +52,15 @@ function fieldsOf(value: unknown): object {
 }
 
 /**
- * Refuses what another web site makes a browser send: a login, or an open server on this machine, would otherwise let any page
- * on the internet spend money. A bearer key cannot be sent that way.
+ * Refuses requests that another web site makes a browser send. With a browser login, or on a server without keys, any web page
+ * could otherwise spend money. A site cannot make a browser send a bearer key.
  */
 export function refuseForeign(keyring: Keyring) {
   return async (request: FastifyRequest): Promise<void> => {
     const { host, authorization = '' } = request.headers;
     if (!keyring.locked && host !== undefined && !isLoopback(host.replace(/:\d+$/, ''))) {
-      // A name that an attacker points at 127.0.0.1 makes the attacker's page "same origin".
-      throw foreign(`this server answers to loopback names only, not to "${host}"`);
+      // An attacker can point a host name at 127.0.0.1. The attacker's page would then have the same origin.
+      throw foreign(`this server accepts loopback names only, not "${host}"`);
     }
     if (isRead(request.method) || /^bearer /i.test(authorization)) return;
     if (!isOwnOrigin(request)) throw foreign('a page of another site may not do this');

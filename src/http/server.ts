@@ -27,23 +27,23 @@ import { refuseForeign, refuseNameless, refuseNoText, setHeaders } from './secur
 
 export type { HttpDeps, HttpTimings } from './deps.ts';
 
-/** For everything but submitting and webhooks, which have their own. */
+/** The largest body, in bytes. Submitting and webhooks have limits of their own. */
 const BODY_LIMIT = 256 * 1024;
 
 /**
- * Builds the HTTP server: API, webhooks, health, dashboard, operator's page. Never listens: `app/roles.ts` does. Throws
- * `validation_failed` when it would be open to the network without a key.
+ * Builds the HTTP server: API, webhooks, health, dashboard, operator's page. It never listens; `app/roles.ts` does that. Errors:
+ * `validation_failed` when the server would be open to the network without a key.
  */
 export async function buildServer(deps: HttpDeps): Promise<FastifyInstance> {
   assertMayListen(deps.host, deps.apiKeys);
   const keyring = createKeyring(deps.apiKeys);
   const server = Fastify({
     loggerInstance: deps.log,
-    // Fastify's own lines carry whole requests; ours carry what is needed.
+    // Fastify's own log lines contain whole requests, so they are off.
     logController: new LogController({ disableRequestLogging: true }),
     genReqId: () => randomUUID(),
     bodyLimit: BODY_LIMIT,
-    // A client that sends a request slowly, or goes away without a word, holds nothing for long.
+    // A client that sends slowly or disappears occupies the connection for this long only.
     requestTimeout: 60_000,
     connectionTimeout: 120_000,
     keepAliveTimeout: 72_000,
@@ -99,7 +99,7 @@ export async function buildServer(deps: HttpDeps): Promise<FastifyInstance> {
   return server;
 }
 
-/** A server that ends takes nothing new on, also not over a connection that is still open. */
+/** Refuses new requests while the server closes, also on connections that are still open. */
 function refuseWhenClosing(app: App) {
   let closing = false;
   app.addHook('preClose', async () => {
@@ -110,10 +110,10 @@ function refuseWhenClosing(app: App) {
   };
 }
 
-/** Many clients name JSON as the type of an empty body, as in `POST …/cancel`; Fastify alone refuses that. */
+/** Accepts an empty body of type JSON, which many clients send, as in `POST …/cancel`. Fastify would refuse it. */
 function readJsonOnly(app: App): void {
   const parse = app.getDefaultJsonParser('error', 'error');
-  // Plain text goes too: a form of another site may send it without asking.
+  // Plain text is refused, because a form of another site may send it without a preflight request.
   app.removeContentTypeParser(['application/json', 'text/plain']);
   app.addContentTypeParser('application/json', { parseAs: 'string' }, (request, body, done) => {
     if (body.length === 0) done(null, undefined);

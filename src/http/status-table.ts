@@ -1,7 +1,7 @@
 import type { ErrorCode, UnreadableCode } from '../domain/codes.ts';
 import type { Disposition } from '../domain/errors.ts';
 
-/** Total: what the server cannot read is refused with a status of its own each. */
+/** The status for each way in which a request can be unreadable. The type makes the table complete. */
 export const STATUS_OF_UNREADABLE: Readonly<Record<UnreadableCode, number>> = {
   bad_request: 400,
   bad_url: 400,
@@ -37,10 +37,10 @@ const STATUS_OF_DISPOSITION: Readonly<Record<Disposition, number>> = {
   bug: 500,
 };
 
-/** The status of a code that has one of its own, whatever its disposition; else `undefined`. */
+/** Returns the status of a code that has one of its own, else `undefined`. */
 export const ownStatusOf = (code: ErrorCode): number | undefined => STATUS_OF_CODE[code];
 
-/** The HTTP status of an error: that of its code, else that of its disposition. */
+/** Returns the HTTP status of an error: that of its code, else that of its disposition. */
 export function statusOfError(code: ErrorCode, disposition: Disposition): number {
   return STATUS_OF_CODE[code] ?? STATUS_OF_DISPOSITION[disposition];
 }

@@ -17,13 +17,13 @@ export function createMetrics(options: { processMetrics?: boolean } = {}) {
     registry,
     jobsProcessed: new Counter({
       name: 'provisioner_jobs_processed_total',
-      help: 'Runs of a job by name and outcome (done, snooze, hold, skipped, failed, error).',
+      help: 'Runs of a queue job by name and outcome (done, snooze, hold, skipped, failed, error).',
       labelNames: ['job', 'outcome'] as const,
       registers,
     }),
     jobSeconds: new Histogram({
       name: 'provisioner_job_seconds',
-      help: 'Seconds that one run of a job took, holds included.',
+      help: 'Seconds that one run of a queue job took, including holds.',
       labelNames: ['job'] as const,
       buckets: JOB_SECONDS,
       registers,
@@ -49,7 +49,7 @@ export function createMetrics(options: { processMetrics?: boolean } = {}) {
     }),
     queueDepth: new Gauge({
       name: 'provisioner_queue_depth',
-      help: 'Jobs in a queue by state (waiting, active, delayed, failed).',
+      help: 'Queue jobs by queue and state (waiting, active, delayed, failed).',
       labelNames: ['queue', 'state'] as const,
       registers,
     }),
@@ -78,7 +78,7 @@ export function createMetrics(options: { processMetrics?: boolean } = {}) {
     }),
     poolStuck: new Gauge({
       name: 'provisioner_database_pool_stuck',
-      help: '1 while a pool of connections (work, reads) has given nothing out for 5 seconds.',
+      help: '1 while a pool of connections (work, reads) has given out no connection for 5 seconds.',
       labelNames: ['pool'] as const,
       registers,
     }),
@@ -99,7 +99,7 @@ export function createMetrics(options: { processMetrics?: boolean } = {}) {
     }),
     sweepHealed: new Counter({
       name: 'provisioner_sweep_healed_total',
-      help: 'What the sweep put right, by kind (orphan, lease, request).',
+      help: 'Problems that the sweep repaired, by kind (orphan, lease, request).',
       labelNames: ['kind'] as const,
       registers,
     }),

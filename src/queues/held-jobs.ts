@@ -9,7 +9,7 @@ interface HeldRun {
   renewing: boolean;
 }
 
-/** The jobs that run in this process: renews their locks, and tells their handlers to stop. */
+/** The queue jobs that run in this process. It renews their locks and tells their handlers to stop. */
 export interface HeldJobs {
   /** Ids of the jobs that run now. */
   ids(): string[];

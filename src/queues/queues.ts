@@ -19,12 +19,12 @@ import type { AnyEnqueue, JobPresence, JobQueue, QueueCounts } from './port.ts';
 /** A producer waits this long for the queue. The row is committed already, and the sweep adds a queue job that is missing. */
 const COMMAND_MS = 5_000;
 const CLOSE_MS = 2_000;
-/** A job that ran within this time has chosen its own delay and does not count as asleep. */
+/** A queue job that ran within this time has chosen its own delay and does not count as asleep. */
 const ASLEEP_MS = 60_000;
 /** Jobs in one BullMQ transaction. More would block Redis for longer than a lock should wait. */
 const BULK = 1_000;
 
-/** A job that the queue starts by itself. `cron: null` removes it. */
+/** A queue job that the queue starts by itself. `cron: null` removes it. */
 export interface Schedule {
   name: 'reconcile.nightly' | 'maintenance.prune';
   cron: string | null;

@@ -6,7 +6,7 @@ import { choose } from './random.ts';
 import type { E164, Order, OwnedField } from './types.ts';
 import type { World } from './world.ts';
 
-/** The numbers that an act may choose from. */
+/** Returns the numbers that an act may choose from. */
 function candidates(world: World): E164[] {
   const rows = world.inventory.sorted().filter((number) => number.deletedAt === undefined && number.status === 'active');
   return rows.map((number) => number.e164);

@@ -4,7 +4,7 @@ import { z } from 'zod';
 export const REFUSAL_SHAPES = ['10027', '85001', 'conflict', 'conflict_10012'] as const;
 export type RefusalShape = (typeof REFUSAL_SHAPES)[number];
 
-/** How the service answers where accounts differ, or where reports about it differ. Each setting can be changed while it runs. */
+/** How the service answers where accounts or reports about them differ. Each setting can be changed at run time. */
 export interface Behaviour {
   /** What an unavailable number does to its order: refuse it whole, or fail only its line. */
   unavailable: 'order' | 'line';
@@ -91,7 +91,7 @@ export const BEHAVIOUR_SCHEMA = z.strictObject(
   Object.fromEntries(Object.entries(FIELDS).map(([key, field]) => [key, field.optional()] as const)),
 );
 
-/** The settings among the options of a simulator. A missing one is as in live accounts. */
+/** Returns the settings among the options of a simulator. A missing setting is as in live accounts. */
 export function behaviourOf(options: Partial<Behaviour>): Behaviour {
   const given = Object.entries(options).filter(([key, value]) => BEHAVIOUR_KEYS.includes(key) && value !== undefined);
   return { ...FIELD_SHAPE, ...Object.fromEntries(given) };

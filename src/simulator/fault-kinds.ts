@@ -1,7 +1,7 @@
 import type { Behaviour, RefusalShape } from './behaviour.ts';
 import type { E164, EmergencyStatus, Family } from './types.ts';
 
-/** Faults of the connection and the reply; looked for on every API request. */
+/** Faults of the connection and the reply. They are checked on every API request. */
 const REPLY_KINDS = [
   'accept_then_drop',
   'accept_half_body',
@@ -18,7 +18,7 @@ const REPLY_KINDS = [
   'date_skewed',
 ] as const;
 
-/** Faults of the service; looked for only where they can have an effect. */
+/** Faults of the service. They are checked only where they can have an effect. */
 const SERVICE_KINDS = [
   'order_pending',
   'order_failure',
@@ -56,7 +56,7 @@ const SERVICE_KINDS = [
   'messaging_partial',
 ] as const;
 
-/** Faults of the events that tell the end of an order. */
+/** Faults of the events that report the end of an order. */
 const WEBHOOK_KINDS = [
   'webhook_late',
   'webhook_double',
@@ -92,7 +92,7 @@ export function isAct(kind: FaultKind): boolean {
   return ACT_KINDS.some((act) => act === kind);
 }
 
-/** What `record_type` says on the resources that an unknown word can strike. */
+/** The `record_type` of the resources that an unknown word can strike. */
 export const RESOURCES = [
   'number_order',
   'number_order_phone_number',
@@ -111,7 +111,7 @@ export interface Fault {
   kind: FaultKind;
   /** Method, path (without /v2; a prefix if it starts with `/`, else a regular expression), family. */
   match?: { method?: string; path?: string; family?: Family };
-  /** How often it strikes; for ever if left out (an act: once). */
+  /** How often it strikes. Without it for ever; an act once. */
   times?: number;
   /** Lets the first n pass. */
   after?: number;
@@ -193,7 +193,7 @@ export interface FaultScript {
   faults?: Fault[];
 }
 
-/** A fault that was set, and how often it had the chance to strike and did. */
+/** A fault in force, with how often it could strike and how often it did. */
 export interface FaultState {
   fault: Fault;
   seen: number;

@@ -14,7 +14,7 @@ export interface ScriptProblem {
   nearest?: string;
 }
 
-/** A script that is not understood. Nothing of it was set. */
+/** The error for a script that is not understood. No fault of it was set. */
 export class ScriptError extends Error {
   readonly problems: readonly ScriptProblem[];
 
@@ -151,7 +151,7 @@ function problemsOf(
   });
 }
 
-/** What the shape of a fault cannot say. */
+/** Returns mistakes that the shape of a fault cannot express. */
 function contradictions(fault: Fault): { key: string; message: string }[] {
   const found: { key: string; message: string }[] = [];
   const { kind, ownership, orders, inventory, deletions } = fault;
@@ -199,7 +199,7 @@ function faultProblems(value: unknown, base: string, isKnown: (e164: string) => 
   ];
 }
 
-/** Settings that somebody wrote, checked to the last key. */
+/** Checks settings, down to the last key. Throws a `ScriptError`. */
 export function parseSettings(settings: unknown): Partial<Behaviour> {
   const problems = problemsOf(BEHAVIOUR_SCHEMA, settings, '', () => BEHAVIOUR_KEYS);
   if (problems.length > 0) throw new ScriptError(problems);

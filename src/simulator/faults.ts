@@ -21,14 +21,14 @@ interface Armed {
   retryAt: number;
 }
 
-/** An act that is due; `at` is when it was. Either of its two ends is to be called. */
+/** An act that is due since `at`. Call exactly one of its two functions. */
 export interface DueAct {
   readonly fault: Fault;
   readonly at: number;
   readonly random: Random;
   /** Counts the chance and says whether the act strikes, which its probability decides. */
   strikes(): boolean;
-  /** There is nothing to act on yet. */
+  /** Records that there is nothing to act on yet. */
   waits(): void;
 }
 
@@ -41,7 +41,7 @@ export class FaultSet {
   /** How many have been set since the last seed: each has a stream of its own. */
   #made = 0;
   readonly #now: () => number;
-  /** What conditions have been decided for the request under way; `undefined` between requests. */
+  /** The conditions that were decided for the present request. `undefined` between requests. */
   #request: { target: Target; decided: Map<Armed, boolean> } | undefined;
 
   constructor(seed: number, now: () => number) {
@@ -109,7 +109,7 @@ export class FaultSet {
     return undefined;
   }
 
-  /** One lag in force over the configured one. */
+  /** Returns the lag that a fault sets, else the configured one. */
   lag(name: keyof Lags, base: Lags): number {
     const own = this.condition('lag', (fault) => fault[name] !== undefined)?.[name];
     if (own !== undefined || (name !== 'ownership' && name !== 'inventory')) return own ?? base[name];

@@ -37,7 +37,7 @@ export interface Delivered {
   at: string;
 }
 
-/** What really happened, whatever the replies said. */
+/** The effects that really happened, whatever the replies said. */
 export interface Ledger {
   bought: Bought[];
   released: Released[];
@@ -45,9 +45,9 @@ export interface Ledger {
   charged: { upfront: string; monthly: string; currency: string; lines: number };
   orders: { id: string; customer_reference: string | null; status: string; numbers: E164[]; at: string }[];
   jobs: { id: string; type: string; status: string; count: number; at: string }[];
-  /** What faults sold to somebody else just before it was asked for. */
+  /** Numbers that faults sold to others just before they were ordered. */
   sold_to_others: E164[];
-  /** What was done behind the API's back; not part of the lists above. */
+  /** Acts in the portal. They are not part of the lists above. */
   portal: { action: string; phone_numbers: E164[]; at: string }[];
   /** Every delivery of an event and what it was answered; `null` when there was no answer. */
   webhooks: Delivered[];
@@ -61,7 +61,7 @@ export interface Ledger {
   max_calls_per_second: Partial<Record<Family, number>>;
 }
 
-/** The ledger with counts instead of lists. */
+/** The ledger with counts instead of lists, for large runs. */
 export type LedgerSummary = {
   [K in keyof Ledger]: Ledger[K] extends unknown[] ? number : Ledger[K];
 };
@@ -73,7 +73,7 @@ interface Purchase {
   monthly: number;
 }
 
-/** Writes down every effect as it happens; kept in plain numbers until somebody reads it. */
+/** Records every effect as it happens. */
 export class Book {
   readonly #bought = new Map<E164, Purchase>();
   readonly #soldToOthers: E164[] = [];

@@ -2,7 +2,7 @@ import { statusOf } from './api/order-views.ts';
 import type { Order, OrderLine } from './types.ts';
 import { acquire, type World } from './world.ts';
 
-/** Ends one line: buys and charges the number, or lets it go. */
+/** Ends one order line: buys and charges the number, or releases it. */
 function endLine(world: World, order: Order, line: OrderLine, fate: OrderLine['fate'], at: number): void {
   line.status = fate;
   world.inOrder.delete(line.e164);
@@ -36,13 +36,13 @@ function isHeld(line: OrderLine): boolean {
   return line.status === 'pending' && line.paperwork && !line.approved;
 }
 
-/** When the next line ends by itself; Infinity if none will. */
+/** Returns when the next line ends by itself, or Infinity when none will. */
 export function nextReady(lines: readonly OrderLine[]): number {
   const open = lines.filter((line) => line.status === 'pending' && !isHeld(line));
   return Math.min(...open.map((line) => line.readyAt), Number.POSITIVE_INFINITY);
 }
 
-/** Ends the lines that are ready and that nothing holds back. */
+/** Ends the lines that are ready and not held back. */
 function settleOrder(world: World, order: Order, at: number): void {
   for (const line of order.lines) {
     if (line.status === 'pending' && !isHeld(line) && line.readyAt <= at) endLine(world, order, line, line.fate, at);
@@ -56,7 +56,7 @@ function expireOrder(world: World, order: Order, at: number): void {
   finish(world, order, at);
 }
 
-/** What a person, the account or the deadline decides about open lines. */
+/** Applies the decision of a person, the account or the deadline to open order lines. */
 export function decide(
   world: World,
   order: Order,

@@ -94,7 +94,7 @@ export function acquire(world: World, number: PoolNumber, at: number, extra: Par
   return owned;
 }
 
-/** Takes a number out of the account. */
+/** Removes a number from the account. */
 export function dismiss(world: World, number: OwnedNumber, at: number): void {
   number.status = 'deleted';
   number.deletedAt = at;
@@ -103,7 +103,7 @@ export function dismiss(world: World, number: OwnedNumber, at: number): void {
   world.inventory.deletions = true;
 }
 
-/** Whether a number has appeared by then, and not yet disappeared. */
+/** Tells whether a number has appeared by `time` and has not yet disappeared. */
 export function visibleAt(time: number, lag: number, deletionLag: number): (number: OwnedNumber) => boolean {
   const appearedBy = time - lag;
   const deletedAfter = time - deletionLag;

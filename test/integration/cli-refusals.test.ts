@@ -54,7 +54,7 @@ const CASES: Case[] = [
     () => update(...file('wrong.csv'), '--set', 'colour=red'),
     2,
     [
-      ['--set colour=red', /"colour" is no setting; there are/],
+      ['--set colour=red', /"colour" is not a setting; the settings are/],
       ['row 3', /not an E\.164/],
       ['row 4', /not an E\.164/],
     ],
@@ -128,7 +128,7 @@ const CASES: Case[] = [
       ['--max-number-cost', /zero or more/],
     ],
   ],
-  ['an update without a field', () => update(...file('ours.csv')), 2, [['--set', /say what to change/]]],
+  ['an update without a field', () => update(...file('ours.csv')), 2, [['--set', /must say what to change/]]],
   ['an update with an empty field', () => setting('add_tags='), 2, [['--set', /names no field to change/]]],
   ['a tag with a colon, to set', () => setting('add_tags=a:b'), 2, [['--set add_tags.0', /no colon/]]],
   ['a tag with a colon, to buy with', () => buy('--ndc', '312=5', '--tag', 'a:b'), 2, [['--tag', /no colon/]]],

@@ -1,33 +1,33 @@
 import type postgres from 'postgres';
 import type { Ledger } from '../../src/simulator/index.ts';
 
-/** What really is the case at Telnyx, as far as the simulator is Telnyx. */
+/** The state of affairs at Telnyx, as the simulator shows it. */
 export interface Truth {
   ledger: Ledger;
-  /** All numbers of the account now. */
+  /** All numbers that the account owns now. */
   owned: readonly string[];
 }
 
 export interface Expected {
-  /** True when a reconciliation took over the account before: then our inventory must be all of it. */
+  /** True when a reconciliation run has read the whole account. Then our inventory must be complete. */
   wholeInventory?: boolean;
-  /** True when nothing that happened may end a number as anything but succeeded. */
+  /** True when every number must have succeeded. */
   allSucceed?: boolean;
-  /** What the asker knows to have asked for, whatever the database says. */
+  /** What the test itself asked for, whatever the database says. */
   asked?: Asked;
 }
 
 export interface Asked {
   requests: number;
-  /** How many numbers were to be bought. */
+  /** How many numbers should have been bought. */
   bought: number;
-  /** Exactly the numbers that were to be released. */
+  /** Exactly the numbers that should have been released. */
   released: readonly string[];
 }
 
 /**
- * Everything in which the database, the ledger and what was asked differ, one line each; empty when they agree. Called when all
- * requests should have ended.
+ * Returns every difference between database, ledger and request, one line each. An empty list means that they agree. Call it when
+ * all requests should have ended.
  */
 export async function disagreements(sql: postgres.Sql, truth: Truth, expected: Expected = {}): Promise<string[]> {
   return [
@@ -54,7 +54,7 @@ async function failures(sql: postgres.Sql): Promise<string[]> {
   ];
 }
 
-/** Holds the ledger against the asker's own notes: a request that was lost whole would leave database and ledger in agreement. */
+/** Compares the ledger with the test's own notes. If a whole request were lost, database and ledger would still agree. */
 async function unasked(sql: postgres.Sql, { ledger }: Truth, asked: Asked): Promise<string[]> {
   const [stored] = await sql<{ n: number }[]>`select count(*)::int as n from requests`;
   const named = new Set(asked.released);
@@ -127,7 +127,7 @@ async function releases(sql: postgres.Sql, { ledger }: Truth): Promise<string[]>
   ];
 }
 
-/** The last connection that was asked, that our inventory shows, and that Telnyx was told. */
+/** Compares the last connection that was asked for with our inventory and with Telnyx. */
 async function changes(sql: postgres.Sql, { ledger }: Truth): Promise<string[]> {
   const rows = await sql<{ phoneNumber: string; asked: string; shown: string | null }[]>`
     select distinct on (i.phone_number) i.phone_number as "phoneNumber", r.body->'set'->>'connection_id' as asked,

@@ -6,7 +6,7 @@ import { redisBackend } from '../../src/queues/redis.ts';
 import { createTestDatabase } from './postgres.ts';
 import { hasRedis, redisUrl } from './redis.ts';
 
-/** One backend that the suites run on. `open` gives a store of the caller's own. */
+/** One backend for the suites. `open` gives a store that nobody else uses. */
 export interface BackendCase {
   name: 'redis' | 'postgres';
   available: boolean;

@@ -3,16 +3,16 @@ import type { JobContext } from '../../src/processors/context.ts';
 import type { Offer, TelnyxGateway } from '../../src/telnyx/gateway.ts';
 import type { Harness } from './harness.ts';
 
-/** The call of an order, for faults. */
+/** Matches the call that creates an order, for faults. */
 export const ordering = { method: 'POST' as const, path: '/number_orders' };
 
-/** The body of a buy of one line. */
+/** Returns the body of a buy with one line. */
 export const buying = (quantity: number, ndc = '312', more: object = {}) => ({
   kind: 'buy',
   lines: [{ national_destination_code: ndc, quantity, ...more }],
 });
 
-/** What `run-job` gives a handler at its first attempt. */
+/** Returns the context that `run-job` gives a handler at its first attempt. */
 export const ctxOf = (h: Harness): JobContext => ({
   log: h.deps.log,
   signal: new AbortController().signal,
@@ -20,14 +20,14 @@ export const ctxOf = (h: Harness): JobContext => ({
   lastAttempt: false,
 });
 
-/** The causes of all moves of the chunks of a request, in their order. */
+/** Returns the causes of all moves of a request's chunks, in order. */
 export async function causesOf(h: Harness, id: string): Promise<string[]> {
   const rows = await h.db.sql<{ cause: string }[]>`
     select cause from events where subject = 'chunk' and request_id = ${id} order by id`;
   return rows.map((r) => r.cause);
 }
 
-/** The orders of a request as Telnyx knows them. */
+/** Returns the orders of a request that Telnyx has. */
 export async function ordersOf(h: Harness, id: string) {
   const references = new Set((await h.chunks(id)).map((c) => c.customerReference));
   return h.sim.ledger().orders.filter((o) => references.has(o.customer_reference ?? ''));
@@ -45,7 +45,7 @@ export async function withGateway(h: Harness, methods: Partial<TelnyxGateway>, w
   }
 }
 
-/** A buy whose numbers are claimed and cut into orders, none of which was sent; the workers are stopped. */
+/** Makes a buy whose numbers are claimed and cut into orders, with no order sent. The workers are stopped. */
 export async function claimedOnly(
   h: Harness,
   body: object,
@@ -58,7 +58,7 @@ export async function claimedOnly(
   return { id, fill, chunks: await h.chunks(id) };
 }
 
-/** What is on sale in an area at the ordinary price. */
+/** Returns the offers in an area code at the ordinary price. */
 export async function offersIn(h: Harness, nationalDestinationCode: string): Promise<Offer[]> {
   const criteria = { countryCode: 'US', phoneNumberType: 'local', nationalDestinationCode, bestEffort: false, limit: 200 };
   return (await h.deps.telnyx.search(criteria)).offers.filter((o) => Number(o.upfrontCost) <= 2 && Number(o.monthlyCost) <= 2);

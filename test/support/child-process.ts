@@ -27,13 +27,13 @@ export interface StartOptions {
   cwd?: string;
 }
 
-/** Every child of this process that may still run: none may outlive it. */
+/** The children of this process that may still run. None may outlive it. */
 const children = new Set<ChildProcess>();
 process.once('exit', () => {
   for (const child of children) child.kill('SIGKILL');
 });
 
-/** What a child gets of our environment: nothing that could configure the product. */
+/** Returns the part of our environment that a child gets: no variable that configures the product. */
 function bareEnvironment(): Record<string, string> {
   const kept = ['PATH', 'HOME', 'TMPDIR', 'SystemRoot'].flatMap((name) => {
     const value = process.env[name];
@@ -42,7 +42,7 @@ function bareEnvironment(): Record<string, string> {
   return Object.fromEntries(kept);
 }
 
-/** Starts `provisioner <args>`. The environment is what is given, and nothing else. */
+/** Starts `provisioner <args>`. Its environment has only the given variables. */
 export function start(args: readonly string[], env: Readonly<Record<string, string>>, options: StartOptions = {}): Child {
   const child = spawn(process.execPath, [...programArguments(), ...args], {
     env: { ...bareEnvironment(), ...env },
@@ -58,7 +58,7 @@ export function start(args: readonly string[], env: Readonly<Record<string, stri
       somethingHappened();
     });
   }
-  // A command that ends before it has read its input is no error.
+  // A command may end before it has read its input. This is not an error.
   child.stdin.on('error', () => undefined);
   child.stdin.end(options.stdin ?? '');
   const ended = new Promise<Ended>((resolve, reject) => {
@@ -98,7 +98,7 @@ export function start(args: readonly string[], env: Readonly<Record<string, stri
   };
 }
 
-/** Runs a command to its end; one that takes longer than `withinMs` is killed and fails. */
+/** Runs a command to its end. A command that takes longer than `withinMs` is killed, and the test fails. */
 export async function run(
   args: readonly string[],
   env: Readonly<Record<string, string>>,
@@ -107,7 +107,7 @@ export async function run(
   return endOf(start(args, env, options), options.withinMs);
 }
 
-/** Waits for the end of a child; one that takes too long is killed and fails. */
+/** Waits for the end of a child. A child that takes too long is killed, and the test fails. */
 export async function endOf(child: Child, withinMs = 60_000): Promise<Ended> {
   let late = false;
   const timer = setTimeout(() => {
@@ -119,7 +119,7 @@ export async function endOf(child: Child, withinMs = 60_000): Promise<Ended> {
   return ended;
 }
 
-/** The objects of a log in JSON lines; other lines are left out. */
+/** Returns the JSON objects of a log and leaves out other lines. */
 export function logLines(text: string): Record<string, unknown>[] {
   return text.split('\n').flatMap((line) => {
     try {

@@ -19,13 +19,13 @@ export interface Said {
   json: () => Record<string, unknown> & { id: string };
 }
 
-/** The commands of the product on a database and a simulator of their own, with one worker in this process. */
+/** The commands of the product on a database and simulator of their own, with one worker in this process. */
 export interface CliStage {
   databaseUrl: string;
   simulator: Simulator;
   sql: ReturnType<typeof openDb>['sql'];
   run(argv: string[], how?: { stdin?: string; canAsk?: boolean; env?: Record<string, string> }): Promise<Said>;
-  /** The environment that the commands get. */
+  /** The environment of the commands. */
   env: Record<string, string>;
   close(): Promise<void>;
 }

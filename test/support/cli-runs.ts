@@ -4,7 +4,7 @@ import { painter } from '../../src/cli/output.ts';
 import type { Services } from '../../src/cli/services.ts';
 import { ProvisioningError } from '../../src/domain/errors.ts';
 
-/** Streams in memory, nobody to ask, no terminal. */
+/** Makes streams in memory, without a terminal and without a person to ask. */
 export function testIo(stdin = '', env: Record<string, string> = {}): { io: Io; out: () => string; err: () => string } {
   const collect = () => {
     const chunks: Buffer[] = [];
@@ -32,7 +32,7 @@ const unexpected = async (): Promise<never> => {
   throw new Error('not expected in this test');
 };
 
-/** Services of which only the named ones may be used. */
+/** Makes services of which the test may use only the given ones. */
 export function testServices(services: Partial<Services> = {}): Services {
   return {
     loadConfig: unexpected,
@@ -45,7 +45,7 @@ export function testServices(services: Partial<Services> = {}): Services {
   };
 }
 
-/** The details of the validation error that `act` throws. */
+/** Returns the details of the validation error that `act` throws. */
 export async function problemsOf(act: () => unknown): Promise<{ path: string; message: string }[]> {
   try {
     await act();

@@ -7,15 +7,15 @@ import { hasEnded } from '../../src/domain/request.ts';
 import type { Bought } from '../../src/simulator/index.ts';
 import type { Harness } from './harness.ts';
 
-/** What Telnyx delivered for the orders of a request, by their references. */
+/** Returns what Telnyx delivered for the orders of a request, found by their references. */
 export async function deliveredTo(h: Harness, id: string): Promise<Bought[]> {
   const references = new Set((await h.chunks(id)).map((c) => c.customerReference));
   return h.sim.ledger().bought.filter((b) => b.customer_reference !== null && references.has(b.customer_reference));
 }
 
 /**
- * Ledger = database = asked, for one ended request: the sums (I7), what was bought and charged (I5), the intent committed before
- * each order (I1), the histories of its chunks and numbers (I10), and no claim left behind (I4).
+ * Checks that ledger, database and request agree for one ended request: the sums (I7), purchases and charges (I5), the intent
+ * committed before each order (I1), the histories of chunks and numbers (I10), and that no claim is left (I4).
  */
 export async function expectAgreement(h: Harness, id: string): Promise<void> {
   const view = await h.view(id);
@@ -75,7 +75,7 @@ async function expectIntentFirst(h: Harness, id: string): Promise<void> {
   }
 }
 
-/** Every chunk's events form one path of legal moves from its making to where it stands. */
+/** Checks that the events of every chunk form one path of legal moves from its creation to its present state. */
 export async function expectChunkHistories(h: Harness, id: string): Promise<void> {
   const events = await h.db.sql<EventRow[]>`select * from events where subject = 'chunk' and request_id = ${id} order by id`;
   for (const chunk of await h.chunks(id)) {
@@ -95,7 +95,7 @@ export async function expectChunkHistories(h: Harness, id: string): Promise<void
 
 const UNTRACED: ReadonlySet<string> = new Set(['updated_at', 'created_at', 'last_seen_at']);
 
-/** Replaying a number's events gives its row: no field ever changed without a trace (I10). */
+/** Checks that replaying the events of each number gives its row: no field changed without a trace (I10). */
 export async function expectNumberHistories(h: Harness, numbers: string[]): Promise<void> {
   const rows = await h.db.sql<{ phone: string; row: Record<string, unknown> }[]>`
     select phone_number as phone, to_jsonb(p) as row from phone_numbers p where phone_number = any(${numbers}::text[])`;
@@ -114,13 +114,13 @@ export async function expectNumberHistories(h: Harness, numbers: string[]): Prom
   }
 }
 
-/** The inventory calls ours exactly what the account owns. */
+/** Checks that the inventory calls owned exactly what the account owns. */
 export async function expectInventory(h: Harness): Promise<void> {
   const rows = await h.db.sql<{ phoneNumber: string }[]>`select phone_number from phone_numbers where state = 'owned' order by 1`;
   expect(rows.map((r) => r.phoneNumber).sort()).toEqual(h.sim.ownedNumbers().sort());
 }
 
-/** How often an endpoint answered, by status or by how the reply got lost. */
+/** Counts how often an endpoint answered, by status or by how the reply was lost. */
 export function calls(h: Harness, endpoint: string): Record<string, number> {
   return h.sim.ledger().calls.by_endpoint[endpoint] ?? {};
 }

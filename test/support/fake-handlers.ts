@@ -7,7 +7,7 @@ import type { QueueBackend } from '../../src/queues/backend.ts';
 import { openQueues, type Queues } from '../../src/queues/queues.ts';
 import { startWorkers, type Workers, type WorkersOptions } from '../../src/queues/workers.ts';
 
-/** Handlers that do nothing, save those given. */
+/** Returns handlers that do nothing, except the given ones. */
 export function fakeHandlers(given: Partial<Handlers>): Handlers {
   const nothing = async () => done();
   return {
@@ -24,7 +24,7 @@ export function fakeHandlers(given: Partial<Handlers>): Handlers {
   };
 }
 
-/** Writes down the chunk of every batch job that runs, which then is done. */
+/** Records the chunk of every `batch.run`, which then reports done. */
 export function recordingIn(seen: string[]): Pick<Handlers, 'batch.run'> {
   return {
     'batch.run': async ({ chunkId }) => {

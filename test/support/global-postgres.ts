@@ -5,25 +5,25 @@ import { startEmbeddedPostgres } from '../../src/app/embedded-postgres/start.ts'
 
 declare module 'vitest' {
   interface ProvidedContext {
-    /** The server's own database; every test file makes its own beside it. */
+    /** The server's own database. Every test file creates another one beside it. */
     pgUrl: string;
   }
 }
 
-/** Where Linux keeps files in memory. */
+/** The folder that Linux keeps in memory. */
 const MEMORY = '/dev/shm';
-/** All databases of a whole run and the log of their changes need less than this. */
+/** All databases of a run and their write-ahead log need less than this. */
 const ROOM_BYTES = 4 * 1024 ** 3;
 
 /**
- * Creating and dropping a database is mostly work of the file system, and a run does it a few hundred times: in memory that
- * costs next to nothing. Without that much memory the server uses the folder for temporary files.
+ * Keeps the databases in memory when there is room. A run creates and drops a few hundred databases, which is mostly work of the
+ * file system. Without that much memory, the server uses the folder for temporary files.
  */
 function useMemoryIfThere(): void {
   try {
     accessSync(MEMORY, constants.W_OK);
     const { bavail, bsize } = statfsSync(MEMORY);
-    // The programs of the server may be copied to the folder for temporary files, and must be allowed to run there.
+    // The server's programs may be copied to the folder for temporary files, which must allow execution.
     const mount = readFileSync('/proc/mounts', 'utf8')
       .split('\n')
       .find((line) => line.split(' ')[1] === MEMORY);
@@ -34,7 +34,7 @@ function useMemoryIfThere(): void {
   }
 }
 
-/** No test lives long enough for statistics to matter, and the workers that gather them take time from the tests. */
+/** Switches autovacuum off. No test lives long enough to need statistics, and the workers that gather them slow the tests down. */
 async function leaveOutMaintenance(url: string): Promise<void> {
   const sql = postgres(url, { max: 1, onnotice: () => undefined });
   try {
@@ -46,7 +46,7 @@ async function leaveOutMaintenance(url: string): Promise<void> {
   }
 }
 
-/** One throwaway Postgres for all test files of a project. `TEST_DATABASE_URL` (an empty server of yours) takes its place. */
+/** Starts one throwaway Postgres for all test files of a project. `TEST_DATABASE_URL` names an empty server to use instead. */
 export default async function setup(project: TestProject): Promise<() => Promise<void>> {
   const given = process.env['TEST_DATABASE_URL'];
   if (given !== undefined && given !== '') {

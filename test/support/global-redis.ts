@@ -8,7 +8,7 @@ declare module 'vitest' {
   }
 }
 
-/** `TEST_REDIS_URL`, else a Redis of our own, else none: then the suites that need one are skipped, or fail under CI. */
+/** Uses `TEST_REDIS_URL`, else starts a Redis. Without either, the suites that need Redis are skipped, or fail when CI is set. */
 export default async function setup(project: TestProject): Promise<() => Promise<void>> {
   const given = process.env['TEST_REDIS_URL'];
   if (given !== undefined && given !== '') {

@@ -33,7 +33,10 @@ import { hasRedis, redisUrl } from './redis.ts';
 import { ensureTemplate } from './template.ts';
 import { somethingHappened, until } from './until.ts';
 
-/** Waits short enough for tests, in the same proportions as the real ones: every lag of the simulator is shorter than `settleMs`. */
+/**
+ * Waits that are short enough for tests, in the proportions of the real ones. Every lag of the simulator is shorter than
+ * `settleMs`.
+ */
 export const FAST: Timings = {
   ...DEFAULT_TIMINGS,
   leaseMs: 4_000,
@@ -49,20 +52,20 @@ export const FAST: Timings = {
   sweepMs: 200,
 };
 
-/** The key of the simulated account. It has the shape of a real one, so that a leak would be seen as such. */
+/** The key of the simulated account. It has the shape of a real key, so that the secret scan would find a leak. */
 export const API_KEY = 'KEY0123456789ABCDEF_simulated-account';
 
-/** Only a request that hangs takes so long, also beside other test files. */
+/** Only a hanging request takes this long, even when other test files run. */
 const ENDS_WITHIN_MS = 45_000;
 /** Requests a second. */
 const UNLIMITED = 500;
-/** Chunks in the message of a request that does not end. */
+/** How many chunks the error of a request that does not end lists. */
 const MOST_SHOWN = 20;
 
 export interface HarnessOptions {
   /** Redis where there is one: it is what production uses, and it costs a test a third less. `core.test.ts` runs on both. */
   backend?: 'postgres' | 'redis';
-  /** A Redis of the caller's own, to flush. */
+  /** A Redis that only this test uses and may flush. */
   redis?: string;
   simulator?: SimulatorOptions;
   /** A database of the caller's own, such as one of an older version. */
@@ -72,13 +75,13 @@ export interface HarnessOptions {
   jobSlots?: number;
   /** See `JobPresence`. */
   asleepMs?: number;
-  /** Requests a second of single families; the others are practically unlimited. */
+  /** Requests a second of single families. The other families are practically unlimited. */
   rates?: Record<string, number>;
-  /** Total deadline of every call to Telnyx. */
+  /** The total deadline of every call to Telnyx, in milliseconds. */
   deadlineMs?: number;
 }
 
-/** The product on a simulated Telnyx: what is shipped, composed as it is shipped, with shorter waits. */
+/** The product on a simulated Telnyx, in its shipped composition, with shorter waits. */
 export interface Harness {
   databaseUrl: string;
   sim: Simulator;
@@ -90,22 +93,22 @@ export interface Harness {
   logged(): string;
   /** Starts workers and sweep. */
   start(): Promise<void>;
-  /** Stops both, as a process that ends; `start` begins anew on the same rows. */
+  /** Stops both, as the end of a process does. `start` begins again on the same rows. */
   stop(): Promise<void>;
   faults(...faults: Fault[]): void;
   /** Returns the id of the request. */
   submit(body: object, options?: SubmitOptions): Promise<string>;
   view(id: string): Promise<RequestView>;
   ended(id: string, options?: { withinMs?: number }): Promise<RequestView>;
-  /** Submits and waits for the end. */
+  /** Submits a request and waits for its end. */
   run(body: object, options?: { withinMs?: number }): Promise<RequestView>;
   items(id: string): Promise<Item[]>;
   chunks(id: string): Promise<Chunk[]>;
-  /** Takes what the account owns into the inventory. */
+  /** Copies the numbers of the account into the inventory. */
   learnInventory(): Promise<void>;
-  /** One reconciliation by the workers, with its drift. */
+  /** Runs one reconciliation by the workers and returns it with its drift. */
   reconcile(options?: { repair?: boolean }): Promise<{ run: Run; drift: Drift[] }>;
-  /** A reconciliation of which everything is accepted: what the account shows now is what we want. */
+  /** Runs a reconciliation and accepts all its drift, so that the account's state becomes the wanted one. */
   takeOver(): Promise<void>;
   close(): Promise<void>;
 }
@@ -130,7 +133,7 @@ export async function openHarness(options: HarnessOptions = {}): Promise<Harness
     secrets: [API_KEY],
     destination: { write: (line: string) => void lines.push(line) },
   });
-  // From here on it is what `buildRole('worker')` opens, with waits that are shorter.
+  // From here on it opens what `buildRole('worker')` opens, with shorter waits.
   const foundation = await openFoundation(loadConfig(environment(options, database.url, sim.url)), log, {
     namespace: `test-${database.name}`,
     maxConnections: 12,
@@ -141,7 +144,7 @@ export async function openHarness(options: HarnessOptions = {}): Promise<Harness
     timings: { ...FAST, ...options.timings },
     deadlines: everyFamily(options.deadlineMs ?? 3_000),
   });
-  // Tests go on calling Telnyx after the workers have stopped, and start workers anew on the same gateway.
+  // Tests call Telnyx after the workers have stopped, and start workers again on the same gateway.
   const stopCalls = work.stop;
   work.stop = async () => undefined;
   const { db, queues, backend } = foundation;
@@ -165,7 +168,8 @@ export async function openHarness(options: HarnessOptions = {}): Promise<Harness
         stalledMs: 700,
         started: () => undefined,
       });
-      // The right to be the only worker ends with the connection of the process, and the connections of the harness stay open.
+      // The right to be the only worker ends with a connection. The connections of the harness stay open, so this right is not
+      // taken.
       running = createLifecycle(
         services.filter(({ name }) => name !== 'sole worker'),
         log,
@@ -193,7 +197,7 @@ export async function openHarness(options: HarnessOptions = {}): Promise<Harness
         values (${`run_${randomBytes(6).toString('hex')}`}, 'running', 'manual', false, now(), now()) returning *`;
       if (run === undefined) throw new Error('no run');
       await reconcileInventory(deps, run);
-      // What was adopted now counts as known since before anything that the test does.
+      // The adopted numbers now count as known since before the test's own actions.
       await db.sql`update phone_numbers set updated_at = updated_at - interval '1 hour', last_seen_at = now() - interval '1 hour'`;
     },
     reconcile: async ({ repair = false } = {}) => {
@@ -222,7 +226,7 @@ const everyFamily = <T>(value: T): Record<RateFamily, T> =>
   // Sound: the entries are those of all families.
   Object.fromEntries(RATE_FAMILIES.map((family) => [family, value])) as Record<RateFamily, T>;
 
-/** What a user would set to get this harness. */
+/** Returns the variables that a user would set to get this harness. */
 function environment(options: HarnessOptions, databaseUrl: string, simulatorUrl: string): Record<string, string> {
   const { orderSize, batchSize, maxNumberCost, approvalAbove } = options.limits ?? {};
   const rates = Object.entries({ ...everyFamily(UNLIMITED), ...options.rates });
@@ -242,7 +246,7 @@ function environment(options: HarnessOptions, databaseUrl: string, simulatorUrl:
   };
 }
 
-/** Every attempt of a job is counted when it ends: then whoever waits checks at once. */
+/** Signals the end of every attempt of a queue job, so that waiting tests check at once. */
 function tellWhenJobsEnd({ jobsProcessed }: Metrics): void {
   jobsProcessed.inc = new Proxy(jobsProcessed.inc, {
     apply: (count, counter, given) => {
@@ -252,7 +256,7 @@ function tellWhenJobsEnd({ jobsProcessed }: Metrics): void {
   });
 }
 
-/** Waits for the end of a request; when it does not come, the error says where it stands. */
+/** Waits for the end of a request. When it does not end, the error describes its state. */
 async function endedOr(h: Harness, id: string, withinMs: number): Promise<RequestView> {
   try {
     return await until(
@@ -274,8 +278,8 @@ async function endedOr(h: Harness, id: string, withinMs: number): Promise<Reques
 }
 
 /**
- * One harness for the tests of a file (or of a describe), started before and closed after them; faults are cleared between two
- * tests. Its database stays when a test failed: it is the evidence.
+ * Opens one harness for the tests of a file (or a describe) and closes it after them. Faults are cleared between two tests. The
+ * database stays when a test failed, because it is the evidence.
  */
 export function useHarness(options: () => HarnessOptions = () => ({}), prepare?: (h: Harness) => Promise<void>): () => Harness {
   let harness: (Harness & { database?: { name: string; drop(): Promise<void> } }) | undefined;

@@ -8,7 +8,7 @@ import type { ProducerDeps } from '../../src/producers/deps.ts';
 import { QUEUE_NAMES } from '../../src/queues/catalogue.ts';
 import type { AnyEnqueue, JobQueue } from '../../src/queues/port.ts';
 
-/** A queue that remembers what it was given and does nothing. */
+/** A queue that records what it gets and runs nothing. */
 export interface MemoryQueue extends JobQueue {
   readonly jobs: AnyEnqueue[];
 }
@@ -52,7 +52,7 @@ export interface TestServer {
 
 export type Overrides = Partial<Omit<HttpDeps, 'producer'>> & { producer?: Partial<ProducerDeps> };
 
-/** The real server on a real database; nobody works on the queue. */
+/** Makes the real server on a real database. No worker runs. */
 export async function testServer(url: string, overrides: Overrides = {}): Promise<TestServer> {
   const lines: string[] = [];
   const log = pino({ level: 'debug' }, { write: (line: string) => void lines.push(line) });
@@ -81,7 +81,7 @@ export async function testServer(url: string, overrides: Overrides = {}): Promis
   return { app, db, queue, logged: () => lines.join(''), close };
 }
 
-/** Asks, and gives status and parsed body. */
+/** Sends a request and returns status and parsed body. */
 export async function ask(app: FastifyInstance, method: 'GET' | 'POST' | 'PUT', url: string, options: InjectOptions = {}) {
   const answer = await app.inject({ method, url, headers: admin, ...options });
   const type = String(answer.headers['content-type'] ?? '');
@@ -89,7 +89,7 @@ export async function ask(app: FastifyInstance, method: 'GET' | 'POST' | 'PUT', 
   return { status: answer.statusCode, headers: answer.headers, text: answer.body, body };
 }
 
-/** Enters numbers into the inventory as if they had been bought. */
+/** Adds numbers to the inventory as if they had been bought. */
 export async function own(db: Db, numbers: string[], fields: { tags?: string[]; connectionId?: string } = {}): Promise<void> {
   const at = new Date();
   await db.sql`
@@ -106,7 +106,7 @@ export async function endAll(db: Db, id: string, status: 'succeeded' | 'failed')
   await db.sql`update requests set status = ${status}, finished_at = now(), updated_at = now() where id = ${id}`;
 }
 
-/** The answer to a request that was taken on. */
+/** The answer to an accepted request. */
 export const submitted = z.object({ id: z.string(), status: z.string(), counts: z.object({ asked: z.number() }) });
 
 /** The shape of every error. */

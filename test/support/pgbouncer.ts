@@ -12,7 +12,10 @@ export interface Pooler {
   stop(): Promise<void>;
 }
 
-/** Is there a program of this name? In CI a missing one is a failure, elsewhere the tests that need it are skipped, loudly. */
+/**
+ * True when a program of this name is installed. With CI=true a missing one is a failure; otherwise the tests that need it are
+ * skipped with a message.
+ */
 export function hasProgram(name: string, what: string): boolean {
   try {
     execFileSync('which', [name], { env: { PATH: `${process.env['PATH']}:/usr/sbin` }, stdio: 'ignore' });
@@ -24,7 +27,7 @@ export function hasProgram(name: string, what: string): boolean {
   }
 }
 
-/** A PgBouncer in transaction mode before the database of `url`. */
+/** Starts a PgBouncer in transaction mode before the database of `url`. */
 export async function startPgBouncer(url: string, settings: Record<string, string> = {}): Promise<Pooler> {
   const to = new URL(url);
   const folder = mkdtempSync(join(tmpdir(), 'pgbouncer-'));
@@ -46,7 +49,7 @@ export async function startPgBouncer(url: string, settings: Record<string, strin
     mode: 0o644,
   });
   execFileSync('chmod', ['755', folder]);
-  // It refuses to run as root.
+  // PgBouncer refuses to run as root.
   const account = process.getuid?.() === 0 ? ['-u', 'nobody'] : [];
   const child = spawn('pgbouncer', [...account, file], {
     env: { PATH: `${process.env['PATH']}:/usr/sbin` },

@@ -2,17 +2,17 @@ import { randomBytes } from 'node:crypto';
 import postgres from 'postgres';
 import { inject, onTestFailed } from 'vitest';
 
-/** The database that new ones are copied from, when it exists: with all migrations applied. */
+/** The migrated database that new ones are copied from, when it exists. */
 export const TEMPLATE = 'provisioner_template';
 
 export interface TestDatabase {
   url: string;
   name: string;
-  /** Call it when the file has passed. After a failure leave the database: it is the evidence. */
+  /** Drops the database. Call it when the file has passed. After a failure keep the database, because it is the evidence. */
   drop(): Promise<void>;
 }
 
-/** A database of the caller's own. `template: false` gives an empty one. */
+/** Creates a database that nobody else uses. `template: false` gives an empty one. */
 export async function createTestDatabase(options: { template?: boolean } = {}): Promise<TestDatabase> {
   const name = `test_${process.pid}_${randomBytes(4).toString('hex')}`;
   await asAdmin(async (sql) => {
@@ -27,8 +27,8 @@ export async function createTestDatabase(options: { template?: boolean } = {}): 
 }
 
 /**
- * A database for a test file, dropped after it when every test passed; otherwise its address is printed. Call it at the top of
- * the file with vitest's `afterAll` and `beforeEach`.
+ * Creates a database for a test file. It is dropped when every test passed; otherwise its address is printed. Call it at the top
+ * of the file with vitest's `afterAll` and `beforeEach`.
  */
 export async function fileDatabase(hooks: {
   beforeEach: (hook: () => void) => void;

@@ -8,10 +8,10 @@ import { programArguments } from './program.ts';
 import { type PrivateRedis, startRedis } from './redis.ts';
 import { until } from './until.ts';
 
-// Compiled before anything has a deadline.
+// The program is compiled here, before any deadline runs.
 programArguments();
 
-/** None of these may ever be written anywhere. */
+/** Secrets that must never be written anywhere. */
 const SECRETS = { telnyx: 'KEY_5ecret-for-tests', http: 'http-5ecret-for-tests' };
 
 const WAITING = ['--yes', '--wait', '--timeout', '160s', '--json'];
@@ -25,7 +25,7 @@ export interface StageOptions {
   env?: Record<string, string>;
 }
 
-/** A whole installation of its own: database, Redis, simulator, and the product's commands as real processes. */
+/** A complete installation: database, Redis, simulator, and the product's commands as real processes. */
 export interface Stage {
   env: Record<string, string>;
   sql: postgres.Sql;
@@ -33,25 +33,25 @@ export interface Stage {
   redis: PrivateRedis | null;
   /** Starts a command. */
   start(args: readonly string[], env?: Record<string, string>, options?: StartOptions): Child;
-  /** Starts a worker and waits until it works. */
+  /** Starts a worker and waits until it takes up work. */
   worker(env?: Record<string, string>): Promise<Child>;
   /** Runs a command to its end. */
   run(args: readonly string[], options?: StartOptions & { withinMs?: number; env?: Record<string, string> }): Promise<Ended>;
   /** Starts `buy --wait` for lines such as `312=200`. */
   buy(...lines: string[]): Child;
-  /** Starts `update --wait`, which gives all numbers of the account a connection. */
+  /** Starts `update --wait` for a connection on all numbers of the account. */
   updateAll(): Child;
   disagreements(expected?: Expected): Promise<string[]>;
   /**
-   * Waits for whatever a killed worker was submitting, and makes its lease (a minute) run out now. Calls of the living end in
-   * milliseconds, so what is older than two seconds belongs to the dead.
+   * Waits until only calls of killed workers are under way, then ends their leases (of a minute) at once. Calls of living workers
+   * end in milliseconds, so one older than two seconds belongs to a dead worker. Returns how many.
    */
   endLeasesOfTheDead(): Promise<number>;
-  /** Ends all, and fails when a secret was written anywhere. */
+  /** Ends everything, and fails when a secret was written anywhere. */
   end(): Promise<void>;
 }
 
-/** A start takes a core for two seconds: all at once on a small machine would take too long for each. */
+/** Starts run one after the other. A start needs a core for two seconds, so many at once would be too slow on a small machine. */
 let starting: Promise<unknown> = Promise.resolve();
 
 export async function openStage(options: StageOptions = {}): Promise<Stage> {
@@ -114,7 +114,7 @@ export async function openStage(options: StageOptions = {}): Promise<Stage> {
     endLeasesOfTheDead: async () => {
       let ended = 0;
       await until(
-        'no submission of a dead worker is left',
+        'no call of a dead worker is under way',
         async () => {
           const rows = await sql`
           update chunks set lease_until = now() - interval '1 second'
@@ -150,7 +150,7 @@ export async function openStage(options: StageOptions = {}): Promise<Stage> {
   return stage;
 }
 
-/** Opens stages for the tests of a file, and ends them all after it. */
+/** Opens stages for the tests of a file and ends all of them after it. */
 export function useStages(): (options?: StageOptions) => Promise<Stage> {
   const stages: Stage[] = [];
   afterAll(async () => {

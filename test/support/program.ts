@@ -12,8 +12,8 @@ const COMPILED = join(ROOT, 'node_modules', '.cache', 'provisioner-process-tests
 let main: string | null = null;
 
 /**
- * How the real command line is started. It is compiled once, as it is shipped: a start costs half the processor time that it
- * takes from source, and a run kills and starts hundreds. `PROVISIONER_FROM_SOURCE=1` runs the sources.
+ * Returns the arguments that start the real command line. It is compiled once, as it is shipped, because a start from source
+ * takes twice the processor time and a run starts hundreds. `PROVISIONER_FROM_SOURCE=1` runs the sources.
  */
 export function programArguments(): string[] {
   if (process.env['PROVISIONER_FROM_SOURCE'] === '1') {

@@ -9,10 +9,10 @@ import { connect, createServer, type Socket } from 'node:net';
  */
 export type ProxyMode = 'open' | 'hang' | 'half_open' | 'refuse';
 
-/** A TCP proxy, as an address that moves: open connections stay where they lead, new ones go to the target of the moment. */
+/** A TCP proxy, used as an address that moves. Open connections keep their target, and new ones go to the present target. */
 export interface TcpProxy {
   port: number;
-  /** From now on new connections lead there. */
+  /** Sends new connections to this port from now on. */
   leadTo(port: number): void;
   become(mode: ProxyMode): void;
   close(): Promise<void>;
@@ -48,7 +48,7 @@ export async function startProxy(target: number): Promise<TcpProxy> {
   const silence = ([near, far]: [Socket, Socket]): void => {
     near.unpipe(far);
     far.unpipe(near);
-    // Neither end learns that the other has gone, as when a machine loses its power.
+    // Neither end learns that the other has gone, as when a machine loses power.
     for (const socket of [near, far]) socket.removeAllListeners('close').resume();
   };
   return {

@@ -7,29 +7,29 @@ import { join } from 'node:path';
 import { freePort } from '../../src/app/embedded-postgres/free-port.ts';
 import { until } from './until.ts';
 
-/** The name of a Redis that can be started here, or `null`. */
+/** Returns the name of a Redis that can be started here, or `null`. */
 export function redisProgram(): string | null {
   return ['redis-server', 'valkey-server'].find((name) => spawnSync(name, ['--version']).status === 0) ?? null;
 }
 
-/** A Redis that belongs to the caller alone: it may be flushed, killed and started again on the same port. */
+/** A Redis that only the caller uses. It may be flushed, killed and started again on the same port. */
 export interface PrivateRedis {
   url: string;
   port: number;
-  /** As a crash: nothing is saved. */
+  /** Kills the server as a crash does: nothing is saved. */
   kill(): Promise<void>;
-  /** Starts it again: empty, unless it was opened to keep its data. */
+  /** Starts the server again. It is empty unless it was opened to keep its data. */
   start(): Promise<void>;
-  /** Sends one command; what the server answered, at its first packet. */
+  /** Sends one command and returns the first packet of the answer. */
   say(command: string): Promise<string>;
   /** FLUSHALL. */
   flush(): Promise<void>;
-  /** Forgets on disk what it kept; for while it is down. */
+  /** Deletes the server's data on disk. Call it while the server is down. */
   wipe(): void;
   stop(): Promise<void>;
 }
 
-/** `keepsData`: every write is on disk before it is answered, so that even a crash loses nothing. */
+/** Starts a Redis. With `keepsData`, every write is on disk before it is answered, so that even a crash loses nothing. */
 export async function startRedis({ keepsData = false } = {}): Promise<PrivateRedis> {
   const program = redisProgram();
   if (program === null) throw new Error('there is neither redis-server nor valkey-server on the PATH');

@@ -3,7 +3,7 @@ import Telnyx from 'telnyx';
 import { vi } from 'vitest';
 import { type Simulator, type SimulatorOptions, startSimulator } from '../../src/simulator/index.ts';
 
-/** A simulator on a clock of the test, and a client that never repeats a call. */
+/** A simulator on the test's clock, and a client that never repeats a call. */
 export class Bench {
   readonly sim: Simulator;
   readonly client: Telnyx;
@@ -41,14 +41,14 @@ export class Bench {
     return ((await this.client.availablePhoneNumbers.list({ filter })).data ?? []).flatMap((row) => row.phone_number ?? []);
   }
 
-  /** Orders four numbers; a reply that never comes is given up. */
+  /** Orders four numbers. It stops waiting for a reply after `patienceMs`. */
   async order(patienceMs = 10_000): Promise<Telnyx.NumberOrderCreateResponse> {
     const phone_numbers = (await this.found(4)).map((phone_number) => ({ phone_number }));
     const options = { signal: AbortSignal.timeout(patienceMs) };
     return this.client.numberOrders.create({ phone_numbers, customer_reference: 'chunk-1' }, options);
   }
 
-  /** The order once it has had its time. */
+  /** Returns the order after the time that it needs to end. */
   async endOfOrder(): Promise<{ id: string; status: string }> {
     const { data } = await this.order();
     this.pass(1200);
@@ -56,7 +56,7 @@ export class Bench {
     return { id: ended?.id ?? '', status: String(ended?.status) };
   }
 
-  /** An update of five numbers once it has had its time. */
+  /** Runs an update of five numbers and returns the job after the time that it needs to end. */
   async endOfJob(): Promise<Telnyx.PhoneNumbers.PhoneNumbersJob> {
     const phone_numbers = this.owned().slice(0, 5);
     const { data } = await this.client.phoneNumbers.jobs.updateBatch({ phone_numbers, tags: ['new'] });
@@ -64,12 +64,12 @@ export class Bench {
     return (await this.client.phoneNumbers.jobs.retrieve(data?.id ?? '')).data ?? {};
   }
 
-  /** How many orders the list shows for a reference. */
+  /** Returns how many orders the list shows for a reference. */
   async listed(customer_reference: string): Promise<number> {
     return (await this.client.numberOrders.list({ filter: { customer_reference } })).data.length;
   }
 
-  /** How many of the bought numbers the account seems not to have. */
+  /** Returns how many of the bought numbers the account does not show. */
   async missing(): Promise<number> {
     const phone_numbers = this.sim.ledger().bought.map((bought) => bought.phone_number);
     return (await this.client.phoneNumbers.actions.verifyOwnership({ phone_numbers })).data?.not_found?.length ?? -1;
@@ -79,7 +79,7 @@ export class Bench {
     return Promise.resolve(this.client.phoneNumbers.list({ 'page[size]': 20, 'page[number]': number }));
   }
 
-  /** Sends webhooks to somebody who takes them all. */
+  /** Sends webhooks to a receiver that accepts all of them. */
   async receive(): Promise<void> {
     const receiver = createServer((_request, response) => response.end());
     this.#receiver = receiver;

@@ -10,7 +10,7 @@ export interface SourceFile {
   text: string;
 }
 
-/** All TypeScript files below a folder of the repository. */
+/** Returns all TypeScript files below a folder of the repository. */
 export function sourcesIn(folder: string): SourceFile[] {
   const found: SourceFile[] = [];
   const walk = (at: string): void => {
@@ -28,15 +28,15 @@ export function sourcesIn(folder: string): SourceFile[] {
 const IMPORT = /(?:^|\n)\s*(?:import|export)\s(?:[^'"`;]*?\sfrom\s*)?['"]([^'"]+)['"]|\bimport\(\s*['"]([^'"]+)['"]\s*\)/g;
 
 export interface Import {
-  /** As written. */
+  /** The specifier as written. */
   specifier: string;
-  /** The file inside the repository, or `null` for a package. */
+  /** The imported file in the repository, or `null` for a package. */
   path: string | null;
-  /** `import type`: nothing of it is left at run time. */
+  /** True for `import type`, of which nothing is left at run time. */
   typeOnly: boolean;
 }
 
-/** What a file imports, type imports and dynamic ones included. */
+/** Returns the imports of a file, including type imports and dynamic ones. */
 export function importsOf(file: SourceFile): Import[] {
   return [...file.text.matchAll(IMPORT)].map((match) => {
     const specifier = match[1] ?? match[2] ?? '';

@@ -41,7 +41,7 @@ function listen(server: Server): Promise<number> {
   });
 }
 
-/** The gateway on a server of its own that answers with `answer`; both are closed after the test. */
+/** Makes the gateway on a server that answers with `answer`. Both are closed after the test. */
 export async function telnyx(
   answer: Answer,
   options: Partial<TelnyxGatewayOptions> = {},
@@ -81,7 +81,7 @@ export async function telnyx(
   return { gateway, hits, calls };
 }
 
-/** What a call is refused with; the key is nowhere in it. */
+/** Returns the error of a refused call, and checks that the key is nowhere in it. */
 export async function failure(call: Promise<unknown>): Promise<ProvisioningError> {
   const thrown = await call.then(
     () => null,

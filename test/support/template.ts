@@ -10,12 +10,13 @@ import { TEMPLATE } from './postgres.ts';
 import { ROOT } from './sources.ts';
 import { until } from './until.ts';
 
-/** Any number: test files that need the template at once meet on it. */
+/** The value is arbitrary, but all test files must use the same one. */
 const TEMPLATE_LOCK = 7_105_029_001;
 
 /**
- * Makes the migrated database that test databases are copied from, once a server. It is built under another name and renamed,
- * because a database that somebody is connected to cannot be copied. On a server that outlives the run an old one is replaced.
+ * Creates the migrated database that test databases are copied from, once for each server. It is built under another name and
+ * renamed, because Postgres cannot copy a database with open connections. On a server that outlives the run, an old template is
+ * replaced.
  */
 export async function ensureTemplate(): Promise<void> {
   const mark = migrationsHash();
@@ -33,7 +34,7 @@ export async function ensureTemplate(): Promise<void> {
     await migrateDatabase(url.href);
     await prepareQueue(url.href);
     await sql`drop database if exists ${sql(TEMPLATE)} with (force)`;
-    // The migrating session may take a moment to leave.
+    // The session of the migrations may take a moment to end.
     await until('the template database is free', async () => {
       await sql`alter database ${sql(building)} rename to ${sql(TEMPLATE)}`;
       return true;
@@ -44,7 +45,7 @@ export async function ensureTemplate(): Promise<void> {
   }
 }
 
-/** The tables of the queue too: BullMQ's own migrations take longer than the copy of a database. */
+/** Creates the tables of the queue too, because BullMQ's own migrations take longer than copying a database. */
 async function prepareQueue(url: string): Promise<void> {
   const backend = postgresBackend(secret(url), { onError: () => undefined });
   try {

@@ -1,11 +1,11 @@
-/** Without a signal a state is checked this often: another process may have changed it. */
+/** How often a state is checked without a signal, because another process may have changed it. */
 const EVERY_MS = 50;
-/** Signals may come in bursts; between two checks of one wait there is this much time. */
+/** The shortest time between two checks of one wait, because signals may come in bursts. */
 const AT_MOST_EVERY_MS = 25;
 
 const waiting = new Set<() => void>();
 
-/** The signal of this process that a job or a child has done something: every wait checks its state at once. */
+/** Signals that a queue job or child of this process did something. Every wait then checks its state at once. */
 export function somethingHappened(): void {
   for (const wake of [...waiting]) wake();
 }
@@ -24,8 +24,8 @@ async function nextSignal(): Promise<void> {
 }
 
 /**
- * Waits until `check` gives something other than `false`, `null` or `undefined`, and returns it. Tests wait for a state, never
- * for a time. Fails with `what` and the last error when the state does not come.
+ * Waits until `check` returns something other than `false`, `null` or `undefined`, and returns it. Tests wait for a state, never
+ * for a time. Fails with `what` and the last error when the state is not reached in time.
  */
 export async function until<T>(
   what: string,
@@ -51,14 +51,14 @@ function isThere<T>(value: T): value is Exclude<T, false | null | undefined> {
   return value !== false && value !== null && value !== undefined;
 }
 
-/** How long `work` took, in milliseconds, beside its result. */
+/** Returns the result of `work` and how long it took, in milliseconds. */
 export async function timed<T>(work: () => Promise<T>): Promise<{ value: T; ms: number }> {
   const start = performance.now();
   const value = await work();
   return { value, ms: performance.now() - start };
 }
 
-/** Something to wait for until somebody opens it. */
+/** Makes a promise that resolves when `open` is called. */
 export function door(): { opened: Promise<void>; open: () => void } {
   let open = (): void => undefined;
   const opened = new Promise<void>((resolve) => {

@@ -1,6 +1,6 @@
 import type { Harness } from './harness.ts';
 
-/** Hands out numbers that the account owns, each only once, so that the tests of a file do not meet on a number. */
+/** Returns owned numbers, each only once, so that the tests of a file never share a number. */
 export function unusedNumbers(h: () => Harness): (count: number) => string[] {
   let used = 0;
   let all: string[] = [];

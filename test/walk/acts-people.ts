@@ -151,7 +151,7 @@ export async function reopenGate(notes: Notes): Promise<void> {
   tell(notes, `gate: ${opened ? 'reopened' : 'was open'}`);
 }
 
-/** Another worker was told that there is no credit. */
+/** Closes the gate as another worker would, after a refusal for lack of credit. */
 export async function shutGate(notes: Notes): Promise<void> {
   const { clock, db, timings } = notes.world.deps;
   const at = clock.now();

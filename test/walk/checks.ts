@@ -64,7 +64,7 @@ function checkClaims(s: Rows): void {
   if (stray !== undefined) throw new Violation('I4', 'an ended request still holds a claim', stray);
 }
 
-/** I7: items add up to what was asked; what has ended has nothing open. */
+/** I7: the items of a request add up to what was asked, and an ended request or chunk has no open item. */
 function checkSums(s: Rows): void {
   for (const request of s.requests) {
     const items = s.items.filter((i) => i.request_id === request.id);

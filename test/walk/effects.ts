@@ -3,7 +3,7 @@ import type { Sql } from '../../src/db/client.ts';
 import { ProvisioningError } from '../../src/domain/errors.ts';
 import type { TelnyxGateway } from '../../src/telnyx/gateway.ts';
 
-/** The worker is gone: nothing that it would have done after this happens. */
+/** The worker has died: nothing after this happens. */
 export class Crash extends Error {}
 
 /** An effect of a worker: about to happen, inside its transaction before the commit, or done. */

@@ -87,7 +87,7 @@ async function quietEnd(notes: Notes): Promise<number> {
   return rounds;
 }
 
-/** People repair some of the drift and accept the rest. The next reconciliation run must find nothing more. */
+/** People repair some of the drift and accept the rest. The next reconciliation run must then find no drift. */
 async function settleAllDrift(notes: Notes): Promise<number> {
   await settleDrift(notes);
   let rounds = await drain(notes);

@@ -54,7 +54,7 @@ export interface Notes {
   nesting: number;
 }
 
-/** True when no check could see in time what a call did to this number. */
+/** True when no check could see the effect of a call on this number in time. */
 export const cameTooLate = (notes: Notes, number: string): boolean => notes.excused.has(number) || notes.tooLate.has(number);
 
 export function newNotes(world: World, choice: Choice): Notes {

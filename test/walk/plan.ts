@@ -15,7 +15,7 @@ export type Trouble =
 
 export interface PlannedRun {
   plan: RunPlan;
-  /** True when the worker is gone, whatever its handler did with the error. */
+  /** True when the worker has died, whatever its handler did with the error. */
   crashed(): boolean;
   /** Throws the error that must end the walk. Handlers catch what a call throws, so the error is kept and thrown after them. */
   rethrow(): void;

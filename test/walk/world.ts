@@ -16,7 +16,8 @@ const SLOTS = 3;
 const JOB_CAP = 4;
 
 /**
- * The most that is needed: one worker stopped in a cursor, and another one with a transaction or cursor and a statement in it.
+ * The largest number of connections that a history needs: one worker stopped in a cursor, and another one with a transaction or
+ * cursor and a statement in it.
  */
 const CONNECTIONS = 4;
 

@@ -11,7 +11,7 @@ import { moneyWith, type Paint, painted, pairs, table } from '../output.ts';
 export function registerAccount(program: Command, cli: Cli): void {
   const account = program
     .command('account')
-    .description('the account gate, balance, job slots in use and the limits learned')
+    .description('show the account gate, balance, job slots in use and learned limits')
     .option('--json', 'print JSON')
     .action(async (flags: { json?: boolean }) => {
       const view = await withProducer(cli, (deps, config) => readAccountView(deps.db, config.queue.jobSlots));
@@ -19,11 +19,11 @@ export function registerAccount(program: Command, cli: Cli): void {
     });
   account
     .command('reopen')
-    .description('open the account gate: spending goes on')
+    .description('open the account gate, so that spending goes on')
     .option('--yes', 'do not ask')
     .option('--json', 'print JSON')
     .action(async (_own: object, command: Command) => {
-      // `--json` exists on the parent too, which would otherwise swallow it.
+      // The parent command has `--json` too and would take it, so the flags of both are read.
       const flags: { yes?: boolean; json?: boolean } = command.optsWithGlobals();
       await reopen(cli, flags);
     });

@@ -23,7 +23,7 @@ interface ResolveFlags extends ActFlags {
   giveUp?: boolean;
 }
 
-/** `cancel`, `approve`, `retry` and `resolve`: short acts on one request. */
+/** Registers `cancel`, `approve`, `retry` and `resolve`: short actions on one request. */
 export function registerActs(program: Command, cli: Cli): void {
   acting(program.command('cancel').description('cancel what a request has not sent yet')).action((id: string, flags: ActFlags) =>
     act(cli, id, flags, `This cancels what request ${id} has not sent yet.`, async (deps) => {
@@ -32,16 +32,16 @@ export function registerActs(program: Command, cli: Cli): void {
       note(
         cli,
         request.finishedAt === null
-          ? 'cancelling; what is in flight ends by what Telnyx says'
+          ? 'cancelling; numbers in flight end as Telnyx decides'
           : `request ${id} has ended: ${request.status}`,
       );
       return id;
     }),
   );
-  acting(program.command('approve').description('let a buy go that waits for approval')).action((id: string, flags: ActFlags) =>
+  acting(program.command('approve').description('approve a buy that waits for approval')).action((id: string, flags: ActFlags) =>
     act(cli, id, flags, `This lets request ${id} buy.`, async (deps) => (await approveRequest(deps, id, actor())).id),
   );
-  acting(program.command('retry').description('file a new request for what an ended one failed to do')).action(
+  acting(program.command('retry').description('file a new request for the failed numbers of an ended one')).action(
     (id: string, flags: ActFlags) =>
       act(cli, id, flags, `This files a new request for every failed number of ${id}.`, async (deps) => {
         const { request, created } = await retryRequest(deps, id);
@@ -51,9 +51,9 @@ export function registerActs(program: Command, cli: Cli): void {
   );
   acting(program.command('resolve').description('decide about a chunk that needs attention'))
     .requiredOption('--chunk <id>', 'the chunk')
-    .option('--adopt <id>', 'Telnyx did take it, as this order or job: follow that')
-    .option('--not-sent', 'Telnyx surely never took it: send the same numbers again')
-    .option('--give-up', 'end it here: its open numbers are marked as failed')
+    .option('--adopt <id>', 'Telnyx accepted it as this order or job: follow that one')
+    .option('--not-sent', 'Telnyx certainly never accepted it: send the same numbers again')
+    .option('--give-up', 'end it: mark its open numbers as failed')
     .action(async (id: string, flags: ResolveFlags) => {
       const resolution = resolutionOf(flags);
       await act(
@@ -71,12 +71,12 @@ export function registerActs(program: Command, cli: Cli): void {
 }
 
 const MEANING: Record<Resolution['kind'], string> = {
-  adopt: 'what Telnyx holds under that id is followed',
-  not_sent: 'the same numbers go out again, and are BOUGHT TWICE if Telnyx did take them',
+  adopt: 'the worker follows the order or job with that id',
+  not_sent: 'the same numbers are sent again, and BOUGHT TWICE if Telnyx accepted them before',
   give_up: 'its open numbers are marked as failed, whatever Telnyx did with them',
 };
 
-/** Exactly one of `--adopt`, `--not-sent` and `--give-up`. */
+/** Returns the decision. Exactly one of `--adopt`, `--not-sent` and `--give-up` must be given. Errors: `validation_failed`. */
 export function resolutionOf(flags: { adopt?: string; notSent?: boolean; giveUp?: boolean }): Resolution {
   const given: Resolution[] = [
     ...(flags.adopt === undefined ? [] : [{ kind: 'adopt' as const, telnyxId: flags.adopt }]),

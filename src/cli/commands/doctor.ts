@@ -21,8 +21,8 @@ type Check = Finding;
 const OLDEST_REDIS = [6, 2] as const;
 
 /**
- * `doctor`: what must be right before work can be done, one line each. It looks and changes nothing: the account gate, above all,
- * stays as it is. Exit 7 when the key or Telnyx is the trouble, else 1 for whatever failed.
+ * Registers `doctor`, which checks everything that the work needs, one line for each check. It only reads, and above all never
+ * moves the account gate. The exit code is 7 when the key or Telnyx is the problem, and 1 for any other failure.
  */
 export function registerDoctor(program: Command, cli: Cli): void {
   program
@@ -40,20 +40,23 @@ export function registerDoctor(program: Command, cli: Cli): void {
         ...(await redisChecks(config)),
       ];
       const failed = found.filter((c) => c.status === 'failed');
-      // An error may quote an address with its login.
+      // The text of an error may contain an address with its login.
       const checks = found.map(({ name, status, text }) => ({ name, status, text: cli.scrub(text) }));
       await result(cli, flags.json, { ok: failed.length === 0, checks }, () => checksText(checks, cli.io.paintOut));
       cli.exit = failed.length === 0 ? EXIT.ok : failed.some((c) => c.unavailable) ? EXIT.unavailable : EXIT.failed;
     });
 }
 
-/** Loaded only here: the gateway takes its time to load, and `--help` should not. */
+/**
+ * Runs the checks that need Telnyx. They are imported only here, because the gateway loads slowly and `--help` should not wait
+ * for it.
+ */
 async function telnyxChecks(cli: Cli, config: Config): Promise<Check[]> {
   const { probeAccount } = await import('../../app/probe-account.ts');
   return probeAccount(config, await quietLog(cli, config));
 }
 
-/** What cannot be read as a key is refused with the rest of the configuration. */
+/** The configuration has already refused a value that is not a key. */
 function webhookKeyCheck(config: Config): Check {
   const n = config.telnyx.publicKeys.length;
   const name = 'webhook key';
@@ -77,12 +80,12 @@ async function databaseChecks(cli: Cli, config: Config): Promise<Check[]> {
   }
 }
 
-/** What a pooler in between makes of the session; settings that do not fit have been refused before. */
+/** Reports whether a pooler stands before Postgres. Unsuitable settings were refused earlier. */
 function connectionCheck(pooled: boolean, queueOnPostgres: boolean): Check {
   const name = 'connections';
-  if (!pooled) return { name, status: 'ok', text: 'stay the same, and have the settings that the work relies on' };
+  if (!pooled) return { name, status: 'ok', text: 'are direct, with the settings that the work relies on' };
   if (queueOnPostgres) return { name, status: 'failed', text: needsRedis().message };
-  return { name, status: 'ok', text: 'come from a pooler, another for each transaction; statements and settings fit' };
+  return { name, status: 'ok', text: 'come from a pooler, another one for each transaction; statements and settings work' };
 }
 
 async function checkDatabase(sql: Sql): Promise<Check[]> {
@@ -100,11 +103,11 @@ async function checkDatabase(sql: Sql): Promise<Check[]> {
 async function clockOf(skewMs: number): Promise<Check> {
   const { clockCheck } = await import('../../app/probe-account.ts');
   const found = clockCheck('clock', 'the database', skewMs);
-  // Work goes by the clock of the database, so this costs nothing but logs that are hard to compare.
+  // A wrong clock is only a warning: work uses the clock of the database, so only the times in logs are wrong.
   return found.status === 'failed' ? { ...found, status: 'warning' } : found;
 }
 
-/** What stands in the tables, once they are those of this version. */
+/** Checks the content of the tables, when the migrations of this version are applied. */
 async function tableChecks(sql: Sql): Promise<Check[]> {
   const migrations = await migrationCheck(sql);
   return migrations.status === 'ok' ? [migrations, await workerCheck(sql), await gateCheck(sql)] : [migrations];
@@ -117,7 +120,9 @@ async function workerCheck(sql: Sql): Promise<Check> {
   return { name: 'workers', status: 'ok', text: `${plural(live.length, 'worker')}: ${places.join(', ')}` };
 }
 
-/** A closed gate is a warning only. It opens by itself or by `account reopen`; `doctor` never moves it. */
+/**
+ * Reports the gate. A closed gate is a warning only, because it opens by itself or by `account reopen`. `doctor` never moves it.
+ */
 async function gateCheck(sql: Sql): Promise<Check> {
   const { gateOpen, reason, reasonCode } = await getAccount(sql);
   if (gateOpen) return { name: 'account gate', status: 'ok', text: 'is open' };
@@ -152,7 +157,7 @@ async function redisChecks(config: Config): Promise<Check[]> {
   }
 }
 
-/** Judges the text of INFO. */
+/** Judges the text of INFO: version, maxmemory-policy and appendonly. */
 export function redisInfo(info: string): Check[] {
   const field = (name: string) => infoField(info, name) ?? '';
   const version = field('redis_version');

@@ -22,20 +22,20 @@ interface InventoryFlags {
   json?: boolean;
 }
 
-/** `inventory` and `number`. */
+/** Registers `inventory` and `number`. */
 export function registerInventory(program: Command, cli: Cli): void {
   program
     .command('inventory')
-    .description('the numbers of the account as we know them')
-    .option('--where <key=value>', 'those that match, such as tag=solar; repeatable', many, [])
-    .option('--limit <count>', 'how many, at most 500', '100')
-    .option('--cursor <cursor>', 'go on where the list before ended')
-    .option('--csv', 'all of them as CSV')
+    .description('list the numbers of the inventory')
+    .option('--where <key=value>', 'only numbers that match, such as tag=solar; repeatable', many, [])
+    .option('--limit <count>', 'how many numbers, at most 500', '100')
+    .option('--cursor <cursor>', 'continue after the previous list')
+    .option('--csv', 'print all numbers as CSV')
     .option('--json', 'print JSON')
     .action((flags: InventoryFlags) => inventory(cli, flags));
   program
     .command('number')
-    .description('one number with its history')
+    .description('show one number with its history')
     .argument('<e164>', 'such as +13125550100')
     .option('--json', 'print JSON')
     .action((number: string, flags: { json?: boolean }) => showNumber(cli, number, flags.json));

@@ -23,14 +23,14 @@ interface ReconcileFlags {
   json?: boolean;
 }
 
-/** `reconcile`: a run now, carried out by a worker. */
+/** Registers `reconcile`, which starts a reconciliation run. A worker carries it out. */
 export function registerReconcile(program: Command, cli: Cli): void {
   program
     .command('reconcile')
     .description(
       'compare the inventory with the account; exit 0 nothing open, 2 open drift, also of earlier runs, 1 error or incomplete',
     )
-    .option('--repair', 'put back fields that were changed elsewhere, by update requests')
+    .option('--repair', 'repair fields that were changed elsewhere, by update requests')
     .option('--yes', 'do not ask (with --repair)')
     .option('--json', 'print the run as JSON')
     .action(async (flags: ReconcileFlags) => {
@@ -59,13 +59,16 @@ async function reconcile(cli: Cli, deps: ProducerDeps, flags: ReconcileFlags): P
   return exitOfRun(run, [...open.values()]);
 }
 
-/** 0 nothing is open, 2 drift of this run or an earlier one is, 1 for a run that failed, saw not all, or could not file a repair. */
+/**
+ * Returns the exit code: 0 when nothing is open, 2 when drift of this run or an earlier one is open, 1 when the run failed, was
+ * incomplete or could not file a repair.
+ */
 export function exitOfRun(run: Pick<Run, 'status' | 'counts' | 'error'>, open: readonly OpenDrift[]): number {
   if (run.status !== 'completed' || run.counts === null || run.error !== null) return EXIT.failed;
   return open.some(isOpen) ? EXIT.drift : EXIT.ok;
 }
 
-/** The ended run, or `null` when the wait was interrupted. */
+/** Waits for the end of the run. Returns `null` when the wait was interrupted. */
 async function waitForRun(cli: Cli, deps: ProducerDeps, id: string): Promise<Run | null> {
   const interrupt = cli.io.interrupt();
   const started = Date.now();

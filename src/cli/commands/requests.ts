@@ -23,15 +23,15 @@ import { attentionOf, chunksText, itemsText, reasonsText, requestText, statusTex
 import { waitAndReport } from '../submit.ts';
 import { noteWorkerless } from '../workerless.ts';
 
-/** `requests`, `request`, `watch` and `export`. */
+/** Registers `requests`, `request`, `watch` and `export`. */
 export function registerRequests(program: Command, cli: Cli): void {
   program
     .command('requests')
     .description('list requests, newest first')
     .addOption(new Option('--status <status>', 'only these').choices(REQUEST_STATUSES))
     .addOption(new Option('--kind <kind>', 'only these').choices(['buy', 'update', 'delete']))
-    .option('--limit <count>', 'how many, at most 500', '50')
-    .option('--cursor <cursor>', 'go on where the list before ended')
+    .option('--limit <count>', 'how many requests, at most 500', '50')
+    .option('--cursor <cursor>', 'continue after the previous list')
     .option('--json', 'print JSON')
     .action((flags: ListFlags) => list(cli, flags));
   program
@@ -40,14 +40,14 @@ export function registerRequests(program: Command, cli: Cli): void {
     .argument('<id>')
     .addOption(new Option('--items <status>', 'list the numbers in this state').choices([...ITEM_STATUSES, 'all']))
     .option('--limit <count>', 'how many numbers, at most 500', '100')
-    .option('--cursor <cursor>', 'go on where the list of numbers before ended')
+    .option('--cursor <cursor>', 'continue after the previous list of numbers')
     .option('--json', 'print JSON')
     .action((id: string, flags: RequestFlags) => showRequest(cli, id, flags));
   program
     .command('watch')
     .description('follow a request until it has ended')
     .argument('<id>')
-    .option('--timeout <duration>', 'give up watching after this long, such as 10m')
+    .option('--timeout <duration>', 'stop watching after this long, such as 10m')
     .option('--json', 'print the request as JSON when it has ended')
     .action(async (id: string, flags: { timeout?: string; json?: boolean }) => {
       const timeoutMs = flags.timeout === undefined ? null : parseDuration(flags.timeout, '--timeout');
@@ -57,7 +57,7 @@ export function registerRequests(program: Command, cli: Cli): void {
     });
   program
     .command('export')
-    .description('all numbers of a request as CSV')
+    .description('print all numbers of a request as CSV')
     .argument('<id>')
     .action((id: string) => exportItems(cli, id));
 }
@@ -70,7 +70,7 @@ interface PageFlags {
 type ListFlags = PageFlags & { status?: RequestStatus; kind?: RequestKind };
 type RequestFlags = PageFlags & { items?: ItemStatus | 'all' };
 
-/** `--limit` and `--cursor` of a list whose cursor is a number. */
+/** Reads `--limit` and `--cursor` of a list whose cursor is a number. */
 export function pageOf(flags: { limit: string; cursor?: string }): { limit: number; cursor?: string } {
   if (flags.cursor !== undefined && !/^\d{1,15}$/.test(flags.cursor))
     throw invalid([{ path: '--cursor', message: `"${flags.cursor}" is no cursor of this list` }]);
@@ -92,7 +92,7 @@ async function list(cli: Cli, flags: ListFlags): Promise<void> {
   if (page.nextCursor !== null && flags.json !== true) note(cli, `there are more: --cursor ${page.nextCursor}`);
 }
 
-/** A line for each request, and below it what an open one waits for. */
+/** One line for each request. Below an open request, a line says what it waits for. */
 function listText(requests: readonly RequestView[], paint: Paint): string {
   const [head = '', ...lines] = table(
     [
@@ -142,7 +142,7 @@ async function showRequest(cli: Cli, id: string, flags: RequestFlags): Promise<v
     ...(items !== null && { items: items.data, next_cursor: items.nextCursor }),
   };
   await result(cli, flags.json, value, () => {
-    // A large update has a chunk for every thousand numbers; settled ones tell nothing new.
+    // Settled chunks are left out, because a large update has one for every thousand numbers.
     const open = chunks.filter((c) => c.state !== 'settled' && c.state !== 'cancelled');
     const shown = chunks.length <= 20 ? chunks : open.slice(0, 20);
     return [

@@ -9,12 +9,12 @@ import { plural } from '../output.ts';
 import type { Role } from '../services.ts';
 
 const ROLES: readonly (readonly [Role, string])[] = [
-  ['worker', 'run the processors; SIGTERM drains'],
+  ['worker', 'run the processors; SIGTERM ends them in good order'],
   ['serve', 'run the HTTP API, webhooks and the dashboard'],
   ['up', 'run both in one process'],
 ];
 
-/** `migrate`, `worker`, `serve`, `up` and `simulate`. */
+/** Registers `migrate`, `worker`, `serve`, `up` and `simulate`. */
 export function registerRoles(program: Command, cli: Cli): void {
   program
     .command('migrate')
@@ -36,7 +36,7 @@ export function registerRoles(program: Command, cli: Cli): void {
   }
   program
     .command('simulate')
-    .description('run the simulator of Telnyx on this machine')
+    .description('run the Telnyx simulator on this machine')
     .option('--port <port>', 'where to listen; 0 for any free port', '4010')
     .option('--numbers <count>', 'numbers on sale', '20000')
     .option('--owned <count>', 'numbers that the account owns at the start', '5000')
@@ -49,7 +49,7 @@ async function migrate(cli: Cli): Promise<void> {
   const config = await configOf(cli);
   requireDatabase(config);
   if (config.database.url !== null) return cli.services.migrate(config.database.url.reveal());
-  // Opening the embedded Postgres applies the migrations.
+  // Opening the embedded Postgres also applies the migrations.
   await withProducer(cli, async () => undefined);
 }
 
@@ -92,7 +92,7 @@ async function simulate(cli: Cli, flags: SimulateFlags): Promise<void> {
   }
 }
 
-/** A port that cannot be had is a wrong choice, no failure. */
+/** Turns a port that cannot be used into `validation_failed`. Any other error stays as it is. */
 function portProblem(error: Error, port: string): Error {
   const code = 'code' in error ? error.code : undefined;
   const why = code === 'EADDRINUSE' ? 'is in use by another program' : code === 'EACCES' ? 'may not be used' : null;
@@ -107,7 +107,7 @@ function zeroOr(text: string, option: string, most: number): number {
 async function readFaults(file: string): Promise<FaultScript> {
   try {
     const script: unknown = JSON.parse(await readFile(file, 'utf8'));
-    // The simulator checks the kinds and patterns itself.
+    // The simulator checks the content of the script itself.
     if (Array.isArray(script)) return { faults: script };
     if (typeof script === 'object' && script !== null) return script;
   } catch (error) {

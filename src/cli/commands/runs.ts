@@ -34,27 +34,27 @@ interface SettleFlags {
   json?: boolean;
 }
 
-/** `runs`, `run`, `repair` and `accept`: reconciliations, and what people do about the drift of one. */
+/** Registers `runs`, `run`, `repair` and `accept`: reconciliation runs, and actions on their drift. */
 export function registerRuns(program: Command, cli: Cli): void {
   program
     .command('runs')
-    .description('reconciliations, newest first, with what is still open of each')
-    .option('--limit <count>', 'how many, at most 500', '20')
+    .description('list reconciliation runs, newest first, with their open drift')
+    .option('--limit <count>', 'how many runs, at most 500', '20')
     .option('--json', 'print JSON')
     .action((flags: { limit: string; json?: boolean }) => showRuns(cli, flags));
   program
     .command('run')
-    .description('one reconciliation with the drift that it found')
+    .description('show one reconciliation run with its drift')
     .argument('<run>', 'the run')
-    .option('--csv', 'all of its drift as CSV')
+    .option('--csv', 'print all its drift as CSV')
     .option('--json', 'print JSON')
     .action((id: string, flags: RunFlags) => showRun(cli, id, flags));
   settling(
-    program.command('repair').description('ours is right: put changed fields back, also days later, by update requests'),
+    program.command('repair').description('restore our values of changed fields by update requests, also days later'),
   ).action(async (id: string, flags: SettleFlags) => {
     cli.exit = await settle(cli, id, flags, REPAIRS, (deps, choice) => repair(cli, deps, id, choice, flags.json));
   });
-  settling(program.command('accept').description('theirs is right: what the account shows is what we want from now on')).action(
+  settling(program.command('accept').description('take over what the account shows as the wanted state')).action(
     async (id: string, flags: SettleFlags) => {
       cli.exit = await settle(cli, id, flags, ACCEPTS, (deps, choice) => accept(cli, deps, id, choice, flags.json));
     },
@@ -62,7 +62,7 @@ export function registerRuns(program: Command, cli: Cli): void {
 }
 
 const REPAIRS = (open: OpenDrift): string =>
-  `This files update requests that put back what was changed elsewhere; ${open.changed} fields are open in this run.`;
+  `This files update requests that restore fields changed elsewhere; ${open.changed} fields are open in this run.`;
 const ACCEPTS = (open: OpenDrift): string =>
   `This takes over what the account shows: ${open.changed} changed fields, ${open.missing} missing numbers and ${open.surplus} surplus numbers are open in this run.`;
 
@@ -127,7 +127,10 @@ async function repair(cli: Cli, deps: ProducerDeps, id: string, choice: DriftCho
   return exitOfRepair(answer);
 }
 
-/** 0 all is filed, in work or was nothing; 3 some cannot be put back; 1 nothing could be done, or a repair could not be filed. */
+/**
+ * Returns the exit code: 0 when every repair is filed, under way or not needed; 3 when some differences cannot be repaired; 1
+ * when none could be repaired or a repair could not be filed.
+ */
 export function exitOfRepair(answer: Pick<RepairAnswer, 'requests' | 'under_way' | 'cannot_be_put_back' | 'failures'>): number {
   if (answer.failures.length > 0) return EXIT.failed;
   if (answer.cannot_be_put_back.length === 0) return EXIT.ok;

@@ -3,13 +3,13 @@ import type { Cli } from '../cli.ts';
 import { type BuyFlags, buyBody, type DeleteFlags, deleteBody, type UpdateFlags, updateBody } from '../flags.ts';
 import { type SubmitFlags, submit, withSubmitFlags } from '../submit.ts';
 
-/** Collects a repeatable option. */
+/** Collects the values of a repeatable option. */
 export const many = (value: string, before: string[]): string[] => [...before, value];
 
-const COLUMN = 'the column of the file that holds the numbers (phone_number)';
-const COUNTRY = 'read the numbers of the file that have no + as those of this country';
+const COLUMN = 'the column with the numbers (phone_number)';
+const COUNTRY = 'the country of numbers in the file that have no +';
 
-/** `buy`, `update` and `delete`. */
+/** Registers `buy`, `update` and `delete`. */
 export function registerSubmit(program: Command, cli: Cli): void {
   registerBuy(program, cli);
   registerUpdate(program, cli);
@@ -20,27 +20,27 @@ function registerBuy(program: Command, cli: Cli): void {
   const command = program
     .command('buy')
     .description('buy numbers by area code, state, city, or from a list')
-    .option('--ndc <code=count>', 'so many in an area code, such as 312=200; repeatable', many, [])
-    .option('--state <state=count>', 'so many in a state or province, such as TX=50; repeatable', many, [])
-    .option('--city <city=count>', 'so many in a city, such as "Chicago,IL=20"; repeatable', many, [])
+    .option('--ndc <code=count>', 'how many in an area code, such as 312=200; repeatable', many, [])
+    .option('--state <state=count>', 'how many in a state or province, such as TX=50; repeatable', many, [])
+    .option('--city <city=count>', 'how many in a city, such as "Chicago,IL=20"; repeatable', many, [])
     .option('--toll-free <count>', 'so many toll-free numbers')
-    .option('--numbers <file>', 'exactly these: CSV with a phone_number column, or one a line; - is stdin')
+    .option('--numbers <file>', 'exactly these numbers: CSV with a phone_number column, or one number a line; - is stdin')
     .option('--country <code>', 'country of the numbers (US), also of those in the file that have no +')
     .option('--column <name>', COLUMN)
-    .option('--feature <name>', 'only numbers that have it, such as sms; repeatable', many, [])
+    .option('--feature <name>', 'only numbers with this feature, such as sms; repeatable', many, [])
     .option('--rate-center <name>', 'only numbers of this rate center (US and Canada; not for toll-free numbers)')
     .option('--quickship', 'only toll-free numbers that work at once (the default for those of the US)')
     .option('--no-quickship', 'also toll-free numbers that may take two business days to work')
     .option('--exclude-held', 'leave out numbers that are on hold or reserved for this account')
-    .option('--fallback <rule>', 'when an area is empty: none, ndc:773,872 or best-effort', 'none')
+    .option('--fallback <rule>', 'where to search when an area is empty: none, ndc:773,872 or best-effort', 'none')
     .option('--connection-id <id>', 'attach to a voice connection')
     .option('--messaging-profile-id <id>', 'attach to a messaging profile')
-    .option('--billing-group-id <id>', 'put into a billing group')
-    .option('--requirement-group-id <id>', 'the group that holds the paperwork of all these numbers')
+    .option('--billing-group-id <id>', 'assign to a billing group')
+    .option('--requirement-group-id <id>', 'the requirement group with the paperwork of all these numbers')
     .option('--tag <tag>', 'tag the numbers; repeatable', many, [])
-    .option('--max-upfront <amount>', 'spend at most this, once')
+    .option('--max-upfront <amount>', 'spend at most this upfront')
     .option('--max-monthly <amount>', 'spend at most this a month')
-    .option('--max-number-cost <amount>', 'no number dearer than this, upfront or monthly')
+    .option('--max-number-cost <amount>', 'the highest price of one number, upfront or monthly')
     .option('--reserve', 'reserve the numbers before they are ordered')
     .option('--label <text>', 'a name for people');
   withSubmitFlags(command).action(async (flags: BuyFlags & SubmitFlags) => {
@@ -52,10 +52,10 @@ function registerUpdate(program: Command, cli: Cli): void {
   const command = program
     .command('update')
     .description('change settings of numbers that you own')
-    .option('--numbers <file>', 'these: CSV with a phone_number column, or one a line; - is stdin')
+    .option('--numbers <file>', 'these numbers: CSV with a phone_number column, or one number a line; - is stdin')
     .option('--column <name>', COLUMN)
     .option('--country <code>', COUNTRY)
-    .option('--where <key=value>', 'those of the inventory that match, such as tag=solar; repeatable', many, [])
+    .option('--where <key=value>', 'the numbers of the inventory that match, such as tag=solar; repeatable', many, [])
     .option(
       '--set <key=value>',
       'what to change, such as connection_id=… or add_tags=a,b or voice.<field>=…; repeatable',
@@ -72,14 +72,14 @@ function registerDelete(program: Command, cli: Cli): void {
   const command = program
     .command('delete')
     .description('release numbers')
-    .option('--numbers <file>', 'these: CSV with a phone_number column, or one a line; - is stdin')
+    .option('--numbers <file>', 'these numbers: CSV with a phone_number column, or one number a line; - is stdin')
     .option('--column <name>', COLUMN)
     .option('--country <code>', COUNTRY)
-    .option('--where <key=value>', 'those of the inventory that match, such as tag=old; repeatable', many, [])
-    .requiredOption('--expect <count>', 'how many numbers this is; refused when it is not')
-    .option('--include-locked', 'also numbers that are deletion-locked')
-    .option('--include-emergency', 'also numbers with emergency calling')
-    .option('--skip-gone', 'skip numbers that have left the account already; --expect counts them too')
+    .option('--where <key=value>', 'the numbers of the inventory that match, such as tag=old; repeatable', many, [])
+    .requiredOption('--expect <count>', 'how many numbers you expect; any other count is refused')
+    .option('--include-locked', 'also release numbers with a deletion lock')
+    .option('--include-emergency', 'also release numbers with emergency calling')
+    .option('--skip-gone', 'skip numbers that have already left the account; --expect counts them too')
     .option('--label <text>', 'a name for people');
   withSubmitFlags(command).action(async (flags: DeleteFlags & SubmitFlags) => {
     cli.exit = await submit(cli, 'delete', () => deleteBody(flags), flags);

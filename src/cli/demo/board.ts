@@ -2,7 +2,7 @@ import { MultiBar, type SingleBar } from 'cli-progress';
 import type { Io } from '../io.ts';
 import { count, seconds } from '../output.ts';
 
-/** One step of the story on the screen. */
+/** One step of the story, as the screen shows it. */
 export interface StepBar {
   start(): void;
   show(done: number, text: string): void;
@@ -17,7 +17,7 @@ export interface Board {
 const LINE_EVERY_MS = 1_000;
 const TITLE_WIDTH = 34;
 
-/** A bar for each step on a terminal, else a line for each change. */
+/** Makes the display: a bar for each step on a terminal, else a line for each change. */
 export function createBoard(io: Io): Board {
   return io.live ? barBoard(io) : lineBoard(io);
 }

@@ -7,7 +7,7 @@ import { driftProblems, type ProofRow, prove } from './proof.ts';
 import type { Stage } from './stage.ts';
 import { ASKED, BOUGHT_SETTINGS, type Told, UPDATE_SETTINGS } from './story.ts';
 
-/** Puts what was asked, our database and the simulator's ledger side by side. */
+/** Compares what was asked, our database and the simulator's ledger. */
 export async function proofOf(stage: Stage, told: Told): Promise<ProofRow[]> {
   const { reads } = stage.deps.db;
   const ledger = stage.simulator.ledger();
@@ -80,14 +80,14 @@ function duplicates(ledger: Ledger): string[] {
   return again === 0 ? [] : [`${plural(again, 'number was', 'numbers were')} ordered twice`];
 }
 
-/** Numbers whose last tags hold `tag`. */
+/** Returns the numbers whose last tags contain `tag`. */
 function tagged(ledger: Ledger, tag: string): Set<string> {
   const last = new Map<string, unknown>();
   for (const change of ledger.changed) if ('tags' in change.fields) last.set(change.phone_number, change.fields['tags']);
   return new Set([...last].flatMap(([number, tags]) => (Array.isArray(tags) && tags.includes(tag) ? [number] : [])));
 }
 
-/** Numbers whose last connection and tags are these. */
+/** Returns the numbers whose last connection and tags are these. */
 function updatedBy(ledger: Ledger, connectionId: string, tag: string): Set<string> {
   const connection = new Map<string, unknown>();
   for (const change of ledger.changed)

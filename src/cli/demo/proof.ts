@@ -2,15 +2,15 @@ import { parseMoney } from '../../domain/money.ts';
 import type { RunCounts } from '../../domain/reconciliation.ts';
 import { count } from '../output.ts';
 
-/** What one operation was asked, and what both sides say became of it. */
+/** One operation: what it was asked, and how database and ledger say it ended. */
 export interface Claim {
   operation: string;
   asked: number;
   database: ReadonlySet<string>;
   ledger: ReadonlySet<string>;
-  /** Ours and Telnyx's; only a buy costs. */
+  /** Our cost and Telnyx's charge. Only a buy has them. */
   money?: { cost: Money; charged: Money };
-  /** Anything else that must hold, told when it does not. */
+  /** Further problems. The proof holds only when there are none. */
   also?: readonly string[];
 }
 
@@ -56,7 +56,7 @@ export function prove(claim: Claim): ProofRow {
   };
 }
 
-/** What a reconciliation that finds nothing to say has found. */
+/** Returns the problems of a reconciliation run that should have found no drift. */
 export function driftProblems(counts: RunCounts | null, status: string): string[] {
   if (status !== 'completed' || counts === null) return [`the reconciliation ended as ${status}`];
   const { adopted, missing: gone, changed, healed, surplus } = counts;

@@ -17,7 +17,7 @@ const PROGRAMS = ['redis-server', 'valkey-server'] as const;
 const START_MS = 10_000;
 const POLL_MS = 50;
 
-/** Starts a Redis or Valkey of this machine on a free port; it keeps nothing and ends with `stop`. */
+/** Starts the Redis or Valkey of this machine on a free port. It stores nothing, and `stop` ends it. */
 export async function startTemporaryRedis(): Promise<TemporaryRedis> {
   const folder = await mkdtemp(join(tmpdir(), 'provisioner-redis-'));
   const port = await freePort();
@@ -37,7 +37,7 @@ export async function startTemporaryRedis(): Promise<TemporaryRedis> {
   throw new ProvisioningError('redis_missing', 'rejected', message);
 }
 
-/** The running server, or `null` when there is no such program. */
+/** Returns the running server, or `null` when the program is not installed. */
 async function started(program: string, port: number, folder: string): Promise<ChildProcess | null> {
   const flags = ['--port', String(port), '--bind', '127.0.0.1', '--dir', folder, '--save', '', '--appendonly', 'no'];
   const server = spawn(program, [...flags, '--maxmemory-policy', 'noeviction'], { stdio: 'ignore' });

@@ -7,11 +7,11 @@ import type { ProducerDeps } from '../../producers/deps.ts';
 import { type Simulator, startSimulator } from '../../simulator/index.ts';
 import { startTemporaryRedis } from './redis-server.ts';
 
-/** Everything the demo runs on: nothing outside this machine, nothing left behind. */
+/** Everything that the demo runs on. It uses nothing outside this machine and leaves nothing behind. */
 export interface Stage {
   deps: ProducerDeps;
   simulator: Simulator;
-  /** Where the dashboard is. */
+  /** The address of the dashboard. */
   url: string | null;
   backend: string;
   stop(): Promise<void>;
@@ -23,11 +23,11 @@ export interface StageOptions {
   say(text: string): void;
 }
 
-/** Milliseconds, about as the real service feels. */
+/** The response time of the simulator in milliseconds, about that of the real service. */
 const LATENCY = { min: 15, max: 60 };
 const LAGS = { ownership: 800, orders: 500, inventory: 1_000, deletions: 0 };
 const KEY = 'KEY_SIM';
-/** Of the numbers that a search shows, so many are sold to others before they are ordered: Telnyx then refuses the whole order. */
+/** The share of the numbers in a search that others buy before our order. Telnyx then refuses the whole order. */
 export const SOLD_TO_OTHERS = 0.03;
 export const OWNED_AT_START = 5_000;
 
@@ -88,7 +88,7 @@ async function redisUrl(options: StageOptions, stops: (() => Promise<unknown>)[]
   return redis.url;
 }
 
-/** Only what the demo needs: a half-configured real account must not leak into it. */
+/** Returns an environment with only the variables of the demo, so that the settings of a real account cannot leak into it. */
 function environment(
   env: Readonly<Record<string, string | undefined>>,
   postgres: EmbeddedPostgres,

@@ -14,7 +14,7 @@ import { settledOf, tally, wordsOf } from '../progress.ts';
 import type { Board, StepBar } from './board.ts';
 import { OWNED_AT_START, type Stage } from './stage.ts';
 
-/** What each step asks for. */
+/** The quantities of each step. */
 export const ASKED = { owned: OWNED_AT_START, buy: 500, update: 2_500, delete: 300 } as const;
 const [CONNECTION, OTHER_CONNECTION] = SIMULATED_ACCOUNT.connectionIds;
 export const BOUGHT_SETTINGS = {
@@ -57,7 +57,7 @@ export interface Told {
   update: RequestView;
   delete: RequestView;
   second: Run;
-  /** What the two lists named. */
+  /** The numbers of the two lists. */
   updated: string[];
   deleted: string[];
   steps: StepReport[];
@@ -93,7 +93,7 @@ export async function tell(stage: Stage, board: Board, signal: AbortSignal): Pro
   return { first, buy, update, delete: release, second, updated, deleted, steps };
 }
 
-/** Every other number that was owned at the start is updated; of the rest some are deleted. */
+/** Chooses every other number that was owned at the start for the update, and some of the rest for the delete. */
 async function chooseNumbers(stage: Stage, boughtBy: string): Promise<{ updated: string[]; deleted: string[] }> {
   const { reads } = stage.deps.db;
   const bought = new Set<string>();

@@ -5,12 +5,12 @@ import type { Reads } from '../client.ts';
 import { account, chunks, workers } from '../schema/index.ts';
 import { GONE_AFTER_MS } from '../workers.ts';
 
-/** The account with its gate. */
+/** Returns the account with its gate. */
 export async function readAccount(reads: Reads): Promise<Account> {
   return onlyRow(await reads((q) => q.select().from(account).where(eq(account.id, 1))));
 }
 
-/** Chunks that occupy one of the account's job slots at Telnyx, as far as we know. Emergency jobs have a cap of their own. */
+/** Returns how many chunks occupy a job slot at Telnyx, by our rows. Emergency jobs have a cap of their own and are not counted. */
 export async function slotsInUse(reads: Reads): Promise<number> {
   const [row] = await reads((q) =>
     q
@@ -21,7 +21,7 @@ export async function slotsInUse(reads: Reads): Promise<number> {
   return row?.n ?? 0;
 }
 
-/** Whether any worker lives, by the clock of the database. */
+/** True when any worker is alive, by the clock of the database. */
 export async function someWorkerLives(reads: Reads): Promise<boolean> {
   const alive = sql`${workers.seenAt} > clock_timestamp() - ${GONE_AFTER_MS}::int * interval '1 millisecond'`;
   const rows = await reads((q) => q.select({ id: workers.id }).from(workers).where(alive).limit(1));

@@ -7,15 +7,15 @@ import { drift, driftAgain, items } from '../schema/index.ts';
 
 const STREAM_PAGE = 2_000;
 
-/** A row as people see it: an open one says whether a repair of it is under way. */
+/** A drift row as people see it. An open row shows `repairing` while a repair of it is under way. */
 export type Drift = Omit<typeof drift.$inferSelect, 'state'> & { state: DriftState };
 
 export interface DriftFilter {
-  /** Only rows that nobody has settled yet. */
+  /** Only open rows. */
   open?: boolean;
 }
 
-/** Whether a run found a row, for the first time or again. */
+/** True when a run found a row, for the first time or again. */
 const foundBy = (q: QueryBuilder, runId: string) =>
   inArray(
     drift.id,
@@ -26,7 +26,7 @@ const foundBy = (q: QueryBuilder, runId: string) =>
       .unionAll(q.select({ id: driftAgain.driftId }).from(driftAgain).where(eq(driftAgain.runId, runId))),
   );
 
-/** Open items by which the last repair of a row still works on its number. */
+/** The open items with which the last repair of a row still works on its number. */
 const repairing = (q: QueryBuilder) =>
   q.$count(
     items,
@@ -37,7 +37,7 @@ const repairing = (q: QueryBuilder) =>
     ),
   );
 
-/** What a run found, by age of the finding; `after` is the last id of the page before. */
+/** Returns what a run found, in the order of the findings. `after` is the last id of the previous page. */
 export async function listDrift(
   reads: Reads,
   runId: string,
@@ -62,19 +62,19 @@ export async function listDrift(
   return rows.map(({ repairs, ...row }) => (row.state === 'open' && repairs > 0 ? { ...row, state: 'repairing' } : row));
 }
 
-/** All that a run found, page by page: no connection is held while the reader takes it. */
+/** Yields everything that a run found, page by page, without holding a connection. */
 export function streamDrift(reads: Reads, runId: string): AsyncGenerator<Drift> {
   return pageByPage(STREAM_PAGE, (last) => listDrift(reads, runId, STREAM_PAGE, last?.id ?? null));
 }
 
-/** Differences of some runs that are still open, by kind: rows for `changed` (a field each), numbers for the others. */
+/** Counts of open differences by kind: rows for `changed` (one for each field), numbers for the others. */
 export type OpenDrift = Record<OpenKind, number>;
 
 export const NOTHING_OPEN: OpenDrift = { changed: 0, missing: 0, surplus: 0 };
 
 export const isOpen = (open: OpenDrift): boolean => open.changed + open.missing + open.surplus > 0;
 
-/** What is open of that which each of these runs found, for the first time or again. */
+/** Returns the open differences that each of these runs found, for the first time or again. */
 export async function openOfRuns(reads: Reads, runIds: string[]): Promise<Map<string, OpenDrift>> {
   if (runIds.length === 0) return new Map();
   const rows = await reads((q) => {
@@ -95,7 +95,7 @@ export async function openOfRuns(reads: Reads, runIds: string[]): Promise<Map<st
   return gather(rows);
 }
 
-/** All open drift, by the run that found it first. */
+/** Returns all open drift, by the run that found it first. */
 export async function openEverywhere(reads: Reads): Promise<Map<string, OpenDrift>> {
   const rows = await reads((q) =>
     q

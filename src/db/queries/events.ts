@@ -3,10 +3,10 @@ import type { Reads } from '../client.ts';
 import type { EventRow } from '../events.ts';
 import { events } from '../schema/index.ts';
 
-/** A longer history of one subject is cut. */
+/** The longest history of one subject that is returned, in events. */
 const MOST_EVENTS = 500;
 
-/** The history of one subject, oldest first. */
+/** Returns the history of one subject, oldest first. */
 export async function eventsOf(reads: Reads, subject: EventRow['subject'], subjectId: string): Promise<EventRow[]> {
   return reads((q) =>
     q

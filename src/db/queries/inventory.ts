@@ -8,7 +8,7 @@ type PhoneNumber = typeof phoneNumbers.$inferSelect;
 
 const STREAM_PAGE = 2_000;
 
-/** What the inventory can be filtered by; the shapes of the values are in `producers/intake/filter-shapes.ts`. */
+/** The filters of the inventory. The shapes of their values are in `producers/intake/filter-shapes.ts`. */
 export const INVENTORY_FILTERS = [
   'tag',
   'connection_id',
@@ -25,7 +25,7 @@ export const INVENTORY_FILTERS = [
 type FilterField = (typeof INVENTORY_FILTERS)[number];
 export type InventoryFilter = { [K in FilterField]?: (K extends 'state' ? PhoneNumber['state'] : string) | undefined };
 
-/** Filters that compare one column with the value. */
+/** The filters that compare one column with the value. */
 const COLUMN_OF = {
   connection_id: phoneNumbers.connectionId,
   billing_group_id: phoneNumbers.billingGroupId,
@@ -49,7 +49,7 @@ const COMPARED = [
 
 const inState = (f: InventoryFilter): SQL => eq(phoneNumbers.state, f.state ?? 'owned');
 
-/** The rows of the inventory that match, compared exactly; only owned ones unless the filter names a state. */
+/** The condition for the rows that match exactly. Without a state in the filter, only owned numbers match. */
 function matching(f: InventoryFilter): SQL | undefined {
   const { tag, national_destination_code: areaCode } = f;
   const compared = COMPARED.map((field) => {
@@ -67,7 +67,7 @@ function matching(f: InventoryFilter): SQL | undefined {
 const inAreaCode = (areaCode: string): SQL | undefined =>
   and(like(phoneNumbers.phoneNumber, '+1%'), sql`substr(${phoneNumbers.phoneNumber}, 3, 3) = ${areaCode}`);
 
-/** How many numbers match, and how many there are in that state at all. */
+/** Returns how many numbers match, and how many numbers have that state. */
 export async function countMatching(reads: Reads, filter: InventoryFilter): Promise<{ matched: number; of: number }> {
   const matched = sql`count(*) filter (where ${matching(filter)})`.mapWith(Number);
   const [row] = await reads((q) => q.select({ matched, of: count() }).from(phoneNumbers).where(inState(filter)));
@@ -76,7 +76,7 @@ export async function countMatching(reads: Reads, filter: InventoryFilter): Prom
 
 const behind = (after: string | null): SQL | undefined => (after === null ? undefined : gt(phoneNumbers.phoneNumber, after));
 
-/** A page of the inventory, by number; `after` is the last number of the page before. */
+/** Returns a page of the inventory, by number. `after` is the last number of the previous page. */
 export async function listInventory(
   reads: Reads,
   filter: InventoryFilter,
@@ -93,7 +93,7 @@ export async function listInventory(
   );
 }
 
-/** The numbers that match, in order, page by page: no connection is held while the reader takes them. */
+/** Yields the matching numbers in order, page by page, without holding a connection. */
 export async function* streamInventory(reads: Reads, filter: InventoryFilter): AsyncGenerator<string> {
   const pages = pageByPage<{ phoneNumber: string }>(STREAM_PAGE, (last) =>
     reads((q) =>
@@ -109,8 +109,8 @@ export async function* streamInventory(reads: Reads, filter: InventoryFilter): A
 }
 
 /**
- * The numbers that match, each with its place in the order of numbers, as the text of a select and its parameters. It is run
- * inside a transaction that writes, so it is built here and executed there: a preview counts by the same rule as the act.
+ * Returns the text and parameters of a select for the matching numbers and their positions. A writing transaction runs the text.
+ * It is built here, so that a preview and the action count by the same rule.
  */
 export function placedNumbers(filter: InventoryFilter): { text: string; params: string[] } {
   const place = sql`row_number() over (order by ${phoneNumbers.phoneNumber}) - 1`;
@@ -122,7 +122,7 @@ export function placedNumbers(filter: InventoryFilter): { text: string; params: 
   return { text: built.sql, params: built.params.map(String) };
 }
 
-/** One number of the inventory, or `null`. */
+/** Returns one number of the inventory, or `null`. */
 export async function findNumber(reads: Reads, phoneNumber: string): Promise<PhoneNumber | null> {
   const [row] = await reads((q) => q.select().from(phoneNumbers).where(eq(phoneNumbers.phoneNumber, phoneNumber)));
   return row ?? null;

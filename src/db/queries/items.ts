@@ -8,14 +8,14 @@ import { items, lines } from '../schema/index.ts';
 
 const STREAM_PAGE = 2_000;
 
-/** An item with the position of its buy line; `null` where the request has no lines. */
+/** An item with the position of its buy line, or `null` when the request has no lines. */
 export type ItemRow = Item & { line: number | null };
 
 export interface ItemFilter {
   status?: ItemStatus | undefined;
 }
 
-/** A page of the items of a request, in the order they were asked for; `after` is the last id of the page before. */
+/** Returns a page of a request's items in the order of the request. `after` is the last id of the previous page. */
 export async function listItems(
   reads: Reads,
   requestId: string,
@@ -39,12 +39,12 @@ export async function listItems(
   );
 }
 
-/** All items of a request, page by page: no connection is held while the reader takes them. */
+/** Yields all items of a request, page by page, without holding a connection. */
 export function streamItems(reads: Reads, requestId: string, filter: ItemFilter = {}): AsyncGenerator<ItemRow> {
   return pageByPage(STREAM_PAGE, (behind) => listItems(reads, requestId, filter, STREAM_PAGE, behind?.id ?? null));
 }
 
-/** Why items of a request failed or were skipped, the most frequent code first, each with one of its texts. */
+/** Returns why items of a request failed or were skipped, the most frequent code first, each with one example text. */
 export async function reasonsOf(reads: Reads, requestId: string): Promise<{ code: ReasonCode; reason: string; count: number }[]> {
   const rows = await reads((q) =>
     q

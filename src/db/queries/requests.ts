@@ -6,6 +6,7 @@ import type { Costs } from '../items.ts';
 import type { Request } from '../requests.ts';
 import { chunks, items, requests } from '../schema/index.ts';
 
+/** Returns a request, or `null` when there is none with this id. */
 export async function findRequest(reads: Reads, id: string): Promise<Request | null> {
   const [row] = await reads((q) => q.select().from(requests).where(eq(requests.id, id)));
   return row ?? null;
@@ -16,7 +17,7 @@ export interface RequestFilter {
   kind?: RequestKind | undefined;
 }
 
-/** A page of requests, newest first; `before` is the `seq` of the last request of the page before. */
+/** Returns a page of requests, newest first. `before` is the `seq` of the last request of the previous page. */
 export async function listRequests(
   reads: Reads,
   filter: RequestFilter,
@@ -44,7 +45,10 @@ export const NO_FIGURES: RequestFigures = {
   cost: { upfront: '0', monthly: '0', currency: null },
 };
 
-/** Counts, chunks and cost of some requests, always computed from the rows. A request without items and chunks is absent. */
+/**
+ * Returns counts, chunks and cost of some requests, always computed from the rows. A request without items and chunks is left
+ * out.
+ */
 export async function figuresOf(reads: Reads, ids: string[]): Promise<Map<string, RequestFigures>> {
   if (ids.length === 0) return new Map();
   const [itemRows, chunkRows, costRows] = await Promise.all([itemsOf(reads, ids), chunksOf(reads, ids), costsOf(reads, ids)]);
@@ -78,7 +82,7 @@ const chunksOf = (reads: Reads, ids: string[]) =>
       .groupBy(chunks.requestId, chunks.state),
   );
 
-/** What requests have bought or are about to buy. `committedCost` in `db/items.ts` keeps budgets by the same rule. */
+/** The cost that requests have bought or are about to buy. `committedCost` in `db/items.ts` uses the same rule for budgets. */
 const costsOf = (reads: Reads, ids: string[]) =>
   reads((q) =>
     q

@@ -3,18 +3,19 @@ import type { Reads } from '../client.ts';
 import type { Run } from '../runs.ts';
 import { requests, runs } from '../schema/index.ts';
 
+/** Returns a reconciliation run, or `null` when there is none with this id. */
 export async function findRun(reads: Reads, id: string): Promise<Run | null> {
   const [row] = await reads((q) => q.select().from(runs).where(eq(runs.id, id)));
   return row ?? null;
 }
 
-/** A page of reconciliation runs, newest first. Ids sort by time, so `before` is the last id of the page before. */
+/** Returns a page of reconciliation runs, newest first. Ids sort by time, so `before` is the last id of the previous page. */
 export async function listRuns(reads: Reads, limit: number, before: string | null): Promise<Run[]> {
   const wanted = before === null ? undefined : lt(runs.id, before);
   return reads((q) => q.select().from(runs).where(wanted).orderBy(desc(runs.id)).limit(limit));
 }
 
-/** The update requests that each of these runs filed to put fields back, oldest first. */
+/** Returns the update requests that each of these runs filed as repairs, oldest first. */
 export async function repairsFiledBy(reads: Reads, runIds: string[]): Promise<Map<string, string[]>> {
   const filed = new Map<string, string[]>();
   if (runIds.length === 0) return filed;

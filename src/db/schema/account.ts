@@ -2,11 +2,11 @@ import { boolean, integer, jsonb, pgTable, text } from 'drizzle-orm/pg-core';
 import type { ErrorCode } from '../../domain/codes.ts';
 import { moment, money } from './columns.ts';
 
-/** One row: the gate that stops all spending while the account is broken, and the last balance seen. */
+/** One row: the gate that stops all spending while the account is broken, and the last known balance. */
 export const account = pgTable('account', {
   id: integer('id').primaryKey(),
   gateOpen: boolean('gate_open').notNull().default(true),
-  /** Of a row of an older version it may be a code that is not in the list any more; it is shown as it stands. */
+  /** Rows of older versions may hold codes that are no longer in the list. They are shown unchanged. */
   reasonCode: text('reason_code').$type<ErrorCode>(),
   reason: text('reason'),
   closedAt: moment('closed_at'),
@@ -15,7 +15,7 @@ export const account = pgTable('account', {
   availableCredit: money('available_credit'),
   currency: text('currency'),
   balanceAt: moment('balance_at'),
-  /** What the limiter of each endpoint family has learned, for people. */
+  /** What the limiter of each endpoint family has learned. It is shown to people. */
   limits: jsonb('limits').$type<Record<string, unknown>[]>(),
   limitsAt: moment('limits_at'),
 });

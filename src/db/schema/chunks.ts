@@ -8,7 +8,7 @@ import { literals, moment } from './columns.ts';
 import { lines } from './lines.ts';
 import { requests } from './requests.ts';
 
-/** What one mutating Telnyx call carries: the exact numbers and settings, committed before the call leaves. */
+/** The numbers and settings of one mutating call to Telnyx, committed before the call leaves. */
 export const chunks = pgTable(
   'chunks',
   {
@@ -21,22 +21,22 @@ export const chunks = pgTable(
     kind: text('kind').$type<StepKind>().notNull(),
     state: text('state').$type<ChunkState>().notNull(),
     numbers: text('numbers').array().notNull(),
-    /** What was asked of the numbers. */
+    /** What was asked for these numbers. */
     step: jsonb('step').$type<Step>().notNull(),
     /** What the last call carried beside its numbers; see `Payload`. */
     payload: jsonb('payload').$type<Payload>(),
-    /** Steps still owed to these numbers when this one has succeeded. */
+    /** The steps that these numbers still need after this one. */
     nextSteps: jsonb('next_steps').$type<Step[]>().notNull(),
     customerReference: text('customer_reference').notNull(),
-    /** Number order, batch job or messaging bulk update at Telnyx. */
+    /** The id at Telnyx of the number order, batch job or messaging bulk update. */
     telnyxId: text('telnyx_id'),
-    /** How often the call left. A refusal that passes by itself does not count. */
+    /** How often a call left. Refusals that pass by themselves do not count. */
     attempt: integer('attempt').notNull().default(0),
-    /** Rises with every move: the compare-and-set. */
+    /** Rises with every move. The compare-and-set compares it. */
     generation: integer('generation').notNull().default(0),
-    /** Rises when the queue lost or finished the job of an open chunk: part of the job id. */
+    /** Rises when the queue lost or finished the job of an open chunk. It is part of the job id. */
     requeues: integer('requeues').notNull().default(0),
-    /** Who may finish the claimed call: a new token with each claim. */
+    /** Identifies the worker that may finish the call. Each claim writes a new token. */
     leaseToken: text('lease_token'),
     leaseUntil: moment('lease_until'),
     nextRunAt: moment('next_run_at'),
@@ -45,12 +45,12 @@ export const chunks = pgTable(
     ambiguousAt: moment('ambiguous_at'),
     settledAt: moment('settled_at'),
     polls: integer('polls').notNull().default(0),
-    /** True while Telnyx waits for paperwork; with its deadline. */
+    /** True while Telnyx waits for paperwork. The deadline is stored beside it. */
     waiting: boolean('waiting').notNull().default(false),
     deadline: moment('deadline'),
-    /** What was seen: the checks of the present phase, and the history of earlier calls. */
+    /** The results of the checks in the present phase, and the history of earlier calls. */
     evidence: jsonb('evidence').$type<Evidence>(),
-    /** Rows of older versions may hold codes that are not in the list any more; they are shown as they stand. */
+    /** Rows of older versions may hold codes that are no longer in the list. They are shown unchanged. */
     errorCode: text('error_code').$type<TroubleCode>(),
     error: text('error'),
     createdAt: moment('created_at').notNull(),

@@ -1,7 +1,7 @@
 import { bigserial, index, jsonb, pgTable, text } from 'drizzle-orm/pg-core';
 import { moment } from './columns.ts';
 
-/** Append-only: every change of a chunk, a number, a request or the account gate, every act on a run: when, why, by whom. */
+/** Append-only history of chunks, numbers, requests, the account gate and actions on runs: when, why and by whom. */
 export const events = pgTable(
   'events',
   {
@@ -15,7 +15,7 @@ export const events = pgTable(
     requestId: text('request_id'),
     chunkId: text('chunk_id'),
     runId: text('run_id'),
-    /** A person's name, when a person decided. */
+    /** The name of the person who decided, when a person did. */
     actor: text('actor'),
     detail: jsonb('detail').$type<Record<string, unknown>>(),
   },

@@ -8,8 +8,8 @@ import { lines } from './lines.ts';
 import { requests } from './requests.ts';
 
 /**
- * One number owed to a request. A buy by criteria starts with empty slots (`phoneNumber` null) that searches fill; so the
- * items of a request always add up to what was asked.
+ * One number owed to a request. A buy by criteria starts with empty slots (`phoneNumber` null), which searches fill. So the items
+ * of a request always add up to what was asked.
  */
 export const items = pgTable(
   'items',
@@ -22,7 +22,7 @@ export const items = pgTable(
     position: integer('position').notNull(),
     phoneNumber: text('phone_number'),
     status: text('status').$type<ItemStatus>().notNull(),
-    /** Rows of older versions may hold codes that are not in the list any more; they are shown as they stand. */
+    /** Rows of older versions may hold codes that are no longer in the list. They are shown unchanged. */
     reasonCode: text('reason_code').$type<ReasonCode>(),
     reason: text('reason'),
     chunkId: text('chunk_id').references(() => chunks.id),
@@ -31,7 +31,7 @@ export const items = pgTable(
     monthlyCost: money('monthly_cost'),
     currency: text('currency'),
     searchedAt: moment('searched_at'),
-    /** When the order delivered the number: from then on it is paid for, whatever becomes of later steps. */
+    /** When the order delivered the number. From then on it is paid for, even when a later step fails. */
     boughtAt: moment('bought_at'),
     updatedAt: moment('updated_at').notNull(),
   },
@@ -45,7 +45,7 @@ export const items = pgTable(
   ],
 );
 
-/** A number held by one open buy, or by one open update or delete chunk. The primary key is the whole mechanism. */
+/** A number held by one open buy, or by one open update or delete chunk. The primary key alone keeps a second request off it. */
 export const claims = pgTable(
   'claims',
   {

@@ -15,14 +15,14 @@ export const lines = pgTable(
     position: integer('position').notNull(),
     quantity: integer('quantity').notNull(),
     criteria: jsonb('criteria').$type<LineCriteria>().notNull(),
-    /** Rung of the fallback ladder and position in the digit patterns of the search. */
+    /** The search rung of the line. `cursor` is its position in the digit patterns of that rung. */
     rung: integer('rung').notNull().default(0),
     cursor: integer('cursor').notNull().default(0),
     /** Only one worker fills a line at a time. */
     leaseUntil: moment('lease_until'),
-    /** Rises whenever the line needs a new job: part of the job id. */
+    /** Rises whenever the line needs a new queue job. It is part of the job id. */
     requeues: integer('requeues').notNull().default(0),
-    /** Null while there is nothing to search for (all numbers are with chunks). */
+    /** Null while nothing is left to search for, because chunks carry all numbers. */
     nextRunAt: moment('next_run_at'),
     createdAt: moment('created_at').notNull(),
     updatedAt: moment('updated_at').notNull(),
@@ -31,8 +31,8 @@ export const lines = pgTable(
 );
 
 /**
- * Numbers that a line claimed and lost to somebody else: not tried again for this line. Their price counts against the budget
- * until `heldUntil`, because a call that was doubled on its way may still deliver them.
+ * Numbers that a line claimed and lost to another buyer. The line does not try them again. Their price counts against the budget
+ * until `heldUntil`, because a call that was duplicated on the network may still deliver them.
  */
 export const lineLosses = pgTable(
   'line_losses',

@@ -7,11 +7,11 @@ export const phoneNumbers = pgTable(
   'phone_numbers',
   {
     phoneNumber: text('phone_number').primaryKey(),
-    /** A decimal string beyond 2^53: always text. */
+    /** A decimal string beyond 2^53, so it is always text. */
     telnyxId: text('telnyx_id'),
-    /** Ours (`owned`), given back by us (`released`), or gone without our doing (`missing`). */
+    /** `owned`: ours. `released`: given back by us. `missing`: gone without our action. */
     state: text('state').$type<'owned' | 'released' | 'missing'>().notNull(),
-    /** The status that Telnyx shows, hyphenated. */
+    /** The status that Telnyx shows, with hyphens. */
     status: text('status'),
     phoneNumberType: text('phone_number_type'),
     countryCode: text('country_code'),
@@ -27,17 +27,17 @@ export const phoneNumbers = pgTable(
     externalPin: text('external_pin'),
     hdVoiceEnabled: boolean('hd_voice_enabled'),
     /**
-     * What we last asked for, or else first saw or accepted, of the fields in which the account shows something else: by field,
-     * as Postgres writes the value as text. The columns above are what Telnyx shows. Null, the usual case, says that both agree,
-     * so a comparison reads this column for few numbers only. Each key belongs to one open row of `drift`.
+     * The fields in which the account differs from what we last asked for (or else first saw or accepted): our value by field, as
+     * Postgres writes it as text. The columns above hold what Telnyx shows. Null, the usual case, means that both agree, so a
+     * comparison reads this column for few numbers only. Each key belongs to one open row of `drift`.
      */
     baseline: jsonb('baseline').$type<Record<string, string | null>>(),
     upfrontCost: money('upfront_cost'),
     monthlyCost: money('monthly_cost'),
     currency: text('currency'),
-    /** The request that bought it, when one did. */
+    /** The request that bought the number, if one did. */
     boughtBy: text('bought_by'),
-    /** Delivered by Telnyx beyond what its request asked: reported, never released by itself. */
+    /** Telnyx delivered it beyond what its request asked for. It is reported, and never released automatically. */
     surplus: boolean('surplus').notNull().default(false),
     purchasedAt: moment('purchased_at'),
     lastSeenAt: moment('last_seen_at'),

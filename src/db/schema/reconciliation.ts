@@ -8,7 +8,7 @@ export const runs = pgTable('reconciliation_runs', {
   id: text('id').primaryKey(),
   status: text('status').$type<RunStatus>().notNull(),
   trigger: text('trigger').$type<'nightly' | 'manual'>().notNull(),
-  /** File a repair request for changed fields when done. */
+  /** True when the run files repair requests for changed fields at its end. */
   repair: boolean('repair').notNull().default(false),
   generation: integer('generation').notNull().default(0),
   counts: jsonb('counts').$type<RunCounts>(),
@@ -20,8 +20,9 @@ export const runs = pgTable('reconciliation_runs', {
 });
 
 /**
- * A difference that a run found: which number, which field, ours and theirs. Rows are never deleted and these columns never
- * change; what becomes of the difference is `state`. One that lasts over several runs is one open row of the first of them.
+ * A difference that a run found: the number, the field, our value and the account's. Rows are never deleted and these columns
+ * never change; `state` says how the difference ended. A difference that lasts over several runs is one open row of the first
+ * run.
  */
 export const drift = pgTable(
   'drift',
@@ -37,11 +38,11 @@ export const drift = pgTable(
     theirs: text('theirs'),
     requestId: text('request_id'),
     state: text('state').$type<Exclude<DriftState, 'repairing'>>().notNull().default('open'),
-    /** When it was accepted, closed, or a repair of it was filed; null while nobody has acted. */
+    /** When it was accepted or closed, or when a repair was filed. Null while nobody has acted. */
     stateAt: moment('state_at'),
-    /** The person who acted; the run or the request that ended it where no person did. */
+    /** The person who acted, or else the run or request that ended it. */
     stateBy: text('state_by'),
-    /** The last request that was to put ours back. */
+    /** The last request that was filed to restore our value. */
     repairRequestId: text('repair_request_id'),
   },
   (t) => [
@@ -51,7 +52,7 @@ export const drift = pgTable(
   ],
 );
 
-/** Which later runs found an open difference again. */
+/** The later runs that found an open difference again. */
 export const driftAgain = pgTable(
   'drift_again',
   {
@@ -65,11 +66,11 @@ export const driftAgain = pgTable(
   (t) => [primaryKey({ columns: [t.runId, t.driftId] })],
 );
 
-/** What the walk of one run saw. Unlogged: a crash loses it and the run starts again. */
+/** What the walk of one run saw. The table is unlogged: after a crash it is empty and the run starts again. */
 export const sightings = pgTable(
   'sightings',
   {
-    /** The order of the walk: of a number that several pages show, the last one counts. */
+    /** The order of the walk. When several pages show a number, the last one counts. */
     seq: bigserial('seq', { mode: 'number' }),
     runId: text('run_id').notNull(),
     phoneNumber: text('phone_number').notNull(),
@@ -79,11 +80,11 @@ export const sightings = pgTable(
     countryCode: text('country_code'),
     connectionId: text('connection_id'),
     messagingProfileId: text('messaging_profile_id'),
-    /** False when the account did not show the profile (`UNAVAILABLE`): then it is not compared. */
+    /** False when the account did not show the profile (`UNAVAILABLE`). Then it is not compared. */
     messagingShown: boolean('messaging_shown').notNull(),
     billingGroupId: text('billing_group_id'),
     customerReference: text('customer_reference'),
-    /** Null when the account did not show them: then they are not compared. */
+    /** Null when the account did not show them. Then they are not compared. */
     tags: text('tags').array(),
     deletionLockEnabled: boolean('deletion_lock_enabled'),
     emergencyEnabled: boolean('emergency_enabled'),

@@ -6,30 +6,30 @@ import type { RequestKind, RequestStatus } from '../../domain/request.ts';
 import type { Step } from '../../domain/step.ts';
 import { moment, money } from './columns.ts';
 
-/** What a user asked for: a promise about `asked` numbers. */
+/** A user's request for `asked` numbers. */
 export const requests = pgTable(
   'requests',
   {
     id: text('id').primaryKey(),
-    /** Order of acceptance: a number that two requests name is changed in this order. */
+    /** The order of acceptance. When two requests name a number, it is changed in this order. */
     seq: bigserial('seq', { mode: 'number' }).notNull(),
     kind: text('kind').$type<RequestKind>().notNull(),
     status: text('status').$type<RequestStatus>().notNull(),
     label: text('label'),
-    /** The accepted body, for people; the work is in steps, lines and items. */
+    /** The accepted body, shown to people. The work is in steps, lines and items. */
     body: jsonb('body').$type<Record<string, unknown>>().notNull(),
     steps: jsonb('steps').$type<Step[]>().notNull(),
     asked: integer('asked').notNull(),
     maxUpfrontCost: money('max_upfront_cost'),
     maxMonthlyCost: money('max_monthly_cost'),
     idempotencyKey: text('idempotency_key'),
-    /** Whose the key is; null without a key. */
+    /** The owner of the key; null without a key. */
     keySpace: text('key_space').$type<KeySpace>(),
     bodyHash: text('body_hash').notNull(),
-    /** Rows of older versions may hold codes that are not in the list any more; they are shown as they stand. */
+    /** Rows of older versions may hold codes that are no longer in the list. They are shown unchanged. */
     errorCode: text('error_code').$type<TroubleCode>(),
     error: text('error'),
-    /** The request or run that filed this one, such as a repair. */
+    /** The request or run that filed this one, for example as a repair. */
     filedBy: text('filed_by'),
     cancelRequestedAt: moment('cancel_requested_at'),
     createdAt: moment('created_at').notNull(),

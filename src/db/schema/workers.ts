@@ -2,8 +2,8 @@ import { integer, pgTable, text } from 'drizzle-orm/pg-core';
 import { moment } from './columns.ts';
 
 /**
- * Processes that take up work. Each writes its row every few seconds and removes it when it stops; here and not in Redis, so that
- * a flushed queue does not make living workers look dead.
+ * Processes that take up work. Each updates its row every few seconds and deletes it when it stops. The rows are in Postgres and
+ * not in Redis, so that a flushed queue does not make living workers look dead.
  */
 export const workers = pgTable('workers', {
   id: text('id').primaryKey(),

@@ -4,7 +4,7 @@ import { actorOf } from '../auth.ts';
 import type { App, HttpDeps } from '../deps.ts';
 import { accountAnswer, answers } from '../schemas.ts';
 
-/** The account gate, the balance, and what was learned about limits. */
+/** Routes of the account: gate, balance, learned limits. */
 export function accountRoutes(app: App, { producer: { db }, clock, jobSlots }: HttpDeps): void {
   const view = () => readAccountView(db, jobSlots);
 
@@ -13,7 +13,7 @@ export function accountRoutes(app: App, { producer: { db }, clock, jobSlots }: H
     url: '/v1/account',
     schema: {
       tags: ['account'],
-      summary: 'Gate, balance, limits learned, slots in use',
+      summary: 'Gate, balance, learned limits, slots in use',
       response: answers({ 200: accountAnswer }),
     },
     handler: view,
@@ -26,7 +26,7 @@ export function accountRoutes(app: App, { producer: { db }, clock, jobSlots }: H
     schema: {
       tags: ['account'],
       summary: 'Open the gate that stops all spending (admin)',
-      description: 'Harmless when it is open.',
+      description: 'It does nothing when the gate is open.',
       response: answers({ 200: accountAnswer }),
     },
     handler: async (request) => {

@@ -24,7 +24,7 @@ import {
   repairAnswer as repairShape,
 } from '../schemas.ts';
 
-/** Room for 100,000 numbers with everything around them. */
+/** Enough for 100,000 numbers and the rest of the body. */
 const CHOICE_LIMIT = 32 * 1024 * 1024;
 
 const driftQuery = z.strictObject({
@@ -33,7 +33,7 @@ const driftQuery = z.strictObject({
     .enum(['true', 'false'])
     .transform((word) => word === 'true')
     .optional()
-    .describe('true: only what nobody has settled yet'),
+    .describe('true: only open differences'),
 });
 
 const choiceBody = z.strictObject({
@@ -46,7 +46,7 @@ const chosen = ({ only, phone_numbers }: z.infer<typeof choiceBody>): DriftChoic
   ...(phone_numbers !== undefined && { numbers: rowsOf(phone_numbers) }),
 });
 
-/** The drift that a run found, and what people do about it. */
+/** Routes for the drift that a run found, and for accepting or repairing it. */
 export function driftRoutes(app: App, { producer }: HttpDeps, sendCsv: SendCsv): void {
   const { reads } = producer.db;
   const mustBeThere = async (id: string): Promise<void> => {
@@ -77,7 +77,7 @@ export function driftRoutes(app: App, { producer }: HttpDeps, sendCsv: SendCsv):
     url: '/v1/reconciliations/:id/drift.csv',
     schema: {
       tags: ['reconciliations'],
-      summary: 'All of them as CSV, streamed',
+      summary: 'All differences of the run as CSV, streamed',
       params: idParams,
       response: csvAnswer,
     },
@@ -94,8 +94,8 @@ export function driftRoutes(app: App, { producer }: HttpDeps, sendCsv: SendCsv):
     bodyLimit: CHOICE_LIMIT,
     schema: {
       tags: ['reconciliations'],
-      summary: 'Put changed fields back, also days later',
-      description: 'By ordinary update requests from the stored rows. A repeat files nothing twice.',
+      summary: 'Repair changed fields, also days later',
+      description: 'It files ordinary update requests from the stored rows. A repeat files nothing twice.',
       params: idParams,
       body: choiceBody.optional(),
       response: answers({ 200: repairShape.describe('There was nothing to file'), 202: repairShape }),
@@ -113,7 +113,7 @@ export function driftRoutes(app: App, { producer }: HttpDeps, sendCsv: SendCsv):
     bodyLimit: CHOICE_LIMIT,
     schema: {
       tags: ['reconciliations'],
-      summary: 'Say that theirs is right',
+      summary: 'Accept what the account shows',
       params: idParams,
       body: choiceBody.optional(),
       response: answers({ 200: acceptShape }),

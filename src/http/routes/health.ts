@@ -4,11 +4,13 @@ import type { App, HttpDeps } from '../deps.ts';
 
 const readyAnswer = z.object({
   status: z.enum(['ready', 'not_ready']),
-  problems: z.array(z.string()).describe('Why the process cannot do its part; none when it is ready'),
-  notices: z.array(z.string()).describe('What a person should know although the process is ready, such as that no worker runs'),
+  problems: z.array(z.string()).describe('Why the process cannot work; empty when it is ready'),
+  notices: z
+    .array(z.string())
+    .describe('What a person should know although the process is ready, for example that no worker runs'),
 });
 
-/** For orchestrators and Prometheus. Health is open; metrics need a key as soon as there are keys. */
+/** Routes for orchestrators and Prometheus. Health needs no key. Metrics need one when keys are configured. */
 export function healthRoutes(app: App, deps: HttpDeps, { locked }: Pick<Door, 'locked'>): void {
   app.route({
     method: 'GET',

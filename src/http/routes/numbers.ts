@@ -12,7 +12,7 @@ const inventoryQuery = z.strictObject({ ...pageQuery, ...filterFields });
 
 const numberParams = z.object({ e164: z.string().refine(isE164, 'is not an E.164 number such as +13125550100') });
 
-/** The inventory: our record of the numbers of the account. */
+/** Routes of the inventory, our record of the account's numbers. */
 export function numberRoutes(app: App, { producer: { db } }: HttpDeps): void {
   app.route({
     method: 'GET',

@@ -9,10 +9,10 @@ import type { App, HttpDeps } from '../deps.ts';
 import { pageQuery, readCursor, writeCursor } from '../paging.ts';
 import { answers, idParams, pageOf, runAnswer } from '../schemas.ts';
 
-const startBody = z.strictObject({ repair: z.boolean().default(false).describe('Put changed fields back by an update request') });
+const startBody = z.strictObject({ repair: z.boolean().default(false).describe('Repair changed fields by an update request') });
 const listQuery = z.strictObject(pageQuery);
 
-/** Comparing the inventory with the account. */
+/** Routes for comparing the inventory with the account. */
 export function reconciliationRoutes(app: App, { producer }: HttpDeps): void {
   const { reads } = producer.db;
   const runOf = async (id: string): Promise<Run> => {

@@ -7,13 +7,13 @@ import { createPlaces, cutWhenIdle } from '../places.ts';
 import { answers, idParams } from '../schemas.ts';
 import { viewOf } from './requests.ts';
 
-/** Each watcher costs a few queries a second. */
+/** Limits for watchers, because each one costs a few queries a second. */
 const WATCHERS = { each: 20, all: 100 };
 
-/** Id of the last event, by which a browser that reconnects on its own is told that there is nothing more. */
+/** The id of the last event. A browser that reconnects by itself sends it, and is told that nothing more comes. */
 const END = 'end';
 
-/** Follows one request by server-sent events. The row is looked at again and again: it knows everything, whoever changed it. */
+/** Follows one request by server-sent events. The row is read again and again, because it shows every change, whoever made it. */
 export function requestEventRoutes(app: App, { producer: { db }, timings }: HttpDeps): void {
   const { watchMs, longestWatchMs, idleReaderMs } = { ...HTTP_TIMINGS, ...timings };
   const closing = new AbortController();
@@ -33,7 +33,7 @@ export function requestEventRoutes(app: App, { producer: { db }, timings }: Http
         200: { description: 'Events', content: { 'text/event-stream': { schema: z.string() } } },
       },
     },
-    // Returns nothing: a returned reply would be awaited, and the stream is only ended after that.
+    // The handler returns nothing. Fastify would await a returned reply, which ends only after the stream.
     handler: async (request, reply) => {
       let view = await viewOf(db, request.params.id);
       if (reply.sse.lastEventId === END && hasEnded(view.status)) return void reply.code(204).send(undefined);
@@ -41,7 +41,7 @@ export function requestEventRoutes(app: App, { producer: { db }, timings }: Http
       cutWhenIdle(request, idleReaderMs);
       const gone = new AbortController();
       reply.sse.onClose(() => gone.abort());
-      // The connection serves this stream only; kept alive it would hold up a shutdown.
+      // This connection serves only the stream. A connection that is kept alive would delay a shutdown.
       reply.header('connection', 'close');
       const stop = AbortSignal.any([closing.signal, gone.signal, AbortSignal.timeout(longestWatchMs)]);
       const stopped = new Promise<void>((resolve) => stop.addEventListener('abort', () => resolve(), { once: true }));
@@ -49,7 +49,7 @@ export function requestEventRoutes(app: App, { producer: { db }, timings }: Http
         for (let seen = '', n = 1; !stop.aborted; n += 1) {
           const text = JSON.stringify(view);
           const ended = hasEnded(view.status);
-          // A client that stops reading and goes away would leave the write waiting for ever.
+          // Without the signal, the write to a client that stopped reading would wait for ever.
           if (text !== seen)
             await Promise.race([reply.sse.send({ id: ended ? END : String(n), event: 'request', data: view }), stopped]);
           seen = text;
@@ -63,7 +63,7 @@ export function requestEventRoutes(app: App, { producer: { db }, timings }: Http
   });
 }
 
-/** False when the wait was cut short. */
+/** Waits `ms` milliseconds. Returns `false` when the signal ended the wait. */
 async function pause(ms: number, signal: AbortSignal): Promise<boolean> {
   try {
     await wait(ms, undefined, { signal });

@@ -10,7 +10,7 @@ import { viewOf } from './requests.ts';
 
 const itemQuery = z.strictObject({ ...pageQuery, status: z.enum(ITEM_STATUSES).optional() });
 
-/** What became of each number of a request. */
+/** Routes for the items and chunks of a request. */
 export function requestItemRoutes(app: App, { producer: { db } }: HttpDeps, sendCsv: SendCsv): void {
   app.route({
     method: 'GET',

@@ -24,13 +24,13 @@ const submittedAnswer = requestAnswer
   .extend({ notes: z.array(z.string()).optional().describe('How a CSV was read: what was rewritten, ignored or counted once') })
   .meta({ id: 'SubmittedRequest' });
 
-/** Room for 100,000 numbers with everything around them. */
+/** Enough for 100,000 numbers and the rest of the body. */
 const SUBMIT_LIMIT = 32 * 1024 * 1024;
 
 const idempotency = z.object({
   'idempotency-key': said(z.string().min(1).max(255), keyProblem)
     .optional()
-    .describe('The same key and body give the same request, to the same API key'),
+    .describe('With the same API key, the same idempotency key and body give the same request'),
 });
 
 const listQuery = z.strictObject({
@@ -39,7 +39,7 @@ const listQuery = z.strictObject({
   kind: z.enum(REQUEST_KINDS).optional(),
 });
 
-/** Submitting requests, and looking at them. */
+/** Routes for submitting and reading requests. */
 export function requestRoutes(app: App, { producer }: HttpDeps): void {
   const view = (id: string): Promise<RequestView> => viewOf(producer.db, id);
   app.route({
@@ -50,7 +50,7 @@ export function requestRoutes(app: App, { producer }: HttpDeps): void {
       tags: ['requests'],
       summary: 'Buy, update or delete numbers',
       description:
-        'Checked completely before anything is stored: 422 lists every problem. The numbers may also come as text/csv, with the other fields in the query.',
+        'The body is checked completely before anything is stored: 422 lists every problem. The numbers may also come as text/csv, with the other fields in the query.',
       headers: idempotency,
       querystring: csvQuery,
       body: requestBody,
@@ -100,7 +100,7 @@ export function requestRoutes(app: App, { producer }: HttpDeps): void {
   });
 }
 
-/** Acting on a request that is there. */
+/** Routes for acting on a stored request. */
 export function requestActRoutes(app: App, { producer }: HttpDeps): void {
   app.route({
     method: 'POST',
@@ -108,7 +108,7 @@ export function requestActRoutes(app: App, { producer }: HttpDeps): void {
     schema: {
       tags: ['requests'],
       summary: 'Cancel what has not been sent',
-      description: 'What is in flight ends by what Telnyx says. A request that has ended stays as it is.',
+      description: 'Numbers in flight end as Telnyx decides. A request that has ended does not change.',
       params: idParams,
       response: answers({ 200: requestAnswer }),
     },
@@ -124,7 +124,7 @@ export function requestActRoutes(app: App, { producer }: HttpDeps): void {
     url: '/v1/requests/:id/approve',
     schema: {
       tags: ['requests'],
-      summary: 'Let a buy go that waits for approval',
+      summary: 'Approve a buy that waits for approval',
       params: idParams,
       response: answers({ 200: requestAnswer }),
     },
@@ -139,7 +139,7 @@ export function requestActRoutes(app: App, { producer }: HttpDeps): void {
     url: '/v1/requests/:id/retry',
     schema: {
       tags: ['requests'],
-      summary: 'File a new request for what an ended one failed to do',
+      summary: 'File a new request for the failed numbers of an ended one',
       description: 'A repeat gives the same new request (200).',
       params: idParams,
       response: answers({ 200: requestAnswer, 202: requestAnswer }),
@@ -156,7 +156,7 @@ export function requestActRoutes(app: App, { producer }: HttpDeps): void {
   });
 }
 
-/** The request as users see it; `not_found` when there is none. */
+/** Returns the request as users see it. Errors: `not_found`. */
 export async function viewOf(db: HttpDeps['producer']['db'], id: string): Promise<RequestView> {
   const found = await readRequest(db, id);
   if (found === null) throw notFound(`there is no request ${id}`);

@@ -6,22 +6,23 @@ import { verifyWebhook, type WebhookEvent } from '../../telnyx/webhook-signature
 import { type App, HTTP_TIMINGS, type HttpDeps } from '../deps.ts';
 import { answers } from '../schemas.ts';
 
-/** An order of 1,000 numbers with its requirements is far below. */
+/** The largest body of an event, in bytes. An order of 1,000 numbers with its requirements is far smaller. */
 const LARGEST_EVENT = 4 * 1024 * 1024;
 
-/** The one event that wakes anything. */
+/** The only event that wakes a poll. */
 const USEFUL = 'number_order.complete';
 
 const webhookAnswer = z.object({ status: z.enum(['new', 'known', 'ignored']) });
 
 /**
- * Telnyx's webhooks: proved here at the edge, stored once, applied by a worker. Answers: 200 stored, known or of no use; 401
- * not signed by Telnyx; 400 signed, but not readable; 503 not stored, so that Telnyx delivers again.
+ * Receives Telnyx's webhooks: the signature is checked here, the event is stored once, and a worker applies it. Answers: 200 when
+ * the event is stored, known or not needed; 401 when Telnyx did not sign it; 400 when it is signed but not readable; 503 when it
+ * is not stored, so that Telnyx delivers it again.
  */
 export async function webhookRoutes(app: App, deps: HttpDeps): Promise<void> {
   const { webhookMs } = { ...HTTP_TIMINGS, ...deps.timings };
   await app.register(async (scope: App) => {
-    // The signature is over the bytes as they came: nothing may parse them first.
+    // The signature covers the bytes as received, so nothing may parse them first.
     scope.removeAllContentTypeParsers();
     scope.addContentTypeParser('*', { parseAs: 'buffer' }, (_request, body, done) => done(null, body));
     scope.route({
@@ -59,7 +60,7 @@ function verified(deps: HttpDeps, body: unknown, headers: Readonly<Record<string
     case 'bad_timestamp':
     case 'stale':
     case 'bad_signature':
-      // One text for all: whoever forges learns nothing about how close it was.
+      // All refusals have one text, so that a forger does not learn which check failed.
       throw new ProvisioningError('bad_signature', 'rejected', 'the body is not signed by Telnyx');
   }
 }
@@ -69,7 +70,7 @@ function store({ producer }: HttpDeps, event: WebhookEvent): Promise<'new' | 'kn
   return acceptWebhook(producer, { id, eventType, orderId, customerReference, occurredAt });
 }
 
-/** A store that hangs is as good as away: the event comes again, and being stored twice does nothing. */
+/** The answer when storing takes too long. Telnyx delivers the event again, and storing it twice does no harm. */
 function notStored(): ProvisioningError {
   return new ProvisioningError('not_stored_in_time', 'retry', 'the event could not be stored in time; deliver it again');
 }

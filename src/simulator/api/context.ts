@@ -23,12 +23,12 @@ export function ok(body: unknown, status = 200): Reply {
   return { status, body };
 }
 
-/** The fault of this kind that strikes this request; `fits` says whether it can have an effect here. */
+/** Returns the fault of this kind that strikes this request. `fits` says whether it can have an effect here. */
 export function struckBy(context: Context, kind: FaultKind, fits?: (fault: Fault) => boolean): Fault | undefined {
   return context.world.faults.take(kind, context.target, fits);
 }
 
-/** The code that a fault answers with: its own, none at all if it says `none`, else the usual one. */
+/** Returns the code that a fault answers with: its own, none when it says `none`, else the usual one. */
 export function codeOf(fault: Fault | undefined, usual: string): { code?: string } {
   return fault?.code === 'none' ? {} : { code: fault?.code ?? usual };
 }

@@ -37,7 +37,7 @@ const FATES = [
   ['emergency_address_kept', 'kept'],
 ] as const;
 
-/** What goes wrong with which numbers, and which numbers the reply leaves out. Only enabling can go wrong. */
+/** Returns what goes wrong with which numbers, and which numbers the reply leaves out. Only enabling can go wrong. */
 export function emergencyFates(
   context: Context,
   count: number,

@@ -11,12 +11,12 @@ import { bool, E164, invalid, iso, notFound, Refusal, strings } from './wire.ts'
 
 type WireJob = Telnyx.PhoneNumbers.PhoneNumbersJob;
 
-/** Entries ended but shown nowhere: a fault. */
+/** True for an entry that has ended but that no list shows. This is a fault. */
 function hidden(job: Job, index: number): boolean {
   return job.lost.has(index) || (job.leftovers.has(index) && !job.listLeftovers);
 }
 
-/** A job; operations move from pending to a result as the clock runs. */
+/** Returns the job as the API shows it. Operations move from pending to a result as the clock runs. */
 export function jobView(job: Job): WireJob {
   const ended = !['pending', 'in_progress'].includes(job.status);
   const pending: NonNullable<WireJob['pending_operations']> = [];
@@ -46,7 +46,7 @@ export function jobView(job: Job): WireJob {
   };
 }
 
-/** How many of the capped slots are in use; `ours` leaves out other people's jobs. */
+/** Counts the job slots in use. `ours` leaves out the jobs of other people. */
 function openSlots(world: World, emergency: boolean, ours = false): number {
   let open = 0;
   for (const job of world.openJobs) {
@@ -62,7 +62,7 @@ function assertSlot(world: World, type: JobType): void {
   throw invalid('/base', `You can have at most ${cap} pending or in progress jobs`);
 }
 
-/** The numbers of a batch: 1 to 1,000, of one form, all owned. */
+/** Returns the numbers of a batch. It refuses unless there are 1 to 1,000 of one form, all owned. */
 function batchOf({ world, body }: Context): { byId: boolean; numbers: Job['numbers'] } {
   const asked = [...new Set(strings(body, 'phone_numbers') ?? [])];
   if (asked.length === 0) throw invalid('/phone_numbers', 'must be present, at least 1 phone number');
@@ -107,7 +107,7 @@ interface Plan {
   emergency: ReadonlyMap<number, EmergencyFate>;
 }
 
-/** How the job will go, decided when it is made. */
+/** Decides how the job will go when it is created. */
 function planOf(context: Context, count: number, changes: Job['changes']): Plan {
   const failed = struckBy(context, 'job_failed');
   const expired = failed ? undefined : struckBy(context, 'job_expired');

@@ -12,7 +12,7 @@ type Test = (number: PoolNumber) => boolean;
 const DEFAULT_LIMIT = 100;
 const FEATURES = new Set(['sms', 'mms', 'voice', 'fax', 'emergency', 'hd_voice', 'international_sms', 'local_calling']);
 
-/** What searches show as on sale: neither in an order nor known to be sold. */
+/** True for a number that searches show: not in an order, and not known to be sold. */
 export function onSale(world: World, number: PoolNumber): boolean {
   return !world.taken.has(number.e164);
 }
@@ -31,7 +31,7 @@ function sameText(wanted: string | undefined, actual: string): boolean {
   return wanted === undefined || wanted.toLowerCase() === actual.toLowerCase();
 }
 
-/** Digit patterns see the national number, without the area code when that has a filter of its own. */
+/** Digit patterns match the national number, without the area code when a separate filter names it. */
 function digitTest(query: Query): Test {
   const contains = query.one('filter[phone_number][contains]');
   const starts = query.one('filter[phone_number][starts_with]');
@@ -53,7 +53,7 @@ function featuresOf({ query, world }: Context): string[] {
   return world.behaviour.featureCommas === 'split' ? query.list('filter[features]') : query.values('filter[features]');
 }
 
-/** The largest number of rows. Refuses a limit that the service does not accept. */
+/** Returns the largest number of rows. It refuses a limit that the service does not accept. */
 function limitOf(context: Context): number {
   const limit = context.query.int('filter[limit]') ?? DEFAULT_LIMIT;
   const refused = struckBy(context, 'limit_refused', ({ most }) => most !== undefined && limit > most);
@@ -109,7 +109,7 @@ function collect(source: Iterable<PoolNumber>, test: Test, limit: number, into: 
   return into;
 }
 
-/** Without a filter the answer is random: rows from the whole pool. */
+/** Without a filter the answer is random rows of the whole pool. */
 function anything(world: World): PoolNumber[] {
   const stride = Math.max(1, Math.floor(world.pool.length / DEFAULT_LIMIT));
   return world.pool.filter((number, index) => index % stride === 0 && onSale(world, number)).slice(0, DEFAULT_LIMIT);
@@ -170,7 +170,7 @@ function mask(e164: string): string {
   return e164.slice(0, 6).padEnd(e164.length, 'x');
 }
 
-/** Which rows come masked: all of them for an account of low level. */
+/** Says which rows are masked. For an account of low level these are all rows. */
 function maskTest(context: Context): Test {
   if (isUnverified(context)) return () => true;
   const masked = struckBy(context, 'masked_numbers');

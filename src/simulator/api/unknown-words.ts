@@ -5,13 +5,13 @@ import { isRecord } from './wire.ts';
 
 type Resource = Record<string, unknown>;
 
-/** The resources that a reply is about: its `data`, or each row of it. */
+/** Returns the resources that a reply is about: its `data`, or each row of it. */
 function rowsOf(body: unknown): Resource[] {
   const data = isRecord(body) ? body['data'] : undefined;
   return (Array.isArray(data) ? data : [data]).filter(isRecord);
 }
 
-/** Every resource of a type, however deep. */
+/** Returns every resource of a type, at any depth. */
 function ofType(value: unknown, type: string): Resource[] {
   if (Array.isArray(value)) return value.flatMap((entry) => ofType(entry, type));
   if (!isRecord(value)) return [];
@@ -19,7 +19,7 @@ function ofType(value: unknown, type: string): Resource[] {
   return value['record_type'] === type ? [value, ...inner] : inner;
 }
 
-/** The resources of a reply that have the field the fault is about. */
+/** Returns the resources of a reply that have the field of the fault. */
 function struckIn(body: unknown, fault: Fault): Resource[] {
   const candidates = fault.resource === undefined ? rowsOf(body) : ofType(body, fault.resource);
   return candidates.filter((resource) => (fault.field ?? 'status') in resource);
