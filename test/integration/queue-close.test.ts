@@ -30,7 +30,7 @@ describe.skipIf(!hasRedis())('a Redis that answers is never called one that does
       // A person at a terminal says no.
       const { io, err } = testIo('n\n', env);
       expect(await runCli(['buy', '--ndc', '312=1'], { ...io, canAsk: true }, services)).toBe(6);
-      expect(err()).toContain('not confirmed');
+      expect(err()).toContain('you did not confirm');
     }
     expect(logged).toEqual([]);
   });
