@@ -1,6 +1,6 @@
 import { WORKING_STATES } from '../domain/chunk.ts';
 import type { TroubleCode } from '../domain/codes.ts';
-import { ProvisioningError } from '../domain/errors.ts';
+import { notFound } from '../domain/errors.ts';
 import type { KeySpace } from '../domain/key-space.ts';
 import { OPEN_ITEM_STATUSES, type RequestStatus, requestStatus } from '../domain/request.ts';
 import { countChunks } from './chunks.ts';
@@ -110,7 +110,7 @@ async function setStatus(
 export async function approve(sql: SqlOrTx, id: string, by: { actor: string; at: Date }): Promise<Request> {
   const [row] = await sql<Request[]>`
     update requests set status = 'queued', error_code = null, error = null, updated_at = ${by.at} where id = ${id} returning *`;
-  if (row === undefined) throw new ProvisioningError('not_found', 'rejected', `there is no request ${id}`);
+  if (row === undefined) throw notFound(`there is no request ${id}`);
   await insertEvent(sql, {
     subject: 'request',
     subjectId: id,

@@ -1,24 +1,11 @@
 import { afterAll, beforeEach, describe, expect, it } from 'vitest';
 import { z } from 'zod';
 import { openDb } from '../../src/db/client.ts';
-import { migrateDatabase } from '../../src/db/migrate.ts';
 import { buildServer } from '../../src/http/server.ts';
-import { ask, basic, buy, codeOf, submitted, testServer, viewer } from '../support/http-harness.ts';
-import { fileDatabase } from '../support/postgres.ts';
+import { ask, basic, buy, codeOf, fileServer, testServer, viewer } from '../support/http-harness.ts';
 
-const database = await fileDatabase({ beforeEach, afterAll });
-
-await migrateDatabase(database.url);
-
-const server = await testServer(database.url);
-
-const { app, db, queue } = server;
-
-afterAll(() => server.close());
-
-const submit = async (payload: object) => submitted.parse((await ask(app, 'POST', '/v1/requests', { payload })).body);
-
-const requestCount = async () => (await db.sql<{ n: number }[]>`select count(*)::int as n from requests`)[0]?.n;
+const server = await fileServer({ beforeEach, afterAll });
+const { app, database, db, queue, requestCount, submit } = server;
 
 const KEYLESS = { apiKeys: [], webhookKeys: [], jobSlots: 15, clock: { now: () => new Date() } };
 

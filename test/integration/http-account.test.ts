@@ -1,22 +1,9 @@
 import { afterAll, beforeEach, describe, expect, it } from 'vitest';
 import { z } from 'zod';
-import { migrateDatabase } from '../../src/db/migrate.ts';
-import { ask, buy, operator, page, submitted, testServer, viewer } from '../support/http-harness.ts';
-import { fileDatabase } from '../support/postgres.ts';
+import { ask, buy, fileServer, numbersFrom, operator, page, viewer } from '../support/http-harness.ts';
 
-const database = await fileDatabase({ beforeEach, afterAll });
-
-await migrateDatabase(database.url);
-
-const server = await testServer(database.url);
-
-const { app, db, queue } = server;
-
-afterAll(() => server.close());
-
-const submit = async (payload: object) => submitted.parse((await ask(app, 'POST', '/v1/requests', { payload })).body);
-
-const numbers = (from: number, count: number) => Array.from({ length: count }, (_, i) => `+1312${5_000_000 + from + i}`);
+const server = await fileServer({ beforeEach, afterAll });
+const { app, db, queue, submit } = server;
 
 describe('reconciliations and the account', () => {
   it('a run is started, listed newest first, and its drift is paged', async () => {
@@ -31,15 +18,15 @@ describe('reconciliations and the account', () => {
     const top = page.parse((await ask(app, 'GET', '/v1/reconciliations?limit=1')).body);
     const next = page.parse((await ask(app, 'GET', `/v1/reconciliations?limit=1&cursor=${top.next_cursor}`)).body);
     expect([top.data[0]?.['id'], next.data[0]?.['id'], next.next_cursor]).toEqual([id, run.parse(first.body).id, null]);
-    await db.sql`insert into drift (run_id, kind, phone_number, field, ours, theirs) select ${id}, 'changed', n, 'tags', 'a', 'b' from unnest(${numbers(0, 3)}::text[]) n`;
+    await db.sql`insert into drift (run_id, kind, phone_number, field, ours, theirs) select ${id}, 'changed', n, 'tags', 'a', 'b' from unnest(${numbersFrom(0, 3)}::text[]) n`;
     const drift = page.parse((await ask(app, 'GET', `/v1/reconciliations/${id}/drift?limit=2`)).body);
     const more = page.parse((await ask(app, 'GET', `/v1/reconciliations/${id}/drift?limit=2&cursor=${drift.next_cursor}`)).body);
-    expect([...drift.data, ...more.data].map((d) => d['phone_number'])).toEqual(numbers(0, 3));
+    expect([...drift.data, ...more.data].map((d) => d['phone_number'])).toEqual(numbersFrom(0, 3));
   });
 
   it('drift is repaired and accepted by whoever may act, with the numbers and fields that are named', async () => {
     const { id } = z.object({ id: z.string() }).parse((await ask(app, 'POST', '/v1/reconciliations')).body);
-    const [one = '', two = '', three = ''] = numbers(900, 3);
+    const [one = '', two = '', three = ''] = numbersFrom(900, 3);
     await db.sql`insert into phone_numbers (phone_number, state, status, customer_reference, baseline, created_at, updated_at)
       select n, 'owned', 'port-out-pending', 'theirs', '{"customer_reference": "ours", "status": "active"}', now(), now()
       from unnest(${[one, two, three]}::text[]) n`;

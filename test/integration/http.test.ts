@@ -1,23 +1,21 @@
 import { afterAll, beforeEach, describe, expect, it } from 'vitest';
-import { migrateDatabase } from '../../src/db/migrate.ts';
-import { admin, ask, buy, codeOf, endAll, failure, operator, own, page, submitted, testServer } from '../support/http-harness.ts';
-import { fileDatabase } from '../support/postgres.ts';
+import {
+  admin,
+  ask,
+  buy,
+  codeOf,
+  endAll,
+  failure,
+  fileServer,
+  numbersFrom,
+  operator,
+  own,
+  page,
+  submitted,
+} from '../support/http-harness.ts';
 
-const database = await fileDatabase({ beforeEach, afterAll });
-
-await migrateDatabase(database.url);
-
-const server = await testServer(database.url);
-
-const { app, db, queue } = server;
-
-afterAll(() => server.close());
-
-const submit = async (payload: object) => submitted.parse((await ask(app, 'POST', '/v1/requests', { payload })).body);
-
-const requestCount = async () => (await db.sql<{ n: number }[]>`select count(*)::int as n from requests`)[0]?.n;
-
-const numbers = (from: number, count: number) => Array.from({ length: count }, (_, i) => `+1312${5_000_000 + from + i}`);
+const server = await fileServer({ beforeEach, afterAll });
+const { app, db, queue, requestCount, submit } = server;
 
 describe('submitting', () => {
   it('stores the request, enqueues its work and answers 202 with it', async () => {
@@ -82,7 +80,7 @@ describe('submitting', () => {
 
   it('wrong and repeated numbers of a good body are told by their place, both at once', async () => {
     const before = await requestCount();
-    const [one = '', two = ''] = numbers(0, 2);
+    const [one = '', two = ''] = numbersFrom(0, 2);
     const payload = { kind: 'update', phone_numbers: [one, 'nonsense', two, one, two], set: { tags: [] } };
     const { status, body } = await ask(app, 'POST', '/v1/requests', { payload });
     expect([status, failure.parse(body).error.details]).toEqual([
@@ -117,9 +115,9 @@ describe('submitting', () => {
   });
 
   it('a delete whose count is wrong, or that names a stranger, is a 409 and deletes nothing', async () => {
-    await own(db, numbers(0, 2));
+    await own(db, numbersFrom(0, 2));
     const wrongCount = await ask(app, 'POST', '/v1/requests', {
-      payload: { kind: 'delete', phone_numbers: numbers(0, 2), expected_count: 3 },
+      payload: { kind: 'delete', phone_numbers: numbersFrom(0, 2), expected_count: 3 },
     });
     const stranger = await ask(app, 'POST', '/v1/requests', {
       payload: { kind: 'delete', phone_numbers: ['+13125999999'], expected_count: 1 },
@@ -187,7 +185,7 @@ describe('acting on a request', () => {
 
 describe('lists', () => {
   it('pages of items add up to all items, each once, and the CSV has the same', async () => {
-    const { id } = await submit({ kind: 'update', phone_numbers: numbers(100, 25), set: { add_tags: ['paged'] } });
+    const { id } = await submit({ kind: 'update', phone_numbers: numbersFrom(100, 25), set: { add_tags: ['paged'] } });
     const seen: unknown[] = [];
     for (let cursor = ''; ; ) {
       const { data, next_cursor } = page.parse((await ask(app, 'GET', `/v1/requests/${id}/items?limit=10${cursor}`)).body);
@@ -195,7 +193,7 @@ describe('lists', () => {
       if (next_cursor === null) break;
       cursor = `&cursor=${next_cursor}`;
     }
-    expect(seen).toEqual(numbers(100, 25));
+    expect(seen).toEqual(numbersFrom(100, 25));
     const csv = await ask(app, 'GET', `/v1/requests/${id}/items.csv`);
     expect(csv.headers['content-type']).toMatch(/^text\/csv/);
     const [head, ...rows] = csv.text.trimEnd().split('\n');
@@ -226,15 +224,15 @@ describe('lists', () => {
   });
 
   it('the inventory is filtered and paged, and a number shows its history', async () => {
-    await own(db, numbers(1_000, 3), { tags: ['solar', 'east'], connectionId: '77' });
-    await own(db, numbers(1_100, 1), { tags: ['solar'], connectionId: '78' });
+    await own(db, numbersFrom(1_000, 3), { tags: ['solar', 'east'], connectionId: '77' });
+    await own(db, numbersFrom(1_100, 1), { tags: ['solar'], connectionId: '78' });
     const first = page.parse((await ask(app, 'GET', '/v1/numbers?tag=solar&connection_id=77&limit=2')).body);
     const rest = page.parse(
       (await ask(app, 'GET', `/v1/numbers?tag=solar&connection_id=77&limit=2&cursor=${first.next_cursor}`)).body,
     );
-    expect([...first.data, ...rest.data].map((n) => n['phone_number'])).toEqual(numbers(1_000, 3));
+    expect([...first.data, ...rest.data].map((n) => n['phone_number'])).toEqual(numbersFrom(1_000, 3));
     expect(rest.next_cursor).toBeNull();
-    const [one] = numbers(1_000, 1);
+    const [one] = numbersFrom(1_000, 1);
     await db.sql`insert into events (at, subject, subject_id, to_state, cause, actor) values (now(), 'number', ${one ?? ''}, 'owned', 'bought', 'anna')`;
     for (const url of [`/v1/numbers/${one}`, `/v1/numbers/${encodeURIComponent(one ?? '')}`]) {
       expect((await ask(app, 'GET', url)).body).toMatchObject({

@@ -1,9 +1,3 @@
-import { cpSync, mkdtempSync, readFileSync, rmSync, writeFileSync } from 'node:fs';
-import { tmpdir } from 'node:os';
-import { join } from 'node:path';
-import { drizzle } from 'drizzle-orm/postgres-js';
-import { migrate } from 'drizzle-orm/postgres-js/migrator';
-import postgres from 'postgres';
 import { afterAll, beforeEach, describe, expect, it } from 'vitest';
 import { migrateDatabase } from '../../src/db/migrate.ts';
 import { silentLog } from '../../src/observability/log.ts';
@@ -11,8 +5,8 @@ import { retryRequest } from '../../src/producers/actions/retry.ts';
 import type { ProducerDeps } from '../../src/producers/deps.ts';
 import { submitRequest } from '../../src/producers/intake/submit.ts';
 import { admin, ask, endAll, memoryQueue, operator, testServer } from '../support/http-harness.ts';
+import { migrateBefore, rawClient } from '../support/old-database.ts';
 import { fileDatabase } from '../support/postgres.ts';
-import { ROOT } from '../support/sources.ts';
 
 const database = await fileDatabase({ beforeEach, afterAll, template: false });
 const BODY = {
@@ -23,7 +17,7 @@ const BODY = {
 /** Of that body, by the version before. */
 const HASH = '218a8de7bc908d00688af9704f8bf3bb05e738358cf664b0fd095fc39cc6c4a4';
 
-await migrateBefore('key_space');
+await migrateBefore(database.url, '0008_key_spaces');
 await fillAsBefore();
 await migrateDatabase(database.url);
 const server = await testServer(database.url);
@@ -37,23 +31,9 @@ const deps: ProducerDeps = {
   limits: { orderSize: 100, batchSize: 1_000, maxNumberCost: '5.00', approvalAbove: null },
 };
 
-/** Applies the migrations before the first one that speaks of `word`, as an older version did. */
-async function migrateBefore(word: string): Promise<void> {
-  const folder = mkdtempSync(join(tmpdir(), 'migrations-'));
-  cpSync(join(ROOT, 'src/db/migrations'), folder, { recursive: true });
-  const path = join(folder, 'meta/_journal.json');
-  const journal: { entries: { tag: string }[] } = JSON.parse(readFileSync(path, 'utf8'));
-  const until = journal.entries.findIndex(({ tag }) => readFileSync(join(folder, `${tag}.sql`), 'utf8').includes(word));
-  expect(until).toBeGreaterThan(0);
-  writeFileSync(path, JSON.stringify({ ...journal, entries: journal.entries.slice(0, until) }));
-  const client = postgres(database.url, { max: 1, onnotice: () => undefined });
-  await migrate(drizzle(client), { migrationsFolder: folder }).finally(() => client.end());
-  rmSync(folder, { recursive: true });
-}
-
 /** A failed buy with a retry under way, a repair, a request of a client, and one whose client chose a key like ours. */
 async function fillAsBefore(): Promise<void> {
-  const client = postgres(database.url, { max: 1, onnotice: () => undefined });
+  const client = rawClient(database.url);
   const row = (id: string, key: string | null, filedBy: string | null, status = 'running') => client`
     insert into requests (id, kind, status, body, steps, asked, idempotency_key, body_hash, filed_by, created_at, updated_at, finished_at)
     values (${id}, 'buy', ${status}, '{}', '[]', 3, ${key}, ${HASH}, ${filedBy}, now(), now(), ${status === 'failed' ? new Date() : null})`;

@@ -1,46 +1,21 @@
-import { cpSync, mkdtempSync, readFileSync, rmSync, writeFileSync } from 'node:fs';
-import { tmpdir } from 'node:os';
-import { join } from 'node:path';
-import { drizzle } from 'drizzle-orm/postgres-js';
-import { migrate } from 'drizzle-orm/postgres-js/migrator';
-import postgres from 'postgres';
 import { afterAll, beforeAll, describe, expect, it } from 'vitest';
-import { z } from 'zod';
 import { openDb } from '../../src/db/client.ts';
 import { migrateDatabase } from '../../src/db/migrate.ts';
 import { isOpen, openEverywhere } from '../../src/db/queries/drift.ts';
 import { reconcileInventory } from '../../src/reconcile/walk.ts';
 import { openHarness } from '../support/harness.ts';
+import { migrateBefore } from '../support/old-database.ts';
 import { createTestDatabase } from '../support/postgres.ts';
-import { ROOT } from '../support/sources.ts';
-
-/** The last migration of the version in which a run took over what it found. */
-const BEFORE = 3;
-const MIGRATIONS = join(ROOT, 'src/db/migrations');
-const journal = z.object({ entries: z.array(z.looseObject({ idx: z.number() })) });
 
 describe('an upgrade from a version that took over what it found', () => {
-  const folder = mkdtempSync(join(tmpdir(), 'provisioner-upgrade-'));
   let url = '';
   let drop = async (): Promise<void> => undefined;
   beforeAll(async () => {
     const database = await createTestDatabase({ template: false });
     ({ url, drop } = database);
-    cpSync(MIGRATIONS, folder, { recursive: true });
-    const file = join(folder, 'meta/_journal.json');
-    const known = journal.parse(JSON.parse(readFileSync(file, 'utf8')));
-    writeFileSync(
-      file,
-      JSON.stringify({ ...JSON.parse(readFileSync(file, 'utf8')), entries: known.entries.filter((e) => e.idx <= BEFORE) }),
-    );
-    const old = postgres(url, { max: 1, onnotice: () => undefined });
-    await migrate(drizzle(old), { migrationsFolder: folder });
-    await old.end();
+    await migrateBefore(url, '0004_losses_held');
   });
-  afterAll(async () => {
-    rmSync(folder, { recursive: true, force: true });
-    await drop();
-  });
+  afterAll(() => drop());
 
   it('keeps every row, takes what the numbers have as their baseline, and opens no drift', async () => {
     const harness = await openHarness({ simulator: { owned: 12, numbers: 40 } });

@@ -1,31 +1,17 @@
 import { describe, expect, it } from 'vitest';
 import type { Fault } from '../../src/simulator/index.ts';
 import { expectAgreement } from '../support/expect-agreement.ts';
-import { type Harness, useHarness } from '../support/harness.ts';
+import { useHarness } from '../support/harness.ts';
 import { until } from '../support/until.ts';
-
-const updating = { method: 'POST', path: '/phone_numbers/jobs/update_phone_numbers' };
-/** The next `count` numbers of the account that no test has used yet. */
-function taker(h: () => Harness): (count: number) => string[] {
-  let used = 0;
-  return (count) => {
-    used += count;
-    return h()
-      .sim.ownedNumbers()
-      .slice(used - count, used);
-  };
-}
-const rowsOf = (h: Harness, numbers: string[]) =>
-  h.db.sql`select * from phone_numbers where phone_number = any(${numbers}::text[]) order by phone_number`;
-const jobsOf = (h: Harness) => h.sim.ledger().jobs.length;
-const changesOf = (h: Harness, numbers: string[]) => h.sim.ledger().changed.filter((c) => numbers.includes(c.phone_number));
+import { unusedNumbers } from '../support/unused-numbers.ts';
+import { changesOf, jobsOf, rowsOf, updating } from '../support/updates.ts';
 
 describe('an update of tags', () => {
   const h = useHarness(
     () => ({ simulator: { owned: 900, numbers: 500 } }),
     (harness) => harness.learnInventory(),
   );
-  const take = taker(h);
+  const take = unusedNumbers(h);
 
   it('adds and removes tags and keeps those that are there, also one that the portal set', async () => {
     const [one = '', two = '', three = ''] = take(3);

@@ -2,36 +2,22 @@ import { setTimeout as sleep } from 'node:timers/promises';
 import { describe, expect, it } from 'vitest';
 import { type Fault, SIMULATED_ACCOUNT } from '../../src/simulator/index.ts';
 import { expectAgreement, expectInventory } from '../support/expect-agreement.ts';
-import { type Harness, useHarness } from '../support/harness.ts';
+import { useHarness } from '../support/harness.ts';
 import { until } from '../support/until.ts';
+import { unusedNumbers } from '../support/unused-numbers.ts';
+import { changesOf, jobsOf, rowsOf, updating } from '../support/updates.ts';
 
 const [, connectionId] = SIMULATED_ACCOUNT.connectionIds;
 const [messagingProfileId] = SIMULATED_ACCOUNT.messagingProfileIds;
 const [billingGroupId] = SIMULATED_ACCOUNT.billingGroupIds;
 const [emergencyAddressId] = SIMULATED_ACCOUNT.emergencyAddressIds;
 const FOREIGN = '+13125550188';
-const updating = { method: 'POST', path: '/phone_numbers/jobs/update_phone_numbers' };
-/** The next `count` numbers of the account that no test has used yet. */
-function taker(h: () => Harness): (count: number) => string[] {
-  let used = 0;
-  return (count) => {
-    used += count;
-    return h()
-      .sim.ownedNumbers()
-      .slice(used - count, used);
-  };
-}
-const rowsOf = (h: Harness, numbers: string[]) =>
-  h.db.sql`select * from phone_numbers where phone_number = any(${numbers}::text[]) order by phone_number`;
-const jobsOf = (h: Harness) => h.sim.ledger().jobs.length;
-const changesOf = (h: Harness, numbers: string[]) => h.sim.ledger().changed.filter((c) => numbers.includes(c.phone_number));
-
 describe('an update', () => {
   const h = useHarness(
     () => ({ simulator: { owned: 900, numbers: 500 } }),
     (harness) => harness.learnInventory(),
   );
-  const take = taker(h);
+  const take = unusedNumbers(h);
 
   const settable: [string, Record<string, unknown>, Record<string, unknown>][] = [
     ['connection', { connection_id: connectionId }, { connectionId }],

@@ -3,10 +3,12 @@ import { pino } from 'pino';
 import { z } from 'zod';
 import { secret } from '../../src/config/secret.ts';
 import { type Db, openDb } from '../../src/db/client.ts';
+import { migrateDatabase } from '../../src/db/migrate.ts';
 import { buildServer, type HttpDeps } from '../../src/http/server.ts';
 import type { ProducerDeps } from '../../src/producers/deps.ts';
 import { QUEUE_NAMES } from '../../src/queues/catalogue.ts';
 import type { AnyEnqueue, JobQueue } from '../../src/queues/port.ts';
+import { fileDatabase } from './postgres.ts';
 
 /** A queue that records what it gets and runs nothing. */
 export interface MemoryQueue extends JobQueue {
@@ -80,6 +82,24 @@ export async function testServer(url: string, overrides: Overrides = {}): Promis
   };
   return { app, db, queue, logged: () => lines.join(''), close };
 }
+
+/** A server for the tests of one file, on a database of its own, with what such tests ask most. */
+export async function fileServer(hooks: Parameters<typeof fileDatabase>[0]) {
+  const database = await fileDatabase(hooks);
+  await migrateDatabase(database.url);
+  const server = await testServer(database.url);
+  hooks.afterAll(() => server.close());
+  return {
+    ...server,
+    database,
+    submit: async (payload: object) => submitted.parse((await ask(server.app, 'POST', '/v1/requests', { payload })).body),
+    requestCount: async () => (await server.db.sql<{ n: number }[]>`select count(*)::int as n from requests`)[0]?.n,
+  };
+}
+
+/** `count` numbers of area code 312, the first of them the one at `from`. */
+export const numbersFrom = (from: number, count: number): string[] =>
+  Array.from({ length: count }, (_, i) => `+1312${5_000_000 + from + i}`);
 
 /** Sends a request and returns status and parsed body. */
 export async function ask(app: FastifyInstance, method: 'GET' | 'POST' | 'PUT', url: string, options: InjectOptions = {}) {

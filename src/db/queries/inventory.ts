@@ -36,23 +36,14 @@ const COLUMN_OF = {
   status: phoneNumbers.status,
   bought_by: phoneNumbers.boughtBy,
 } as const satisfies Partial<Record<FilterField, unknown>>;
-const COMPARED = [
-  'connection_id',
-  'billing_group_id',
-  'messaging_profile_id',
-  'customer_reference',
-  'country_code',
-  'phone_number_type',
-  'status',
-  'bought_by',
-] as const satisfies readonly (keyof typeof COLUMN_OF)[];
+const isCompared = (field: FilterField): field is keyof typeof COLUMN_OF => field in COLUMN_OF;
 
 const inState = (f: InventoryFilter): SQL => eq(phoneNumbers.state, f.state ?? 'owned');
 
 /** The condition for the rows that match exactly. Without a state in the filter, only owned numbers match. */
 function matching(f: InventoryFilter): SQL | undefined {
   const { tag, national_destination_code: areaCode } = f;
-  const compared = COMPARED.map((field) => {
+  const compared = INVENTORY_FILTERS.filter(isCompared).map((field) => {
     const value = f[field];
     return value === undefined ? undefined : eq(COLUMN_OF[field], value);
   });

@@ -27,6 +27,12 @@ export async function ownNumbers(deps: WorkDeps, planned: Chunk): Promise<OwnNum
     : { kind: 'own', chunk, numbers };
 }
 
+/** For a kind whose only guard is `ownNumbers`, and whose call carries just what its step says. */
+export async function readyIfOwn(deps: WorkDeps, planned: Chunk): Promise<Prepared> {
+  const own = await ownNumbers(deps, planned);
+  return own.kind === 'own' ? { ...own, kind: 'ready', payload: {} } : own;
+}
+
 /**
  * Claims all numbers or none, and returns why it could not. The earlier request goes first, so that the last change that was
  * asked for wins. A chunk keeps the claims of its earlier steps and attempts; otherwise two requests could wait for each other.

@@ -12,7 +12,7 @@ import type { StepOf } from '../../domain/step.ts';
 import type { AccountNumber } from '../../telnyx/gateway.ts';
 import type { ChunkKind, ChunkOf, Judgement } from '../chunk/kind.ts';
 import type { Settlement } from '../chunk/settle.ts';
-import { ownNumbers } from '../guards/own-numbers.ts';
+import { readyIfOwn } from '../guards/own-numbers.ts';
 import { type BatchResult, batchRefused, endsOfFailed, findJobs, MOST_ATTEMPTS, observeJob } from './batch-job.ts';
 
 type EmergencyStep = StepOf<'emergency'>;
@@ -21,10 +21,7 @@ type EmergencyStep = StepOf<'emergency'>;
 export const emergency: ChunkKind<EmergencyStep, BatchResult> = {
   holdsSlot: true,
   buys: false,
-  prepare: async (deps, planned) => {
-    const own = await ownNumbers(deps, planned);
-    return own.kind === 'own' ? { ...own, kind: 'ready', payload: {} } : own;
-  },
+  prepare: readyIfOwn,
   send: async (telnyx, { numbers, step }, lastCheck) =>
     (await telnyx.updateEmergency(numbers, step.emergency_enabled, step.emergency_address_id, lastCheck)).id,
   refused: batchRefused,

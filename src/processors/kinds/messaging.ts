@@ -1,7 +1,7 @@
 import { changeNumbers } from '../../db/numbers.ts';
 import type { StepOf } from '../../domain/step.ts';
 import type { ChunkKind } from '../chunk/kind.ts';
-import { ownNumbers } from '../guards/own-numbers.ts';
+import { readyIfOwn } from '../guards/own-numbers.ts';
 import { type BatchResult, batchRefused, judgeValues, observeBatch } from './batch-job.ts';
 
 const REFUSED = { code: 'messaging_refused', message: 'Telnyx did not assign the messaging profile and gave no reason' } as const;
@@ -10,10 +10,7 @@ const REFUSED = { code: 'messaging_refused', message: 'Telnyx did not assign the
 export const messaging: ChunkKind<StepOf<'messaging'>, BatchResult> = {
   holdsSlot: true,
   buys: false,
-  prepare: async (deps, planned) => {
-    const own = await ownNumbers(deps, planned);
-    return own.kind === 'own' ? { ...own, kind: 'ready', payload: {} } : own;
-  },
+  prepare: readyIfOwn,
   send: async (telnyx, chunk, lastCheck) =>
     (await telnyx.updateMessaging(chunk.numbers, chunk.step.messaging_profile_id, lastCheck)).id,
   refused: batchRefused,

@@ -1,7 +1,7 @@
 import { type Chunk, getChunk, moveChunk, requeueChunk } from '../../db/chunks.ts';
 import { endItems, openItemsOfChunk } from '../../db/items.ts';
 import { lockRequest, refreshRequest } from '../../db/requests.ts';
-import { ProvisioningError, refused } from '../../domain/errors.ts';
+import { notFound, refused } from '../../domain/errors.ts';
 import { seeing } from '../../domain/evidence.ts';
 import type { ProducerDeps } from '../deps.ts';
 import { chunkJob, enqueue } from '../enqueue.ts';
@@ -22,7 +22,7 @@ export async function resolveChunk(
     await lockRequest(tx, requestId);
     const chunk = await getChunk(tx, chunkId);
     if (chunk === null || chunk.requestId !== requestId) {
-      throw new ProvisioningError('not_found', 'rejected', `request ${requestId} has no chunk ${chunkId}`);
+      throw notFound(`request ${requestId} has no chunk ${chunkId}`);
     }
     if (chunk.state !== 'needs_attention') {
       throw refused(

@@ -4,7 +4,7 @@ import { countLosses } from '../../../db/lines.ts';
 import type { ProvisioningError } from '../../../domain/errors.ts';
 import { historyOf } from '../../../domain/evidence.ts';
 import type { Refusal } from '../../chunk/kind.ts';
-import { lossOf, searchOf } from '../../lines/losses.ts';
+import { lossOf, searchOfChunk } from '../../lines/losses.ts';
 import type { OrderChunk } from './owned.ts';
 
 /** Refusals that concern the settings of the order, never its numbers. */
@@ -55,7 +55,7 @@ export async function waitsForOtherHalf(deps: WorkDeps, chunk: OrderChunk): Prom
  */
 async function replacement(deps: WorkDeps, chunk: OrderChunk, failure: ProvisioningError, accepted: boolean): Promise<Refusal> {
   const { lineId } = chunk;
-  if (lineId === null || (await searchOf(deps, chunk)) === null) return { kind: 'by_disposition' };
+  if (lineId === null || (await searchOfChunk(deps, chunk)) === null) return { kind: 'by_disposition' };
   const before = await countLosses(deps.db.sql, lineId, REFUSED);
   if (before >= (accepted ? MOST_REPLACED_ACCEPTED : MOST_REPLACED)) return { kind: 'by_disposition' };
   const why = { code: failure.code, reason: failure.message };

@@ -8,7 +8,7 @@ import { after } from '../../../domain/clock.ts';
 import type { ReasonCode } from '../../../domain/codes.ts';
 import { countryOfNumber } from '../../../producers/intake/validate.ts';
 import type { Again, Settlement } from '../../chunk/settle.ts';
-import { lossOf, searchOf } from '../../lines/losses.ts';
+import { lossOf, searchOfChunk } from '../../lines/losses.ts';
 import type { OrderChunk } from './owned.ts';
 
 /** What became of the numbers of an order. */
@@ -40,7 +40,7 @@ export async function orderSettlement(deps: WorkDeps, chunk: OrderChunk, result:
     phoneNumber: n.phoneNumber,
     ...(n.telnyxId !== null && { telnyxId: n.telnyxId }),
   }));
-  const searched = await searchOf(deps, chunk);
+  const searched = await searchOfChunk(deps, chunk);
   return {
     cause: result.cause,
     succeeded,

@@ -5,7 +5,7 @@ import type { Offer } from '../../../telnyx/gateway.ts';
 import type { Doubt } from '../../chunk/kind.ts';
 import { type Again, inHalves, type Settlement } from '../../chunk/settle.ts';
 import { stillOffered } from '../../guards/refresh-search.ts';
-import { searchOf } from '../../lines/losses.ts';
+import { searchOfChunk } from '../../lines/losses.ts';
 import type { OrderChunk } from './owned.ts';
 import { orderSettlement } from './settlement.ts';
 
@@ -62,7 +62,7 @@ async function partsOf(deps: WorkDeps, chunk: OrderChunk, evidence: Evidence, re
   const isNamed = (n: string): boolean => named.has(n);
   const others = rest.filter((n) => !isNamed(n));
   const namesSome = named.size > 0 && others.length > 0;
-  if (namesSome && (rearmed || (await searchOf(deps, chunk)) !== null)) {
+  if (namesSome && (rearmed || (await searchOfChunk(deps, chunk)) !== null)) {
     return { lost: rest.filter(isNamed), again: [{ numbers: others }], offers: [] };
   }
   const offers = (await stillOffered(deps, chunk)).filter((o) => rest.includes(o.phoneNumber));
