@@ -11,8 +11,8 @@ afterEach(async () => {
   for (const thing of opened.splice(0)) await thing.close();
 });
 
-async function redis(): Promise<PrivateRedis> {
-  const server = await startRedis();
+async function redis(options: Parameters<typeof startRedis>[0] = {}): Promise<PrivateRedis> {
+  const server = await startRedis(options);
   opened.push({ close: server.stop });
   return server;
 }
@@ -30,6 +30,23 @@ async function pair(): Promise<{ first: PrivateRedis; second: PrivateRedis; prox
   await until('the replica has caught up', async () => (await second.say('INFO replication')).includes('master_link_status:up'));
   return { first, second, proxy: await proxyTo(first.port) };
 }
+
+/** A cluster of one primary, which has all slots, and its replica. */
+async function cluster(): Promise<{ first: PrivateRedis; second: PrivateRedis; url: string }> {
+  const [first, second] = [await redis({ cluster: true }), await redis({ cluster: true })];
+  await first.say('CLUSTER ADDSLOTSRANGE 0 16383');
+  await second.say(`CLUSTER MEET 127.0.0.1 ${first.port} ${first.busPort}`);
+  const id = /[0-9a-f]{40}/.exec(await first.say('CLUSTER MYID'))?.[0] ?? '';
+  await until('the nodes know each other', async () =>
+    (await second.say('CLUSTER NODES')).includes(`${id} 127.0.0.1:${first.port}`),
+  );
+  await until('the replica has its primary', async () => (await second.say(`CLUSTER REPLICATE ${id}`)).startsWith('+OK'));
+  await until('the replica has caught up', async () => (await second.say('INFO replication')).includes('master_link_status:up'));
+  await until('the cluster answers', async () => (await first.say('CLUSTER INFO')).includes('cluster_state:ok'));
+  return { first, second, url: `redis-cluster://127.0.0.1:${first.port},127.0.0.1:${second.port}` };
+}
+
+type Nodes = Awaited<ReturnType<typeof cluster>>;
 
 /** Connections of the product to a server. */
 async function connectionsTo(server: PrivateRedis): Promise<string[]> {
@@ -100,5 +117,40 @@ describe.skipIf(!hasRedis())('a Redis that fails over', { timeout: 240_000 }, ()
     expect(stage.simulator.ledger().bought).toHaveLength(200);
     expect(await stage.disagreements()).toEqual([]);
     expect(floods(worker)).toEqual([]);
+  });
+
+  it.each([
+    ['whose primary is demoted', async ({ second }: Nodes) => void (await second.say('CLUSTER FAILOVER'))],
+    [
+      'whose primary dies',
+      async ({ first, second }: Nodes) => {
+        await first.kill();
+        await second.say('CLUSTER FAILOVER TAKEOVER');
+      },
+    ],
+  ])('and is a cluster %s is found again: the buy ends right within a minute', async (_, failOver) => {
+    const nodes = await cluster();
+    const stage = await stageWith({
+      redis: false,
+      env: { REDIS_URL: nodes.url },
+      simulator: { latencyMs: { min: 40, max: 150 } },
+    });
+    const serve = stage.start(['serve']);
+    const worker = await stage.worker();
+    await serve.saw('listening on');
+    const buy = stage.buy('312=200');
+    await until('some are bought', () => stage.simulator.ledger().bought.length >= 40, { withinMs: 60_000 });
+    await failOver(nodes);
+    const swappedAt = Date.now();
+    await until('the replica is the primary', async () => (await nodes.second.say('INFO replication')).includes('role:master'));
+    expect((await endOf(buy, 100_000)).code).toBe(0);
+    expect(Date.now() - swappedAt).toBeLessThan(60_000);
+    expect(stage.simulator.ledger().bought).toHaveLength(200);
+    expect(await stage.disagreements()).toEqual([]);
+    expect([floods(worker), floods(serve)]).toEqual([[], []]);
+    for (const child of [worker, serve]) {
+      child.send('SIGTERM');
+      expect(await endOf(child, 30_000)).toMatchObject({ code: 0, signal: null });
+    }
   });
 });

@@ -16,6 +16,8 @@ export function redisProgram(): string | null {
 export interface PrivateRedis {
   url: string;
   port: number;
+  /** The port on which the nodes of a cluster talk to each other. */
+  busPort: number;
   /** Kills the server as a crash does: nothing is saved. */
   kill(): Promise<void>;
   /** Starts the server again. It is empty unless it was opened to keep its data. */
@@ -29,17 +31,22 @@ export interface PrivateRedis {
   stop(): Promise<void>;
 }
 
-/** Starts a Redis. With `keepsData`, every write is on disk before it is answered, so that even a crash loses nothing. */
-export async function startRedis({ keepsData = false } = {}): Promise<PrivateRedis> {
+/**
+ * Starts a Redis. With `keepsData`, every write is on disk before it is answered, so that even a crash loses nothing. With `cluster`,
+ * it is a node of a cluster that has neither slots nor neighbours yet.
+ */
+export async function startRedis({ keepsData = false, cluster = false } = {}): Promise<PrivateRedis> {
   const program = redisProgram();
   if (program === null) throw new Error('there is neither redis-server nor valkey-server on the PATH');
   const port = await freePort();
+  const busPort = await freePort();
   const folder = mkdtempSync(join(tmpdir(), 'provisioner-redis-'));
   let child: ChildProcess | null = null;
   const start = async (): Promise<void> => {
     const keeping = keepsData ? ['--appendonly', 'yes', '--appendfsync', 'always'] : ['--appendonly', 'no'];
     const args = ['--port', String(port), '--bind', '127.0.0.1', '--save', '', ...keeping, '--dir', folder];
-    child = spawn(program, [...args, '--maxmemory-policy', 'noeviction'], { stdio: 'ignore' });
+    const asNode = ['--cluster-enabled', 'yes', '--cluster-port', String(busPort), '--cluster-node-timeout', '2000'];
+    child = spawn(program, [...args, '--maxmemory-policy', 'noeviction', ...(cluster ? asNode : [])], { stdio: 'ignore' });
     await until('the private Redis answers', () => pings(port));
   };
   const kill = async (): Promise<void> => {
@@ -54,6 +61,7 @@ export async function startRedis({ keepsData = false } = {}): Promise<PrivateRed
   return {
     url: `redis://127.0.0.1:${port}`,
     port,
+    busPort,
     kill,
     start,
     say: (command) => say(port, command),
