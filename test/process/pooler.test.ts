@@ -102,7 +102,9 @@ describe.skipIf(!hasRedis()).concurrent('a database that is reached in an unusua
     const stage = await stageWith();
     const url = new URL(stage.env['DATABASE_URL'] ?? '');
     const name = url.pathname.slice(1);
-    for (const setting of UNUSUAL) await stage.sql.unsafe(`alter database ${name} set ${setting}`);
+    // Half of them are the role's, in this database only: the other tests have the same role.
+    const owners = [`database ${name}`, `role "${url.username}" in database ${name}`];
+    for (const [i, setting] of UNUSUAL.entries()) await stage.sql.unsafe(`alter ${owners[i % 2]} set ${setting}`);
     await Promise.all([stage.worker(), stage.worker()]);
     expect((await stage.run(['reconcile'])).code).toBe(0);
     const [buy, update] = [stage.buy('312=100'), stage.updateAll()];
