@@ -66,6 +66,12 @@ async function arrived(count: number): Promise<void> {
   await vi.waitFor(() => expect(deliveries).toHaveLength(count), { timeout: 4000, interval: 10 });
 }
 
+/** Waits for the answers too: the ledger has a delivery once its answer is there. Returns the last two. */
+async function written(count: number) {
+  await vi.waitFor(() => expect(simulator.ledger().webhooks).toHaveLength(count), { timeout: 4000, interval: 10 });
+  return simulator.ledger().webhooks.slice(-2);
+}
+
 /** The order ids of the deliveries whose signature holds, in order of arrival. */
 async function verified(): Promise<(string | undefined)[]> {
   const ids: (string | undefined)[] = [];
@@ -119,10 +125,6 @@ it('double, forged and foreign events', async () => {
 });
 
 it('writes down every delivery and its answer', async () => {
-  const written = async (count: number) => {
-    await vi.waitFor(() => expect(simulator.ledger().webhooks).toHaveLength(count), { timeout: 4000, interval: 10 });
-    return simulator.ledger().webhooks.slice(-2);
-  };
   answers = [401];
   const id = await order();
   expect(await written(2)).toMatchObject([
@@ -166,6 +168,6 @@ it.each([[{ kind: 'webhook_double' }], [{ kind: 'webhook_foreign_order' }], [{ k
     const foreign =
       fault.kind === 'webhook_foreign_order' ? [expect.objectContaining({ customer_reference: 'somebody-else' })] : [];
     expect(payloads).toEqual(expect.arrayContaining(foreign));
-    expect(simulator.ledger().webhooks.map((sent) => sent.order_id)).toContain(id);
+    expect((await written(2)).map((sent) => sent.order_id)).toContain(id);
   },
 );
