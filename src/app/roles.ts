@@ -47,7 +47,10 @@ export interface WorkerOptions {
   concurrency?: Partial<Record<QueueName, number>>;
 }
 
-export interface RoleOptions extends FoundationOptions, WorkOptions, WorkerOptions {}
+export interface RoleOptions extends FoundationOptions, WorkOptions, WorkerOptions {
+  /** Only for tests: how often the process reads its own health, in milliseconds. */
+  healthEveryMs?: number;
+}
 
 /** Builds the services of a role; nothing runs until `lifecycle.start()`. */
 export async function buildRole(role: Role, config: Config, log: RootLog, options: RoleOptions = {}): Promise<Running> {
@@ -57,7 +60,7 @@ export async function buildRole(role: Role, config: Config, log: RootLog, option
   let url: string | null = null;
   let workers: Workers | null = null;
   try {
-    const dog = watchdog(foundation, role !== 'serve', () => workers);
+    const dog = watchdog(foundation, role !== 'serve', () => workers, options.healthEveryMs);
     services.push(dog);
     if (role !== 'serve') {
       const work = openWork(foundation, options);

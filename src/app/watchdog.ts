@@ -32,7 +32,12 @@ export interface Health {
  * error in the log. It judges by the rows, whatever the queue says, and by each queue that answers. A process that works is then
  * not ready. A process that only serves stays ready, because it stores requests: without it, nothing could be submitted.
  */
-export function watchdog(f: Foundation, works: boolean, workers: () => Workers | null): Service & Health {
+export function watchdog(
+  f: Foundation,
+  works: boolean,
+  workers: () => Workers | null,
+  everyMs = CHECK_EVERY_MS,
+): Service & Health {
   const startedAt = f.deps.clock.now();
   const probe = poolProbe(f.db, f.metrics);
   const checking = new Set<'database' | 'queue'>();
@@ -114,7 +119,7 @@ export function watchdog(f: Foundation, works: boolean, workers: () => Workers |
     ...[...stuck].map((q) => `queue ${q}: work waits and nothing is consumed`),
   ];
   return {
-    ...periodic('watchdog', CHECK_EVERY_MS, round),
+    ...periodic('watchdog', everyMs, round),
     problems: () => [...stuckPools, ...troubles.values(), ...(works ? unconsumed() : [])],
     notices: () => [
       ...[...paused].map((q) => `queue ${q}: ${PAUSED_BY_HAND}`),

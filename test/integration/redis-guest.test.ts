@@ -203,7 +203,10 @@ describe.skipIf(redisProgram() === null)('as a guest of a Redis', () => {
       PROVISIONER_PORT: '0',
       LOG_LEVEL: 'silent',
     });
-    const { lifecycle, foundation, url } = await buildRole('serve', config, createLog(config.log), { namespace: 'stuck' });
+    const { lifecycle, foundation, url } = await buildRole('serve', config, createLog(config.log), {
+      namespace: 'stuck',
+      healthEveryMs: 500,
+    });
     const ready = async (): Promise<{ status: number; problems: string[]; notices: string[] }> => {
       const answer = await fetch(new URL('/readyz', url() ?? ''));
       const { problems, notices } = (await answer.json()) as { problems: string[]; notices: string[] };

@@ -26,6 +26,7 @@ describe.skipIf(redisProgram() === null)('work that waits while nothing is consu
     const destination = { write: (line: string) => void lines.push(line) };
     serve = await buildRole('serve', config, createLog({ level: 'info', format: 'json', secrets: [], destination }), {
       namespace: 'watched',
+      healthEveryMs: 500,
     });
     await serve.lifecycle.start();
   });

@@ -45,7 +45,7 @@ async function run(...argv: string[]): Promise<{ exit: number; out: string; err:
 
 async function start(role: 'worker' | 'serve' | 'up', lines: string[] = []): Promise<Running> {
   const log = createLog({ level: 'info', format: 'json', destination: { write: (line: string) => void lines.push(line) } });
-  const started = await buildRole(role, loadConfig(env), log);
+  const started = await buildRole(role, loadConfig(env), log, { healthEveryMs: 500 });
   running.push(started);
   await started.lifecycle.start();
   return started;
