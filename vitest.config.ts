@@ -1,4 +1,5 @@
 import { defineConfig } from 'vitest/config';
+import { LongestFirst } from './test/support/longest-first.ts';
 
 // Only the projects that need a database start one. It runs in a process of its own: imported into the runner, the package
 // would turn red runs green.
@@ -10,6 +11,7 @@ const REDIS = ['test/support/global-redis.ts'];
 // child process. `isolate: false` lets a worker load the sources once and not once a file: no test changes a module.
 export default defineConfig({
   test: {
+    sequence: { sequencer: LongestFirst },
     unstubEnvs: true,
     env: { NODE_ENV: 'test', LOG_LEVEL: 'silent' },
     reporters: process.env['CI'] === 'true' ? ['default', 'github-actions'] : ['default'],
@@ -37,7 +39,7 @@ export default defineConfig({
           include: ['test/integration/**/*.test.ts'],
           globalSetup: [...POSTGRES, ...REDIS],
           isolate: false,
-          maxWorkers: 3,
+          maxWorkers: 5,
           sequence: { groupOrder: 2 },
           testTimeout: 60_000,
           hookTimeout: 60_000,
@@ -49,8 +51,8 @@ export default defineConfig({
           name: 'process',
           include: ['test/process/**/*.test.ts'],
           globalSetup: [...POSTGRES, ...REDIS],
-          // Each test starts several real processes: more than two files at once make them wait for each other.
-          maxWorkers: 2,
+          // Each test starts several real processes, which wait more than they work.
+          maxWorkers: 3,
           sequence: { groupOrder: 3 },
           testTimeout: 120_000,
           hookTimeout: 120_000,
