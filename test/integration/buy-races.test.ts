@@ -2,7 +2,7 @@ import { describe, expect, it } from 'vitest';
 import { chunkJob } from '../../src/producers/enqueue.ts';
 import { requeueOrphans } from '../../src/recovery/requeue-lost.ts';
 import type { TelnyxGateway } from '../../src/telnyx/gateway.ts';
-import { buying, claimedOnly, ctxOf, offersIn, withGateway } from '../support/buys.ts';
+import { buying, claimedOnly, ctxOf, ordinaryNumbers, withGateway } from '../support/buys.ts';
 import { deliveredTo, expectAgreement } from '../support/expect-agreement.ts';
 import { useHarness } from '../support/harness.ts';
 import { until } from '../support/until.ts';
@@ -11,7 +11,7 @@ describe('two rounds on one list', () => {
   const h = useHarness(() => ({ limits: { orderSize: 10 }, timings: { leaseMs: 300 } }));
 
   it('I4 a round that outlives its lease fails nothing that the next one has claimed', async () => {
-    const numbers = (await offersIn(h(), '312')).slice(0, 5).map((o) => o.phoneNumber);
+    const numbers = await ordinaryNumbers(h(), '312', 5);
     await h().stop();
     const id = await h().submit({ kind: 'buy', phone_numbers: numbers });
     const [line] = await h().db.sql<{ id: string }[]>`select id from lines where request_id = ${id}`;

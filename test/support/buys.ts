@@ -1,6 +1,7 @@
 import type { Chunk } from '../../src/db/chunks.ts';
 import type { JobContext } from '../../src/processors/context.ts';
 import type { Offer, TelnyxGateway } from '../../src/telnyx/gateway.ts';
+import { calls } from './expect-agreement.ts';
 import type { Harness } from './harness.ts';
 
 /** Matches the call that creates an order, for faults. */
@@ -62,4 +63,36 @@ export async function claimedOnly(
 export async function offersIn(h: Harness, nationalDestinationCode: string): Promise<Offer[]> {
   const criteria = { countryCode: 'US', phoneNumberType: 'local', nationalDestinationCode, bestEffort: false, limit: 200 };
   return (await h.deps.telnyx.search(criteria)).offers.filter((o) => Number(o.upfrontCost) <= 2 && Number(o.monthlyCost) <= 2);
+}
+
+/** Returns numbers that are on sale in an area now at the ordinary price. */
+export async function ordinaryNumbers(h: Harness, nationalDestinationCode: string, limit: number): Promise<string[]> {
+  return (await offersIn(h, nationalDestinationCode)).map((o) => o.phoneNumber).slice(0, limit);
+}
+
+/** Returns numbers that are on sale in an area now, whatever they cost. */
+export async function onSale(h: Harness, nationalDestinationCode: string, limit: number): Promise<string[]> {
+  const criteria = { countryCode: 'US', phoneNumberType: 'local', nationalDestinationCode, bestEffort: false, limit };
+  return (await h.deps.telnyx.search(criteria)).offers.map((o) => o.phoneNumber);
+}
+
+/** Returns the reason of each number of a request that has one. A number that was never found is called `empty`. */
+export async function reasonsOf(h: Harness, id: string): Promise<Record<string, string>> {
+  const items = await h.items(id);
+  return Object.fromEntries(items.flatMap((i) => (i.reasonCode === null ? [] : [[i.phoneNumber ?? 'empty', i.reasonCode]])));
+}
+
+/** Returns how many order calls were answered so far. */
+export function orderCalls(h: Harness): number {
+  return Object.values(calls(h, 'POST /number_orders')).reduce((sum, n) => sum + n, 0);
+}
+
+/** Returns a function that tells how many order calls were answered since now, by HTTP status. */
+export function orderCallsFromNow(h: Harness): () => Record<string, number> {
+  const before = { ...calls(h, 'POST /number_orders') };
+  return () => {
+    const now = calls(h, 'POST /number_orders');
+    const since = Object.entries(now).map(([status, n]) => [status, n - (before[status] ?? 0)] as const);
+    return Object.fromEntries(since.filter(([, n]) => n !== 0));
+  };
 }
