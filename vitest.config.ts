@@ -52,6 +52,7 @@ export default defineConfig({
           include: ['test/process/**/*.test.ts'],
           globalSetup: [...POSTGRES, ...REDIS],
           // Each test starts several real processes, which wait more than they work.
+          isolate: false,
           maxWorkers: 3,
           sequence: { groupOrder: 3 },
           testTimeout: 120_000,
