@@ -1,7 +1,7 @@
 import { setTimeout as sleep } from 'node:timers/promises';
 import { parseArgs } from 'node:util';
 import Telnyx from 'telnyx';
-import { openProducer } from '../src/app/foundation.ts';
+import { openProducer } from '../src/app/producer.ts';
 import { count, seconds, table } from '../src/cli/output.ts';
 import { loadConfig } from '../src/config/config.ts';
 import { createLog } from '../src/observability/log.ts';

@@ -82,6 +82,12 @@ export const ROOMS: readonly Room[] = [
     because: 'The demo tells a story with the commands; no command needs the demo.',
   },
   {
+    path: 'cli/actions',
+    imports: ['cli', 'app', 'producers', 'account', 'simulator', ...STORES, ...BASE],
+    except: ['cli/demo', 'cli/commands'],
+    because: 'Actions are what commands do. Commands import them when they run, and not the other way round.',
+  },
+  {
     // The entry of the library shows what others may build on.
     path: 'index.ts',
     imports: ['app', 'http', 'processors', 'reconcile', 'account', 'producers', 'telnyx', 'simulator', ...STORES, ...BASE],

@@ -1,10 +1,9 @@
-import { openProducer } from './app/foundation.ts';
+import type { openProducer } from './app/producer.ts';
 import { loadConfig } from './config/config.ts';
 import { notFound, ProvisioningError } from './domain/errors.ts';
 import { hasEnded } from './domain/request.ts';
 import { silentLog } from './observability/log.ts';
 import { startRun } from './producers/actions/start-run.ts';
-import { submitRequest } from './producers/intake/submit.ts';
 import { type RunReport, readRequest, readRun, reportRun } from './producers/read/read.ts';
 import type { RequestView } from './producers/read/views.ts';
 import { waitForEnd } from './producers/read/wait.ts';
@@ -63,16 +62,19 @@ export function createProvisioner(options: ProvisionerOptions = {}): Provisioner
   });
   let opened: ReturnType<typeof openProducer> | undefined;
   const producer = () => {
-    opened ??= openProducer(config, silentLog).catch((error: unknown) => {
-      // A database that was away at the first call may be there at the next.
-      opened = undefined;
-      throw error;
-    });
+    opened ??= import('./app/producer.ts')
+      .then((app) => app.openProducer(config, silentLog))
+      .catch((error: unknown) => {
+        // A database that was away at the first call may be there at the next.
+        opened = undefined;
+        throw error;
+      });
     return opened;
   };
   const view = async (id: string) => readRequest((await producer()).deps.db, id);
   const submit = async (kind: string, body: Body, call: CallOptions = {}) => {
     const { deps } = await producer();
+    const { submitRequest } = await import('./producers/intake/submit.ts');
     const { request } = await submitRequest(deps, { ...body, kind }, { ...call, keySpace: 'library' });
     return mustFind(await view(request.id), request.id);
   };

@@ -2,6 +2,7 @@ import { defined } from '../domain/defined.ts';
 import { type ErrorDetail, invalid, ProvisioningError } from '../domain/errors.ts';
 import type { RequestBody } from '../producers/intake/request-shapes.ts';
 import { parseRequest } from '../producers/intake/validate.ts';
+import { parseWhere, wholeNumber } from './flag-values.ts';
 import { commaList, readSettings } from './settings.ts';
 
 /** The flags of `buy` as commander returns them. */
@@ -118,33 +119,6 @@ function gathered<T>(problems: ErrorDetail[], read: () => T): T | undefined {
     problems.push(...problemsIn(error));
     return undefined;
   }
-}
-
-/** Returns `--where key=value` as a filter, or `undefined` without the flag. */
-export function parseWhere(texts: readonly string[]): Record<string, string> | undefined {
-  if (texts.length === 0) return undefined;
-  const problems: ErrorDetail[] = [];
-  const where = new Map<string, string>();
-  for (const text of texts) {
-    const [, key = '', value = ''] = /^([a-z_]+)=(.+)$/.exec(text) ?? [];
-    if (key === '') problems.push({ path: `--where ${text}`, message: 'must be key=value, such as tag=solar' });
-    else if (where.has(key)) problems.push({ path: `--where ${text}`, message: `${key} is given twice` });
-    else where.set(key, value);
-  }
-  if (problems.length > 0) throw invalid(problems);
-  return Object.fromEntries(where);
-}
-
-/** Reads a whole number of at least one. Errors: `validation_failed`. */
-export function wholeNumber(text: string, option: string, most = Number.MAX_SAFE_INTEGER): number {
-  const value = /^\d+$/.test(text) ? Number(text) : Number.NaN;
-  if (value >= 1 && value <= most) return value;
-  throw invalid([
-    {
-      path: option,
-      message: `must be a whole number of at least 1${most < Number.MAX_SAFE_INTEGER ? ` and at most ${most}` : ''}, not "${text}"`,
-    },
-  ]);
 }
 
 function lineDrafts(flags: BuyFlags, problems: ErrorDetail[]): { flag: string; line: LineDraft }[] {

@@ -1,4 +1,4 @@
-import { MultiBar, Presets, type SingleBar } from 'cli-progress';
+import type { SingleBar } from 'cli-progress';
 import { visibleLines } from '../domain/text.ts';
 import type { RequestView } from '../producers/read/views.ts';
 import type { Io } from './io.ts';
@@ -15,11 +15,12 @@ export interface Progress {
 const LINE_EVERY_MS = 5_000;
 
 /** Makes the display: a bar on a terminal, else a line after a change, at most every five seconds. */
-export function requestProgress(io: Io): Progress {
+export async function requestProgress(io: Io): Promise<Progress> {
   return io.live ? barProgress(io) : lineProgress(io);
 }
 
-function barProgress(io: Io): Progress {
+async function barProgress(io: Io): Promise<Progress> {
+  const { MultiBar, Presets } = await import('cli-progress');
   const bars = new MultiBar(
     {
       stream: barStream(io),

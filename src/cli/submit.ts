@@ -1,4 +1,3 @@
-import type { Command } from 'commander';
 import { countMatching } from '../db/queries/inventory.ts';
 import { invalid, notFound } from '../domain/errors.ts';
 import type { RequestKind } from '../domain/request.ts';
@@ -8,8 +7,7 @@ import type { BuyBody, BuyLine, RequestBody } from '../producers/intake/request-
 import { listProblems, noteOfRepeats } from '../producers/intake/stage-numbers.ts';
 import { submitRequest } from '../producers/intake/submit.ts';
 import { wideNote } from '../producers/intake/wide-filter.ts';
-import { readRequest, reasonsOf } from '../producers/read/read.ts';
-import type { RequestView } from '../producers/read/views.ts';
+import { readRequest } from '../producers/read/read.ts';
 import { type Cli, note, result, withProducer } from './cli.ts';
 import { confirm, requireConsent } from './confirm.ts';
 import { parseDuration } from './duration.ts';
@@ -25,9 +23,8 @@ import {
   tellingNumbers,
 } from './numbers-file.ts';
 import { plural } from './output.ts';
-import { requestProgress } from './progress.ts';
-import { finalText, requestText } from './report.ts';
-import { exitOfWait, type Waited, waitForRequest } from './wait.ts';
+import { requestText } from './report.ts';
+import { noteApproval, waitAndReport } from './wait-report.ts';
 import { noteWorkerless } from './workerless.ts';
 
 /** The flags that `buy`, `update` and `delete` share. */
@@ -38,17 +35,6 @@ export interface SubmitFlags extends ListFlags {
   idempotencyKey?: string;
   yes?: boolean;
   json?: boolean;
-}
-
-/** Adds these flags to a command. */
-export function withSubmitFlags(command: Command): Command {
-  return command
-    .option('--plan', 'search, price and count without changing anything')
-    .option('--wait', 'wait until the request has ended')
-    .option('--timeout <duration>', 'how long --wait waits, such as 90s, 10m or 1h (default: 10m)')
-    .option('--idempotency-key <key>', 'a request with the same key is accepted only once')
-    .option('--yes', 'do not ask')
-    .option('--json', 'print the request as JSON');
 }
 
 /** Submits a request: asks for confirmation when needed, and waits when told to. Returns the exit code. */
@@ -105,45 +91,6 @@ async function accepted(cli: Cli, deps: ProducerDeps, id: string, json: boolean 
   note(cli, `accepted; follow it with: provisioner watch ${id}`);
   await noteWorkerless(cli, deps, [view]);
   return EXIT.ok;
-}
-
-/** Waits for a request and prints its result or its progress. Returns the exit code. */
-export async function waitAndReport(
-  cli: Cli,
-  deps: ProducerDeps,
-  id: string,
-  options: { timeoutMs: number | null; json: boolean | undefined; throughApproval?: boolean },
-): Promise<number> {
-  const interrupt = cli.io.interrupt();
-  try {
-    const waited = await waitForRequest(deps, id, {
-      timeoutMs: options.timeoutMs,
-      throughApproval: options.throughApproval ?? false,
-      progress: requestProgress(cli.io),
-      signal: interrupt.signal,
-    });
-    const reasons = await reasonsOf(deps.db, id);
-    const text = await finalText(deps, waited.view, reasons, cli.io.paintOut);
-    await result(cli, options.json, waited.view, () => text);
-    noteEnd(cli, waited);
-    return exitOfWait(waited, reasons);
-  } finally {
-    interrupt.done();
-  }
-}
-
-function noteEnd(cli: Cli, { view, why, gateClosed }: Waited): void {
-  if (why === 'awaiting_approval') noteApproval(cli, view);
-  if (why === 'timeout')
-    note(
-      cli,
-      `the wait timed out${gateClosed ? ' while the account gate is closed' : ''}; the request goes on: provisioner watch ${view.id}`,
-    );
-  if (why === 'interrupted') note(cli, `stopped watching; the request goes on: provisioner watch ${view.id}`);
-}
-
-function noteApproval(cli: Cli, view: RequestView): void {
-  note(cli, `${view.error?.message ?? 'the request waits for approval'}: provisioner approve ${view.id}`);
 }
 
 /** What an answer of yes is about. Reads the file once more than needed, but only where a person waits. */

@@ -1,7 +1,6 @@
-import type { z } from 'zod';
 import { type ErrorDetail, ProvisioningError } from '../domain/errors.ts';
 import type { RateFamily } from '../domain/rate-families.ts';
-import type { ApiKey, RedisTarget } from './fields.ts';
+import type { ApiKey, Field, RedisTarget } from './fields.ts';
 import { nearest } from './nearest.ts';
 import type { Secret } from './secret.ts';
 import { VARIABLES, type Variable, type VariableName } from './variables.ts';
@@ -37,17 +36,20 @@ export interface Config {
 }
 
 type Env = Readonly<Record<string, string | undefined>>;
-type Values = { [N in VariableName]: z.output<(typeof VARIABLES)[N]['schema']> };
+type ValueOf<V> = V extends { read: Field<infer T> } ? (V extends { fallback: string } ? T : T | undefined) : never;
+type Values = { [N in VariableName]: ValueOf<(typeof VARIABLES)[N]> };
 
 /** Reads and checks the environment. Throws one error that lists every problem, so nothing is half configured. */
 export function loadConfig(env: Env = process.env): Config {
   const problems: ErrorDetail[] = unknownVariables(env);
   const read: Partial<Record<VariableName, unknown>> = {};
   for (const name of variableNames()) {
-    const { schema, fallback }: Variable = VARIABLES[name];
-    const result = schema.safeParse(textOf(env, name) ?? fallback);
-    if (result.success) read[name] = result.data;
-    else problems.push(...result.error.issues.map((issue) => ({ path: name, message: issue.message })));
+    const variable: Variable = VARIABLES[name];
+    const text = textOf(env, name) ?? variable.fallback;
+    if (text === undefined) continue;
+    const result = variable.read(text);
+    if (result.ok) read[name] = result.value;
+    else problems.push(...result.problems.map((message) => ({ path: name, message })));
   }
   if (problems.length > 0) throw invalidConfig(problems);
   return deepFreeze(grouped(asValues(read)));
@@ -132,7 +134,7 @@ function variableNames(): VariableName[] {
   return Object.keys(VARIABLES) as VariableName[];
 }
 
-/** Guarantee: `loadConfig` filled every name with the output of that name's own schema, or threw. */
+/** Guarantee: `loadConfig` filled every name with what that name's own `read` returned, or threw. */
 function asValues(read: Partial<Record<VariableName, unknown>>): Values {
   return read as Values;
 }

@@ -1,4 +1,3 @@
-import { z } from 'zod';
 import { parseAmount } from '../domain/money.ts';
 import { DEFAULT_RATES, RATE_FAMILIES, type RateFamily } from '../domain/rate-families.ts';
 import { type Secret, secret } from './secret.ts';
@@ -28,61 +27,57 @@ export type RedisTarget =
   | { kind: 'single'; url: Secret }
   | { kind: 'cluster'; nodes: RedisNode[]; username: string | null; password: Secret | null };
 
-/** A transform that may refuse: return the value, or say what is wrong with the text. */
-type Reading<T> = { ok: true; value: T } | { ok: false; problems: readonly string[] };
+/** What a text means, or everything that is wrong with it. */
+export type Reading<T> = { ok: true; value: T } | { ok: false; problems: readonly string[] };
 const ok = <T>(value: T): Reading<T> => ({ ok: true, value });
 const bad = (...problems: readonly string[]): { ok: false; problems: readonly string[] } => ({ ok: false, problems });
 
-function reading<T>(read: (text: string) => Reading<T>) {
-  return z.string().transform((text, context): T => {
-    const result = read(text);
-    if (result.ok) return result.value;
-    for (const message of result.problems) context.addIssue({ code: 'custom', message });
-    return z.NEVER;
-  });
-}
+/** How the text of a variable is read. Every command reads the configuration, so no library that loads slowly checks it. */
+export type Field<T> = (text: string) => Reading<T>;
 
-export const wholeNumber = (min: number, max: number) =>
-  reading<number>((text) => {
+export const wholeNumber =
+  (min: number, max: number): Field<number> =>
+  (text) => {
     const value = /^\d+$/.test(text) ? Number(text) : Number.NaN;
     return value >= min && value <= max ? ok(value) : bad(`must be a whole number from ${min} to ${max}, not "${text}"`);
-  });
+  };
 
-export const oneOf = <const T extends readonly [string, ...string[]]>(values: T) =>
-  reading<T[number]>((text) => {
+export const oneOf =
+  <const T extends readonly [string, ...string[]]>(values: T): Field<T[number]> =>
+  (text) => {
     const hit = values.find((value) => value === text);
     return hit === undefined ? bad(`must be one of ${values.join(', ')}, not "${text}"`) : ok(hit);
-  });
+  };
 
-export const onOff = reading<boolean>((text) => {
+export const onOff: Field<boolean> = (text) => {
   if (['1', 'true', 'yes', 'on'].includes(text.toLowerCase())) return ok(true);
   if (['0', 'false', 'no', 'off'].includes(text.toLowerCase())) return ok(false);
   return bad(`must be 1 or 0, not "${text}"`);
-});
+};
 
-export const plainText = z.string();
+export const plainText: Field<string> = ok;
 
-export const secretText = reading<Secret>((text) => ok(secret(text)));
+export const secretText: Field<Secret> = (text) => ok(secret(text));
 
-export const httpUrl = reading<string>((text) => {
+export const httpUrl: Field<string> = (text) => {
   const url = urlOrNull(text);
   return url !== null && /^https?:$/.test(url.protocol)
     ? ok(text.replace(/\/+$/, ''))
     : bad('must be an http:// or https:// address');
-});
+};
 
 // An address may hold a password, so no message repeats the text.
-export const postgresUrl = reading<Secret>((text) => {
+export const postgresUrl: Field<Secret> = (text) => {
   const url = urlOrNull(text);
   return url !== null && /^postgres(ql)?:$/.test(url.protocol) ? ok(secret(text)) : bad('must be a postgres:// address');
-});
+};
 
-export const redisTarget = reading<RedisTarget>((text) => {
+export const redisTarget: Field<RedisTarget> = (text) => {
   if (text.startsWith('redis-cluster://')) return clusterOf(text.slice('redis-cluster://'.length));
   const url = urlOrNull(text);
   if (url !== null && /^rediss?:$/.test(url.protocol)) return ok({ kind: 'single', url: secret(text) });
   return bad('must be redis://…, rediss://… or redis-cluster://host:port,host:port');
-});
+};
 
 function clusterOf(rest: string): Reading<RedisTarget> {
   const at = rest.lastIndexOf('@');
@@ -104,16 +99,16 @@ function clusterOf(rest: string): Reading<RedisTarget> {
   });
 }
 
-export const publicKeys = reading<string[]>((text) => {
+export const publicKeys: Field<string[]> = (text) => {
   const keys = list(text);
   const broken = keys.findIndex((key) => Buffer.from(key, 'base64').length !== 32);
   return broken < 0 ? ok(keys) : bad(`key ${broken + 1} is not the base64 of a 32-byte Ed25519 public key`);
-});
+};
 
 /** A shorter API key can be guessed. */
 const SHORTEST_KEY = 16;
 
-export const apiKeys = reading<ApiKey[]>((text) => {
+export const apiKeys: Field<ApiKey[]> = (text) => {
   const keys: { name: string; key: string; role: ApiRole }[] = [];
   const problems: string[] = [];
   for (const [index, entry] of list(text).entries()) {
@@ -130,9 +125,9 @@ export const apiKeys = reading<ApiKey[]>((text) => {
     }
   }
   return problems.length > 0 ? bad(...problems) : ok(keys.map((k) => ({ ...k, key: secret(k.key) })));
-});
+};
 
-export const rates = reading<Record<RateFamily, number>>((text) => {
+export const rates: Field<Record<RateFamily, number>> = (text) => {
   const result = { ...DEFAULT_RATES };
   for (const entry of list(text)) {
     const [name = '', amount = '', ...rest] = entry.split('=').map((part) => part.trim());
@@ -144,30 +139,30 @@ export const rates = reading<Record<RateFamily, number>>((text) => {
     result[family] = perSecond;
   }
   return ok(result);
-});
+};
 
-export const cost = reading<string>((text) => {
+export const cost: Field<string> = (text) => {
   return parseAmount(text) !== null ? ok(text) : bad(`must be an amount such as 5.00, not "${text}"`);
-});
+};
 
 const CRON_FIELD = /^[\d*/,\-#?a-z]+$/i;
 
 /** `null` for `off`. This refuses a text that is not a cron line at all; the scheduler checks its meaning. */
-export const cronOrOff = reading<string | null>((text) => {
+export const cronOrOff: Field<string | null> = (text) => {
   if (text.toLowerCase() === 'off') return ok(null);
   const fields = text.split(/\s+/);
   const good = (fields.length === 5 || fields.length === 6) && fields.every((field) => CRON_FIELD.test(field));
   return good ? ok(text) : bad(`must be a cron line such as "0 3 * * *", or off, not "${text}"`);
-});
+};
 
-export const timeZone = reading<string>((text) => {
+export const timeZone: Field<string> = (text) => {
   try {
     new Intl.DateTimeFormat('en', { timeZone: text });
     return ok(text);
   } catch {
     return bad(`"${text}" is no time zone; use a name such as America/Chicago`);
   }
-});
+};
 
 function list(text: string): string[] {
   return text

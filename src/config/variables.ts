@@ -1,10 +1,9 @@
-import type { z } from 'zod';
 import { DEFAULT_RATES, RATE_FAMILIES } from '../domain/rate-families.ts';
 import * as field from './fields.ts';
 
 export interface Variable {
-  schema: z.ZodType<unknown, string | undefined>;
-  /** The text that is used when the variable is not set. */
+  read: field.Field<unknown>;
+  /** The text that is read when the variable is not set. Without it, such a variable has no value. */
   fallback?: string;
   meaning: string;
 }
@@ -14,97 +13,97 @@ const RATES_TEXT = RATE_FAMILIES.map((family) => `${family}=${DEFAULT_RATES[fami
 /** Every variable that is read. `docs/configuration.md` and `.env.example` are generated from this table. */
 export const VARIABLES = {
   TELNYX_API_KEY: {
-    schema: field.secretText.optional(),
+    read: field.secretText,
     meaning: 'The API key of the Telnyx account. Required for every command that talks to Telnyx.',
   },
   TELNYX_BASE_URL: {
-    schema: field.httpUrl.optional(),
+    read: field.httpUrl,
     meaning: 'Another server than the real one, with its `/v2`, for example the simulator.',
   },
   TELNYX_PUBLIC_KEY: {
-    schema: field.publicKeys.optional(),
+    read: field.publicKeys,
     meaning: 'Comma list of base64 Ed25519 keys that webhooks may be signed with.',
   },
   DATABASE_URL: {
-    schema: field.postgresUrl.optional(),
+    read: field.postgresUrl,
     meaning: '`postgres://…`. Not set, with `PROVISIONER_EMBEDDED=1`: embedded Postgres in `PROVISIONER_DATA_DIR`.',
   },
   REDIS_URL: {
-    schema: field.redisTarget.optional(),
+    read: field.redisTarget,
     meaning:
       '`redis://…` or `rediss://…`; `redis-cluster://host:port,host:port` for a cluster. Not set: the queue runs on Postgres, with one worker process.',
   },
   PROVISIONER_EMBEDDED: {
-    schema: field.onOff,
+    read: field.onOff,
     fallback: '0',
     meaning: '`1` starts an embedded Postgres when `DATABASE_URL` is not set.',
   },
   PROVISIONER_DATA_DIR: {
-    schema: field.plainText,
+    read: field.plainText,
     fallback: '.provisioner',
     meaning: 'The folder of the embedded Postgres.',
   },
   PROVISIONER_API_KEYS: {
-    schema: field.apiKeys.optional(),
+    read: field.apiKeys,
     meaning:
       'Comma list `name:key[:role]`, each key of at least 16 characters and its own; the role is `admin` (default), `operator` or `viewer`. Without it the server listens on loopback only.',
   },
-  PROVISIONER_HOST: { schema: field.plainText, fallback: '127.0.0.1', meaning: 'The address that the HTTP server listens on.' },
-  PROVISIONER_PORT: { schema: field.wholeNumber(0, 65_535), fallback: '8080', meaning: 'The port; 0 for any free one.' },
+  PROVISIONER_HOST: { read: field.plainText, fallback: '127.0.0.1', meaning: 'The address that the HTTP server listens on.' },
+  PROVISIONER_PORT: { read: field.wholeNumber(0, 65_535), fallback: '8080', meaning: 'The port; 0 for any free one.' },
   PROVISIONER_JOB_SLOTS: {
-    schema: field.wholeNumber(1, 200),
+    read: field.wholeNumber(1, 200),
     fallback: '15',
     meaning: 'Batch jobs that may be open at Telnyx at once. Telnyx refuses more than 20 for an account.',
   },
   PROVISIONER_RATE_LIMITS: {
-    schema: field.rates,
+    read: field.rates,
     fallback: RATES_TEXT,
     meaning: 'Requests a second for each endpoint family, e.g. `orders=2,search=2`. What is not named keeps its default.',
   },
-  PROVISIONER_ORDER_SIZE: { schema: field.wholeNumber(1, 1_000), fallback: '100', meaning: 'Numbers in one order.' },
-  PROVISIONER_BATCH_SIZE: { schema: field.wholeNumber(1, 1_000), fallback: '1000', meaning: 'Numbers in one batch job.' },
+  PROVISIONER_ORDER_SIZE: { read: field.wholeNumber(1, 1_000), fallback: '100', meaning: 'Numbers in one order.' },
+  PROVISIONER_BATCH_SIZE: { read: field.wholeNumber(1, 1_000), fallback: '1000', meaning: 'Numbers in one batch job.' },
   PROVISIONER_MAX_NUMBER_COST: {
-    schema: field.cost,
+    read: field.cost,
     fallback: '5.00',
     meaning: 'No single number that costs more than this, upfront or monthly, is bought unless its buy line says so.',
   },
   PROVISIONER_APPROVAL_ABOVE: {
-    schema: field.cost.optional(),
+    read: field.cost,
     meaning: 'Upfront plus first month cost above which a buy waits for approval. Not set: never.',
   },
   PROVISIONER_SETTLE_SECONDS: {
-    schema: field.wholeNumber(1, 86_400),
+    read: field.wholeNumber(1, 86_400),
     fallback: '120',
     meaning: 'How long an unknown outcome is checked before it may be called not sent.',
   },
   PROVISIONER_FUNDS_PROBE_SECONDS: {
-    schema: field.wholeNumber(1, 86_400),
+    read: field.wholeNumber(1, 86_400),
     fallback: '60',
     meaning: 'How often the balance is read while the account gate is closed for lack of funds. Credit opens the gate.',
   },
   PROVISIONER_ALLOW_EVICTION: {
-    schema: field.onOff,
+    read: field.onOff,
     fallback: '0',
     meaning:
       '`1` starts workers on a Redis whose `maxmemory-policy` is not `noeviction`. Jobs may then vanish and be put back late.',
   },
   PROVISIONER_RECONCILE_CRON: {
-    schema: field.cronOrOff,
+    read: field.cronOrOff,
     fallback: '0 3 * * *',
     meaning: 'When the nightly run starts; `off` for never.',
   },
-  PROVISIONER_RECONCILE_TZ: { schema: field.timeZone, fallback: 'UTC', meaning: 'The time zone of that cron line.' },
+  PROVISIONER_RECONCILE_TZ: { read: field.timeZone, fallback: 'UTC', meaning: 'The time zone of that cron line.' },
   PROVISIONER_ALIVE_FILE: {
-    schema: field.plainText.optional(),
+    read: field.plainText,
     meaning:
       'A file that a worker renews every five seconds while it can do its part: what `/readyz` is to a server. Not set: no file.',
   },
   LOG_LEVEL: {
-    schema: field.oneOf(['fatal', 'error', 'warn', 'info', 'debug', 'trace', 'silent']),
+    read: field.oneOf(['fatal', 'error', 'warn', 'info', 'debug', 'trace', 'silent']),
     fallback: 'info',
     meaning: '`fatal`, `error`, `warn`, `info`, `debug`, `trace` or `silent`.',
   },
-  LOG_FORMAT: { schema: field.oneOf(['json', 'pretty']), fallback: 'json', meaning: '`json`, or `pretty` for people.' },
+  LOG_FORMAT: { read: field.oneOf(['json', 'pretty']), fallback: 'json', meaning: '`json`, or `pretty` for people.' },
 } as const satisfies Record<string, Variable>;
 
 export type VariableName = keyof typeof VARIABLES;

@@ -1,6 +1,5 @@
 import { connect, type Socket } from 'node:net';
-import { DrizzleQueryError } from 'drizzle-orm';
-import { drizzle, type PostgresJsDatabase } from 'drizzle-orm/postgres-js';
+import type { PostgresJsDatabase } from 'drizzle-orm/postgres-js';
 import postgres from 'postgres';
 import { type Connection, probeConnection, RELIED_ON, type Session } from './session.ts';
 import { KNOWN_TYPES } from './wire-types.ts';
@@ -82,13 +81,18 @@ export function openDb(url: string, options: DbOptions = {}): Db {
   };
 }
 
+/** Drizzle loads slowly, so only a process that reads for people imports it. */
+const drizzlePackage = () => Promise.all([import('drizzle-orm'), import('drizzle-orm/postgres-js')]);
+
 /**
  * Unwraps Drizzle's error. Drizzle says "Failed query" with the whole statement and its values, and hides the database's code in
  * the cause. Messages for people need that code, and they must not contain the values.
  */
 function readsOver(pool: Sql): Reads {
-  const builder = drizzle(pool);
+  let builder: QueryBuilder | undefined;
   return async (ask) => {
+    const [{ DrizzleQueryError }, { drizzle }] = await drizzlePackage();
+    builder ??= drizzle(pool);
     try {
       return await ask(builder);
     } catch (error) {

@@ -1,4 +1,4 @@
-import { makePgArray } from 'drizzle-orm/pg-core';
+import { makePgArray } from 'drizzle-orm/pg-core/utils/array';
 import { parse as parseArray } from 'postgres-array';
 
 /** `text[]`, the only array type of the schema. */

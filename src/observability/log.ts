@@ -1,5 +1,5 @@
-import { type DestinationStream, type Logger, pino } from 'pino';
-import { PinoPretty } from 'pino-pretty';
+import { createRequire } from 'node:module';
+import type { DestinationStream, Logger } from 'pino';
 import { createRepetitions, type Repetitions } from './repeated.ts';
 import { createScrubber, type Scrub, scrubValue } from './scrub.ts';
 
@@ -86,11 +86,41 @@ const STDERR = 2;
 
 const REDACTED_PATHS = ['req.headers.authorization', 'req.headers.cookie', 'headers.authorization', '*.headers.authorization'];
 
-/** Sets up the log of the process. */
+/**
+ * Sets up the log of the process. pino is loaded by the first line that is written: most commands write none. It is required and
+ * not imported, because a line is written at once.
+ */
 export function createLog(options: LogOptions): RootLog {
+  let made: Logger | undefined;
+  const logger = (): Logger => {
+    made ??= pinoLogger(options);
+    return made;
+  };
+  const least = rankOf(options.level);
+  const isOn = (level: Level) => rankOf(level) >= least;
+  return {
+    ...wrap(isOn, logger, createRepetitions()),
+    get pino() {
+      return logger();
+    },
+    flush: () => made?.flush(),
+  };
+}
+
+/** pino's levels, from the least important one. Nothing is logged at the last one. */
+const LEVELS = ['trace', 'debug', 'info', 'warn', 'error', 'fatal', 'silent'];
+const rankOf = (level: string): number => LEVELS.indexOf(level);
+
+const load = createRequire(import.meta.url);
+/** Guarantee: both packages are CommonJS, and `require` returns what their types say. */
+const loadPino = () => (load('pino') as typeof import('pino')).pino;
+const loadPretty = () => (load('pino-pretty') as typeof import('pino-pretty')).PinoPretty;
+
+function pinoLogger(options: LogOptions): Logger {
+  const pino = loadPino();
   const scrub = createScrubber(options.secrets ?? []);
   const target = options.destination ?? standardError(options.format);
-  const logger = pino(
+  return pino(
     {
       level: options.level,
       base: null,
@@ -113,7 +143,6 @@ export function createLog(options: LogOptions): RootLog {
     },
     target,
   );
-  return Object.assign(wrap(logger, createRepetitions()), { pino: logger, flush: () => logger.flush() });
 }
 
 /** A log that says nothing, for tests and for code that is given none. */
@@ -131,15 +160,15 @@ type Level = 'debug' | 'info' | 'warn' | 'error';
  * `bound` goes into every line. Pino's own children are not used: a name that is bound and given again would stand in the line twice,
  * and their fields do not pass through the formatters. Here what the line says wins.
  */
-function wrap(logger: Logger, repetitions: Repetitions, bound: LogFields = {}): Log {
+function wrap(isOn: (level: Level) => boolean, logger: () => Logger, repetitions: Repetitions, bound: LogFields = {}): Log {
   const say =
     (level: Level) =>
     (given: LogFields, text: string): void => {
-      if (!logger.isLevelEnabled(level)) return;
+      if (!isOn(level)) return;
       const fields = { ...bound, ...given };
       repetitions.pass({ level, text, err: fields.err, ofConnection: fields.backend !== undefined }, (count) => {
-        if (count === null) logger[level](fields, text);
-        else logger[level]({ ...fields, count }, `${text} (again: count tells how often within a minute)`);
+        if (count === null) logger()[level](fields, text);
+        else logger()[level]({ ...fields, count }, `${text} (again: count tells how often within a minute)`);
       });
     };
   return {
@@ -147,14 +176,14 @@ function wrap(logger: Logger, repetitions: Repetitions, bound: LogFields = {}): 
     info: say('info'),
     warn: say('warn'),
     error: say('error'),
-    child: (fields) => wrap(logger, repetitions, { ...bound, ...fields }),
+    child: (fields) => wrap(isOn, logger, repetitions, { ...bound, ...fields }),
   };
 }
 
 // A direct stream. Pino's transport runs in a worker thread, and the last lines before an exit would be lost.
 function standardError(format: 'json' | 'pretty'): DestinationStream {
-  if (format === 'json') return pino.destination({ dest: STDERR, sync: true });
-  return PinoPretty({
+  if (format === 'json') return loadPino().destination({ dest: STDERR, sync: true });
+  return loadPretty()({
     destination: STDERR,
     sync: true,
     ignore: 'pid,hostname',

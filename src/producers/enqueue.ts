@@ -3,8 +3,9 @@ import type { Line } from '../db/lines.ts';
 import { asError } from '../domain/errors.ts';
 import { queueOfStep } from '../domain/step.ts';
 import type { Log } from '../observability/log.ts';
-import { type JobName, priorityOf, type QueueName } from '../queues/catalogue.ts';
+import type { JobName, QueueName } from '../queues/catalogue.ts';
 import type { AnyEnqueue, JobQueue } from '../queues/port.ts';
+import { priorityOf } from '../queues/priority.ts';
 
 const CHUNK_JOBS = {
   buy: 'order.run',

@@ -1,11 +1,5 @@
 import type { Command } from 'commander';
-import { openGate } from '../../db/account.ts';
-import { readAccount } from '../../db/queries/account.ts';
-import { readAccountView } from '../../producers/read/read.ts';
-import type { AccountView } from '../../producers/read/views.ts';
-import { actor, type Cli, note, result, withProducer } from '../cli.ts';
-import { confirm, requireConsent } from '../confirm.ts';
-import { moneyWith, type Paint, painted, pairs, table } from '../output.ts';
+import type { Cli } from '../cli.ts';
 
 /** `account` and `account reopen`. */
 export function registerAccount(program: Command, cli: Cli): void {
@@ -13,10 +7,7 @@ export function registerAccount(program: Command, cli: Cli): void {
     .command('account')
     .description('show the account gate, balance, job slots in use and learned limits')
     .option('--json', 'print JSON')
-    .action(async (flags: { json?: boolean }) => {
-      const view = await withProducer(cli, (deps, config) => readAccountView(deps.db, config.queue.jobSlots));
-      await result(cli, flags.json, view, () => accountText(view, cli.io.paintOut));
-    });
+    .action(async (flags: { json?: boolean }) => (await import('../actions/account.ts')).showAccount(cli, flags));
   account
     .command('reopen')
     .description('open the account gate, so that spending goes on')
@@ -25,54 +16,6 @@ export function registerAccount(program: Command, cli: Cli): void {
     .action(async (_own: object, command: Command) => {
       // The parent command has `--json` too and would take it, so the flags of both are read.
       const flags: { yes?: boolean; json?: boolean } = command.optsWithGlobals();
-      await reopen(cli, flags);
+      await (await import('../actions/account.ts')).reopen(cli, flags);
     });
-}
-
-async function reopen(cli: Cli, flags: { yes?: boolean; json?: boolean }): Promise<void> {
-  requireConsent(cli.io, flags.yes);
-  const { view, opened } = await withProducer(cli, async (deps, config) => {
-    await confirm(
-      cli.io,
-      flags.yes,
-      async () =>
-        `This lets all requests spend again. The gate was closed because: ${(await readAccount(deps.db.reads)).reason ?? '(it is open)'}`,
-    );
-    const done = await openGate(deps.db.sql, { actor: actor(), at: deps.clock.now() });
-    return { opened: done, view: await readAccountView(deps.db, config.queue.jobSlots) };
-  });
-  await result(cli, flags.json, view, () => accountText(view, cli.io.paintOut));
-  note(cli, opened ? 'the gate is open; work goes on within seconds' : 'the gate was open already');
-}
-
-function accountText(view: AccountView, paint: Paint): string {
-  const { gate, balance } = view;
-  const head = pairs(
-    [
-      ['gate', gate.open ? painted('green', 'open') : painted('red', 'closed')],
-      ['reason', gate.code === null ? gate.reason : `${gate.reason ?? ''} (${gate.code})`.trim()],
-      ['what to do', gate.advice],
-      ['closed', gate.closed_at],
-      ['next probe', gate.next_probe_at],
-      [
-        'balance',
-        balance === null
-          ? 'not looked up yet'
-          : `${moneyWith(balance.amount, balance.currency)} (${balance.as_of ?? 'unknown time'})`,
-      ],
-      [
-        'credit',
-        balance === null || balance.available_credit === null ? null : moneyWith(balance.available_credit, balance.currency),
-      ],
-      ['job slots', `${view.slots_in_use} of ${view.slots} in use`],
-    ],
-    paint,
-  );
-  return head + limitsText(view.limits, paint);
-}
-
-function limitsText(limits: AccountView['limits'], paint: Paint): string {
-  if (limits.length === 0) return '';
-  const rows = limits.map((l) => [l.family, String(l.per_second ?? '-'), l.announced ?? '-', l.paused_until ?? '-']);
-  return `\n\n${table(['calls', { title: 'a second', align: 'right' }, 'announced by Telnyx', 'paused until'], rows, paint)}`;
 }

@@ -1,26 +1,7 @@
-import { pipeline } from 'node:stream/promises';
 import type { Command } from 'commander';
-import { stringify } from 'csv-stringify';
-import type { InventoryFilter } from '../../db/queries/inventory.ts';
-import { invalid, notFound } from '../../domain/errors.ts';
-import { isE164 } from '../../domain/phone-number.ts';
-import type { ProducerDeps } from '../../producers/deps.ts';
-import { parseFilter } from '../../producers/intake/filter-shapes.ts';
-import { CSV } from '../../producers/read/csv.ts';
-import { readInventory, readNumber } from '../../producers/read/read.ts';
-import type { NumberView } from '../../producers/read/views.ts';
-import { type Cli, note, result, withProducer } from '../cli.ts';
-import { parseWhere, wholeNumber } from '../flags.ts';
-import { moneyWith, type Paint, pairs, table } from '../output.ts';
-import { many } from './submit.ts';
-
-interface InventoryFlags {
-  where: string[];
-  limit: string;
-  cursor?: string;
-  csv?: boolean;
-  json?: boolean;
-}
+import type { InventoryFlags } from '../actions/inventory.ts';
+import type { Cli } from '../cli.ts';
+import { many } from './many.ts';
 
 /** Registers `inventory` and `number`. */
 export function registerInventory(program: Command, cli: Cli): void {
@@ -32,90 +13,13 @@ export function registerInventory(program: Command, cli: Cli): void {
     .option('--cursor <cursor>', 'continue after the previous list')
     .option('--csv', 'print all numbers as CSV')
     .option('--json', 'print JSON')
-    .action((flags: InventoryFlags) => inventory(cli, flags));
+    .action(async (flags: InventoryFlags) => (await import('../actions/inventory.ts')).inventory(cli, flags));
   program
     .command('number')
     .description('show one number with its history')
     .argument('<e164>', 'such as +13125550100')
     .option('--json', 'print JSON')
-    .action((number: string, flags: { json?: boolean }) => showNumber(cli, number, flags.json));
-}
-
-async function inventory(cli: Cli, flags: InventoryFlags): Promise<void> {
-  const filter = filterOf(flags.where);
-  if (flags.csv === true && flags.json === true) throw invalid([{ path: '--csv', message: 'cannot be combined with --json' }]);
-  if (flags.csv === true) {
-    await withProducer(cli, (deps) => pipeline(allOf(deps, filter), stringify(CSV), cli.io.stdout, { end: false }));
-    return;
-  }
-  const limit = wholeNumber(flags.limit, '--limit', 500);
-  if (flags.cursor !== undefined && !isE164(flags.cursor))
-    throw invalid([{ path: '--cursor', message: `"${flags.cursor}" is no cursor of this list` }]);
-  const page = await withProducer(cli, (deps) =>
-    readInventory(deps.db, filter, { limit, ...(flags.cursor !== undefined && { cursor: flags.cursor }) }),
-  );
-  await result(cli, flags.json, { data: page.data, next_cursor: page.nextCursor }, () =>
-    table(
-      ['phone number', 'status', 'type', 'connection', 'messaging profile', 'tags'],
-      page.data.map((n) => [
-        n.phone_number,
-        n.status ?? n.state,
-        n.phone_number_type ?? '',
-        n.connection_id ?? '-',
-        n.messaging_profile_id ?? '-',
-        n.tags.join(','),
-      ]),
-      cli.io.paintOut,
-    ),
-  );
-  if (page.nextCursor !== null && flags.json !== true)
-    note(cli, `there are more: --cursor ${page.nextCursor}, or all of them: --csv`);
-}
-
-function filterOf(texts: readonly string[]): InventoryFilter {
-  return parseFilter(parseWhere(texts) ?? {}, (field) => `--where ${field}`);
-}
-
-async function* allOf(deps: ProducerDeps, filter: InventoryFilter): AsyncGenerator<Record<string, unknown>> {
-  let cursor: string | undefined;
-  do {
-    const page = await readInventory(deps.db, filter, { limit: 2_000, ...(cursor !== undefined && { cursor }) });
-    for (const number of page.data) yield { ...number, tags: number.tags.join(',') };
-    cursor = page.nextCursor ?? undefined;
-  } while (cursor !== undefined);
-}
-
-async function showNumber(cli: Cli, number: string, json: boolean | undefined): Promise<void> {
-  if (!isE164(number)) throw invalid([{ path: 'number', message: `"${number}" is not an E.164 number such as +13125550100` }]);
-  const found = await withProducer(cli, (deps) => readNumber(deps.db, number));
-  if (found === null) throw notFound(`${number} is not in the inventory and never was`);
-  await result(cli, json, found, () => numberText(found, cli.io.paintOut));
-}
-
-function numberText(found: NonNullable<Awaited<ReturnType<typeof readNumber>>>, paint: Paint): string {
-  const facts = 'telnyx_id' in found ? numberFacts(found) : [['phone number', found.phone_number] as const];
-  const rows = found.history.map((e) => [e.at, e.from ?? '-', e.to ?? '-', e.cause, e.request_id ?? e.run_id ?? '', e.by ?? '']);
-  const history = rows.length === 0 ? '' : `\n\n${table(['when', 'from', 'to', 'why', 'request or run', 'by'], rows, paint)}`;
-  return pairs(facts, paint) + history;
-}
-
-function numberFacts(n: NumberView): (readonly [string, string | null])[] {
-  return [
-    ['phone number', n.phone_number],
-    ['state', n.surplus ? `${n.state}, beyond what was asked` : n.state],
-    ['status', n.status],
-    ['type', n.phone_number_type],
-    ['Telnyx id', n.telnyx_id],
-    ['connection', n.connection_id],
-    ['messaging profile', n.messaging_profile_id],
-    ['billing group', n.billing_group_id],
-    ['customer reference', n.customer_reference],
-    ['tags', n.tags.length === 0 ? null : n.tags.join(', ')],
-    ['deletion lock', n.deletion_lock_enabled === true ? 'on' : null],
-    ['emergency', n.emergency_status],
-    ['upfront', n.upfront_cost === null ? null : moneyWith(n.upfront_cost, n.currency)],
-    ['monthly', n.monthly_cost === null ? null : moneyWith(n.monthly_cost, n.currency)],
-    ['bought by', n.bought_by],
-    ['purchased', n.purchased_at],
-  ];
+    .action(async (number: string, flags: { json?: boolean }) =>
+      (await import('../actions/inventory.ts')).showNumber(cli, number, flags.json),
+    );
 }

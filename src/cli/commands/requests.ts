@@ -1,30 +1,11 @@
-import { pipeline } from 'node:stream/promises';
 import { type Command, Option } from 'commander';
-import { stringify } from 'csv-stringify';
-import { invalid, notFound } from '../../domain/errors.ts';
-import { ITEM_STATUSES, type ItemStatus, REQUEST_STATUSES, type RequestKind, type RequestStatus } from '../../domain/request.ts';
-import { visible } from '../../domain/text.ts';
-import { CSV } from '../../producers/read/csv.ts';
-import {
-  ITEM_COLUMNS,
-  listItems,
-  listRequests,
-  readChunks,
-  readRequest,
-  reasonsOf,
-  streamItems,
-} from '../../producers/read/read.ts';
-import type { RequestView } from '../../producers/read/views.ts';
-import { type Cli, note, result, withProducer } from '../cli.ts';
-import { parseDuration } from '../duration.ts';
-import { wholeNumber } from '../flags.ts';
-import { count, type Paint, table } from '../output.ts';
-import { attentionOf, chunksText, itemsText, reasonsText, requestText, statusText } from '../report.ts';
-import { waitAndReport } from '../submit.ts';
-import { noteWorkerless } from '../workerless.ts';
+import { ITEM_STATUSES, REQUEST_STATUSES } from '../../domain/request.ts';
+import type { ListFlags, RequestFlags } from '../actions/requests.ts';
+import type { Cli } from '../cli.ts';
 
 /** Registers `requests`, `request`, `watch` and `export`. */
 export function registerRequests(program: Command, cli: Cli): void {
+  const reads = () => import('../actions/requests.ts');
   program
     .command('requests')
     .description('list requests, newest first')
@@ -33,7 +14,7 @@ export function registerRequests(program: Command, cli: Cli): void {
     .option('--limit <count>', 'how many requests, at most 500', '50')
     .option('--cursor <cursor>', 'continue after the previous list')
     .option('--json', 'print JSON')
-    .action((flags: ListFlags) => list(cli, flags));
+    .action(async (flags: ListFlags) => (await reads()).list(cli, flags));
   program
     .command('request')
     .description('show one request: figures, chunks, reasons, and what needs a decision')
@@ -42,7 +23,7 @@ export function registerRequests(program: Command, cli: Cli): void {
     .option('--limit <count>', 'how many numbers, at most 500', '100')
     .option('--cursor <cursor>', 'continue after the previous list of numbers')
     .option('--json', 'print JSON')
-    .action((id: string, flags: RequestFlags) => showRequest(cli, id, flags));
+    .action(async (id: string, flags: RequestFlags) => (await reads()).showRequest(cli, id, flags));
   program
     .command('watch')
     .description('follow a request until it has ended')
@@ -50,118 +31,11 @@ export function registerRequests(program: Command, cli: Cli): void {
     .option('--timeout <duration>', 'stop watching after this long, such as 10m')
     .option('--json', 'print the request as JSON when it has ended')
     .action(async (id: string, flags: { timeout?: string; json?: boolean }) => {
-      const timeoutMs = flags.timeout === undefined ? null : parseDuration(flags.timeout, '--timeout');
-      cli.exit = await withProducer(cli, (deps) =>
-        waitAndReport(cli, deps, id, { timeoutMs, json: flags.json, throughApproval: true }),
-      );
+      cli.exit = await (await reads()).watch(cli, id, flags);
     });
   program
     .command('export')
     .description('print all numbers of a request as CSV')
     .argument('<id>')
-    .action((id: string) => exportItems(cli, id));
-}
-
-interface PageFlags {
-  limit: string;
-  cursor?: string;
-  json?: boolean;
-}
-type ListFlags = PageFlags & { status?: RequestStatus; kind?: RequestKind };
-type RequestFlags = PageFlags & { items?: ItemStatus | 'all' };
-
-/** Reads `--limit` and `--cursor` of a list whose cursor is a number. */
-export function pageOf(flags: { limit: string; cursor?: string }): { limit: number; cursor?: string } {
-  if (flags.cursor !== undefined && !/^\d{1,15}$/.test(flags.cursor))
-    throw invalid([{ path: '--cursor', message: `"${flags.cursor}" is no cursor of this list` }]);
-  return { limit: wholeNumber(flags.limit, '--limit', 500), ...(flags.cursor !== undefined && { cursor: flags.cursor }) };
-}
-
-async function list(cli: Cli, flags: ListFlags): Promise<void> {
-  const page = await withProducer(cli, async (deps) => {
-    const found = await listRequests(deps.db, {
-      ...pageOf(flags),
-      ...(flags.status !== undefined && { status: flags.status }),
-      ...(flags.kind !== undefined && { kind: flags.kind }),
-    });
-    await noteWorkerless(cli, deps, found.data);
-    return found;
-  });
-  const paint = cli.io.paintOut;
-  await result(cli, flags.json, { data: page.data, next_cursor: page.nextCursor }, () => listText(page.data, paint));
-  if (page.nextCursor !== null && flags.json !== true) note(cli, `there are more: --cursor ${page.nextCursor}`);
-}
-
-/** One line for each request. Below an open request, a line says what it waits for. */
-function listText(requests: readonly RequestView[], paint: Paint): string {
-  const [head = '', ...lines] = table(
-    [
-      'request',
-      'kind',
-      'status',
-      { title: 'asked', align: 'right' },
-      { title: 'succeeded', align: 'right' },
-      { title: 'failed', align: 'right' },
-      'created',
-      'label',
-    ],
-    requests.map((r) => [
-      r.id,
-      r.kind,
-      statusText(r.status),
-      count(r.counts.asked),
-      count(r.counts.succeeded),
-      count(r.counts.failed),
-      r.created_at,
-      r.label ?? '',
-    ]),
-    paint,
-  ).split('\n');
-  const waits = (r: RequestView | undefined) =>
-    r?.error == null ? [] : [paint('dim', visible(`  waits: ${r.error.message} (${r.error.code})`))];
-  return [head, ...lines.flatMap((line, i) => [line, ...waits(requests[i])])].join('\n');
-}
-
-async function showRequest(cli: Cli, id: string, flags: RequestFlags): Promise<void> {
-  const { items: status } = flags;
-  const seen = await withProducer(cli, async (deps) => {
-    const view = await readRequest(deps.db, id);
-    if (view === null) throw notFound(`there is no request ${id}`);
-    await noteWorkerless(cli, deps, [view]);
-    const items =
-      status === undefined ? null : await listItems(deps.db, id, { ...pageOf(flags), ...(status !== 'all' && { status }) });
-    return { view, items, chunks: await readChunks(deps.db, id), reasons: await reasonsOf(deps.db, id) };
-  });
-  const { view, items, chunks, reasons } = seen;
-  const paint = cli.io.paintOut;
-  const attention = chunks.filter((c) => c.state === 'needs_attention');
-  const value = {
-    ...view,
-    reasons,
-    needs_attention: attention,
-    ...(items !== null && { items: items.data, next_cursor: items.nextCursor }),
-  };
-  await result(cli, flags.json, value, () => {
-    // Settled chunks are left out, because a large update has one for every thousand numbers.
-    const open = chunks.filter((c) => c.state !== 'settled' && c.state !== 'cancelled');
-    const shown = chunks.length <= 20 ? chunks : open.slice(0, 20);
-    return [
-      requestText(view, paint),
-      reasonsText(reasons, paint),
-      chunksText(shown, paint),
-      attentionOf(id, chunks, paint),
-      items === null ? '' : itemsText(items.data, paint),
-    ].join('');
-  });
-  if (items?.nextCursor != null && flags.json !== true)
-    note(cli, `there are more: --cursor ${items.nextCursor}, or all of them: provisioner export ${id}`);
-}
-
-async function exportItems(cli: Cli, id: string): Promise<void> {
-  await withProducer(cli, async (deps) => {
-    if ((await readRequest(deps.db, id)) === null) throw notFound(`there is no request ${id}`);
-    await pipeline(streamItems(deps.db, id), stringify({ ...CSV, columns: [...ITEM_COLUMNS] }), cli.io.stdout, {
-      end: false,
-    });
-  });
+    .action(async (id: string) => (await reads()).exportItems(cli, id));
 }

@@ -1,13 +1,14 @@
 import type { Command } from 'commander';
 import type { Cli } from '../cli.ts';
-import { type BuyFlags, buyBody, type DeleteFlags, deleteBody, type UpdateFlags, updateBody } from '../flags.ts';
-import { type SubmitFlags, submit, withSubmitFlags } from '../submit.ts';
-
-/** Collects the values of a repeatable option. */
-export const many = (value: string, before: string[]): string[] => [...before, value];
+import type { BuyFlags, DeleteFlags, UpdateFlags } from '../flags.ts';
+import type { SubmitFlags } from '../submit.ts';
+import { many } from './many.ts';
 
 const COLUMN = 'the column with the numbers (phone_number)';
 const COUNTRY = 'the country of numbers in the file that have no +';
+
+/** Reading a body loads all schemas of bodies, so it is imported only by a command that submits. */
+const submitting = () => Promise.all([import('../submit.ts'), import('../flags.ts')]);
 
 /** Registers `buy`, `update` and `delete`. */
 export function registerSubmit(program: Command, cli: Cli): void {
@@ -44,6 +45,7 @@ function registerBuy(program: Command, cli: Cli): void {
     .option('--reserve', 'reserve the numbers before they are ordered')
     .option('--label <text>', 'a name for people');
   withSubmitFlags(command).action(async (flags: BuyFlags & SubmitFlags) => {
+    const [{ submit }, { buyBody }] = await submitting();
     cli.exit = await submit(cli, 'buy', () => buyBody(flags), flags);
   });
 }
@@ -64,6 +66,7 @@ function registerUpdate(program: Command, cli: Cli): void {
     )
     .option('--label <text>', 'a name for people');
   withSubmitFlags(command).action(async (flags: UpdateFlags & SubmitFlags) => {
+    const [{ submit }, { updateBody }] = await submitting();
     cli.exit = await submit(cli, 'update', () => updateBody(flags), flags);
   });
 }
@@ -82,6 +85,18 @@ function registerDelete(program: Command, cli: Cli): void {
     .option('--skip-gone', 'skip numbers that have already left the account; --expect counts them too')
     .option('--label <text>', 'a name for people');
   withSubmitFlags(command).action(async (flags: DeleteFlags & SubmitFlags) => {
+    const [{ submit }, { deleteBody }] = await submitting();
     cli.exit = await submit(cli, 'delete', () => deleteBody(flags), flags);
   });
+}
+
+/** Adds these flags to a command. */
+function withSubmitFlags(command: Command): Command {
+  return command
+    .option('--plan', 'search, price and count without changing anything')
+    .option('--wait', 'wait until the request has ended')
+    .option('--timeout <duration>', 'how long --wait waits, such as 90s, 10m or 1h (default: 10m)')
+    .option('--idempotency-key <key>', 'a request with the same key is accepted only once')
+    .option('--yes', 'do not ask')
+    .option('--json', 'print the request as JSON');
 }

@@ -1,7 +1,7 @@
 import { describe, expect, it } from 'vitest';
-import { redisInfo } from '../../../src/cli/commands/doctor.ts';
-import { exitOfRun } from '../../../src/cli/commands/reconcile.ts';
-import { exitOfRepair } from '../../../src/cli/commands/runs.ts';
+import { redisInfo } from '../../../src/cli/actions/doctor.ts';
+import { exitOfRun } from '../../../src/cli/actions/reconcile.ts';
+import { exitOfRepair } from '../../../src/cli/actions/runs.ts';
 import { exitOfEnd, exitOfStatus, failureOf } from '../../../src/cli/exit-codes.ts';
 import { runCli } from '../../../src/cli/run.ts';
 import { exitOfWait } from '../../../src/cli/wait.ts';

@@ -1,7 +1,8 @@
 import { describe, expect, it } from 'vitest';
-import { resolutionOf } from '../../../src/cli/commands/act.ts';
+import { resolutionOf } from '../../../src/cli/actions/act.ts';
 import { parseDuration } from '../../../src/cli/duration.ts';
-import { type BuyFlags, buyBody, deleteBody, parseWhere, updateBody } from '../../../src/cli/flags.ts';
+import { parseWhere } from '../../../src/cli/flag-values.ts';
+import { type BuyFlags, buyBody, deleteBody, updateBody } from '../../../src/cli/flags.ts';
 import { parseSettings } from '../../../src/cli/settings.ts';
 import { problemsOf } from '../../support/cli-runs.ts';
 
