@@ -1,10 +1,11 @@
+import { array, assert, constantFrom, integer, property, tuple } from 'fast-check';
 import { describe, expect, it } from 'vitest';
 import { ProvisioningError } from '../../../../src/domain/errors.ts';
 import { rungs } from '../../../../src/processors/lines/from-search.ts';
 import { chunkJob } from '../../../../src/producers/enqueue.ts';
 import { buySteps, lineCriteria, updateSteps, worstCaseCost } from '../../../../src/producers/intake/plan.ts';
 import type { BuyBody, UpdateBody } from '../../../../src/producers/intake/request-shapes.ts';
-import { isNanpAreaCode, parseRequest, phoneNumberProblem } from '../../../../src/producers/intake/validate.ts';
+import { isNanpAreaCode, parseRequest, phoneNumberProblem, problemByPlan } from '../../../../src/producers/intake/validate.ts';
 import { moneyText } from '../../../../src/producers/read/views.ts';
 
 const NUMBER = '+13125550100';
@@ -80,6 +81,21 @@ describe('a request body', () => {
     expect(phoneNumberProblem(NUMBER)).toBeNull();
     expect(phoneNumberProblem('+1312555010')).toContain('length');
     expect(phoneNumberProblem('312 555 0100')).toContain('E.164');
+  });
+
+  it('says the same of a number by its shape alone as libphonenumber says', async () => {
+    const digits = (n: number) => array(integer({ min: 0, max: 9 }), { minLength: n, maxLength: n }).map((d) => d.join(''));
+    const written = tuple(
+      constantFrom('+1', '+1', '+1', '+', '1', '+44', '+49'),
+      integer({ min: 6, max: 12 })
+        .chain((n) => constantFrom(10, 10, n))
+        .chain(digits),
+    ).map((parts) => parts.join(''));
+    const same = (n: string) => {
+      expect([n, phoneNumberProblem(n)]).toEqual([n, problemByPlan(n)]);
+    };
+    await assert(property(written, same), { numRuns: 2_000 });
+    for (let code = 0; code < 1_000; code += 1) same(`+1${String(code).padStart(3, '0')}5550100`);
   });
 });
 
