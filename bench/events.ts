@@ -110,7 +110,9 @@ interface Table {
   numbers: number;
 }
 
-const numberOf = (n: number) => `+1312${String(n).padStart(7, '0')}`;
+function numberOf(n: number): string {
+  return `+1312${String(n).padStart(7, '0')}`;
+}
 
 async function measure(tables: readonly Table[]): Promise<Measured[]> {
   const reads = async (ask: (t: Table, i: number) => Promise<unknown>) => inTurns(tables, REPEATS, ask);
