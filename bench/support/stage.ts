@@ -102,7 +102,7 @@ export async function untilSucceeded(db: Db, id: string, timeoutMs: number): Pro
 }
 
 /** Looks until there is something. */
-async function until<T>(what: string, read: () => Promise<T | null>): Promise<T> {
+export async function until<T>(what: string, read: () => Promise<T | null>): Promise<T> {
   const deadline = Date.now() + PATIENCE_MS;
   while (Date.now() < deadline) {
     const found = await read();

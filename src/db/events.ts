@@ -1,5 +1,5 @@
 import type { SqlOrTx } from './client.ts';
-import type { events } from './schema/index.ts';
+import { type events, SNOOZE_CAUSES } from './schema/index.ts';
 
 export type EventRow = typeof events.$inferSelect;
 
@@ -42,4 +42,15 @@ export async function insertNumberEvents(
     select ${because.at}, 'number', n, ${move.from}, ${move.to}, ${because.cause}, ${because.requestId ?? null},
       ${because.chunkId ?? null}, ${because.runId ?? null}, ${because.actor ?? null}
     from unnest(${numbers}::text[]) as n`;
+}
+
+/**
+ * Deletes the events before `before` that tell of nothing but a wait: a call that Telnyx surely refused for now. Answers how many.
+ * Whatever tells of a number, of money or of a person is kept for ever.
+ */
+export async function pruneSnoozes(sql: SqlOrTx, before: Date): Promise<number> {
+  const done = await sql`
+    delete from events
+    where at < ${before} and cause = any(${[...SNOOZE_CAUSES]}::text[]) and subject = 'chunk' and actor is null`;
+  return done.count;
 }

@@ -91,13 +91,13 @@ export async function askTwice(sql: Sql): Promise<void> {
 export interface Standstill {
   /** True when open work has been overdue since before the given moment. */
   overdue: boolean;
-  /** The time of the last event or poll of an open chunk. */
+  /** The time of the last event since the given moment, or of the last poll of an open chunk. */
   movedAt: Date | null;
   /** The time of the last sweep. Each sweep notes the limits of the account. */
   sweptAt: Date | null;
 }
 
-/** Every process asks this every few seconds, so the query reads open rows and the last event only. */
+/** Every process asks this every few seconds, so the query reads open rows and the events since that moment only. */
 export async function findStandstill(sql: Sql, overdueBefore: Date): Promise<Standstill> {
   const [row] = await sql<Standstill[]>`
     select exists (
@@ -108,7 +108,7 @@ export async function findStandstill(sql: Sql, overdueBefore: Date): Promise<Sta
         where l.next_run_at < ${overdueBefore} and r.status <> 'awaiting_approval'
       ) as overdue,
       greatest(
-        (select at from events order by id desc limit 1),
+        (select max(at) from events where at > ${overdueBefore}),
         (select max(updated_at) from chunks where state <> all(${FINAL_STATES}::text[]) and next_run_at is not null)
       ) as moved_at,
       (select limits_at from account) as swept_at`;

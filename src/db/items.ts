@@ -26,6 +26,16 @@ export async function countItems(sql: SqlOrTx, requestId: string): Promise<ItemC
   return counts;
 }
 
+/**
+ * Counts the items of a request by status once each has ended, else answers `null`. Every settlement asks this; counting all items
+ * each time would make the time of a request grow with the square of its size.
+ */
+export async function countsOfEnded(sql: SqlOrTx, requestId: string): Promise<ItemCounts | null> {
+  const open = await sql`
+    select 1 from items where request_id = ${requestId} and status = any(${OPEN_ITEM_STATUSES}::text[]) limit 1`;
+  return open.length > 0 ? null : countItems(sql, requestId);
+}
+
 export interface Costs {
   upfront: string;
   monthly: string;

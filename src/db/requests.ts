@@ -6,7 +6,7 @@ import { OPEN_ITEM_STATUSES, type RequestStatus, requestStatus } from '../domain
 import { countChunks } from './chunks.ts';
 import type { SqlOrTx } from './client.ts';
 import { insertEvent } from './events.ts';
-import { countItems } from './items.ts';
+import { countsOfEnded } from './items.ts';
 import type { requests } from './schema/index.ts';
 
 export type Request = typeof requests.$inferSelect;
@@ -59,7 +59,7 @@ export async function lockRequest(sql: SqlOrTx, id: string): Promise<Request | n
 export async function refreshRequest(sql: SqlOrTx, id: string, at: Date): Promise<Request | null> {
   const request = await lockRequest(sql, id);
   if (request === null || request.finishedAt !== null) return null;
-  const counts = await countItems(sql, id);
+  const counts = await countsOfEnded(sql, id);
   const open = await countChunks(sql, id);
   const [searching] = await sql<{ n: number }[]>`
     select count(*)::int as n from lines l
@@ -76,7 +76,7 @@ export async function refreshRequest(sql: SqlOrTx, id: string, at: Date): Promis
     },
     searchingLines: searching?.n ?? 0,
   });
-  return setStatus(sql, request, status, counts.pending + counts.in_flight === 0, at);
+  return setStatus(sql, request, status, counts !== null, at);
 }
 
 async function setStatus(

@@ -63,7 +63,8 @@ export const NO_ITEMS: ItemCounts = { pending: 0, in_flight: 0, succeeded: 0, fa
 
 /** What the status of a request depends on. */
 export interface RequestSituation {
-  counts: ItemCounts;
+  /** The items by status. `null` says only that some are open. */
+  counts: ItemCounts | null;
   cancelRequested: boolean;
   awaitingApproval: boolean;
   /** How many open chunks wait for a person, how many wait for paperwork, and how many others there are. */
@@ -75,9 +76,8 @@ export interface RequestSituation {
 /** The status of a request. It follows from the items and chunks and is never set by hand. */
 export function requestStatus(s: RequestSituation): RequestStatus {
   const { counts } = s;
-  const open = counts.pending + counts.in_flight;
-  if (open > 0) return openStatus(s);
-  const asked = open + counts.succeeded + counts.failed + counts.cancelled + counts.skipped;
+  if (counts === null || counts.pending + counts.in_flight > 0) return openStatus(s);
+  const asked = counts.succeeded + counts.failed + counts.cancelled + counts.skipped;
   // A skipped number needed nothing, or a guard protected it. A request counts as succeeded only when no number was skipped,
   // failed or cancelled.
   if (counts.failed === 0 && counts.cancelled === 0 && counts.skipped === 0) return 'succeeded';

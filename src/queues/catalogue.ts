@@ -48,7 +48,7 @@ export const CATALOGUE = {
   'reconcile.nightly': { queue: 'reconcile', payload: z.object({}), attempts: 3, backoffMs: 60_000 },
   /** Wakes the poll of the order that a stored webhook names. */
   'webhook.apply': { queue: 'webhooks', payload: z.object({ eventId: z.string() }), attempts: 5, backoffMs: 1_000 },
-  /** Removes old webhook events and staging rows; added by a job scheduler. */
+  /** Removes old webhook events, waits and staging rows, and makes months of events; added by a job scheduler. */
   'maintenance.prune': { queue: 'maintenance', payload: z.object({}), attempts: 3, backoffMs: 60_000 },
 } as const satisfies Record<string, JobSpec>;
 
