@@ -49,6 +49,8 @@ export interface Again {
   step?: Step;
   nextSteps?: Step[];
   attempt?: number;
+  /** What was read for these numbers and need not be read again. */
+  payload?: Payload;
   /** Added to the history that every part of a chunk inherits. */
   history?: History;
 }
@@ -87,8 +89,8 @@ async function sendAgain(tx: Tx, deps: WorkDeps, chunk: Chunk, groups: Again[], 
   for (const group of groups) {
     const { numbers, step = chunk.step, nextSteps = chunk.nextSteps, attempt = 0 } = group;
     const evidence = evidenceOfPart(deps, chunk, group, at);
-    const payload = sentOfPart(chunk, numbers);
-    const known = { ...(evidence && { evidence }), ...(payload && { payload }) };
+    const payload = { ...sentOfPart(chunk, numbers), ...group.payload };
+    const known = { ...(evidence && { evidence }), ...(Object.keys(payload).length > 0 && { payload }) };
     jobs.push(await cut(tx, chunk, { numbers, step, nextSteps, attempt, at, cause: 'split', ...known }));
   }
   return jobs;
