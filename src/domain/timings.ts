@@ -11,6 +11,8 @@ export interface Timings {
   tagsMs: number;
   /** An update does not ask ownership again for numbers that ownership showed within this time. A release always asks. */
   ownedMs: number;
+  /** How long claimed numbers of a buy line wait for those of other buy lines, to share an order with them. */
+  shareOrderMs: number;
   /** First wait between two polls. It doubles up to `pollMaxMs`. */
   pollMinMs: number;
   pollMaxMs: number;
@@ -36,6 +38,7 @@ export const DEFAULT_TIMINGS: Timings = {
   checkMaxMs: 30_000,
   tagsMs: 60_000,
   ownedMs: 30_000,
+  shareOrderMs: 5_000,
   pollMinMs: 2_000,
   pollMaxMs: 30_000,
   hotPollMs: 60_000,

@@ -146,7 +146,7 @@ async function cut(
   return chunkJob(row);
 }
 
-/** Records lost numbers. When they are replaced, their slots become free and the buy line searches again. */
+/** Records lost numbers. When they are replaced, their slots become free and the buy line of each one searches again. */
 async function freeSlots(tx: Tx, chunk: Chunk, lost: Lost | undefined, at: Date): Promise<AnyEnqueue[]> {
   if (lost === undefined || lost.numbers.length === 0 || chunk.lineId === null) return [];
   const { lineId } = chunk;
@@ -154,9 +154,12 @@ async function freeSlots(tx: Tx, chunk: Chunk, lost: Lost | undefined, at: Date)
   const because = { cause, at, requestId: chunk.requestId, chunkId: chunk.id };
   await noteLosses(tx, { id: chunk.id, lineId }, { numbers, heldUntil }, because);
   if (!replace) return [];
-  await emptyLostSlots(tx, chunk, numbers, because);
-  const line = await reopenLine(tx, lineId, at);
-  return line === null ? [] : [lineJob(line)];
+  const jobs: AnyEnqueue[] = [];
+  for (const id of await emptyLostSlots(tx, chunk, numbers, because)) {
+    const line = await reopenLine(tx, id, at);
+    if (line !== null) jobs.push(lineJob(line));
+  }
+  return jobs;
 }
 
 /** Two lists of nearly equal length. */
