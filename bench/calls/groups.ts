@@ -172,14 +172,25 @@ function changing(stage: Stage, { numbers: n, owned }: Scale): Scenario[] {
     tagged(`update: add_tags, spread over an account of ${owned}`, some, 'one', 4),
     tagged(`update: add_tags, neighbours in an account of ${owned}`, area, 'two', 8),
     tagged(`update: add_tags, the whole account of ${owned}`, all, 'three', 16),
-    {
-      title: `delete: spread over an account of ${owned}`,
-      numbers: n,
-      // The guards (lock, protection, emergency) stand in the full object, which only the list shows; ownership proves the end.
-      floor: { [OWNERSHIP]: 2 * batches(n), [LIST]: pages(n), [DELETE_JOB]: batches(n), [READ_JOB]: batches(n) },
-      run: () => stage.run({ kind: 'delete', phone_numbers: some, expected_count: n }),
-    },
+    tagged(`update: add_tags, every other number of ${owned}`, spread(stage, owned / 2), 'four', 16),
+    release(stage, `delete: spread over an account of ${owned}`, some),
+    release(
+      stage,
+      `delete: neighbours in an account of ${owned}`,
+      area.filter((number) => !some.includes(number)),
+    ),
   ];
+}
+
+function release(stage: Stage, title: string, numbers: string[]): Scenario {
+  const n = numbers.length;
+  return {
+    title,
+    numbers: n,
+    // The guards (lock, protection, emergency) stand in the full object, which only the list shows; ownership proves the end.
+    floor: { [OWNERSHIP]: 2 * batches(n), [LIST]: pages(n), [DELETE_JOB]: batches(n), [READ_JOB]: batches(n) },
+    run: () => stage.run({ kind: 'delete', phone_numbers: numbers, expected_count: n }),
+  };
 }
 
 function plainUpdate(stage: Stage, numbers: string[], note: string): Scenario {

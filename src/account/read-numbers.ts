@@ -39,14 +39,18 @@ export async function readNumbers(deps: WorkDeps, numbers: E164[]): Promise<Map<
 }
 
 /**
- * Reads the same for a caller that must not act on old data. Returns `null` when the read takes longer than a lease (`leaseMs`),
- * and makes no call when the rate limit shows that beforehand. Fewer numbers may be read in time.
+ * Reads the same for a caller that must not act on old data. Returns `null` when the read takes longer than `withinMs`
+ * milliseconds, and makes no call when the rate limit shows that beforehand. Fewer numbers may be read in time.
  */
-export async function readNumbersSoon(deps: WorkDeps, numbers: E164[]): Promise<Map<E164, AccountNumber> | null> {
-  const until = deps.clock.now().getTime() + deps.timings.leaseMs;
+export async function readNumbersSoon(
+  deps: WorkDeps,
+  numbers: E164[],
+  withinMs = deps.timings.leaseMs,
+): Promise<Map<E164, AccountNumber> | null> {
+  const until = deps.clock.now().getTime() + withinMs;
   const plan = await cheapestPlan(deps, numbers);
   const perSecond = deps.telnyx.limits().find(({ family }) => family === 'reads')?.perSecond ?? Number.POSITIVE_INFINITY;
-  if (numbers.length > 1 && (plan.calls / perSecond) * 1_000 > deps.timings.leaseMs) return null;
+  if (numbers.length > 1 && (plan.calls / perSecond) * 1_000 > withinMs) return null;
   const checkTime = (): void => {
     if (deps.clock.now().getTime() > until) throw new TooSlow();
   };

@@ -1,7 +1,7 @@
 import { Readable } from 'node:stream';
 import { pipeline } from 'node:stream/promises';
 import type { ReasonCode } from '../domain/codes.ts';
-import type { Step } from '../domain/step.ts';
+import { plannedSize, type Step } from '../domain/step.ts';
 import type { SqlOrTx } from './client.ts';
 import { customerReferenceOf, newChunkId } from './ids.ts';
 
@@ -95,18 +95,20 @@ export interface CutChunk {
 }
 
 /**
- * Cuts the list into planned chunks of `size` numbers and inserts their items, in set-wise statements. The list is sorted by
- * number, so that a chunk has few prefixes: reading numbers back costs one call for each prefix.
+ * Cuts the list into planned chunks and inserts their items, in set-wise statements. `size` is the size of a batch; see
+ * `plannedSize`. The list is sorted by number, so that a chunk has few prefixes: reading numbers back costs one call for each
+ * prefix.
  */
 export async function chunksFromIncoming(
   sql: SqlOrTx,
   c: { requestId: string; count: number; size: number; step: Step; nextSteps: Step[]; at: Date },
 ): Promise<CutChunk[]> {
-  const ids = Array.from({ length: Math.ceil(c.count / c.size) }, newChunkId);
+  const size = plannedSize(c.step, c.size);
+  const ids = Array.from({ length: Math.ceil(c.count / size) }, newChunkId);
   const references = ids.map(customerReferenceOf);
   await sql`
     create temp table placed on commit drop as
-    select phone_number, position, ((row_number() over (order by phone_number collate "C") - 1) / ${c.size})::int as k from incoming`;
+    select phone_number, position, ((row_number() over (order by phone_number collate "C") - 1) / ${size})::int as k from incoming`;
   await sql`
     with made as (
       insert into chunks (id, request_id, position, kind, state, numbers, step, next_steps, customer_reference, next_run_at,

@@ -1,5 +1,4 @@
 import type { ReasonCode } from '../domain/codes.ts';
-import { ProvisioningError } from '../domain/errors.ts';
 import { type LineCriteria, OPEN_ITEM_STATUSES } from '../domain/request.ts';
 import type { SqlOrTx } from './client.ts';
 import { type Because, insertNumberEvents } from './events.ts';
@@ -135,7 +134,7 @@ export async function unusableNumbers(
     union all
     select phone_number, 'claimed' from items
       where phone_number = any(${numbers}::text[]) and request_id = ${requestId} and status = any(${OPEN_ITEM_STATUSES}::text[])
-        and (chunk_id is not null or line_id <> ${lineId})
+        and (chunk_id is not null or line_id <> ${lineId} or searched_at is not null)
     union all
     select phone_number, 'lost' from line_losses where phone_number = any(${numbers}::text[]) and line_id = ${lineId}`;
   return new Map(rows.map((r) => [r.number, r.why]));
@@ -205,25 +204,13 @@ export async function priceListed(
   return taken.map((o) => o.phoneNumber);
 }
 
-/**
- * Assigns claimed items to a chunk. Throws unless every number has an open item, because a number without one must never be
- * ordered.
- */
-export async function assignChunk(sql: SqlOrTx, lineId: string, chunkId: string, numbers: string[], at: Date): Promise<void> {
-  const { count } = await sql`
-    update items set chunk_id = ${chunkId}, updated_at = ${at}
-    where line_id = ${lineId} and phone_number = any(${numbers}::text[]) and status = 'pending' and chunk_id is null`;
-  if (count !== numbers.length)
-    throw new ProvisioningError('items_moved', 'bug', `${numbers.length - count} numbers of chunk ${chunkId} have no open item`);
-}
-
 /** Numbers that a line lost, and until when their price counts against the budget of the request (`null`: not at all). */
 export interface Loss {
   numbers: string[];
   heldUntil: Date | null;
 }
 
-/** Records a loss, so that the line does not try these numbers again. Call it before their items lose number and price. */
+/** Records a loss for the own line of each number, which does not try it again. Call it before the items lose number and price. */
 export async function noteLosses(
   sql: SqlOrTx,
   chunk: { id: string; lineId: string },
@@ -232,7 +219,7 @@ export async function noteLosses(
 ): Promise<void> {
   await sql`
     insert into line_losses (line_id, phone_number, reason, at, upfront_cost, monthly_cost, held_until)
-    select ${chunk.lineId}, n, ${because.cause}, ${because.at}, i.upfront_cost, i.monthly_cost, ${loss.heldUntil}
+    select coalesce(i.line_id, ${chunk.lineId}), n, ${because.cause}, ${because.at}, i.upfront_cost, i.monthly_cost, ${loss.heldUntil}
     from unnest(${loss.numbers}::text[]) as n left join items i on i.chunk_id = ${chunk.id} and i.phone_number = n
     on conflict do nothing`;
 }
@@ -259,19 +246,24 @@ export async function countLosses(sql: SqlOrTx, lineId: string, reason: string):
   return row?.n ?? 0;
 }
 
-/** Empties the slots of numbers that were proven lost, so that the line can search for others. Each number gets an event. */
+/**
+ * Empties the slots of numbers that were proven lost, so that their lines can search for others. Each number gets an event. Returns
+ * the ids of these lines.
+ */
 export async function emptyLostSlots(
   sql: SqlOrTx,
   chunk: { id: string; requestId: string },
   numbers: string[],
   because: Because,
-): Promise<void> {
-  await sql`
+): Promise<string[]> {
+  const rows = await sql<{ lineId: string | null }[]>`
     update items set phone_number = null, chunk_id = null, status = 'pending', upfront_cost = null, monthly_cost = null,
       currency = null, searched_at = null, updated_at = ${because.at}
-    where chunk_id = ${chunk.id} and phone_number = any(${numbers}::text[]) and status = any(${OPEN_ITEM_STATUSES}::text[])`;
+    where chunk_id = ${chunk.id} and phone_number = any(${numbers}::text[]) and status = any(${OPEN_ITEM_STATUSES}::text[])
+    returning line_id`;
   await releaseClaims(sql, chunk.requestId, numbers);
   await insertNumberEvents(sql, numbers, because, { from: 'claimed', to: 'lost' });
+  return [...new Set(rows.flatMap((r) => r.lineId ?? []))].sort();
 }
 
 /**

@@ -154,6 +154,13 @@ export async function getNumbers(sql: SqlOrTx, numbers: string[]): Promise<Map<s
   return new Map(rows.map((r) => [r.phoneNumber, r]));
 }
 
+/** Returns those of the numbers that carry the tag in our inventory. */
+export async function taggedAmong(sql: SqlOrTx, numbers: string[], tag: string): Promise<Set<string>> {
+  const rows = await sql<{ phoneNumber: string }[]>`
+    select phone_number from phone_numbers where phone_number = any(${numbers}::text[]) and tags @> array[${tag}]::text[]`;
+  return new Set(rows.map((r) => r.phoneNumber));
+}
+
 /**
  * Returns those of the numbers that Telnyx has shown as ours since their purchase: ownership gave their id when the order
  * settled, or a reconciliation saw them. When such a number no longer shows anywhere, it is gone and not just late.

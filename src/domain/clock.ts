@@ -11,6 +11,13 @@ export function after(from: Date, ms: number): Date {
   return new Date(from.getTime() + ms);
 }
 
+/** True when the ISO date `at` is at most `ms` milliseconds before `now`. A date in the future is not recent: the clock was set. */
+export function isRecent(at: string | undefined, now: Date, ms: number): boolean {
+  if (at === undefined) return false;
+  const age = now.getTime() - Date.parse(at);
+  return age >= 0 && age <= ms;
+}
+
 /** `min` doubled `times` times, at most `max`; all in milliseconds. */
 export function backoff(times: number, min: number, max: number): number {
   return Math.min(max, min * 2 ** Math.min(Math.max(0, times), 20));

@@ -54,8 +54,23 @@ export type StepOf<K extends StepKind> = Extract<Step, { kind: K }>;
 export interface Payload {
   /** Updates only: the settings with the tags merged into those that the numbers have. */
   settings?: NumberSettings;
+  /** Updates only: when the reading of the tags in `settings` began, as an ISO date. The call leaves at most `tagsMs` later. */
+  tagsReadAt?: string;
+  /** When ownership was asked and showed all numbers of the chunk, as an ISO date. */
+  ownedAt?: string;
   /** Only kinds that send one number a call: the numbers whose call may have left. */
   sent?: E164[];
+}
+
+/** How many batches of numbers are planned as one chunk when their tags must be read first. */
+const BATCHES_READ_TOGETHER = 10;
+
+/**
+ * How many numbers of a request are planned as one chunk. Tags of many numbers are read together, because a read walks pages of the
+ * account and not single numbers. The chunk is then cut by the resulting tags, and no part is larger than a batch.
+ */
+export function plannedSize(step: Step, batchSize: number): number {
+  return step.kind === 'update' && step.tags !== undefined ? batchSize * BATCHES_READ_TOGETHER : batchSize;
 }
 
 /**

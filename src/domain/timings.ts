@@ -7,6 +7,12 @@ export interface Timings {
   /** First wait between two checks. It doubles up to `checkMaxMs`. */
   checkMinMs: number;
   checkMaxMs: number;
+  /** A call writes tags at most this long after the read began that they were merged with; otherwise they are read again. */
+  tagsMs: number;
+  /** An update does not ask ownership again for numbers that ownership showed within this time. A release always asks. */
+  ownedMs: number;
+  /** How long claimed numbers of a buy line wait for those of other buy lines, to share an order with them. */
+  shareOrderMs: number;
   /** First wait between two polls. It doubles up to `pollMaxMs`. */
   pollMinMs: number;
   pollMaxMs: number;
@@ -30,6 +36,9 @@ export const DEFAULT_TIMINGS: Timings = {
   settleMs: 120_000,
   checkMinMs: 2_000,
   checkMaxMs: 30_000,
+  tagsMs: 60_000,
+  ownedMs: 30_000,
+  shareOrderMs: 5_000,
   pollMinMs: 2_000,
   pollMaxMs: 30_000,
   hotPollMs: 60_000,

@@ -5,7 +5,7 @@ import type { SqlOrTx } from '../../db/client.ts';
 import { newLeaseToken } from '../../db/ids.ts';
 import { getRequest, lockRequest, type Request, refreshRequest } from '../../db/requests.ts';
 import { clearedNote } from '../../domain/blockers.ts';
-import { after } from '../../domain/clock.ts';
+import { after, isRecent } from '../../domain/clock.ts';
 import { ProvisioningError } from '../../domain/errors.ts';
 import { seeing } from '../../domain/evidence.ts';
 import type { E164 } from '../../domain/phone-number.ts';
@@ -66,13 +66,17 @@ const isCancelled = (request: Request, kind: ChunkKind): boolean =>
 
 /**
  * The check that the gateway makes when a claimed call leaves the rate limiter, which may be seconds after the claim. It throws
- * `held_back` (retry) in three cases: the lease is over, because other workers may have concluded that the call never left; the
- * request is cancelled; or the call is an order and the account gate is closed.
+ * `held_back` (retry) in four cases: the lease is over, because other workers may have concluded that the call never left; its tags
+ * were read too long ago, because somebody may have changed them since; the request is cancelled; or the call is an order and the
+ * account gate is closed.
  */
 export function lastCheck(deps: WorkDeps, kind: ChunkKind, claimed: Chunk): LastCheck {
   const stop = (why: string) => new ProvisioningError('held_back', 'retry', `nothing was sent: ${why}`);
   return async () => {
     if (claimed.leaseUntil !== null && deps.clock.now() >= claimed.leaseUntil) throw stop('its lease is over');
+    const readAt = claimed.payload?.tagsReadAt;
+    if (readAt !== undefined && !isRecent(readAt, deps.clock.now(), deps.timings.tagsMs))
+      throw stop('its tags were read too long ago');
     const request = await getRequest(deps.db.sql, claimed.requestId);
     const why = request === null ? 'there is no such request' : await whyNotSent(deps.db.sql, kind, request);
     if (why !== null) throw stop(why);

@@ -49,6 +49,8 @@ export interface Again {
   step?: Step;
   nextSteps?: Step[];
   attempt?: number;
+  /** What was read for these numbers and need not be read again. */
+  payload?: Payload;
   /** Added to the history that every part of a chunk inherits. */
   history?: History;
 }
@@ -87,8 +89,8 @@ async function sendAgain(tx: Tx, deps: WorkDeps, chunk: Chunk, groups: Again[], 
   for (const group of groups) {
     const { numbers, step = chunk.step, nextSteps = chunk.nextSteps, attempt = 0 } = group;
     const evidence = evidenceOfPart(deps, chunk, group, at);
-    const payload = sentOfPart(chunk, numbers);
-    const known = { ...(evidence && { evidence }), ...(payload && { payload }) };
+    const payload = { ...sentOfPart(chunk, numbers), ...group.payload };
+    const known = { ...(evidence && { evidence }), ...(Object.keys(payload).length > 0 && { payload }) };
     jobs.push(await cut(tx, chunk, { numbers, step, nextSteps, attempt, at, cause: 'split', ...known }));
   }
   return jobs;
@@ -144,7 +146,7 @@ async function cut(
   return chunkJob(row);
 }
 
-/** Records lost numbers. When they are replaced, their slots become free and the buy line searches again. */
+/** Records lost numbers. When they are replaced, their slots become free and the buy line of each one searches again. */
 async function freeSlots(tx: Tx, chunk: Chunk, lost: Lost | undefined, at: Date): Promise<AnyEnqueue[]> {
   if (lost === undefined || lost.numbers.length === 0 || chunk.lineId === null) return [];
   const { lineId } = chunk;
@@ -152,9 +154,12 @@ async function freeSlots(tx: Tx, chunk: Chunk, lost: Lost | undefined, at: Date)
   const because = { cause, at, requestId: chunk.requestId, chunkId: chunk.id };
   await noteLosses(tx, { id: chunk.id, lineId }, { numbers, heldUntil }, because);
   if (!replace) return [];
-  await emptyLostSlots(tx, chunk, numbers, because);
-  const line = await reopenLine(tx, lineId, at);
-  return line === null ? [] : [lineJob(line)];
+  const jobs: AnyEnqueue[] = [];
+  for (const id of await emptyLostSlots(tx, chunk, numbers, because)) {
+    const line = await reopenLine(tx, id, at);
+    if (line !== null) jobs.push(lineJob(line));
+  }
+  return jobs;
 }
 
 /** Two lists of nearly equal length. */

@@ -18,7 +18,7 @@ export const update: ChunkKind<StepOf<'update'>, BatchResult> = {
   buys: false,
   prepare: async (deps, planned) => {
     const own = await ownNumbers(deps, planned);
-    return own.kind === 'own' ? mergedTags(deps, own.chunk, own.numbers, planned.step) : own;
+    return own.kind === 'own' ? mergedTags(deps, own, planned.step) : own;
   },
   send: async (telnyx, chunk, lastCheck) => (await telnyx.updateNumbers(chunk.numbers, settingsOf(chunk), lastCheck)).id,
   refused: batchRefused,

@@ -1,17 +1,15 @@
 import type { WorkDeps } from '../../account/deps.ts';
 import { balanceShortfall } from '../../account/gate.ts';
-import { nextPosition } from '../../db/chunk-facts.ts';
-import { type Chunk, insertChunk } from '../../db/chunks.ts';
-import type { SqlOrTx, Tx } from '../../db/client.ts';
+import type { SqlOrTx } from '../../db/client.ts';
 import { committedCost } from '../../db/items.ts';
-import { assignChunk, fillSlots, heldCost, type Line, lockLeased, priceListed } from '../../db/lines.ts';
+import { fillSlots, heldCost, type Line, lockLeased, priceListed } from '../../db/lines.ts';
 import { getRequest, lockRequest, noteTrouble, type Request, refreshRequest } from '../../db/requests.ts';
 import { formatMoney, moneyOf } from '../../domain/money.ts';
-import { inSlices } from '../../domain/phone-number.ts';
+import { searchOf } from '../../domain/request.ts';
 import { chunkJob, enqueue } from '../../producers/enqueue.ts';
 import type { Offer } from '../../telnyx/gateway.ts';
+import { cutShared } from './cut-orders.ts';
 import type { Round } from './round.ts';
-import { kindOf } from './search-listed.ts';
 
 /** What a round could claim. */
 export interface Claimed {
@@ -27,7 +25,7 @@ const NOTHING: Claimed = { numbers: [], budgetReached: null, heldUntil: null };
 /**
  * Claims offers for a buy line within the budget of its request. One transaction locks the request, so that the numbers it holds
  * never cost more than its budget, whatever runs at the same time. Offers of a search also fill slots and are cut into order
- * chunks.
+ * chunks, together with those of other buy lines of the request.
  */
 export async function claimOffers(deps: WorkDeps, line: Line, offers: Offer[], mode: 'search' | 'list'): Promise<Claimed> {
   if (offers.length === 0) return NOTHING;
@@ -39,7 +37,8 @@ export async function claimOffers(deps: WorkDeps, line: Line, offers: Offer[], m
     if (!mayClaim || !(await lockLeased(tx, line))) return { claimed: NOTHING, chunks: [] };
     const { fitting, budgetReached, heldUntil } = await withinBudget(tx, request, offers, at);
     const numbers = mode === 'search' ? await fillSlots(tx, line, fitting, at) : await priceListed(tx, line, fitting, at);
-    const made = mode === 'search' ? await cutOrders(tx, deps, request, line, numbers, at) : [];
+    const criteria = searchOf(line);
+    const made = criteria === null ? [] : await cutShared(tx, deps, { request, line, criteria, all: false }, at);
     await refreshRequest(tx, request.id, at);
     return { claimed: { numbers, budgetReached, heldUntil }, chunks: made };
   });
@@ -116,53 +115,4 @@ async function withinBudget(sql: SqlOrTx, request: Request, offers: Offer[], at:
 export function waitForHeld(deps: WorkDeps, heldUntil: Date): Round {
   const delayMs = Math.max(0, heldUntil.getTime() - deps.clock.now().getTime()) + 1;
   return { kind: 'again', delayMs, reason: 'numbers that were just refused still count against the budget' };
-}
-
-/**
- * Cuts the claimed numbers of a buy line into planned order chunks, each for one country and one type. In a mixed order, one
- * number that needs paperwork would delay all the others.
- */
-export async function cutOrders(
-  tx: Tx,
-  deps: WorkDeps,
-  request: Request,
-  line: Line,
-  numbers: string[],
-  at: Date,
-): Promise<Chunk[]> {
-  const [order, ...nextSteps] = request.steps;
-  if (order === undefined || order.kind !== 'order') return [];
-  const group = line.criteria.requirement_group_id;
-  const step = { ...order, settings: { ...order.settings, ...(group !== undefined && { requirement_group_id: group }) } };
-  const from = await nextPosition(tx, request.id);
-  const made: Chunk[] = [];
-  const slices = byKind(numbers).flatMap((group) => inSlices(group, deps.limits.orderSize));
-  for (const [i, slice] of slices.entries()) {
-    const chunk = await insertChunk(tx, {
-      requestId: request.id,
-      lineId: line.id,
-      position: from + i,
-      numbers: slice,
-      step,
-      nextSteps,
-      at,
-      cause: 'planned',
-    });
-    await assignChunk(tx, line.id, chunk.id, slice, at);
-    made.push(chunk);
-  }
-  return made;
-}
-
-/** Groups numbers by country and type. Groups and numbers keep their order. */
-function byKind(numbers: string[]): string[][] {
-  const groups = new Map<string, string[]>();
-  for (const number of numbers) {
-    const { countryCode, phoneNumberType } = kindOf(number);
-    const key = `${countryCode}/${phoneNumberType}`;
-    const group = groups.get(key);
-    if (group === undefined) groups.set(key, [number]);
-    else group.push(number);
-  }
-  return [...groups.values()];
 }

@@ -16,7 +16,10 @@ import { getRequest, lockRequest, refreshRequest } from '../../db/requests.ts';
 import { after } from '../../domain/clock.ts';
 import { ProvisioningError } from '../../domain/errors.ts';
 import { done, type Outcome, skipped, snooze } from '../../domain/outcome.ts';
+import { searchOf } from '../../domain/request.ts';
+import { chunkJob, enqueue } from '../../producers/enqueue.ts';
 import type { PayloadOf } from '../../queues/catalogue.ts';
+import { cutShared, cutWaiting } from './cut-orders.ts';
 import { fillFromList } from './from-list.ts';
 import { fillFromSearch } from './from-search.ts';
 import type { HeldLine, Round } from './round.ts';
@@ -75,6 +78,7 @@ async function runRound(deps: WorkDeps, held: HeldLine): Promise<Round> {
       return numbers.length === 0 ? { kind: 'nothing' } : await fillFromList(deps, held, line.criteria, numbers);
     }
     const slots = await emptySlots(deps.db.sql, line.id);
+    await cutWaiting(deps, line, line.criteria, slots === 0);
     return slots === 0 ? { kind: 'nothing' } : await fillFromSearch(deps, line, line.criteria, slots);
   } catch (error) {
     return afterFailure(deps, error);
@@ -103,9 +107,13 @@ async function finishRound(deps: WorkDeps, line: Line, round: Round): Promise<Ou
     });
     return snooze(round.delayMs, round.reason);
   }
-  const left = await deps.db.sql.begin(async (tx) => {
-    await lockRequest(tx, line.requestId);
-    if (!(await lockLeased(tx, line))) return 0;
+  const { left, cut } = await deps.db.sql.begin(async (tx) => {
+    const request = await lockRequest(tx, line.requestId);
+    if (request === null || !(await lockLeased(tx, line))) return { left: 0, cut: [] };
+    const criteria = searchOf(line);
+    const mayCut = criteria !== null && request.cancelRequestedAt === null && request.finishedAt === null;
+    // What this buy line has claimed is ordered. Only its empty slots fail.
+    const cut = mayCut && round.kind === 'exhausted' ? await cutShared(tx, deps, { request, line, criteria, all: true }, at) : [];
     if (round.kind === 'exhausted') await failUnclaimed(tx, line, { code: round.code, reason: round.reason, at });
     // A slot may have become free while this round ran. The buy line then goes on at once.
     const slots = (await emptySlots(tx, line.id)) + (await looseNumbers(tx, line.id)).length;
@@ -115,8 +123,12 @@ async function finishRound(deps: WorkDeps, line: Line, round: Round): Promise<Ou
       ...(round.kind === 'exhausted' && { rung: 0, cursor: 0 }),
     });
     await refreshRequest(tx, line.requestId, at);
-    return slots;
+    return { left: slots, cut };
   });
+  await enqueue(
+    deps,
+    cut.map((c) => chunkJob(c)),
+  );
   if (left > 0) return snooze(0, 'slots became free');
   if (round.kind === 'nothing') return skipped('the buy line has all its numbers');
   return done(round.kind === 'filled' ? 'the buy line has all its numbers' : `${round.code}: ${round.reason}`);

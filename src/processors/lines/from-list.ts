@@ -5,7 +5,8 @@ import { lockRequest } from '../../db/requests.ts';
 import type { ReasonCode } from '../../domain/codes.ts';
 import type { ListLine } from '../../domain/request.ts';
 import { chunkJob, enqueue } from '../../producers/enqueue.ts';
-import { claimOffers, cutOrders, waitForFunds, waitForHeld } from './claim-offers.ts';
+import { claimOffers, waitForFunds, waitForHeld } from './claim-offers.ts';
+import { cutList } from './cut-orders.ts';
 import type { HeldLine, Round } from './round.ts';
 import { searchListed } from './search-listed.ts';
 
@@ -32,7 +33,7 @@ export async function fillFromList(
     // Read again while holding the lock, because a round that outlived its lease may have cut some of them.
     const still = await looseNumbers(tx, line.id);
     if (still.some((n) => n.searchedAt === null)) return [];
-    return cutOrders(
+    return cutList(
       tx,
       deps,
       request,

@@ -5,6 +5,7 @@ import { formatMoney, moneyOf, parseMoney } from '../../domain/money.ts';
 import type { SearchCriteriaLine } from '../../domain/request.ts';
 import type { Offer, SearchCriteria, SearchResult } from '../../telnyx/gateway.ts';
 import { claimOffers, waitForFunds, waitForHeld } from './claim-offers.ts';
+import { hasUnordered } from './cut-orders.ts';
 import type { Round } from './round.ts';
 import { MOST_OFFERS, mayHide } from './search-listed.ts';
 
@@ -26,8 +27,14 @@ export async function fillFromSearch(deps: WorkDeps, line: Line, criteria: Searc
   const claimed = await claimOffers(deps, line, wanted, 'search');
   if (claimed.budgetReached !== null && claimed.heldUntil !== null) return waitForHeld(deps, claimed.heldUntil);
   if (claimed.budgetReached !== null) return { kind: 'exhausted', code: 'budget_reached', reason: claimed.budgetReached };
-  if (claimed.numbers.length >= slots) return { kind: 'filled' };
+  if (claimed.numbers.length >= slots) return filled(deps, line, criteria);
   return afterAnswer(line, result, claimed.numbers.length > 0);
+}
+
+/** The buy line has all its numbers. When some of them wait to share an order, it comes back to cut them in the end. */
+async function filled(deps: WorkDeps, line: Line, criteria: SearchCriteriaLine): Promise<Round> {
+  if (!(await hasUnordered(deps, line, criteria))) return { kind: 'filled' };
+  return { kind: 'again', delayMs: deps.timings.shareOrderMs, reason: 'waits to share an order with other buy lines' };
 }
 
 /** The position of a buy line on its search rung. One number in its row stores it. */

@@ -1,5 +1,6 @@
 import type { WorkDeps } from '../../../account/deps.ts';
 import { hasUndecidedPart, wasAccepted } from '../../../db/chunks.ts';
+import { openItemsOfChunk } from '../../../db/items.ts';
 import { countLosses } from '../../../db/lines.ts';
 import type { ProvisioningError } from '../../../domain/errors.ts';
 import { historyOf } from '../../../domain/evidence.ts';
@@ -54,7 +55,8 @@ export async function waitsForOtherHalf(deps: WorkDeps, chunk: OrderChunk): Prom
  * Replaces a refused single number by another number of the search. A number that the user listed fails with the text of Telnyx.
  */
 async function replacement(deps: WorkDeps, chunk: OrderChunk, failure: ProvisioningError, accepted: boolean): Promise<Refusal> {
-  const { lineId } = chunk;
+  const [item] = await openItemsOfChunk(deps.db.sql, chunk.id);
+  const lineId = item?.lineId ?? chunk.lineId;
   if (lineId === null || (await searchOfChunk(deps, chunk)) === null) return { kind: 'by_disposition' };
   const before = await countLosses(deps.db.sql, lineId, REFUSED);
   if (before >= (accepted ? MOST_REPLACED_ACCEPTED : MOST_REPLACED)) return { kind: 'by_disposition' };
