@@ -5,7 +5,7 @@ import { setTimeout as sleep } from 'node:timers/promises';
 import { fileURLToPath, pathToFileURL } from 'node:url';
 import { parseArgs } from 'node:util';
 import { Redis } from 'ioredis';
-import { openProducer } from '../src/app/foundation.ts';
+import { openProducer } from '../src/app/producer.ts';
 import { count, table } from '../src/cli/output.ts';
 import { loadConfig } from '../src/config/config.ts';
 import type { Sql } from '../src/db/client.ts';
