@@ -62,10 +62,11 @@ async function main(lengthMs: number): Promise<number> {
     const probes = ['worker', 'serve'].map((role) => ({ role, file: join(folder, role) }));
     for (const { role, file } of probes) {
       const own = { TELNYX_PUBLIC_KEY: simulator.publicKey, PROVISIONER_PORT: String(port), BENCH_PROBE_FILE: file };
-      const command = startCommand([role], { ...env, ...own, PROVISIONER_API_KEYS: `bench:${KEY.repeat(4)}`, LOG_LEVEL: 'info' }, [
-        '--import',
-        PROBE,
-      ]);
+      const command = startCommand(
+        [role],
+        { ...env, ...own, PROVISIONER_API_KEYS: `bench:${KEY.repeat(4)}`, LOG_LEVEL: 'info' },
+        ['--import', PROBE],
+      );
       opened(command.stop);
       await written(command, role === 'worker' ? /"msg":"working"/ : /127\.0\.0\.1:|listening/);
     }
