@@ -5,16 +5,15 @@ import { lockRequest, noteTrouble, refreshRequest } from '../../db/requests.ts';
 import { isFinal } from '../../domain/chunk.ts';
 import { after } from '../../domain/clock.ts';
 import { ProvisioningError } from '../../domain/errors.ts';
-import { done, hold, type Outcome, skipped, snooze } from '../../domain/outcome.ts';
-import type { E164 } from '../../domain/phone-number.ts';
+import { hold, type Outcome, skipped, snooze } from '../../domain/outcome.ts';
 import { chunkJob } from '../../producers/enqueue.ts';
 import type { JobName, PayloadOf } from '../../queues/catalogue.ts';
-import { afterFailure, noteAccepted } from './after-send.ts';
-import { cancelledBeforeSending, claimChunk, lastCheck } from './claim.ts';
-import type { Carry, ChunkKind, Judgement, Observed, Prepared } from './kind.ts';
+import type { ChunkKind, Judgement, Observed } from './kind.ts';
 import { lookUp, park } from './look-up.ts';
-import { inHalves, type Settlement, settleChunk } from './settle.ts';
-import { movedByOthers, noteWait, pause } from './wait.ts';
+import { prepareAndSend } from './send.ts';
+import { settleChunk } from './settle.ts';
+import { giveSlotBack, noteSlot } from './slot.ts';
+import { movedByOthers, pause, settled } from './wait.ts';
 
 /** The queue jobs that advance a chunk. */
 export type ChunkJobName = Extract<JobName, 'order.run' | 'batch.run' | 'emergency.run' | 'messaging.run'>;
@@ -34,6 +33,10 @@ export async function advance(
   if (isFinal(chunk.state)) return skipped(`the chunk is ${chunk.state}`);
   if (chunkJob(chunk).name !== name) return handToOwnQueue(deps, chunk);
   const kind = kinds[chunk.kind];
+  return noteSlot(deps, kind, chunk, await oneMove(deps, kind, chunk));
+}
+
+function oneMove(deps: WorkDeps, kind: ChunkKind, chunk: Chunk): Promise<Outcome> | Outcome {
   switch (chunk.state) {
     case 'planned':
       return prepareAndSend(deps, kind, chunk);
@@ -57,65 +60,6 @@ async function handToOwnQueue(deps: WorkDeps, chunk: Chunk): Promise<Outcome> {
   const job = chunkJob(chunk);
   await deps.queue.add([job]);
   return skipped(`continues as ${job.name}`);
-}
-
-/** Runs the guards of the kind, then sends the chunk or does what the guards say instead. */
-async function prepareAndSend(deps: WorkDeps, kind: ChunkKind, chunk: Chunk): Promise<Outcome> {
-  const cancelled = await cancelledBeforeSending(deps, kind, chunk);
-  if (cancelled !== null) return settle(deps, chunk, cancelled, 'cancelled');
-  const startedAt = deps.clock.now();
-  const prepared = await kind.prepare(deps, chunk);
-  switch (prepared.kind) {
-    case 'moved':
-      return movedByOthers;
-    case 'wait':
-      return noteWait(deps, prepared.chunk, prepared.delayMs, prepared.reason);
-    case 'settle':
-      return settle(deps, prepared.chunk, prepared.settlement, 'not sent, because the guards changed its numbers');
-    case 'too_slow':
-      return halve(deps, prepared.chunk, prepared.numbers);
-    case 'ready':
-      break;
-  }
-  // A worker that was suspended must not release or change numbers on data that it read long ago.
-  const isStale = kind.holdsSlot && deps.clock.now().getTime() - startedAt.getTime() > deps.timings.leaseMs;
-  return isStale ? halve(deps, prepared.chunk, prepared.numbers) : send(deps, kind, prepared);
-}
-
-/**
- * Halves a chunk whose numbers took too long to read. The same chunk would take too long again, and half of its numbers are read
- * faster.
- */
-async function halve(deps: WorkDeps, chunk: Chunk, numbers: E164[]): Promise<Outcome> {
-  if (numbers.length < 2) return snooze(deps.timings.backoffMs, 'read too long ago');
-  const again = inHalves(numbers, { attempt: chunk.attempt });
-  const settlement: Settlement = { cause: 'split', again, detail: { read_too_long_ago: true } };
-  return settle(deps, chunk, settlement, 'halved, because it was read too long ago');
-}
-
-/** Sends the call once. The exact numbers and the payload are committed first. */
-async function send(deps: WorkDeps, kind: ChunkKind, ready: Extract<Prepared, { kind: 'ready' }>): Promise<Outcome> {
-  const { numbers, payload } = ready;
-  const claimed = await claimChunk(deps, kind, ready.chunk, { numbers, payload });
-  if (claimed === null) return movedByOthers;
-  const sent: E164[] = [];
-  try {
-    const telnyxId = await kind.send(deps.telnyx, claimed, lastCheck(deps, kind, claimed), carrying(deps, claimed, sent));
-    return await noteAccepted(deps, kind, claimed, telnyxId);
-  } catch (error) {
-    const failed = sent.length === 0 ? claimed : { ...claimed, payload: { ...claimed.payload, sent } };
-    return afterFailure(deps, kind, failed, error);
-  }
-}
-
-/** Returns the `carry` of a claimed chunk: it adds the numbers to `sent` and writes `sent` into the row before they leave. */
-function carrying(deps: WorkDeps, claimed: Chunk, sent: E164[]): Carry {
-  return async (numbers) => {
-    sent.push(...numbers);
-    const noted = await touchChunk(deps.db.sql, claimed, deps.clock.now(), { payload: { ...claimed.payload, sent } });
-    if (noted === null)
-      throw new ProvisioningError('held_back', 'ambiguous', 'another worker moved the chunk while its numbers were sent');
-  };
 }
 
 /**
@@ -143,8 +87,10 @@ async function follow(deps: WorkDeps, kind: ChunkKind, chunk: Chunk): Promise<Ou
     }
     case 'contradiction':
       return park(deps, chunk, chunk.evidence, { conclusion: observed.why });
-    case 'over':
-      return conclude(deps, kind, chunk, await kind.judge(deps, chunk, observed.over));
+    case 'over': {
+      const over = await giveSlotBack(deps, kind, chunk);
+      return over === null ? movedByOthers : conclude(deps, kind, over, await kind.judge(deps, over, observed.over));
+    }
   }
 }
 
@@ -155,7 +101,7 @@ async function poll(
   chunk: Chunk,
   open: Extract<Observed<unknown>, { kind: 'open' }>,
 ): Promise<Outcome> {
-  const { delayMs, reason, trouble, waiting = chunk.waiting } = open;
+  const { delayMs, wake, reason, trouble, waiting = chunk.waiting } = open;
   const now = deps.clock.now();
   const patch = {
     polls: chunk.polls + 1,
@@ -166,7 +112,7 @@ async function poll(
   };
   if (waiting === chunk.waiting && trouble === undefined) {
     await touchChunk(deps.db.sql, chunk, now, patch);
-    return pause(kind, delayMs, reason);
+    return pause(kind, delayMs, reason, wake);
   }
   await deps.db.sql.begin(async (tx) => {
     await lockRequest(tx, chunk.requestId);
@@ -174,18 +120,14 @@ async function poll(
     await refreshRequest(tx, chunk.requestId, now);
     if (trouble !== undefined) await noteTrouble(tx, chunk.requestId, trouble.code, trouble.text);
   });
-  return pause(kind, delayMs, reason);
+  return pause(kind, delayMs, reason, wake);
 }
 
 /** Settles a finished call, or records a check and waits for the next one. */
 async function conclude(deps: WorkDeps, kind: ChunkKind, chunk: Chunk, judged: Judgement): Promise<Outcome> {
-  if (judged.kind === 'settle') return settle(deps, chunk, judged.settlement, judged.said);
+  if (judged.kind === 'settle') return settled(deps, chunk, judged.settlement, judged.said);
   const { evidence, delayMs, reason } = judged;
   const now = deps.clock.now();
   await touchChunk(deps.db.sql, chunk, now, { evidence, nextRunAt: after(now, delayMs) });
-  return judged.givesSlotBack === true ? snooze(delayMs, reason) : pause(kind, delayMs, reason);
-}
-
-async function settle(deps: WorkDeps, chunk: Chunk, settlement: Settlement, said: string): Promise<Outcome> {
-  return (await settleChunk(deps, chunk, settlement)) ? done(said) : movedByOthers;
+  return judged.givesSlotBack === true || kind.jobSlot === true ? snooze(delayMs, reason) : pause(kind, delayMs, reason);
 }
