@@ -63,7 +63,7 @@ interface Waiting extends Waiter {
 
 export function openSlots({ most, clock, count, followedHere }: SlotsOptions): Slots {
   const waiting = new Map<string, Waiting>();
-  const prepare = fewAtOnce(PREPARED_AT_ONCE);
+  const prepare = fewAtOnce(Math.min(most, PREPARED_AT_ONCE));
   let arrivals = 0;
   let yielding = false;
   let timer: NodeJS.Timeout | undefined;
@@ -83,7 +83,7 @@ export function openSlots({ most, clock, count, followedHere }: SlotsOptions): S
   };
 
   const countAgain = (): void => {
-    if (count === null || timer !== undefined || closed || waiting.size === 0) return;
+    if (count === null || timer !== undefined || closed || (waiting.size === 0 && !yielding)) return;
     timer = setTimeout(() => void counted(count), COUNT_EVERY_MS);
     timer.unref();
   };

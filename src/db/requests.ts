@@ -54,11 +54,13 @@ export async function lockRequest(sql: SqlOrTx, id: string): Promise<Request | n
 
 /**
  * Computes the status from items and chunks, and ends the request when nothing is open. Returns the row when the status changed,
- * else `null`. Call it after every settlement; an extra call does no harm.
+ * else `null`. Call it after every settlement; an extra call does no harm. A caller that has locked the row passes it as `locked`.
  */
-export async function refreshRequest(sql: SqlOrTx, id: string, at: Date): Promise<Request | null> {
-  const request = await lockRequest(sql, id);
+export async function refreshRequest(sql: SqlOrTx, id: string, at: Date, locked?: Request): Promise<Request | null> {
+  const request = locked ?? (await lockRequest(sql, id));
   if (request === null || request.finishedAt !== null) return null;
+  // Counting the items of a large request takes longer than settling a chunk, and all its other chunks wait for this lock.
+  if (request.status === 'running' && (await stillRuns(sql, id))) return null;
   const counts = await countItems(sql, id);
   const open = await countChunks(sql, id);
   const [searching] = await sql<{ n: number }[]>`
@@ -77,6 +79,16 @@ export async function refreshRequest(sql: SqlOrTx, id: string, at: Date): Promis
     searchingLines: searching?.n ?? 0,
   });
   return setStatus(sql, request, status, counts.pending + counts.in_flight === 0, at);
+}
+
+/** True when an open chunk that does not wait for paperwork has an open item, which makes the request a running one. */
+async function stillRuns(sql: SqlOrTx, id: string): Promise<boolean> {
+  const rows = await sql`
+    select 1 from chunks c
+    where c.request_id = ${id} and c.state = any(${WORKING_STATES}::text[]) and not (c.state = 'submitted' and c.waiting)
+      and exists (select 1 from items i where i.chunk_id = c.id and i.status = any(${OPEN_ITEM_STATUSES}::text[]))
+    limit 1`;
+  return rows.length > 0;
 }
 
 async function setStatus(

@@ -47,7 +47,7 @@ export async function claimChunk(
       },
     });
     // A claim changes no other status: it only makes a queued request a running one.
-    if (claimed !== null && request.status !== 'running') await refreshRequest(tx, chunk.requestId, at);
+    if (claimed !== null && request.status !== 'running') await refreshRequest(tx, chunk.requestId, at, request);
     return claimed;
   });
 }
