@@ -1,11 +1,10 @@
-import type { WorkDeps } from '../../account/deps.ts';
-import type { Slots } from '../../account/slots.ts';
-import { type Chunk, touchChunk } from '../../db/chunks.ts';
-import { seeing, seenIn } from '../../domain/evidence.ts';
-import { hold, type Outcome } from '../../domain/outcome.ts';
-import type { E164 } from '../../domain/phone-number.ts';
-import type { Payload } from '../../domain/step.ts';
-import type { ChunkKind } from './kind.ts';
+import { type Chunk, touchChunk } from '../db/chunks.ts';
+import { seeing, seenIn } from '../domain/evidence.ts';
+import { hold, type Outcome } from '../domain/outcome.ts';
+import type { E164 } from '../domain/phone-number.ts';
+import type { Payload } from '../domain/step.ts';
+import type { WorkDeps } from './deps.ts';
+import type { Slots } from './slots.ts';
 
 /** A prepared chunk: what its call carries, and when its guards began to read. */
 export interface Ready {
@@ -64,8 +63,8 @@ export function waitForSlot(deps: WorkDeps, chunk: Chunk, ready: Ready | null, d
  * Notes that Telnyx has said its last word on the call: from here on the chunk has no slot, and the next chunk takes it. The numbers
  * are settled after that. Returns `null` when another worker moved the chunk.
  */
-export async function giveSlotBack(deps: WorkDeps, kind: ChunkKind, chunk: Chunk): Promise<Chunk | null> {
-  if (kind.jobSlot !== true || seenIn(chunk.evidence, 'final') !== undefined) return chunk;
+export async function giveSlotBack(deps: WorkDeps, chunk: Chunk): Promise<Chunk | null> {
+  if (seenIn(chunk.evidence, 'final') !== undefined) return chunk;
   const evidence = seeing(chunk.evidence, { phase: 'final', checks: [] });
   const over = await touchChunk(deps.db.sql, chunk, deps.clock.now(), { evidence });
   if (over !== null) deps.slots.freed();
@@ -73,8 +72,8 @@ export async function giveSlotBack(deps: WorkDeps, kind: ChunkKind, chunk: Chunk
 }
 
 /** After each move: forgets a chunk that waits for no slot any more. One that gave its slot or its turn back lets the next one try. */
-export function noteSlot(deps: WorkDeps, kind: ChunkKind, before: Chunk, outcome: Outcome): Outcome {
-  if (kind.jobSlot !== true || outcome.kind === 'hold') return outcome;
+export function noteSlot(deps: WorkDeps, before: Chunk, outcome: Outcome): Outcome {
+  if (outcome.kind === 'hold') return outcome;
   preparedOf(deps).delete(before.id);
   deps.slots.leave(before.id);
   if (before.state !== 'submitted') deps.slots.freed();
