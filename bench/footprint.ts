@@ -25,15 +25,14 @@ const BATCH = 100;
 const JOB_MS = 2_000;
 const IDLE_MS = 20_000;
 const MOST_LISTED = 14;
+/** Redis commands that only this benchmark sends. */
+const OWN: ReadonlySet<string> = new Set(['memory', 'scan', 'info', 'hello', 'monitor']);
 
 const { values: flags } = parseArgs({
   options: { small: { type: 'boolean' }, all: { type: 'boolean' }, help: { type: 'boolean' } },
 });
 if (flags.help === true) process.stderr.write(HELP);
 else await main(flags.small === true ? 45 : 120);
-
-/** Redis commands that only this benchmark sends. */
-const OWN: ReadonlySet<string> = new Set(['memory', 'scan', 'info', 'hello', 'monitor']);
 
 type Counts = Map<string, number>;
 
