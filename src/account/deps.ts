@@ -1,11 +1,17 @@
 import type { Timings } from '../domain/timings.ts';
 import type { ProducerDeps } from '../producers/deps.ts';
 import type { TelnyxGateway } from '../telnyx/gateway.ts';
+import type { OpenJobs } from './open-jobs.ts';
+import type { Slots } from './slots.ts';
 
 /** What code that works with Telnyx needs. */
 export interface WorkDeps extends ProducerDeps {
   telnyx: TelnyxGateway;
   timings: Timings;
+  /** Notices finished batch jobs for all chunks of this process. */
+  openJobs: OpenJobs;
+  /** The chunks of this process that wait for a job slot. */
+  slots: Slots;
   /** Waits for some milliseconds between two attempts of a read. Tests let no time pass. */
   pause(ms: number): Promise<void>;
 }

@@ -1,6 +1,10 @@
 import { setTimeout as sleep } from 'node:timers/promises';
 import type { WorkDeps } from '../account/deps.ts';
+import { watchOpenJobs } from '../account/open-jobs.ts';
+import { openSlots } from '../account/slots.ts';
 import { requireTelnyxKey } from '../config/config.ts';
+import { countSlots } from '../db/slots.ts';
+import { after } from '../domain/clock.ts';
 import type { RateFamily } from '../domain/rate-families.ts';
 import { DEFAULT_TIMINGS, type Timings } from '../domain/timings.ts';
 import { createTelnyxGateway } from '../telnyx/client.ts';
@@ -35,18 +39,30 @@ export function openWork(f: Foundation, options: WorkOptions = {}): Work {
     },
   });
   const stopping = new AbortController();
+  const timings = {
+    ...DEFAULT_TIMINGS,
+    settleMs: config.limits.settleMs,
+    fundsProbeMs: config.limits.fundsProbeMs,
+    ...options.timings,
+  };
+  const openJobs = watchOpenJobs({ telnyx, timings, log });
+  const slots = openSlots({
+    most: config.queue.jobSlots,
+    clock: f.deps.clock,
+    count: () => countSlots(f.db.sql, after(f.deps.clock.now(), -timings.orphanMs)),
+    followedHere: () => openJobs.expectedEnds().length,
+  });
   return {
     ...f.deps,
     telnyx,
-    timings: {
-      ...DEFAULT_TIMINGS,
-      settleMs: config.limits.settleMs,
-      fundsProbeMs: config.limits.fundsProbeMs,
-      ...options.timings,
-    },
+    timings,
+    openJobs,
+    slots,
     pause: (ms) => sleep(ms, undefined, { signal: stopping.signal }).catch(() => undefined),
     stop: async () => {
       stopping.abort();
+      openJobs.close();
+      slots.close();
       await telnyx.close();
     },
   };

@@ -8,7 +8,7 @@ import type { RootLog } from '../observability/log.ts';
 import { createScrubber } from '../observability/scrub.ts';
 import { createHandlers } from '../processors/handlers.ts';
 import { createRunJob } from '../processors/run-job.ts';
-import { EMERGENCY_AT_ONCE, MESSAGING_AT_ONCE, type QueueName } from '../queues/catalogue.ts';
+import { EMERGENCY_AT_ONCE, MESSAGING_AT_ONCE, placesFor, type QueueName } from '../queues/catalogue.ts';
 import { refuseEviction } from '../queues/redis.ts';
 import { startWorkers, type Workers } from '../queues/workers.ts';
 import { aliveFile } from './alive-file.ts';
@@ -147,7 +147,7 @@ export function workerServices(
         workers = startWorkers(backend, runJob, {
           concurrency: {
             buy: 20,
-            'batch-jobs': config.queue.jobSlots,
+            'batch-jobs': placesFor(config.queue.jobSlots),
             emergency: EMERGENCY_AT_ONCE,
             messaging: MESSAGING_AT_ONCE,
             reconcile: 1,

@@ -2,6 +2,7 @@ import type { WorkDeps } from '../account/deps.ts';
 import type { Config } from '../config/config.ts';
 import { asError } from '../domain/errors.ts';
 import type { Metrics } from '../observability/metrics.ts';
+import { placesFor } from '../queues/catalogue.ts';
 import type { Queues } from '../queues/queues.ts';
 import { sweepOnce } from '../recovery/sweep.ts';
 import type { Service } from './lifecycle.ts';
@@ -19,7 +20,7 @@ export function sweeper(work: WorkDeps, queues: Queues, config: Config, metrics:
   const round = async (): Promise<void> => {
     try {
       if (Date.now() >= resetAt) {
-        await queues.setLimits(config.queue.jobSlots);
+        await queues.setLimits(placesFor(config.queue.jobSlots));
         await queues.upsertSchedules([
           { name: 'reconcile.nightly', cron: config.reconcile.cron, tz: config.reconcile.tz },
           { name: 'maintenance.prune', cron: '30 4 * * *', tz: config.reconcile.tz },

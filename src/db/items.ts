@@ -66,17 +66,15 @@ export async function endItems(sql: SqlOrTx, chunk: { id: string; requestId: str
   if (ends.length === 0) return;
   const column = (pick: (e: ItemEnd) => string | undefined) => ends.map((e) => pick(e) ?? null);
   await sql`
-    update items i set status = e.status, reason_code = e.reason_code, reason = e.reason,
-      telnyx_id = coalesce(e.telnyx_id, i.telnyx_id), updated_at = ${at}
-    from unnest(${column((e) => e.phoneNumber)}::text[], ${column((e) => e.status)}::text[], ${column((e) => e.reasonCode)}::text[],
-      ${column((e) => e.reason)}::text[], ${column((e) => e.telnyxId)}::text[])
-      as e(phone_number, status, reason_code, reason, telnyx_id)
-    where i.chunk_id = ${chunk.id} and i.phone_number = e.phone_number and i.status = any(${OPEN_ITEM_STATUSES}::text[])`;
-  await releaseClaims(
-    sql,
-    chunk.requestId,
-    ends.map((e) => e.phoneNumber),
-  );
+    with ended as (
+      update items i set status = e.status, reason_code = e.reason_code, reason = e.reason,
+        telnyx_id = coalesce(e.telnyx_id, i.telnyx_id), updated_at = ${at}
+      from unnest(${column((e) => e.phoneNumber)}::text[], ${column((e) => e.status)}::text[],
+        ${column((e) => e.reasonCode)}::text[], ${column((e) => e.reason)}::text[], ${column((e) => e.telnyxId)}::text[])
+        as e(phone_number, status, reason_code, reason, telnyx_id)
+      where i.chunk_id = ${chunk.id} and i.phone_number = e.phone_number and i.status = any(${OPEN_ITEM_STATUSES}::text[])
+    )
+    delete from claims where request_id = ${chunk.requestId} and phone_number = any(${column((e) => e.phoneNumber)}::text[])`;
 }
 
 /** Moves open items from one chunk to another. */

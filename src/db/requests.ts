@@ -54,10 +54,10 @@ export async function lockRequest(sql: SqlOrTx, id: string): Promise<Request | n
 
 /**
  * Computes the status from items and chunks, and ends the request when nothing is open. Returns the row when the status changed,
- * else `null`. Call it after every settlement; an extra call does no harm.
+ * else `null`. Call it after every settlement; an extra call does no harm. A caller that has locked the row passes it as `locked`.
  */
-export async function refreshRequest(sql: SqlOrTx, id: string, at: Date): Promise<Request | null> {
-  const request = await lockRequest(sql, id);
+export async function refreshRequest(sql: SqlOrTx, id: string, at: Date, locked?: Request): Promise<Request | null> {
+  const request = locked ?? (await lockRequest(sql, id));
   if (request === null || request.finishedAt !== null) return null;
   const counts = await countsOfEnded(sql, id);
   const open = await countChunks(sql, id);

@@ -16,6 +16,8 @@ export interface Timings {
   /** First wait between two polls. It doubles up to `pollMaxMs`. */
   pollMinMs: number;
   pollMaxMs: number;
+  /** Shortest time between two calls of the list that tells which batch jobs are over. */
+  listEveryMs: number;
   /** An order that is still open after this long is polled at most every `coldPollMs`. */
   hotPollMs: number;
   coldPollMs: number;
@@ -41,6 +43,7 @@ export const DEFAULT_TIMINGS: Timings = {
   shareOrderMs: 5_000,
   pollMinMs: 2_000,
   pollMaxMs: 30_000,
+  listEveryMs: 1_000,
   hotPollMs: 60_000,
   coldPollMs: 300_000,
   backoffMs: 3_000,

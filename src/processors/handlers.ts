@@ -16,7 +16,12 @@ type Work<N extends JobName> = (deps: WorkDeps, payload: PayloadOf<N>, ctx: JobC
 
 /** The handlers of a worker, one for each queue job of the catalogue. A missing handler does not compile. */
 export function createHandlers(deps: WorkDeps): Handlers {
-  const chunk = <N extends ChunkJobName>(name: N) => closingGate<N>(deps, (work, payload) => advance(work, KINDS, name, payload));
+  const chunk = <N extends ChunkJobName>(name: N) =>
+    closingGate<N>(deps, (work, payload, { signal }) => {
+      // The run ends while its chunk waits for a slot. Another worker goes on with the chunk, and it must not keep others waiting here.
+      signal.addEventListener('abort', () => work.slots.leave(payload.chunkId), { once: true });
+      return advance(work, KINDS, name, payload);
+    });
   return {
     'line.fill': closingGate(deps, fillLine),
     'order.run': chunk('order.run'),

@@ -68,10 +68,17 @@ async function settled<N extends JobName>(deps: RunJobDeps, name: N, payload: Pa
     if (outcome.kind !== 'hold' || ctx.signal.aborted) return outcome;
     deps.metrics.jobsProcessed.inc({ job: name, outcome: 'hold' });
     ctx.log.debug({ delayMs: outcome.delayMs, reason: outcome.reason }, 'held');
-    // The wait is a timer and blocks no thread. BullMQ renews the lock of the queue job meanwhile.
-    await sleep(outcome.delayMs, undefined, { signal: ctx.signal }).catch(() => undefined);
+    await passed(outcome, ctx.signal);
     if (ctx.signal.aborted) return outcome;
   }
+}
+
+/** Waits until the delay is over, the wake resolves or the process stops. It blocks no thread, and the lock is renewed meanwhile. */
+async function passed({ delayMs, wake }: Extract<Outcome, { kind: 'hold' }>, signal: AbortSignal): Promise<void> {
+  const woken = new AbortController();
+  const wakeUp = (): void => woken.abort();
+  wake?.then(wakeUp, wakeUp);
+  await sleep(delayMs, undefined, { signal: AbortSignal.any([signal, woken.signal]) }).catch(() => undefined);
 }
 
 async function attempted<N extends JobName>(deps: RunJobDeps, name: N, payload: PayloadOf<N>, ctx: JobContext): Promise<Outcome> {

@@ -11,6 +11,12 @@ export type QueueName = (typeof QUEUE_NAMES)[number];
  */
 export const EMERGENCY_AT_ONCE = 50;
 
+/**
+ * Places in the queue of updates and deletes, over all processes: one for each job slot, and as many again for chunks that are prepared
+ * ahead or settled afterwards. The rows of the chunks, not these places, limit how many jobs are open at Telnyx.
+ */
+export const placesFor = (slots: number): number => slots + Math.max(slots, 4);
+
 /** Messaging updates that may be open at once, over all processes. Telnyx names no cap, but each one is polled. */
 export const MESSAGING_AT_ONCE = 15;
 

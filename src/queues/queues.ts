@@ -33,10 +33,10 @@ export interface Schedule {
 
 export interface Queues extends JobQueue {
   /**
-   * Sets how much may be open at Telnyx at once, over all processes: `slots` for update and delete jobs, constants for the other
-   * kinds. Removes every other limit of a queue, whoever set it.
+   * Sets how many queue jobs may run at once, over all processes: `places` for updates and deletes, constants for the other kinds.
+   * Removes every other limit of a queue, whoever set it.
    */
-  setLimits(slots: number): Promise<void>;
+  setLimits(places: number): Promise<void>;
   /** Queues that somebody has paused. They give out no work until somebody resumes them. */
   paused(): Promise<QueueName[]>;
   /** Safe to repeat. It must be repeated, because a flushed Redis has lost its schedules. */
@@ -62,7 +62,7 @@ export function openQueues(backend: QueueBackend, log: Log, { asleepMs = ASLEEP_
     presence: (name, id) => queueAnswer(presenceOf(queueOf(name), id, asleepMs), COMMAND_MS, 'looking for a job'),
     wake: (name, id) => queueAnswer(wakeOne(queueOf(name), id), COMMAND_MS, 'waking a job'),
     counts: () => queueAnswer(countsOf(queues), COMMAND_MS, 'counting jobs'),
-    setLimits: (slots) => queueAnswer(setAllLimits(queues, slots), COMMAND_MS, 'setting the limits of the queues'),
+    setLimits: (places) => queueAnswer(setAllLimits(queues, places), COMMAND_MS, 'setting the limits of the queues'),
     paused: () => queueAnswer(pausedOf(queues), COMMAND_MS, 'looking for paused queues'),
     upsertSchedules: (schedules) => queueAnswer(upsertAll(schedules, queueOf), COMMAND_MS, 'setting schedules'),
     all: () => [...queues.values()],
@@ -150,9 +150,9 @@ async function countsOf(queues: ReadonlyMap<QueueName, Queue>): Promise<Record<Q
   return asTotal(entries);
 }
 
-async function setAllLimits(queues: ReadonlyMap<QueueName, Queue>, slots: number): Promise<void> {
+async function setAllLimits(queues: ReadonlyMap<QueueName, Queue>, places: number): Promise<void> {
   const most: Partial<Record<QueueName, number>> = {
-    'batch-jobs': slots,
+    'batch-jobs': places,
     emergency: EMERGENCY_AT_ONCE,
     messaging: MESSAGING_AT_ONCE,
   };

@@ -1,5 +1,8 @@
 /** Lists that Telnyx documents as one value a key (`filter[features][]=sms&filter[features][]=voice`). */
-const LISTS: ReadonlySet<string> = new Set(['filter[features]']);
+const LISTS: ReadonlyMap<string, string> = new Map([
+  ['filter[features]', 'filter[features][]'],
+  ['filter[status][]', 'filter[status][]'],
+]);
 
 /**
  * Returns the address with each documented list in bracket form. The SDK writes every array as one comma list. When Telnyx does
@@ -16,7 +19,8 @@ export function bracketLists(address: string): string {
 function bracketed(pair: string): string[] {
   const equals = pair.indexOf('=');
   const key = decodeURIComponent(pair.slice(0, Math.max(0, equals)));
-  if (!LISTS.has(key)) return [pair];
+  const name = LISTS.get(key);
+  if (name === undefined) return [pair];
   const values = decodeURIComponent(pair.slice(equals + 1)).split(',');
-  return values.map((value) => `${encodeURIComponent(`${key}[]`)}=${encodeURIComponent(value)}`);
+  return values.map((value) => `${encodeURIComponent(name)}=${encodeURIComponent(value)}`);
 }

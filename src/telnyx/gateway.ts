@@ -97,6 +97,8 @@ export interface Job {
   status: string;
   terminal: boolean;
   createdAt: string | null;
+  /** The last change; of a finished job, its end. */
+  updatedAt: string | null;
   /** Estimated completion, a hint only. */
   etc: string | null;
   phoneNumbers: E164[];
@@ -206,6 +208,8 @@ export interface TelnyxGateway {
   getJob(id: string): Promise<Job>;
   /** Jobs of one type created at or after `since`, newest first. */
   listJobs(type: JobType, since: Date): Promise<Job[]>;
+  /** The ids of the jobs of all types that are pending or in progress, those of other programs included. */
+  listOpenJobs(): Promise<Set<string>>;
   /** `profileId` '' unassigns. */
   updateMessaging(numbers: E164[], profileId: string, lastCheck?: LastCheck): Promise<MessagingUpdate>;
   getMessagingUpdate(id: string): Promise<MessagingUpdate>;

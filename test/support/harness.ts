@@ -46,6 +46,7 @@ export const FAST: Timings = {
   checkMaxMs: 300,
   pollMinMs: 50,
   pollMaxMs: 300,
+  listEveryMs: 50,
   hotPollMs: 5_000,
   coldPollMs: 600,
   backoffMs: 100,

@@ -1,8 +1,11 @@
 import postgres from 'postgres';
 import type { WorkDeps } from '../../src/account/deps.ts';
+import { pollEachJob } from '../../src/account/open-jobs.ts';
+import { openSlots } from '../../src/account/slots.ts';
 import { openDb } from '../../src/db/client.ts';
 import { migrateDatabase } from '../../src/db/migrate.ts';
 import { DEFAULT_TIMINGS } from '../../src/domain/timings.ts';
+import { placesFor } from '../../src/queues/catalogue.ts';
 import { type Simulator, startSimulator } from '../../src/simulator/index.ts';
 import { DEFAULT_DEADLINES, gatewayOn } from '../../src/telnyx/client.ts';
 import type { RateLimiter } from '../../src/telnyx/pacing/rate-limit.ts';
@@ -95,7 +98,7 @@ export async function openWorld(databaseUrl: string): Promise<World> {
   const newQueue = () =>
     new WalkQueue(
       () => now,
-      SLOTS,
+      placesFor(SLOTS),
       (job) => outlets.scan('queue', JSON.stringify(job)),
     );
   const deps: WorkDeps = {
@@ -106,6 +109,8 @@ export async function openWorld(databaseUrl: string): Promise<World> {
     limits: { orderSize: 3, batchSize: 4, maxNumberCost: '5.00', approvalAbove: null },
     telnyx,
     timings: DEFAULT_TIMINGS,
+    openJobs: pollEachJob(DEFAULT_TIMINGS),
+    slots: openSlots({ most: SLOTS, clock, count: null, followedHere: () => 0 }),
     pause: async () => undefined,
   };
   const world: World = {

@@ -16,7 +16,13 @@ export async function slotsInUse(reads: Reads): Promise<number> {
     q
       .select({ n: count() })
       .from(chunks)
-      .where(and(inArray(chunks.kind, ['update', 'delete']), inArray(chunks.state, AT_TELNYX_STATES))),
+      .where(
+        and(
+          inArray(chunks.kind, ['update', 'delete']),
+          inArray(chunks.state, AT_TELNYX_STATES),
+          sql`(${chunks.evidence} -> 'seen' ->> 'phase') is distinct from 'final'`,
+        ),
+      ),
   );
   return row?.n ?? 0;
 }

@@ -1,11 +1,12 @@
 import type { WorkDeps } from '../../account/deps.ts';
 import { closedByFailure } from '../../account/gate.ts';
+import { giveSlotBack, keptFor, mayPrepareIn, noteSlot, type Ready, waitForSlot } from '../../account/prepared.ts';
 import { type Chunk, getChunk, touchChunk } from '../../db/chunks.ts';
 import { lockRequest, noteTrouble, refreshRequest } from '../../db/requests.ts';
 import { isFinal } from '../../domain/chunk.ts';
 import { after } from '../../domain/clock.ts';
 import { ProvisioningError } from '../../domain/errors.ts';
-import { done, hold, type Outcome, skipped, snooze } from '../../domain/outcome.ts';
+import { hold, type Outcome, skipped, snooze } from '../../domain/outcome.ts';
 import type { E164 } from '../../domain/phone-number.ts';
 import { chunkJob } from '../../producers/enqueue.ts';
 import type { JobName, PayloadOf } from '../../queues/catalogue.ts';
@@ -14,7 +15,7 @@ import { cancelledBeforeSending, claimChunk, lastCheck } from './claim.ts';
 import type { Carry, ChunkKind, Judgement, Observed, Prepared } from './kind.ts';
 import { lookUp, park } from './look-up.ts';
 import { inHalves, type Settlement, settleChunk } from './settle.ts';
-import { movedByOthers, noteWait, pause } from './wait.ts';
+import { movedByOthers, noteWait, pause, settled } from './wait.ts';
 
 /** The queue jobs that advance a chunk. */
 export type ChunkJobName = Extract<JobName, 'order.run' | 'batch.run' | 'emergency.run' | 'messaging.run'>;
@@ -34,6 +35,11 @@ export async function advance(
   if (isFinal(chunk.state)) return skipped(`the chunk is ${chunk.state}`);
   if (chunkJob(chunk).name !== name) return handToOwnQueue(deps, chunk);
   const kind = kinds[chunk.kind];
+  const outcome = await oneMove(deps, kind, chunk);
+  return kind.jobSlot === true ? noteSlot(deps, chunk, outcome) : outcome;
+}
+
+function oneMove(deps: WorkDeps, kind: ChunkKind, chunk: Chunk): Promise<Outcome> | Outcome {
   switch (chunk.state) {
     case 'planned':
       return prepareAndSend(deps, kind, chunk);
@@ -59,27 +65,49 @@ async function handToOwnQueue(deps: WorkDeps, chunk: Chunk): Promise<Outcome> {
   return skipped(`continues as ${job.name}`);
 }
 
-/** Runs the guards of the kind, then sends the chunk or does what the guards say instead. */
+/**
+ * Takes a planned chunk to Telnyx in two steps: prepares it (guards and reads), then claims and sends it. A kind that takes a job
+ * slot is prepared without one, and waits for its slot as a prepared chunk.
+ */
 async function prepareAndSend(deps: WorkDeps, kind: ChunkKind, chunk: Chunk): Promise<Outcome> {
   const cancelled = await cancelledBeforeSending(deps, kind, chunk);
-  if (cancelled !== null) return settle(deps, chunk, cancelled, 'cancelled');
+  if (cancelled !== null) return settled(deps, chunk, cancelled, 'cancelled');
+  if (kind.jobSlot !== true) {
+    const ready = await prepare(deps, kind, chunk);
+    return 'outcome' in ready ? ready.outcome : send(deps, kind, ready);
+  }
+  if (deps.slots.mustYield()) return snooze(deps.timings.backoffMs, 'lets chunks go first that are open at Telnyx');
+  const kept = keptFor(deps, chunk);
+  const early = kept === null ? mayPrepareIn(deps) : 0;
+  if (early > 0) return waitForSlot(deps, chunk, null, early);
+  const ready = kept ?? (await deps.slots.prepare(() => prepare(deps, kind, chunk)));
+  if ('outcome' in ready) return ready.outcome;
+  return deps.slots.isNext(chunk) ? send(deps, kind, ready) : waitForSlot(deps, ready.chunk, ready);
+}
+
+/** Runs the guards of the kind. Returns what the call carries, or the outcome when nothing may leave. */
+async function prepare(deps: WorkDeps, kind: ChunkKind, chunk: Chunk): Promise<Ready | { outcome: Outcome }> {
   const startedAt = deps.clock.now();
   const prepared = await kind.prepare(deps, chunk);
+  if (prepared.kind !== 'ready') return { outcome: await notReady(deps, prepared) };
+  // A worker that was suspended must not release or change numbers on data that it read long ago.
+  const isStale = kind.holdsSlot && deps.clock.now().getTime() - startedAt.getTime() > deps.timings.leaseMs;
+  if (isStale) return { outcome: await halve(deps, prepared.chunk, prepared.numbers) };
+  const { numbers, payload } = prepared;
+  return { chunk: prepared.chunk, numbers, payload, startedAt };
+}
+
+function notReady(deps: WorkDeps, prepared: Exclude<Prepared, { kind: 'ready' }>): Promise<Outcome> | Outcome {
   switch (prepared.kind) {
     case 'moved':
       return movedByOthers;
     case 'wait':
       return noteWait(deps, prepared.chunk, prepared.delayMs, prepared.reason);
     case 'settle':
-      return settle(deps, prepared.chunk, prepared.settlement, 'not sent, because the guards changed its numbers');
+      return settled(deps, prepared.chunk, prepared.settlement, 'not sent, because the guards changed its numbers');
     case 'too_slow':
       return halve(deps, prepared.chunk, prepared.numbers);
-    case 'ready':
-      break;
   }
-  // A worker that was suspended must not release or change numbers on data that it read long ago.
-  const isStale = kind.holdsSlot && deps.clock.now().getTime() - startedAt.getTime() > deps.timings.leaseMs;
-  return isStale ? halve(deps, prepared.chunk, prepared.numbers) : send(deps, kind, prepared);
 }
 
 /**
@@ -90,18 +118,20 @@ async function halve(deps: WorkDeps, chunk: Chunk, numbers: E164[]): Promise<Out
   if (numbers.length < 2) return snooze(deps.timings.backoffMs, 'read too long ago');
   const again = inHalves(numbers, { attempt: chunk.attempt });
   const settlement: Settlement = { cause: 'split', again, detail: { read_too_long_ago: true } };
-  return settle(deps, chunk, settlement, 'halved, because it was read too long ago');
+  return settled(deps, chunk, settlement, 'halved, because it was read too long ago');
 }
 
-/** Sends the call once. The exact numbers and the payload are committed first. */
-async function send(deps: WorkDeps, kind: ChunkKind, ready: Extract<Prepared, { kind: 'ready' }>): Promise<Outcome> {
+/** Sends the call once. The exact numbers and the payload are committed first, and the job slot is taken with them. */
+async function send(deps: WorkDeps, kind: ChunkKind, ready: Ready): Promise<Outcome> {
   const { numbers, payload } = ready;
   const claimed = await claimChunk(deps, kind, ready.chunk, { numbers, payload });
+  if (claimed === 'no_slot') return waitForSlot(deps, ready.chunk, ready);
   if (claimed === null) return movedByOthers;
+  deps.slots.leave(claimed.id);
   const sent: E164[] = [];
   try {
-    const telnyxId = await kind.send(deps.telnyx, claimed, lastCheck(deps, kind, claimed), carrying(deps, claimed, sent));
-    return await noteAccepted(deps, kind, claimed, telnyxId);
+    const accepted = await kind.send(deps.telnyx, claimed, lastCheck(deps, kind, claimed), carrying(deps, claimed, sent));
+    return await noteAccepted(deps, kind, claimed, accepted);
   } catch (error) {
     const failed = sent.length === 0 ? claimed : { ...claimed, payload: { ...claimed.payload, sent } };
     return afterFailure(deps, kind, failed, error);
@@ -143,8 +173,10 @@ async function follow(deps: WorkDeps, kind: ChunkKind, chunk: Chunk): Promise<Ou
     }
     case 'contradiction':
       return park(deps, chunk, chunk.evidence, { conclusion: observed.why });
-    case 'over':
-      return conclude(deps, kind, chunk, await kind.judge(deps, chunk, observed.over));
+    case 'over': {
+      const over = kind.jobSlot === true ? await giveSlotBack(deps, chunk) : chunk;
+      return over === null ? movedByOthers : conclude(deps, kind, over, await kind.judge(deps, over, observed.over));
+    }
   }
 }
 
@@ -155,7 +187,7 @@ async function poll(
   chunk: Chunk,
   open: Extract<Observed<unknown>, { kind: 'open' }>,
 ): Promise<Outcome> {
-  const { delayMs, reason, trouble, waiting = chunk.waiting } = open;
+  const { delayMs, wake, reason, trouble, waiting = chunk.waiting } = open;
   const now = deps.clock.now();
   const patch = {
     polls: chunk.polls + 1,
@@ -166,7 +198,7 @@ async function poll(
   };
   if (waiting === chunk.waiting && trouble === undefined) {
     await touchChunk(deps.db.sql, chunk, now, patch);
-    return pause(kind, delayMs, reason);
+    return pause(kind, delayMs, reason, wake);
   }
   await deps.db.sql.begin(async (tx) => {
     await lockRequest(tx, chunk.requestId);
@@ -174,18 +206,14 @@ async function poll(
     await refreshRequest(tx, chunk.requestId, now);
     if (trouble !== undefined) await noteTrouble(tx, chunk.requestId, trouble.code, trouble.text);
   });
-  return pause(kind, delayMs, reason);
+  return pause(kind, delayMs, reason, wake);
 }
 
 /** Settles a finished call, or records a check and waits for the next one. */
 async function conclude(deps: WorkDeps, kind: ChunkKind, chunk: Chunk, judged: Judgement): Promise<Outcome> {
-  if (judged.kind === 'settle') return settle(deps, chunk, judged.settlement, judged.said);
+  if (judged.kind === 'settle') return settled(deps, chunk, judged.settlement, judged.said);
   const { evidence, delayMs, reason } = judged;
   const now = deps.clock.now();
   await touchChunk(deps.db.sql, chunk, now, { evidence, nextRunAt: after(now, delayMs) });
-  return judged.givesSlotBack === true ? snooze(delayMs, reason) : pause(kind, delayMs, reason);
-}
-
-async function settle(deps: WorkDeps, chunk: Chunk, settlement: Settlement, said: string): Promise<Outcome> {
-  return (await settleChunk(deps, chunk, settlement)) ? done(said) : movedByOthers;
+  return judged.givesSlotBack === true || kind.jobSlot === true ? snooze(delayMs, reason) : pause(kind, delayMs, reason);
 }

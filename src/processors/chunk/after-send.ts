@@ -7,7 +7,7 @@ import { after } from '../../domain/clock.ts';
 import { ProvisioningError } from '../../domain/errors.ts';
 import { type History, seeing } from '../../domain/evidence.ts';
 import { done, type Outcome, snooze } from '../../domain/outcome.ts';
-import type { ChunkKind } from './kind.ts';
+import type { ChunkKind, Sent } from './kind.ts';
 import { inHalves, type Settlement, settleChunk } from './settle.ts';
 import { movedByOthers, pause } from './wait.ts';
 
@@ -15,17 +15,21 @@ import { movedByOthers, pause } from './wait.ts';
  * Records that Telnyx accepted the call. The lease may have run out before the reply came, and the chunk is then ambiguous. The
  * reply is evidence, so it ends the doubt.
  */
-export async function noteAccepted(deps: WorkDeps, kind: ChunkKind, chunk: Chunk, telnyxId: string): Promise<Outcome> {
+export async function noteAccepted(deps: WorkDeps, kind: ChunkKind, chunk: Chunk, sent: Sent): Promise<Outcome> {
   const at = deps.clock.now();
+  const telnyxId = typeof sent === 'string' ? sent : sent.id;
+  const { delayMs, wake } = kind.firstPoll?.(deps, { ...chunk, telnyxId, submittedAt: at, polls: 0 }, sent) ?? {
+    delayMs: deps.timings.pollMinMs,
+  };
   const patch = {
     telnyxId,
     submittedAt: at,
     polls: 0,
-    nextRunAt: after(at, deps.timings.pollMinMs),
+    nextRunAt: after(at, delayMs),
     leaseToken: null,
     leaseUntil: null,
   };
-  const accepted = pause(kind, deps.timings.pollMinMs, 'accepted');
+  const accepted = pause(kind, delayMs, 'accepted', wake);
   if ((await moveChunk(deps.db.sql, chunk, { cause: 'accepted', at, patch })) !== null) return accepted;
   const now = await getChunk(deps.db.sql, chunk.id);
   if (now?.state !== 'ambiguous') return movedByOthers;

@@ -4,6 +4,7 @@ import { type Chunk, moveChunk } from '../../db/chunks.ts';
 import type { SqlOrTx } from '../../db/client.ts';
 import { newLeaseToken } from '../../db/ids.ts';
 import { getRequest, lockRequest, type Request, refreshRequest } from '../../db/requests.ts';
+import { mayTakeSlot } from '../../db/slots.ts';
 import { clearedNote } from '../../domain/blockers.ts';
 import { after, isRecent } from '../../domain/clock.ts';
 import { ProvisioningError } from '../../domain/errors.ts';
@@ -16,18 +17,20 @@ import type { Settlement } from './settle.ts';
 
 /**
  * Commits the intent before the call leaves: the exact numbers, the payload and a lease. From here on, a crash makes the chunk
- * ambiguous, never "not sent". Returns `null` when the call must not leave, or when another worker moved the chunk.
+ * ambiguous, never "not sent". A kind that takes a job slot takes it here. Returns `null` when the call must not leave, or when
+ * another worker moved the chunk, and `no_slot` when no slot is free.
  */
 export async function claimChunk(
   deps: WorkDeps,
   kind: ChunkKind,
   chunk: Chunk,
   call: { numbers: E164[]; payload: Payload },
-): Promise<Chunk | null> {
+): Promise<Chunk | null | 'no_slot'> {
   const at = deps.clock.now();
   return deps.db.sql.begin(async (tx) => {
     const request = await lockRequest(tx, chunk.requestId);
     if (request === null || (await whyNotSent(tx, kind, request)) !== null) return null;
+    if (kind.jobSlot === true && !(await mayTakeSlot(tx, deps.slots.most))) return 'no_slot';
     const claimed = await moveChunk(tx, chunk, {
       cause: 'claim',
       at,
@@ -43,7 +46,8 @@ export async function claimChunk(
         error: null,
       },
     });
-    if (claimed !== null) await refreshRequest(tx, chunk.requestId, at);
+    // A claim changes no other status: it only makes a queued request a running one.
+    if (claimed !== null && request.status !== 'running') await refreshRequest(tx, chunk.requestId, at, request);
     return claimed;
   });
 }

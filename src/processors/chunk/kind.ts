@@ -4,7 +4,7 @@ import type { ProvisioningError } from '../../domain/errors.ts';
 import type { Evidence, History } from '../../domain/evidence.ts';
 import type { E164 } from '../../domain/phone-number.ts';
 import type { Payload, Step } from '../../domain/step.ts';
-import type { LastCheck, TelnyxGateway } from '../../telnyx/gateway.ts';
+import type { Job, LastCheck, TelnyxGateway } from '../../telnyx/gateway.ts';
 import type { Settlement } from './settle.ts';
 
 /** A chunk whose step is of one kind. The database stores the kind beside the step, and the two always agree. */
@@ -16,10 +16,12 @@ export type ChunkOf<S extends Step> = Chunk & { step: S };
  */
 export interface ChunkKind<S extends Step = Step, Over = unknown> {
   /**
-   * True when the queue job keeps its slot while the call is open at Telnyx. The number of slots then limits the number of open
-   * calls.
+   * True when the queue job keeps its place in the queue while the call is open at Telnyx. The number of places then limits the
+   * number of open calls.
    */
   readonly holdsSlot: boolean;
+  /** True when the call takes one of the job slots of the account: from its claim until Telnyx has said its last word. */
+  readonly jobSlot?: true;
   /**
    * True when the call buys numbers. A closed account gate or a cancelled request stops such a call, and a refusal of it may hide
    * a purchase of ours.
@@ -36,7 +38,9 @@ export interface ChunkKind<S extends Step = Step, Over = unknown> {
    * kind sends as many numbers as the lease allows, and commits each number with `carry` before it sends it.
    * `prepare` and `find` read in `payload.sent` which numbers may have left.
    */
-  send(telnyx: TelnyxGateway, chunk: ChunkOf<S>, lastCheck: LastCheck, carry: Carry): Promise<string>;
+  send(telnyx: TelnyxGateway, chunk: ChunkOf<S>, lastCheck: LastCheck, carry: Carry): Promise<Sent>;
+  /** When an accepted call is polled first. A kind that leaves it out is polled after `pollMinMs`. */
+  firstPoll?(deps: WorkDeps, chunk: ChunkOf<S>, sent: Sent): NextPoll;
   /** Decides what a refusal means. `by_disposition` leaves the decision to the disposition of the error. */
   refused(deps: WorkDeps, chunk: ChunkOf<S>, failure: ProvisioningError): Promise<Refusal>;
   /** Polls an accepted call once. */
@@ -53,6 +57,15 @@ export interface ChunkKind<S extends Step = Step, Over = unknown> {
    * settling window.
    */
   settleDoubt?(deps: WorkDeps, chunk: ChunkOf<S>, doubt: Doubt): Promise<Settlement | 'unproven'>;
+}
+
+/** The id of the accepted call at Telnyx, or the batch job that Telnyx answered with. */
+export type Sent = string | Pick<Job, 'id' | 'createdAt' | 'etc'>;
+
+/** When an open call is polled next: at the latest after `delayMs` milliseconds, or when `wake` resolves. */
+export interface NextPoll {
+  delayMs: number;
+  wake?: Promise<unknown>;
 }
 
 /** Commits that a call for these numbers leaves now. Throws `held_back` (ambiguous) when another worker moved the chunk. */
@@ -94,7 +107,15 @@ export type Observed<Over> =
    * Telnyx has not finished. `waiting` means that Telnyx waits for paperwork, `trouble` is what the request shows, and `seen` is
    * evidence to store.
    */
-  | { kind: 'open'; delayMs: number; reason: string; waiting?: boolean; trouble?: Trouble; seen?: Evidence }
+  | {
+      kind: 'open';
+      delayMs: number;
+      wake?: Promise<unknown>;
+      reason: string;
+      waiting?: boolean;
+      trouble?: Trouble;
+      seen?: Evidence;
+    }
   /** Some numbers are final while Telnyx still works on others. */
   | { kind: 'part'; settlement: Settlement; said: string }
   /** Telnyx has finished the call. */

@@ -63,7 +63,7 @@ export interface Again {
 export async function settleChunk(deps: WorkDeps, chunk: Chunk, s: Settlement): Promise<boolean> {
   const at = deps.clock.now();
   const jobs = await deps.db.sql.begin(async (tx) => {
-    await lockRequest(tx, chunk.requestId);
+    const request = await lockRequest(tx, chunk.requestId);
     const row = await moveChunk(tx, chunk, {
       cause: s.cause,
       at,
@@ -76,7 +76,7 @@ export async function settleChunk(deps: WorkDeps, chunk: Chunk, s: Settlement): 
     const next = await goOn(tx, deps, chunk, s.succeeded ?? [], at);
     await endItems(tx, chunk, s.ended ?? [], at);
     const reopened = await freeSlots(tx, chunk, s.lost, at);
-    await refreshRequest(tx, chunk.requestId, at);
+    await refreshRequest(tx, chunk.requestId, at, request ?? undefined);
     return [...again, ...next, ...reopened];
   });
   if (jobs !== null) await enqueue(deps, jobs);

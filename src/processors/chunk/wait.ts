@@ -1,8 +1,9 @@
 import type { WorkDeps } from '../../account/deps.ts';
 import { type Chunk, touchChunk } from '../../db/chunks.ts';
 import { after } from '../../domain/clock.ts';
-import { hold, type Outcome, snooze } from '../../domain/outcome.ts';
+import { done, hold, type Outcome, snooze } from '../../domain/outcome.ts';
 import type { ChunkKind } from './kind.ts';
+import { type Settlement, settleChunk } from './settle.ts';
 
 /**
  * Another worker moved the chunk, or its request no longer wants it sent, so the row is read again soon. The outcome is not
@@ -12,8 +13,13 @@ import type { ChunkKind } from './kind.ts';
 export const movedByOthers: Outcome = snooze(1_000, 'another worker moved this chunk');
 
 /** Waits as the kind requires: in its slot while the call may be open at Telnyx, otherwise without a slot. */
-export const pause = (kind: ChunkKind, delayMs: number, reason: string): Outcome =>
-  kind.holdsSlot ? hold(delayMs, reason) : snooze(delayMs, reason);
+export const pause = (kind: ChunkKind, delayMs: number, reason: string, wake?: Promise<unknown>): Outcome =>
+  kind.holdsSlot ? hold(delayMs, reason, wake) : snooze(delayMs, reason);
+
+/** Settles the chunk, and says what was done. */
+export async function settled(deps: WorkDeps, chunk: Chunk, settlement: Settlement, said: string): Promise<Outcome> {
+  return (await settleChunk(deps, chunk, settlement)) ? done(said) : movedByOthers;
+}
 
 /**
  * Records a wait, so that the sweep knows that a queue job cares for the chunk. Nothing is open at Telnyx, so the slot is given

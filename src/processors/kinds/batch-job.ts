@@ -1,4 +1,5 @@
 import type { WorkDeps } from '../../account/deps.ts';
+import type { OpenJob } from '../../account/open-jobs.ts';
 import { readNumbers } from '../../account/read-numbers.ts';
 import { idsFollowedByOthers } from '../../db/chunk-facts.ts';
 import type { Chunk } from '../../db/chunks.ts';
@@ -8,7 +9,7 @@ import { backoff } from '../../domain/clock.ts';
 import type { ReasonCode } from '../../domain/codes.ts';
 import { ProvisioningError } from '../../domain/errors.ts';
 import type { AccountNumber, Job, JobType } from '../../telnyx/gateway.ts';
-import type { Found, Judgement, Observed, Refusal } from '../chunk/kind.ts';
+import type { Found, Judgement, NextPoll, Observed, Refusal, Sent } from '../chunk/kind.ts';
 
 /** The result of a finished batch job or bulk update, number by number. */
 export interface BatchResult {
@@ -33,21 +34,42 @@ export const MOST_ATTEMPTS = 4;
  */
 const PATIENCE_WITH_NOT_OWNED = 3;
 
+/** A chunk as the shared list of open jobs knows it. */
+const openJobOf = (chunk: Chunk, id: string): OpenJob => ({
+  id,
+  kind: chunk.kind,
+  numbers: chunk.numbers.length,
+  sentAt: chunk.submittedAt ?? chunk.createdAt,
+  polls: chunk.polls,
+});
+
+/** The first poll of an accepted batch job, which the shared list of open jobs times. */
+export function firstPollOfJob(deps: WorkDeps, chunk: Chunk, sent: Sent): NextPoll {
+  if (typeof sent !== 'string') deps.openJobs.accepted(sent);
+  return deps.openJobs.wait(openJobOf(chunk, typeof sent === 'string' ? sent : sent.id));
+}
+
 /**
- * Polls a batch job once. The next poll follows after `pollMinMs`, doubled each time up to `pollMaxMs`. Errors: those of the
- * gateway, and `job_not_visible`.
+ * Fetches a batch job once. One that is still open is fetched again when the shared list of open jobs says that it is over. Errors:
+ * those of the gateway, and `job_not_visible`.
  */
 export async function observeJob(deps: WorkDeps, chunk: Chunk): Promise<Observed<BatchResult>> {
-  return observeBatch(deps, chunk, async (id) => {
-    const job = await deps.telnyx.getJob(id);
-    if (!job.terminal) return null;
-    return {
-      succeeded: new Set(job.succeeded),
-      failed: new Map(job.failed.map((f) => [f.phoneNumber, { code: f.code, message: f.message }])),
-      status: job.status,
-    };
+  let shown: Job | null = null;
+  const observed = await observeBatch(deps, chunk, async (id) => {
+    shown = await deps.telnyx.getJob(id);
+    return shown.terminal ? resultOf(shown) : null;
   });
+  const job = openJobOf(chunk, chunk.telnyxId ?? '');
+  if (observed.kind === 'open') return { ...observed, ...deps.openJobs.wait(job) };
+  deps.openJobs.ended(job, shown);
+  return observed;
 }
+
+const resultOf = (job: Job): BatchResult => ({
+  succeeded: new Set(job.succeeded),
+  failed: new Map(job.failed.map((f) => [f.phoneNumber, { code: f.code, message: f.message }])),
+  status: job.status,
+});
 
 /**
  * Polls with `read`, which returns `null` while Telnyx has not finished. Throws `no_job_id` (a bug) for a chunk without an id of

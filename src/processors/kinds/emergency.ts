@@ -13,7 +13,15 @@ import type { AccountNumber } from '../../telnyx/gateway.ts';
 import type { ChunkKind, ChunkOf, Judgement } from '../chunk/kind.ts';
 import type { Settlement } from '../chunk/settle.ts';
 import { readyIfOwn } from '../guards/own-numbers.ts';
-import { type BatchResult, batchRefused, endsOfFailed, findJobs, MOST_ATTEMPTS, observeJob } from './batch-job.ts';
+import {
+  type BatchResult,
+  batchRefused,
+  endsOfFailed,
+  findJobs,
+  firstPollOfJob,
+  MOST_ATTEMPTS,
+  observeJob,
+} from './batch-job.ts';
 
 type EmergencyStep = StepOf<'emergency'>;
 
@@ -22,9 +30,10 @@ export const emergency: ChunkKind<EmergencyStep, BatchResult> = {
   holdsSlot: true,
   buys: false,
   prepare: readyIfOwn,
-  send: async (telnyx, { numbers, step }, lastCheck) =>
-    (await telnyx.updateEmergency(numbers, step.emergency_enabled, step.emergency_address_id, lastCheck)).id,
+  send: (telnyx, { numbers, step }, lastCheck) =>
+    telnyx.updateEmergency(numbers, step.emergency_enabled, step.emergency_address_id, lastCheck),
   refused: batchRefused,
+  firstPoll: firstPollOfJob,
   observe: observeJob,
   judge,
   find: (deps, chunk) => findJobs(deps, chunk, 'update_emergency_settings'),

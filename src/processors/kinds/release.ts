@@ -11,20 +11,22 @@ import type { AccountNumber } from '../../telnyx/gateway.ts';
 import type { ChunkKind, ChunkOf, Judgement } from '../chunk/kind.ts';
 import { ownNumbers } from '../guards/own-numbers.ts';
 import { guardRelease } from '../guards/release-guards.ts';
-import { type BatchResult, batchRefused, findJobs, observeJob } from './batch-job.ts';
+import { type BatchResult, batchRefused, findJobs, firstPollOfJob, observeJob } from './batch-job.ts';
 
 type ReleaseChunk = ChunkOf<StepOf<'delete'>>;
 
 /** A release: one batch job gives up to 1,000 numbers back for good. Before it is sent, guards decide for each number. */
 export const release: ChunkKind<StepOf<'delete'>, BatchResult> = {
   holdsSlot: true,
+  jobSlot: true,
   buys: false,
   prepare: async (deps, planned) => {
     const own = await ownNumbers(deps, planned);
     return own.kind === 'own' ? guardRelease(deps, own.chunk, own.numbers, planned.step) : own;
   },
-  send: async (telnyx, chunk, lastCheck) => (await telnyx.deleteNumbers(chunk.numbers, lastCheck)).id,
+  send: (telnyx, chunk, lastCheck) => telnyx.deleteNumbers(chunk.numbers, lastCheck),
   refused: batchRefused,
+  firstPoll: firstPollOfJob,
   observe: observeJob,
   judge,
   find: (deps, chunk) => findJobs(deps, chunk, 'delete_phone_numbers'),

@@ -5,7 +5,7 @@ import type { AccountNumber } from '../../telnyx/gateway.ts';
 import type { ChunkKind, ChunkOf } from '../chunk/kind.ts';
 import { mergedTags } from '../guards/merge-tags.ts';
 import { ownNumbers } from '../guards/own-numbers.ts';
-import { type BatchResult, batchRefused, findJobs, judgeValues, observeJob } from './batch-job.ts';
+import { type BatchResult, batchRefused, findJobs, firstPollOfJob, judgeValues, observeJob } from './batch-job.ts';
 
 type UpdateChunk = ChunkOf<StepOf<'update'>>;
 
@@ -15,13 +15,15 @@ const settingsOf = (chunk: UpdateChunk): NumberSettings => chunk.payload?.settin
 /** An update: one batch job sets the same settings on up to 1,000 numbers. */
 export const update: ChunkKind<StepOf<'update'>, BatchResult> = {
   holdsSlot: true,
+  jobSlot: true,
   buys: false,
   prepare: async (deps, planned) => {
     const own = await ownNumbers(deps, planned);
     return own.kind === 'own' ? mergedTags(deps, own, planned.step) : own;
   },
-  send: async (telnyx, chunk, lastCheck) => (await telnyx.updateNumbers(chunk.numbers, settingsOf(chunk), lastCheck)).id,
+  send: (telnyx, chunk, lastCheck) => telnyx.updateNumbers(chunk.numbers, settingsOf(chunk), lastCheck),
   refused: batchRefused,
+  firstPoll: firstPollOfJob,
   observe: observeJob,
   judge: (deps, chunk, result) => {
     const settings = settingsOf(chunk);

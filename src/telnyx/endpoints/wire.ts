@@ -99,6 +99,7 @@ const job = z
     type: text,
     status: text,
     created_at: text,
+    updated_at: text,
     etc: text,
     phone_numbers: z.array(operation).nullish(),
     pending_operations: z.array(operation).nullish(),
@@ -123,6 +124,7 @@ const job = z
       status,
       terminal: TERMINAL.has(status),
       createdAt: orNull(raw.created_at),
+      updatedAt: orNull(raw.updated_at),
       etc: orNull(raw.etc),
       phoneNumbers: e164s((inputs.length > 0 ? inputs : operations).map(resolve)),
       succeeded: e164s(succeeded.map(resolve)),
@@ -145,6 +147,9 @@ function toJobFailure(phoneNumber: string, errors: unknown[]): JobFailure[] {
 
 export const jobAnswer = z.object({ data: job }).transform((a) => a.data);
 export const jobRow = job;
+
+/** A job of the list of which only the state is needed. Its thousands of operations are not parsed. */
+export const jobState = z.object({ id, status: text });
 
 const numbers = z.array(z.string()).nullish();
 
