@@ -39,7 +39,7 @@ export default defineConfig({
           include: ['test/integration/**/*.test.ts'],
           globalSetup: [...POSTGRES, ...REDIS],
           isolate: false,
-          maxWorkers: 5,
+          maxWorkers: 4,
           sequence: { groupOrder: 2 },
           testTimeout: 60_000,
           hookTimeout: 60_000,
