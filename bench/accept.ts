@@ -84,9 +84,9 @@ async function bare(sql: postgres.Sql, list: readonly string[], round: number): 
       values (${request}, 'update', 'queued', '{}', '[]', ${list.length}, '', ${now}, ${now})`;
     await tx`
       insert into chunks (id, request_id, position, kind, state, numbers, step, next_steps, customer_reference, created_at, updated_at)
-      select ${request} || '_' || position / ${BATCH}::int, ${request}, position / ${BATCH}::int, 'update', 'cancelled',
-        array_agg(phone_number), '{}', '[]', ${request} || '-' || position / ${BATCH}::int, ${now}, ${now}
-      from bare group by position / ${BATCH}::int`;
+      select ${request} || '_' || k, ${request}, k, 'update', 'cancelled', array_agg(phone_number), '{}', '[]',
+        ${request} || '-' || k, ${now}, ${now}
+      from (select phone_number, position / ${BATCH}::int as k from bare) as cut group by k`;
     await tx`
       insert into items (request_id, chunk_id, position, phone_number, status, updated_at)
       select ${request}, ${request} || '_' || position / ${BATCH}::int, position, phone_number, 'pending', ${now} from bare`;
