@@ -10,6 +10,7 @@ import { count, table } from '../src/cli/output.ts';
 import { build, runCommand, startCommand, written } from './support/children.ts';
 import { withClosers } from './support/closers.ts';
 import { openServer } from './support/database.ts';
+import { median } from './support/median.ts';
 
 const HELP = `npm run bench:accept [-- --small] [-- --rounds 3]
 
@@ -107,9 +108,4 @@ async function timed(work: () => Promise<unknown>): Promise<number> {
   const began = performance.now();
   await work();
   return performance.now() - began;
-}
-
-function median(values: readonly number[]): number {
-  const sorted = [...values].sort((a, b) => a - b);
-  return sorted[Math.floor(sorted.length / 2)] ?? Number.NaN;
 }

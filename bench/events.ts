@@ -10,6 +10,7 @@ import { after } from '../src/domain/clock.ts';
 import { withClosers } from './support/closers.ts';
 import { openServer } from './support/database.ts';
 import { finding } from './support/findings.ts';
+import { median } from './support/median.ts';
 
 const HELP = `npm run bench:events [-- --small]
 
@@ -163,7 +164,7 @@ async function inTurns(
       await ask(t, i);
       taken[nth]?.push(performance.now() - begun);
     }
-  return taken.map((list) => list.sort((a, b) => a - b)[Math.floor(list.length / 2)] ?? Number.NaN);
+  return taken.map(median);
 }
 
 async function oldest(sql: Sql): Promise<Date> {

@@ -9,6 +9,7 @@ import { table } from '../src/cli/output.ts';
 import { build } from './support/children.ts';
 import { withClosers } from './support/closers.ts';
 import { openServer } from './support/database.ts';
+import { median } from './support/median.ts';
 
 const HELP = `npm run bench:start [-- --rounds 11]
 
@@ -111,9 +112,4 @@ function print(programs: readonly Program[]): void {
   ]);
   const heads = ['wall', 'user+sys', 'x node', 'x node with one query', 'wall, x node'].map(right);
   process.stdout.write(`${table(['command', ...heads], rows)}\n`);
-}
-
-function median(values: readonly number[]): number {
-  const sorted = [...values].sort((a, b) => a - b);
-  return sorted[Math.floor(sorted.length / 2)] ?? Number.NaN;
 }

@@ -3,6 +3,7 @@ import { pipeline } from 'node:stream/promises';
 import type { ReasonCode } from '../domain/codes.ts';
 import { plannedSize, type Step } from '../domain/step.ts';
 import type { SqlOrTx } from './client.ts';
+import { copyField } from './copy-field.ts';
 import { customerReferenceOf, newChunkId } from './ids.ts';
 
 /** Creates a temporary table for an incoming list of numbers. Thanks to it, items are inserted once and need no update. */
@@ -13,14 +14,10 @@ export async function createIncoming(sql: SqlOrTx): Promise<void> {
 /** Adds numbers by COPY, each with its place in the user's input. `from` is the position of the first one. */
 export async function stageNumbers(sql: SqlOrTx, rows: readonly { number: string; at: string }[], from: number): Promise<void> {
   let text = '';
-  for (const [i, { number, at }] of rows.entries()) text += `${copied(number)}\t${from + i}\t${copied(at)}\n`;
+  for (const [i, { number, at }] of rows.entries()) text += `${copyField(number)}\t${from + i}\t${copyField(at)}\n`;
   const sink = await sql`copy incoming (phone_number, position, place) from stdin`.writable();
   await pipeline(Readable.from([text]), sink);
 }
-
-/** Escapes what ends a value or a row in COPY's text format. A number of a user never has it, and a value of Telnyx may. */
-const copied = (text: string): string => (/[\\\t\n\r]/.test(text) ? text.replace(/[\\\t\n\r]/g, escapeOf) : text);
-const escapeOf = (c: string): string => ({ '\t': '\\t', '\n': '\\n', '\r': '\\r' })[c] ?? `\\${c}`;
 
 /** Returns each number that the list repeats, with both places, in list order. */
 export async function duplicatesIncoming(

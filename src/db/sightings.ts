@@ -2,6 +2,7 @@ import { Readable } from 'node:stream';
 import { pipeline } from 'node:stream/promises';
 import { OPEN_RUN_STATUSES } from '../domain/reconciliation.ts';
 import type { SqlOrTx, Tx } from './client.ts';
+import { copyField } from './copy-field.ts';
 import type { sightings } from './schema/index.ts';
 
 export type Sighting = Omit<typeof sightings.$inferSelect, 'seq'>;
@@ -61,12 +62,6 @@ function copyLine(r: Sighting): string {
 }
 
 const textArray = (items: string[]): string => `{${items.map((t) => `"${t.replace(/["\\]/g, '\\$&')}"`).join(',')}}`;
-
-/** COPY's text format: backslash, tab, CR and LF escaped, `\N` for null. */
-function copyField(value: string | boolean | null): string {
-  if (value === null) return '\\N';
-  return String(value).replace(/[\\\t\r\n]/g, (c) => ({ '\\': '\\\\', '\t': '\\t', '\r': '\\r', '\n': '\\n' })[c] ?? c);
-}
 
 /** Returns how many different numbers this run has seen so far. */
 export async function countSightings(sql: SqlOrTx, runId: string): Promise<number> {

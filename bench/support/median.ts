@@ -1,0 +1,5 @@
+/** Returns the middle one of the sorted values, the upper one of an even count, and `NaN` without values. */
+export function median(values: readonly number[]): number {
+  const sorted = values.toSorted((a, b) => a - b);
+  return sorted[Math.floor(sorted.length / 2)] ?? Number.NaN;
+}

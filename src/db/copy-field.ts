@@ -1,0 +1,7 @@
+const ESCAPED: Readonly<Record<string, string>> = { '\\': '\\\\', '\t': '\\t', '\r': '\\r', '\n': '\\n' };
+
+/** Writes a value in COPY's text format: backslash, tab, CR and LF are escaped, and `\N` stands for null. */
+export function copyField(value: string | boolean | null): string {
+  if (value === null) return '\\N';
+  return String(value).replace(/[\\\t\r\n]/g, (c) => ESCAPED[c] ?? c);
+}
