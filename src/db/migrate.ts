@@ -7,7 +7,7 @@ import { ProvisioningError } from '../domain/errors.ts';
 import type { Sql } from './client.ts';
 import { one, probeConnection } from './session.ts';
 
-const MIGRATIONS = join(dirname(fileURLToPath(import.meta.url)), 'migrations');
+const MIGRATIONS = join(dirname(fileURLToPath(import.meta.url)), '../db/migrations');
 
 /** The value is arbitrary, but every process must use the same one. */
 const MIGRATION_LOCK = 7_105_020_001;
