@@ -53,7 +53,7 @@ export default defineConfig({
           globalSetup: [...POSTGRES, ...REDIS],
           // Each test starts several real processes, which wait more than they work.
           isolate: false,
-          maxWorkers: 3,
+          maxWorkers: 4,
           sequence: { groupOrder: 3 },
           testTimeout: 120_000,
           hookTimeout: 120_000,
