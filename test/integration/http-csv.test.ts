@@ -73,8 +73,12 @@ describe('text/csv', () => {
     const values = list.map((n, i) => ({ n, id: String(1 + (i % 2)), profile: i === 5 ? profile : '' }));
     const csv = `did,connection_id,messaging_profile_id\n${values.map((v) => [v.n, v.id, v.profile].join(',')).join('\n')}\n`;
     const query = { kind: 'update', columns: 'connection_id,messaging_profile_id', 'set.customer_reference': 'x' };
-    const taken = await post(query, csv);
+    const key = { 'idempotency-key': 'by-row' };
+    const taken = await post(query, csv, key);
     const { id, counts } = answer.parse(taken.body);
+    expect([(await post(query, csv, key)).status, (await post(query, csv.replace(',1,', ',2,'), key)).status]).toEqual([
+      200, 409,
+    ]);
     const set = (v: string) => ({ kind: 'update', settings: { connection_id: v, customer_reference: 'x' } });
     const wanted = [
       { numbers: [list[0], list[2], list[4]], step: set('1'), nextSteps: [] },

@@ -5,19 +5,17 @@ import type { RowReader } from './row-values.ts';
 
 const COLUMN = 'phone_number';
 /**
- * Names that people and other systems give this column, without blanks and signs. A column `phone_number` goes before all of
- * them.
+ * Names that people and other systems give this column, without blanks, accents and signs. A column `phone_number` goes before all
+ * of them, and the first group before the second, whose names may stand beside the number that is meant.
  */
-const OTHER_NAMES: ReadonlySet<string> = new Set(
-  [
-    'phone phones phonenumbers phoneno phonenum telephone telephonenumber telephonenumbers telephoneno telno tel telnumber',
-    'number numbers did dids didno didnumber didnumbers ddi ddis ddinumber tn tns dn dnis msisdn msisdns ani cli callerid',
-    'e164 e164number numbere164 phonee164 phonenumbere164 telephonenumbere164 didtn tndid telnyxnumber virtualnumber',
-    'inboundnumber tollfreenumber longcode mobile mobilenumber cell cellnumber cellphone fullnumber numberinternational',
-    'telefon telefonnummer rufnummer nummer telefono numerodetelefono telefone numerodetelefone telephonenumero',
-    'numerodetelephone telefoonnummer telefonnumero numerotelefono',
-  ].flatMap((names) => names.split(' ')),
-);
+const OTHER_NAMES: readonly ReadonlySet<string>[] = [
+  'phone phones phonenumbers phoneno phonenum telephone telephones telephonenumber telephonenumbers telephoneno tel telno telnumber ' +
+    'number numbers did dids didno didnumber didnumbers ddi ddis ddinumber tn tns msisdn msisdns e164 e164number numbere164 phonee164 ' +
+    'phonenumbere164 telephonenumbere164 telnyxnumber telefon telefonnummer rufnummer telefono numerodetelefono telefone ' +
+    'numerodetelefone numerodetelephone telefoonnummer numeroditelefono',
+  'dn ani cli callerid longcode mobile mobilenumber mobilephone cell cellnumber cellphone virtualnumber inboundnumber ' +
+    'tollfreenumber fullnumber nummer numero',
+].map((names) => new Set(names.split(' ')));
 
 /** The columns of a list. */
 export interface Columns {
@@ -48,8 +46,10 @@ export function columnsOf(cells: readonly string[], choice: ColumnChoice): Colum
   if (choice.column !== undefined) return theColumn(cells, matching(cells, normal(choice.column)), choice);
   const exact = matching(cells, normal(COLUMN));
   if (exact.length > 0) return theColumn(cells, exact, choice);
-  const others = cells.flatMap((cell, i) => (OTHER_NAMES.has(normal(cell)) ? [i] : []));
-  if (others.length > 0) return theColumn(cells, others, choice);
+  for (const names of OTHER_NAMES) {
+    const others = cells.flatMap((cell, i) => (names.has(normal(cell)) ? [i] : []));
+    if (others.length > 0) return theColumn(cells, others, choice);
+  }
   if (!cells.some(looksLikeNumber)) return theColumn(cells, [], choice);
   if (choice.values !== undefined)
     throw problem({ path: choice.values.option, message: `needs a first row that names the columns; ${choice.name} has none` });

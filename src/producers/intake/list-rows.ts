@@ -20,7 +20,7 @@ interface Lines {
 }
 
 /**
- * Reads the rows of a CSV. The delimiter is comma, semicolon or tab, whichever the first row has most, or the one that a line
+ * Reads the rows of a CSV. The delimiter is comma, semicolon, tab or bar, whichever the first row has most, or the one that a line
  * `sep=;` names. Line ends of all systems, quotes and `="…"` (text, as spreadsheets write it) are understood. Blank rows are left
  * out. Throws `validation_failed` with the row of a stray quote, or with the row of the opening quote when it is never closed.
  *
@@ -123,7 +123,7 @@ const refusal = (at: number, message: string) => invalid([{ path: `row ${at}`, m
 function delimiterOf(line: string): string {
   const bare = line.replaceAll(/"[^"]*"/g, '');
   const count = (d: string) => bare.split(d).length - 1;
-  return ['\t', ';'].reduce((best, d) => (count(d) > count(best) ? d : best), ',');
+  return ['\t', ';', '|'].reduce((best, d) => (count(d) > count(best) ? d : best), ',');
 }
 
 /** Splits text into lines without their ends, for the line ends of all systems. */

@@ -47,6 +47,7 @@ describe('a list of numbers', () => {
     ['with empty columns behind', `phone_number,,\n${A},,\n${B},,\n`, ['row 2', 'row 3']],
     ['with semicolons', `phone_number;name\n${A};a\n${B};b\n`, ['row 2', 'row 3']],
     ['with tabs', `name\tphone_number\na\t${A}\n\t${B}\n`, ['row 2', 'row 3']],
+    ['with bars', `phone_number|name\n${A}|a, b\n${B}|c\n`, ['row 2', 'row 3']],
     ['with a comma in a header of semicolons', `phone_number;"name, first";city\n${A};a;x\n${B};b;y\n`, ['row 2', 'row 3']],
     ['with a line that says sep=;', `sep=;\r\nphone_number;name\r\n${A};a\r\n${B};b\r\n`, ['row 3', 'row 4']],
     ['with a line that says sep=,', `sep=,\r\nphone_number\r\n${A}\r\n${B}\r\n`, ['row 3', 'row 4']],
@@ -98,6 +99,7 @@ describe('a list of numbers', () => {
     expect(await problemsOf(() => read(text))).toEqual([
       { path: '--numbers', message: expect.stringMatching(/several columns of numbers, "phone" and "did"; say by --column/) },
     ]);
+    expect(await numbersIn(`mobile,phone\n${B},${A}\n`)).toEqual([A]);
     expect(await numbersIn(text, { column: 'DID' })).toEqual([B]);
     expect(await problemsOf(() => read(text, { column: 'mobile' }))).toEqual([
       { path: '--column', message: 'list.csv has no column "mobile"; its first row has "phone", "did"' },
