@@ -40,6 +40,8 @@ export interface TargetFlags {
 
 export interface UpdateFlags extends TargetFlags {
   set: string[];
+  /** The settings whose values stand in columns of the file. */
+  columns?: string;
 }
 
 export interface DeleteFlags extends TargetFlags {
@@ -88,10 +90,11 @@ export function buyBody(flags: BuyFlags): RequestBody {
 
 /** Returns the checked body of an `update`. Errors: `validation_failed` with every problem. */
 export function updateBody(flags: UpdateFlags): RequestBody {
-  const { set, problems } = readSettings(flags.set);
+  const byRow = flags.columns !== undefined && flags.numbers !== undefined;
+  const { set, problems } = byRow && flags.set.length === 0 ? { set: {}, problems: [] } : readSettings(flags.set);
   const where = gathered(problems, () => parseWhere(flags.where));
   const body = defined({ kind: 'update', label: flags.label, where, set });
-  return checked(body, { streamed: flags.numbers !== undefined, problems, told: ['phone_numbers', 'set'] });
+  return checked(body, { streamed: flags.numbers !== undefined, byRow, problems, told: ['phone_numbers', 'set'] });
 }
 
 /** Returns the checked body of a `delete`. Errors: `validation_failed` with every problem. */
@@ -179,6 +182,7 @@ function parseFallback(
 
 interface Reading {
   streamed: boolean;
+  byRow?: boolean;
   /** The problems of flags that could not be read. */
   problems: readonly ErrorDetail[];
   /** Fields that are missing only because such a flag could not be read. */
@@ -187,9 +191,9 @@ interface Reading {
 }
 
 /** Checks a body and reports every problem by the names of the flags. Errors: `validation_failed`. */
-function checked(body: object, { streamed, problems, told, lineFlags = [] }: Reading): RequestBody {
+function checked(body: object, { streamed, byRow = false, problems, told, lineFlags = [] }: Reading): RequestBody {
   try {
-    const good = parseRequest(body, { streamed });
+    const good = parseRequest(body, { streamed, byRow });
     if (problems.length === 0) return good;
   } catch (error) {
     const more = problemsIn(error).filter((d) => problems.length === 0 || !told.includes(d.path));

@@ -1,17 +1,22 @@
 import { createReadStream } from 'node:fs';
 import { access, constants } from 'node:fs/promises';
 import type { Readable } from 'node:stream';
-import { asError, type ErrorDetail, invalid } from '../domain/errors.ts';
+import { asError, createProblems, type ErrorDetail, invalid } from '../domain/errors.ts';
 import type { RequestKind } from '../domain/request.ts';
 import { emptyReport, type ListReport, notesOf, numbersOf } from '../producers/intake/number-list.ts';
+import { rowReader, type ValueColumn, valueColumns } from '../producers/intake/row-values.ts';
 import type { NumberRow } from '../producers/intake/stage-numbers.ts';
-import { listCheck, MOST_PROBLEMS } from '../producers/intake/validate.ts';
+import { listCheck, otherValuesProblem } from '../producers/intake/validate.ts';
 
 /** The FILE of `--numbers`, and how to read it. */
 export interface ListFile {
   file: string;
   column?: string | undefined;
   country?: string | undefined;
+  /** The settings whose values stand in columns of the file. */
+  columns?: ValueColumn[] | undefined;
+  /** The settings of all rows. The value of a row goes before them. */
+  common?: Readonly<Record<string, unknown>>;
   /** The kind of request. A buy refuses numbers that nobody buys on purpose. */
   kind: RequestKind;
 }
@@ -21,13 +26,22 @@ export interface ListFlags {
   numbers?: string;
   column?: string;
   country?: string;
+  columns?: string;
 }
 
 /** Returns the list that the flags name, or `null`. Flags without an effect are refused. Errors: `validation_failed`. */
-export function listOf({ numbers, column, country }: ListFlags, kind: RequestKind): ListFile | null {
-  if (numbers !== undefined) return { file: numbers, column, country, kind };
+export function listOf({ numbers, column, country, columns }: ListFlags, kind: RequestKind): ListFile | null {
+  if (numbers !== undefined)
+    return {
+      file: numbers,
+      column,
+      country,
+      kind,
+      columns: columns === undefined ? undefined : valueColumns(columns, '--columns'),
+    };
   const idle: ErrorDetail[] = [];
   if (column !== undefined) idle.push({ path: '--column', message: 'needs --numbers' });
+  if (columns !== undefined) idle.push({ path: '--columns', message: 'needs --numbers' });
   if (country !== undefined && kind !== 'buy') idle.push({ path: '--country', message: 'needs --numbers' });
   if (idle.length > 0) throw invalid(idle);
   return null;
@@ -44,7 +58,7 @@ export async function* readNumbers(
   stdin: Readable,
   report: ListReport = emptyReport(),
 ): AsyncGenerator<NumberRow> {
-  const { file, column, country, kind } = list;
+  const { file, column, country, kind, columns } = list;
   const name = nameOfFile(file);
   try {
     yield* numbersOf(
@@ -57,6 +71,7 @@ export async function* readNumbers(
         home: kind === 'buy' ? 'US' : undefined,
         elsewhere: kind === 'buy' ? 'refuse' : 'tell',
         options: { column: '--column', country: '--country' },
+        values: columns && rowReader(columns, list.common ?? {}, '--columns'),
       },
       report,
     );
@@ -75,25 +90,45 @@ export async function* tellingNumbers(list: ListFile, stdin: Readable, tell: (no
   for (const note of notesOf(report)) tell(note);
 }
 
-/** Reads FILE to its end: how many different numbers it holds, and what people should know. Throws `validation_failed`. */
-export async function readThrough(list: ListFile, stdin: Readable): Promise<{ count: number; notes: string[] }> {
+/** What a list holds. */
+export interface ListContent {
+  /** How many different numbers. */
+  count: number;
+  /** How many different sets of values, when the rows have values of their own. */
+  sets: number;
+  /** What people should know. */
+  notes: string[];
+}
+
+/** Reads FILE to its end before a question is asked. Throws `validation_failed`. */
+export async function readThrough(list: ListFile, stdin: Readable): Promise<ListContent> {
   const report = emptyReport();
-  // As integers the numbers take a tenth of the memory. 15 digits fit exactly.
-  const seen = new Set<number>();
-  const problems: ErrorDetail[] = [];
+  // As integers the numbers take a tenth of the memory. 15 digits fit exactly. Each one has the place of its set of values.
+  const seen = new Map<number, number>();
+  const sets = new Map<string, number>();
+  const problems = createProblems();
   const check = listCheck('once');
   let rows = 0;
   for await (const row of readNumbers(list, stdin, report)) {
     const problem = check(row);
-    if (problem !== null) problems.push(problem);
-    if (problems.length === MOST_PROBLEMS) break;
+    if (problem !== null) problems.add(problem);
+    if (problem !== null || problems.full) continue;
     rows += 1;
-    seen.add(Number(row.number));
+    const set = placeOf(sets, row.steps ?? '');
+    const before = seen.get(Number(row.number)) ?? set;
+    if (before !== set) problems.add({ path: row.at, message: otherValuesProblem(row.number, 'an earlier row') });
+    seen.set(Number(row.number), before);
   }
-  if (problems.length > 0) throw invalid(problems);
+  if (problems.count > 0) throw invalid(problems.list());
   const repeated = rows - seen.size;
   const once = `${repeated} repeated ${repeated === 1 ? 'number is' : 'numbers are'} counted once`;
-  return { count: seen.size, notes: [...notesOf(report), ...(repeated > 0 ? [once] : [])] };
+  return { count: seen.size, sets: sets.size, notes: [...notesOf(report), ...(repeated > 0 ? [once] : [])] };
+}
+
+function placeOf(sets: Map<string, number>, steps: string): number {
+  const place = sets.get(steps) ?? sets.size;
+  sets.set(steps, place);
+  return place;
 }
 
 /** Refuses a FILE that cannot be read, before anything is opened or asked. Errors: `validation_failed`. */

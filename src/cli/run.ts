@@ -1,10 +1,11 @@
 import { CommanderError } from 'commander';
-import type { ErrorDetail } from '../domain/errors.ts';
+import { countOfProblems, type ErrorDetail } from '../domain/errors.ts';
 import { visible, visibleLines } from '../domain/text.ts';
 import { createCli, jsonText, note, say } from './cli.ts';
 import { type Failure, failureOf } from './exit-codes.ts';
 import { EXIT } from './exit-table.ts';
 import type { Io } from './io.ts';
+import { plural } from './output.ts';
 import { createProgram } from './program.ts';
 import type { Services } from './services.ts';
 
@@ -46,5 +47,6 @@ function failureText(failure: Failure, io: Io): string {
   const lines = failure.details
     .filter((d) => isList || !failure.message.includes(d.message))
     .map((d) => visible(`  ${d.path === '' ? '' : `${d.path}: `}${d.message}`));
-  return [`${head} ${isList ? failure.code : visibleLines(failure.message)}${more}`, ...lines].join('\n');
+  const said = isList ? `${plural(countOfProblems(failure.details), 'problem')}, and nothing was changed:` : failure.message;
+  return [`${head} ${visibleLines(said)}${more}`, ...lines].join('\n');
 }

@@ -26,7 +26,11 @@ export function readSettings(texts: readonly string[]): { set: Settings; problem
     const problem = apply(set, text);
     if (problem !== null) problems.push({ path: `--set ${text}`, message: problem });
   }
-  if (texts.length === 0) problems.push({ path: '--set', message: 'must say what to change, such as --set connection_id=…' });
+  if (texts.length === 0)
+    problems.push({
+      path: '--set',
+      message: 'must say what to change, such as --set connection_id=…; or take the values from the file by --columns',
+    });
   return { set, problems };
 }
 

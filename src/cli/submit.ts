@@ -14,6 +14,7 @@ import { parseDuration } from './duration.ts';
 import { EXIT } from './exit-table.ts';
 import { problemsIn } from './flags.ts';
 import {
+  type ListContent,
   type ListFile,
   type ListFlags,
   listOf,
@@ -39,8 +40,9 @@ export interface SubmitFlags extends ListFlags {
 
 /** Submits a request: asks for confirmation when needed, and waits when told to. Returns the exit code. */
 export async function submit(cli: Cli, kind: RequestKind, read: () => RequestBody, flags: SubmitFlags): Promise<number> {
-  const list = listOf(flags, kind);
-  const body = await bodyOf(cli, read, list);
+  const named = listOf(flags, kind);
+  const body = await bodyOf(cli, read, named);
+  const list = named !== null && body.kind === 'update' ? { ...named, common: body.set } : named;
   if (flags.plan === true) throw invalid([{ path: '--plan', message: 'is not available yet' }]);
   if (flags.timeout !== undefined && flags.wait !== true) throw invalid([{ path: '--timeout', message: 'needs --wait' }]);
   const timeoutMs = parseDuration(flags.timeout ?? '10m', '--timeout');
@@ -49,12 +51,13 @@ export async function submit(cli: Cli, kind: RequestKind, read: () => RequestBod
   requireConsent(cli.io, flags.yes, list?.file === '-');
   return withProducer(cli, async (deps) => {
     await confirm(cli.io, flags.yes, async () => {
-      const { count, notes } = await readAhead(cli, deps, body, list);
-      return [...notes, summaryOf(body, count, deps)].join('\n');
+      const ahead = await readAhead(cli, deps, body, list);
+      return [...ahead.notes, summaryOf(body, ahead, list, deps)].join('\n');
     });
     const numbers = list === null ? undefined : tellingNumbers(list, cli.io.stdin, (text) => note(cli, text));
     const { request, created, repeats } = await submitRequest(deps, body, {
       ...(numbers !== undefined && { numbers, repeats: 'once' }),
+      ...(list?.columns !== undefined && { columns: list.columns.map((c) => c.field) }),
       ...(idempotencyKey !== undefined && { idempotencyKey, keySpace: 'cli' as const }),
     });
     const repeated = noteOfRepeats(repeats);
@@ -94,25 +97,21 @@ async function accepted(cli: Cli, deps: ProducerDeps, id: string, json: boolean 
 }
 
 /** What an answer of yes is about. Reads the file once more than needed, but only where a person waits. */
-async function readAhead(
-  cli: Cli,
-  deps: ProducerDeps,
-  body: RequestBody,
-  list: ListFile | null,
-): Promise<{ count: number; notes: string[] }> {
+async function readAhead(cli: Cli, deps: ProducerDeps, body: RequestBody, list: ListFile | null): Promise<ListContent> {
   if (list !== null) return readThrough(list, cli.io.stdin);
-  if (body.kind === 'buy') return { count: 0, notes: [] };
+  if (body.kind === 'buy') return { count: 0, sets: 0, notes: [] };
   const counts = await countMatching(deps.db.reads, body.where ?? {});
   const wide = wideNote(counts);
-  return { count: counts.matched, notes: wide === null ? [] : [`Mind that ${wide}.`] };
+  return { count: counts.matched, sets: 0, notes: wide === null ? [] : [`Mind that ${wide}.`] };
 }
 
-function summaryOf(body: RequestBody, listed: number, deps: ProducerDeps): string {
+function summaryOf(body: RequestBody, { count: listed, sets }: ListContent, list: ListFile | null, deps: ProducerDeps): string {
   if (body.kind === 'buy') return buySummary(body, listed, deps);
   if (body.kind === 'update') {
-    return `This changes ${plural(listed, 'number')}: ${Object.entries(body.set)
-      .map(([key, value]) => `${key} = ${JSON.stringify(value)}`)
-      .join(', ')}`;
+    const byRow = list?.columns?.map((c) => c.field).join(', ');
+    const each = byRow === undefined ? [] : [`${byRow} as each row says (${plural(sets, 'different set')} of values)`];
+    const all = Object.entries(body.set).map(([key, value]) => `${key} = ${JSON.stringify(value)}`);
+    return `This changes ${plural(listed, 'number')}: ${[...each, ...all].join(', ')}`;
   }
   const guards = [
     ...(body.include_locked ? ['deletion-locked ones'] : []),

@@ -8,7 +8,8 @@ import { customerReferenceOf, newChunkId } from './ids.ts';
 
 /** Creates a temporary table for an incoming list of numbers. Thanks to it, items are inserted once and need no update. */
 export async function createIncoming(sql: SqlOrTx): Promise<void> {
-  await sql`create temp table incoming (phone_number text not null, position int not null, place text not null) on commit drop`;
+  await sql`
+    create temp table incoming (phone_number text not null, position int not null, place text not null, steps text) on commit drop`;
 }
 
 /** Adds numbers by COPY, each with its place in the user's input. `from` is the position of the first one. */
@@ -19,19 +20,30 @@ export async function stageNumbers(sql: SqlOrTx, rows: readonly { number: string
   await pipeline(Readable.from([text]), sink);
 }
 
-/** Returns each number that the list repeats, with both places, in list order. */
+export interface DuplicateNumbers {
+  count: number;
+  first: { phoneNumber: string; place: string; first: string }[];
+}
+
+/**
+ * Returns the first numbers that the list repeats, with both places, in list order, and how many rows are repeats. It covers all
+ * of them, or only those whose values differ from the first ones of their number.
+ */
 export async function duplicatesIncoming(
   sql: SqlOrTx,
+  which: 'all' | 'with other values',
   limit: number,
-): Promise<{ phoneNumber: string; place: string; first: string }[]> {
-  return sql<{ phoneNumber: string; place: string; first: string }[]>`
-    select phone_number, place, first from (
-      select phone_number, place, position, first_value(place) over same as first, row_number() over same as nth
+): Promise<DuplicateNumbers> {
+  const rows = await sql<{ phoneNumber: string; place: string; first: string; count: number }[]>`
+    select phone_number, place, first, (count(*) over ())::int as count from (
+      select phone_number, place, position, first_value(place) over same as first, row_number() over same as nth,
+        steps is distinct from first_value(steps) over same as differs
       from incoming
       where phone_number in (select phone_number from incoming group by phone_number having count(*) > 1)
       window same as (partition by phone_number order by position)
     ) repeated
-    where nth > 1 order by position limit ${limit}`;
+    where nth > 1 and (${which === 'all'} or differs) order by position limit ${limit}`;
+  return { count: rows[0]?.count ?? 0, first: rows.map(({ count: _count, ...row }) => row) };
 }
 
 /** Removes repeated numbers and closes the gaps, in list order. Returns how many it removed. */

@@ -38,17 +38,58 @@ const MORE = /^and ([\d,]+) more$/;
  * nothing.
  */
 export function shownProblems(details: readonly ErrorDetail[]): ErrorDetail[] {
-  const told = details.filter(({ path, message }) => path !== '' || !MORE.test(message));
+  const told = details.filter((d) => moreIn(d) === null);
   const shown = told.slice(0, MOST_PROBLEMS).map(({ path, message }) => ({
     path: clipped(path, LONGEST_PATH),
     message: clipped(message, LONGEST_MESSAGE),
   }));
-  const counted = details.reduce(
-    (sum, d) => sum + (d.path === '' ? Number(MORE.exec(d.message)?.[1]?.replaceAll(',', '') ?? 0) : 0),
-    0,
-  );
-  const more = told.length - shown.length + counted;
-  return more === 0 ? shown : [...shown, { path: '', message: `and ${more.toLocaleString('en-US')} more` }];
+  return [...shown, ...moreOf(countOfProblems(details) - shown.length)];
+}
+
+/** The problems of a long input: the first hundred, and a count of the others, so that memory stays flat. */
+export interface Problems {
+  add(problem: ErrorDetail): void;
+  /** How many were added. */
+  readonly count: number;
+  /** True when further problems are only counted. */
+  readonly full: boolean;
+  /** The kept ones, and a last entry that counts the others. */
+  list(): ErrorDetail[];
+}
+
+/** Starts an empty collection of problems. */
+export function createProblems(): Problems {
+  const kept: ErrorDetail[] = [];
+  let count = 0;
+  return {
+    add: (problem) => {
+      count += 1;
+      if (kept.length < MOST_PROBLEMS) kept.push(problem);
+    },
+    get count() {
+      return count;
+    },
+    get full() {
+      return count >= MOST_PROBLEMS;
+    },
+    list: () => [...kept, ...moreOf(count - kept.length)],
+  };
+}
+
+/** The last entry of a list of problems, which counts those that it leaves out; nothing when there are none. */
+export function moreOf(count: number): ErrorDetail[] {
+  return count > 0 ? [{ path: '', message: `and ${count.toLocaleString('en-US')} more` }] : [];
+}
+
+/** How many problems a list stands for, with those that its last entry counts. */
+export function countOfProblems(details: readonly ErrorDetail[]): number {
+  return details.reduce((sum, d) => sum + (moreIn(d) ?? 1), 0);
+}
+
+/** The count of an entry that stands for other problems; `null` for a problem. */
+function moreIn({ path, message }: ErrorDetail): number | null {
+  const [, count] = (path === '' && MORE.exec(message)) || [];
+  return count === undefined ? null : Number(count.replaceAll(',', ''));
 }
 
 /** The one error type of the product: a stable code (see codes.ts), a text for people, and a disposition. */

@@ -80,7 +80,7 @@ function unwrapped(cell: string): string {
 /** The message for a cell that a spreadsheet changed beyond repair, or `null`. */
 function spoiltBySpreadsheet(text: string): string | null {
   if (/^[+-]?\d+(?:[.,]\d+)?e[+-]?\d+$/i.test(text)) {
-    return 'a spreadsheet has rounded this number; format the column as text before the numbers are put in';
+    return 'a spreadsheet has rounded this number, and its last digits are lost; format the column as text before the numbers are put in';
   }
   if (/^#+$/.test(text)) return 'a spreadsheet shows "#" where its column is too narrow';
   if (/^#(?:N\/A|[A-Z]+[?!]|DIV\/0!)$/i.test(text)) return 'a spreadsheet wrote an error in place of the number';
@@ -96,12 +96,13 @@ function moreThanANumber(text: string): string | null {
   return text.includes('(0)') ? 'it has a "(0)", which is dialled inside the country only; leave it out' : null;
 }
 
-const THOUSANDS = /^\+?\d{1,3}(?:,\d{3}){2,}(?:\.0+)?$/;
+/** Thousands as most countries write them, with apostrophes as in Switzerland, and in pairs as in India. */
+const THOUSANDS = /^\+?(?:\d{1,3}(?:,\d{3}){2,}|\d{1,3}(?:['’]\d{3}){2,}|\d{1,2}(?:,\d{2}){2,},\d{3})(?:\.0+)?$/;
 const DECIMAL_ZEROS = /^(\+?\d+)[.,]0+$/;
 
-/** Undoes how a spreadsheet writes a whole number: `12015459494.0` and `12,015,459,494`. */
+/** Undoes how a spreadsheet writes a whole number: `12015459494.0`, `12,015,459,494` and `12'015'459'494`. */
 function withoutDecimals(text: string): string {
-  const plain = THOUSANDS.test(text) ? text.replaceAll(',', '') : text;
+  const plain = THOUSANDS.test(text) ? text.replaceAll(/[,'’]/g, '') : text;
   return DECIMAL_ZEROS.exec(plain)?.[1] ?? plain;
 }
 

@@ -2,6 +2,7 @@ import { setImmediate as breathe } from 'node:timers/promises';
 import { z } from 'zod';
 import { type ErrorDetail, invalid, ProvisioningError } from '../domain/errors.ts';
 import { emptyReport, type ListReport, numbersOf } from '../producers/intake/number-list.ts';
+import { rowReader, type ValueColumn, valueColumns } from '../producers/intake/row-values.ts';
 import { listProblems, type NumberRow } from '../producers/intake/stage-numbers.ts';
 import { parseRequest } from '../producers/intake/validate.ts';
 import type { App } from './deps.ts';
@@ -11,6 +12,11 @@ export const csvQuery = z
   .looseObject({
     column: z.string().max(200).optional().describe('With text/csv: the column with the numbers'),
     country: z.string().max(10).optional().describe('With text/csv: the country of numbers without +'),
+    columns: z
+      .string()
+      .max(1_000)
+      .optional()
+      .describe('With text/csv and kind=update: the settings whose values stand in columns, row by row: connection_id,tags'),
   })
   .describe(
     'With text/csv: the fields of the body but phone_numbers, such as kind=delete&expected_count=300 or set.add_tags=a,b',
@@ -30,12 +36,17 @@ export interface CsvRequest {
   numbers: AsyncGenerator<NumberRow>;
   /** Filled while the numbers are read. */
   report: ListReport;
+  /** The settings whose values the rows bring. */
+  columns?: string[];
 }
 
 /** Builds the request from a CSV body and its query. Throws `validation_failed` with every problem of both. */
 export async function csvRequest(bytes: Buffer, query: z.infer<typeof csvQuery>): Promise<CsvRequest> {
-  const { column, country, ...fields } = query;
+  const { column, country, columns, ...fields } = query;
   const report = emptyReport();
+  const { body, problems } = bodyOf(fields);
+  const named = columns === undefined ? undefined : columnsIn(columns, body, problems);
+  const values = named && rowReader(named, isFields(body['set']) ? body['set'] : {}, 'columns');
   const read = () =>
     numbersOf(
       {
@@ -46,23 +57,42 @@ export async function csvRequest(bytes: Buffer, query: z.infer<typeof csvQuery>)
         country,
         elsewhere: 'refuse',
         options: { column: 'column', country: 'country' },
+        values,
       },
       report,
     );
-  const { body, problems } = bodyOf(fields);
-  problems.push(...problemsOf(body));
+  problems.push(...problemsOf(body, columns !== undefined));
   if (problems.length > 0) throw invalid([...problems, ...(await listProblems(read(), 'once'))]);
-  return { body, numbers: read(), report };
+  return { body, numbers: read(), report, ...(named && { columns: named.map((c) => c.field) }) };
 }
 
-function problemsOf(body: Record<string, unknown>): ErrorDetail[] {
+const isFields = (value: unknown): value is Record<string, unknown> =>
+  typeof value === 'object' && value !== null && !Array.isArray(value);
+
+/** The columns with values, or `undefined` when they are refused. */
+function columnsIn(text: string, body: Record<string, unknown>, problems: ErrorDetail[]): ValueColumn[] | undefined {
+  if (body['kind'] !== 'update') problems.push({ path: 'columns', message: 'is for updates only' });
   try {
-    parseRequest(body, { streamed: true });
+    return valueColumns(text, 'columns');
+  } catch (error) {
+    problems.push(...detailsOf(error));
+    return undefined;
+  }
+}
+
+function problemsOf(body: Record<string, unknown>, byRow: boolean): ErrorDetail[] {
+  try {
+    parseRequest(body, { streamed: true, byRow });
     return [];
   } catch (error) {
-    if (error instanceof ProvisioningError && error.code === 'validation_failed') return error.details;
-    throw error;
+    return detailsOf(error);
   }
+}
+
+/** The problems that a refusal of input lists. Throws any other error. */
+function detailsOf(error: unknown): ErrorDetail[] {
+  if (error instanceof ProvisioningError && error.code === 'validation_failed') return error.details;
+  throw error;
 }
 
 const PIECE = 64 * 1024;

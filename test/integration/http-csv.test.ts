@@ -64,6 +64,53 @@ describe('text/csv', () => {
     expect([taken.status, answer.parse(taken.body)]).toMatchObject([202, { counts: { asked: 2, skipped: 1 } }]);
   });
 
+  it('brings values row by row; rows with equal values share a chunk, and a JSON body with the same rows makes the same chunks', async () => {
+    const list = numbers(50, 6);
+    const steps = async (id: string) =>
+      db.sql<{ numbers: string[]; step: unknown; nextSteps: unknown[] }[]>`
+        select numbers, step, next_steps from chunks where request_id = ${id} order by position`;
+    const profile = '3fa85f64-5717-4562-b3fc-2c963f66afa6';
+    const values = list.map((n, i) => ({ n, id: String(1 + (i % 2)), profile: i === 5 ? profile : '' }));
+    const csv = `did,connection_id,messaging_profile_id\n${values.map((v) => [v.n, v.id, v.profile].join(',')).join('\n')}\n`;
+    const query = { kind: 'update', columns: 'connection_id,messaging_profile_id', 'set.customer_reference': 'x' };
+    const key = { 'idempotency-key': 'by-row' };
+    const taken = await post(query, csv, key);
+    const { id, counts } = answer.parse(taken.body);
+    expect([(await post(query, csv, key)).status, (await post(query, csv.replace(',1,', ',2,'), key)).status]).toEqual([
+      200, 409,
+    ]);
+    const set = (v: string) => ({ kind: 'update', settings: { connection_id: v, customer_reference: 'x' } });
+    const wanted = [
+      { numbers: [list[0], list[2], list[4]], step: set('1'), nextSteps: [] },
+      { numbers: [list[1], list[3]], step: set('2'), nextSteps: [] },
+      { numbers: [list[5]], step: set('2'), nextSteps: [{ kind: 'messaging', messaging_profile_id: profile }] },
+    ];
+    expect([taken.status, counts.asked, await steps(id)]).toEqual([202, 6, wanted]);
+    const [row] = await db.sql<{ body: unknown }[]>`select body from requests where id = ${id}`;
+    expect(row?.body).toMatchObject({ rows: 6, columns: ['connection_id', 'messaging_profile_id'] });
+
+    const rows = values.map((v) => ({
+      phone_number: v.n,
+      set: { connection_id: v.id, ...(v.profile !== '' && { messaging_profile_id: v.profile }) },
+    }));
+    const body = { kind: 'update', set: { customer_reference: 'x' }, rows };
+    const json = async (payload: object) => {
+      const reply = await app.inject({ method: 'POST', url: '/v1/requests', headers: operator, payload });
+      return { status: reply.statusCode, body: reply.json<unknown>() };
+    };
+    const other = await json(body);
+    expect([other.status, await steps(answer.parse(other.body).id)]).toEqual([202, wanted]);
+    const twice = await json({ ...body, rows: [...rows, { ...rows[0], set: { connection_id: 'x' } }, ...rows.slice(0, 1)] });
+    expect([twice.status, problems(twice.body)]).toEqual([
+      422,
+      [{ path: 'rows.6.set.connection_id', message: 'must be a decimal id' }],
+    ]);
+    const repeated = await json({ ...body, rows: [...rows, ...rows.slice(0, 1)] });
+    expect(problems(repeated.body)).toMatchObject([{ path: 'rows.6', message: expect.stringContaining('already, at rows.0') }]);
+    const idle = await json({ kind: 'update', rows: [{ phone_number: list[0], set: {} }] });
+    expect(problems(idle.body)).toEqual([{ path: 'rows.0', message: 'names no field to change' }]);
+  });
+
   it('buys with objects as JSON in the query', async () => {
     const { status, body } = await post({ kind: 'buy', assign: '{"tags":["x"]}', max_upfront_cost: '5.00' }, '+13125550100\n');
     expect([status, answer.parse(body).kind]).toEqual([202, 'buy']);
@@ -103,6 +150,9 @@ describe('text/csv', () => {
     ['an unknown country', { kind: 'delete', expected_count: '1', country: 'XX' }, '3125550100', ['country']],
     ['no such column', { kind: 'delete', expected_count: '1', column: 'did' }, 'a,b\n1,2\n', ['column']],
     ['a number of another country of +1', { kind: 'delete', expected_count: '1', country: 'US' }, '2423221234', ['row 1']],
+    ['columns that are no settings', { kind: 'update', columns: 'colour' }, '+13125550100', ['columns']],
+    ['columns of a release', { kind: 'delete', expected_count: '1', columns: 'tags' }, 'did,tags\n+13125550100,a', ['columns']],
+    ['a wrong value', { kind: 'update', columns: 'connection_id' }, 'did,connection_id\n+13125550100,x', ['row 2']],
     ['a prototype', { kind: 'update', 'set.__proto__': '{"a":1}' }, '+13125550100', ['set.__proto__']],
   ])('answers 422 to %s, and stores nothing', async (_, query, csv, paths) => {
     const before = await db.sql`select count(*) from requests`;

@@ -25,6 +25,8 @@ export interface RunFlags {
 export interface SettleFlags {
   only: string[];
   numbers?: string;
+  column?: string;
+  country?: string;
   yes?: boolean;
   json?: boolean;
 }
@@ -83,15 +85,13 @@ async function settle(
   summary: (open: OpenDrift) => string,
   act: (deps: ProducerDeps, choice: DriftChoice) => Promise<number>,
 ): Promise<number> {
+  const { listOf, tellingNumbers } = await import('../numbers-file.ts');
+  const list = listOf(flags, 'update');
   requireConsent(cli.io, flags.yes, flags.numbers === '-');
   return withProducer(cli, async (deps) => {
     const run = await mustFind(deps, id);
     await confirm(cli.io, flags.yes, async () => summary(run.open));
-    const list = { file: flags.numbers ?? '', kind: 'update' as const };
-    const numbers =
-      flags.numbers === undefined
-        ? undefined
-        : (await import('../numbers-file.ts')).tellingNumbers(list, cli.io.stdin, (text) => note(cli, text));
+    const numbers = list === null ? undefined : tellingNumbers(list, cli.io.stdin, (text) => note(cli, text));
     return act(deps, { only: flags.only, ...(numbers !== undefined && { numbers }) });
   });
 }

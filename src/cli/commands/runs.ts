@@ -37,6 +37,8 @@ function settling(command: Command): Command {
     .argument('<run>', 'the run that found the drift')
     .option('--only <field>', `only this field, or missing or surplus; repeatable (${DRIFT_SELECTORS.join(', ')})`, many, [])
     .option('--numbers <file>', 'only these numbers: a CSV with a phone_number column, or one number a line; - is stdin')
+    .option('--column <name>', 'the column with the numbers (phone_number)')
+    .option('--country <code>', 'the country of numbers in the file that have no +')
     .option('--yes', 'do not ask')
     .option('--json', 'print JSON');
 }

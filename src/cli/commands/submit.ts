@@ -5,6 +5,7 @@ import type { SubmitFlags } from '../submit.ts';
 import { many } from './many.ts';
 
 const COLUMN = 'the column with the numbers (phone_number)';
+const COLUMNS = 'settings whose values stand in columns of the file, row by row: connection_id,tags or connection_id=Trunk';
 const COUNTRY = 'the country of numbers in the file that have no +';
 
 /** Reading a body loads all schemas of bodies, so it is imported only by a command that submits. */
@@ -57,6 +58,7 @@ function registerUpdate(program: Command, cli: Cli): void {
     .option('--numbers <file>', 'these numbers: CSV with a phone_number column, or one number a line; - is stdin')
     .option('--column <name>', COLUMN)
     .option('--country <code>', COUNTRY)
+    .option('--columns <settings>', COLUMNS)
     .option('--where <key=value>', 'the numbers of the inventory that match, such as tag=solar; repeatable', many, [])
     .option(
       '--set <key=value>',

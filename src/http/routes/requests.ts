@@ -67,7 +67,7 @@ export function requestRoutes(app: App, { producer }: HttpDeps): void {
       } = await submitRequest(producer, csv?.body ?? sent, {
         ...defined({ idempotencyKey }),
         keySpace: spaceOfClient(actorOf(request)),
-        ...(csv !== null && { numbers: csv.numbers, repeats: 'once' }),
+        ...(csv !== null && { numbers: csv.numbers, repeats: 'once', ...defined({ columns: csv.columns }) }),
       });
       const notes = csv === null ? [] : [...notesOf(csv.report), noteOfRepeats(repeats)].filter((n) => n !== null);
       request.log.info({ requestId: stored.id, actor: actorOf(request) }, created ? 'submitted' : 'submitted before');

@@ -1,12 +1,11 @@
 import type { Tx } from '../../db/client.ts';
 import { addNamed, chooseDrift, createNamed } from '../../db/drift.ts';
 import { getRun, type Run } from '../../db/runs.ts';
-import { type ErrorDetail, invalid, notFound, refused } from '../../domain/errors.ts';
-import { isE164 } from '../../domain/phone-number.ts';
+import { createProblems, invalid, notFound, refused } from '../../domain/errors.ts';
 import { DRIFT_SELECTORS, type DriftSelector } from '../../domain/reconciliation.ts';
 import type { ProducerDeps } from '../deps.ts';
 import type { NumberRow } from '../intake/stage-numbers.ts';
-import { MOST_PROBLEMS } from '../intake/validate.ts';
+import { phoneNumberProblem } from '../intake/validate.ts';
 
 /** Which differences of a reconciliation run a person means: all open ones, those of some fields, or those of some numbers. */
 export interface DriftChoice {
@@ -47,15 +46,14 @@ function selectors(words: readonly string[]): DriftSelector[] {
 
 async function stageNamed(tx: Tx, rows: AsyncIterable<NumberRow> | Iterable<NumberRow>): Promise<void> {
   await createNamed(tx);
-  const problems: ErrorDetail[] = [];
-  let slice: string[] = [];
-  for await (const { number, at } of rows) {
-    if (isE164(number)) slice.push(number);
-    else problems.push({ path: at, message: `"${number}" is not an E.164 number such as +13125550100` });
-    if (problems.length >= MOST_PROBLEMS) break;
+  const problems = createProblems();
+  const slice: string[] = [];
+  for await (const { number, at, problem } of rows) {
+    const message = problem ?? phoneNumberProblem(number);
+    if (message !== null) problems.add({ path: at, message });
+    else if (!problems.full) slice.push(number);
     if (slice.length >= SLICE) await addNamed(tx, slice.splice(0));
   }
-  if (problems.length > 0) throw invalid(problems);
+  if (problems.count > 0) throw invalid(problems.list());
   await addNamed(tx, slice);
-  slice = [];
 }

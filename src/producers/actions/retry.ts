@@ -1,3 +1,4 @@
+import { failedWithSteps } from '../../db/incoming-rows.ts';
 import { linesOfRequest } from '../../db/lines.ts';
 import { type FailedItem, failedItems, getRequest, type Request, requestByIdempotencyKey } from '../../db/requests.ts';
 import { notFound, refused } from '../../domain/errors.ts';
@@ -29,17 +30,16 @@ export async function retryRequest(deps: ProducerDeps, id: string): Promise<Subm
     );
   const numbers = failed.flatMap((f) => f.phoneNumber ?? []);
   const options = { filedBy: id, ...key };
-  const { phone_numbers: _count, where: _where, ...body } = printable(request.body);
+  const { phone_numbers: _count, where: _where, rows, columns, ...body } = printable(request.body);
   if (request.kind === 'delete')
     return submitRequest(deps, { ...body, expected_count: numbers.length }, { ...options, numbers: listed(numbers) });
   // The cast is sound, because the row holds a body that was checked. The values of a repair come from Telnyx and not from a
   // user.
   if (request.kind === 'update') {
-    return submitKnown(
-      deps,
-      { ...body, kind: 'update', set: body['set'] as UpdateSet },
-      { ...options, numbers: listed(numbers) },
-    );
+    const update = { ...body, kind: 'update' as const, set: body['set'] as UpdateSet };
+    return rows === undefined
+      ? submitKnown(deps, update, { ...options, numbers: listed(numbers) })
+      : submitKnown(deps, update, { ...options, ...named(columns), numbers: withSteps(await failedWithSteps(deps.db.sql, id)) });
   }
   return submitRequest(deps, ...(await buyAgain(deps, request, failed, options)));
 }
@@ -80,3 +80,10 @@ async function buyAgain(
 async function* listed(numbers: string[]): AsyncGenerator<NumberRow> {
   for (const number of numbers) yield { number, at: 'retry' };
 }
+
+/** The numbers of a request with values row by row, each with what is still to be done for it. */
+async function* withSteps(failed: { phoneNumber: string; steps: string }[]): AsyncGenerator<NumberRow> {
+  for (const { phoneNumber, steps } of failed) yield { number: phoneNumber, at: 'retry', steps };
+}
+
+const named = (columns: unknown) => (Array.isArray(columns) ? { columns: columns.map(String) } : {});

@@ -8,8 +8,7 @@ export function hashOfBody(body: object): Hash {
 
 /** JSON with sorted keys, so that the order of the keys does not change the hash. */
 function canonical(value: unknown): string {
-  const bare =
-    value !== null && typeof value === 'object' && 'phone_numbers' in value ? { ...value, phone_numbers: undefined } : value;
+  const bare = value !== null && typeof value === 'object' ? { ...value, phone_numbers: undefined, rows: undefined } : value;
   return JSON.stringify(bare, (_key, v: unknown) =>
     v !== null && typeof v === 'object' && !Array.isArray(v)
       ? Object.fromEntries(Object.entries(v).sort(([a], [b]) => (a < b ? -1 : 1)))
@@ -17,8 +16,11 @@ function canonical(value: unknown): string {
   );
 }
 
-/** Adds the numbers of a list to the hash, in their order. */
+/** Adds the numbers of a list to the hash, in their order, each with the values of its row. */
 export async function withNumbers(hash: Hash, numbers: AsyncIterable<NumberRow> | Iterable<NumberRow>): Promise<Hash> {
-  for await (const row of numbers) hash.update(row.number);
+  for await (const { number, steps } of numbers) {
+    hash.update(number);
+    if (steps !== undefined) hash.update(steps);
+  }
   return hash;
 }

@@ -1,8 +1,10 @@
 import type { Tx } from '../../db/client.ts';
 import { notOwnedAmong } from '../../db/incoming.ts';
-import { refused } from '../../domain/errors.ts';
+import { moreOf, refused } from '../../domain/errors.ts';
 import { noteOfRepeats, type Staged } from './stage-numbers.ts';
-import { MOST_PROBLEMS } from './validate.ts';
+
+/** How many of the numbers that stop a release its error shows. */
+const SHOWN = 20;
 
 /**
  * Refuses a release that names numbers that the inventory does not hold as ours, or another count of numbers than the user
@@ -14,26 +16,37 @@ export async function guardDelete(tx: Tx, requestId: string, { count: asked, rep
     const once = noteOfRepeats(repeats);
     throw refused(
       'expected_count_mismatch',
-      `the request names ${asked} numbers, but ${expected} were expected; nothing was released${once === null ? '' : ` (${once})`}`,
+      `nothing was released: the request names ${count(asked, 'number')}, but ${inFigures(expected)} ${expected === 1 ? 'was' : 'were'} expected${once === null ? '' : ` (${once})`}`,
       [{ path: 'expected_count', message: `is ${expected}, but ${asked} numbers are named` }],
     );
   }
-  const { first, count, gone } = await notOwnedAmong(tx, requestId, MOST_PROBLEMS);
-  if (count === 0) return;
+  const { first, count: notOurs, gone } = await notOwnedAmong(tx, requestId, SHOWN);
+  if (notOurs === 0) return;
   const details = first.map(({ phoneNumber, state }) => ({
     path: 'phone_numbers',
     message: state === null ? `${phoneNumber} is not in the inventory` : `${phoneNumber} left the account: it is ${state}`,
   }));
-  if (count > first.length) details.push({ path: 'phone_numbers', message: `and ${count - first.length} more` });
+  const below = notOurs > first.length ? ` (first ${first.length} below)` : '';
   throw refused(
     'not_in_inventory',
-    `${count} of the numbers are not ours by the inventory; nothing was released${cures(gone, count - gone)}`,
-    details,
+    `nothing was released: ${whatIsWrong(asked, gone, notOurs - gone)}${below}${cures(gone, notOurs - gone)}`,
+    [...details, ...moreOf(notOurs - first.length)],
   );
 }
 
+const inFigures = (n: number): string => n.toLocaleString('en-US');
+const count = (n: number, one: string): string => `${inFigures(n)} ${n === 1 ? one : `${one}s`}`;
+
+function whatIsWrong(asked: number, gone: number, unknown: number): string {
+  const of = (n: number) => `${inFigures(n)} of ${count(asked, 'number')}`;
+  const absent = (n: number) => `${n === 1 ? 'is' : 'are'} not in the inventory`;
+  if (gone === 0) return `${of(unknown)} ${absent(unknown)}`;
+  const left = `${of(gone)} left the account`;
+  return unknown === 0 ? left : `${left}, and ${inFigures(unknown)} ${absent(unknown)}`;
+}
+
 function cures(gone: number, unknown: number): string {
-  const skip = `; ${gone} left the account: skip_gone (--skip-gone) skips those and releases the others`;
-  const learn = `; ${unknown} ${unknown === 1 ? 'was' : 'were'} never seen there: a reconciliation finds what was bought elsewhere`;
+  const skip = '; skip_gone (--skip-gone) skips those that left the account and releases the others';
+  const learn = '; a reconciliation finds what was bought elsewhere';
   return `${gone > 0 ? skip : ''}${unknown > 0 ? learn : ''}`;
 }

@@ -6,6 +6,7 @@ import { type Columns, columnsOf } from './list-columns.ts';
 import { type Row, rowsOf } from './list-rows.ts';
 import { type ListBytes, textOf } from './list-text.ts';
 import { countryOf, isPlusOne, nameOfCountry, nationalNumber, noNational, otherPlusOne } from './national-number.ts';
+import type { RowReader } from './row-values.ts';
 import type { NumberRow } from './stage-numbers.ts';
 
 /** A list of numbers, and how to read it. */
@@ -20,6 +21,8 @@ export interface NumberList extends ListBytes {
   elsewhere: 'refuse' | 'tell';
   /** The names of these two options in messages. */
   options: { column: string; country: string };
+  /** The columns with values for each number, and how to read them. */
+  values?: RowReader | undefined;
 }
 
 /** How many examples a note shows. */
@@ -34,6 +37,7 @@ interface Noted<T> {
 export interface ListReport {
   ignored: string[];
   rowsWithoutNumber: number;
+  rowsWithoutValue: number;
   rewritten: Noted<{ number: E164; written: string; row: number }>;
   elsewhere: Noted<{ number: E164; country: CountryCode }>;
   home: CountryCode | null;
@@ -43,6 +47,7 @@ export interface ListReport {
 export const emptyReport = (): ListReport => ({
   ignored: [],
   rowsWithoutNumber: 0,
+  rowsWithoutValue: 0,
   rewritten: { count: 0, sample: [] },
   elsewhere: { count: 0, sample: [] },
   home: null,
@@ -59,8 +64,13 @@ export async function* numbersOf(list: NumberList, report: ListReport): AsyncGen
   let found = 0;
   for await (const row of rowsOf(textOf(list))) {
     if (columns === undefined) {
-      const header = columnsOf(row.cells, { ...list, column: list.column, columnOption: list.options.column });
-      columns = header ?? { at: 0, width: null, ignored: [] };
+      const header = columnsOf(row.cells, {
+        ...list,
+        column: list.column,
+        columnOption: list.options.column,
+        values: list.values,
+      });
+      columns = header ?? { at: 0, width: null, ignored: [], values: [] };
       report.ignored = columns.ignored;
       if (header !== null) continue;
     }
@@ -69,10 +79,25 @@ export async function* numbersOf(list: NumberList, report: ListReport): AsyncGen
     if (number === null) report.rowsWithoutNumber += 1;
     else {
       found += 1;
-      yield { ...number, at: `row ${row.row}` };
+      const at = `row ${row.row}`;
+      if (list.values === undefined || number.problem !== undefined) yield { ...number, at };
+      else yield* withValues({ ...number, at }, list.values, row.cells, columns, report);
     }
   }
   if (found === 0) throw invalid([{ path: list.at, message: `${list.name} holds no phone number` }]);
+}
+
+/** The number of a row with its values, or with their problem. Nothing for a row without a value, which is counted. */
+function* withValues(
+  number: NumberRow,
+  values: RowReader,
+  cells: readonly string[],
+  columns: Columns,
+  report: ListReport,
+): Generator<NumberRow> {
+  const read = values.read(columns.values.map((at) => cells[at] ?? ''));
+  if (read === null) report.rowsWithoutValue += 1;
+  else yield { ...number, ...read };
 }
 
 /** The problem of a row whose values may belong to other columns, or `null`. */
@@ -123,7 +148,7 @@ function foreign(cell: string, number: E164, country: CountryCode, home: Country
 
 /** What people should know about a list that was read, in one sentence each. */
 export function notesOf(report: ListReport): string[] {
-  const { ignored, rowsWithoutNumber: empty, rewritten, elsewhere, home } = report;
+  const { ignored, rowsWithoutNumber: empty, rowsWithoutValue: idle, rewritten, elsewhere, home } = report;
   const more = (n: Noted<unknown>) => (n.count > n.sample.length ? `, and ${n.count - n.sample.length} more` : '');
   const many = (n: number, one: string, others = `${one}s`) => `${n} ${n === 1 ? one : others}`;
   const notes: string[] = [];
@@ -132,6 +157,7 @@ export function notesOf(report: ListReport): string[] {
     notes.push(`${ignored.length === 1 ? 'another column is' : 'other columns are'} ignored: ${names}`);
   }
   if (empty > 0) notes.push(`${many(empty, 'row holds', 'rows hold')} no number and ${empty === 1 ? 'is' : 'are'} left out`);
+  if (idle > 0) notes.push(`${many(idle, 'row sets', 'rows set')} no value and ${idle === 1 ? 'is' : 'are'} left out`);
   if (rewritten.count > 0) {
     const shownOnes = rewritten.sample.map((r) => `"${r.written}" is ${r.number} (row ${r.row})`).join(', ');
     notes.push(`${many(rewritten.count, 'number was', 'numbers were')} rewritten: ${shownOnes}${more(rewritten)}`);

@@ -2,7 +2,7 @@ import { defined } from '../../domain/defined.ts';
 import { formatMoney, moneyOf } from '../../domain/money.ts';
 import type { LineCriteria } from '../../domain/request.ts';
 import type { NumberSettings, OrderSettings, Step } from '../../domain/step.ts';
-import type { BuyBody, BuyLine, DeleteBody, UpdateBody } from './request-shapes.ts';
+import type { BuyBody, BuyLine, DeleteBody, UpdateSet } from './request-shapes.ts';
 
 /** The steps of a buy: the order, then an update for what an order cannot carry. */
 export function buySteps(body: BuyBody, requirementGroupId: string | undefined): Step[] {
@@ -18,8 +18,8 @@ export function buySteps(body: BuyBody, requirementGroupId: string | undefined):
 }
 
 /** The steps of an update: one batch job, then the bulk endpoints of messaging and emergency. */
-export function updateSteps(body: UpdateBody): Step[] {
-  const { add_tags, remove_tags, messaging_profile_id, emergency_address_id, ...rest } = body.set;
+export function updateSteps(set: UpdateSet): Step[] {
+  const { add_tags, remove_tags, messaging_profile_id, emergency_address_id, ...rest } = set;
   const settings: NumberSettings = defined(rest);
   const changesTags = (add_tags?.length ?? 0) + (remove_tags?.length ?? 0) > 0;
   const steps: Step[] = [];

@@ -60,7 +60,8 @@ const buy = z.strictObject({
   reserve: z.boolean().default(false),
 });
 
-const set = z.strictObject({
+/** What an update changes. */
+export const updateSet = z.strictObject({
   connection_id: decimalId.optional(),
   billing_group_id: uuid.optional(),
   customer_reference: labelText(100).min(1, 'must not be empty').optional(),
@@ -75,12 +76,21 @@ const set = z.strictObject({
   voice: voice.optional(),
 });
 
+const updateRow = z
+  .strictObject({ phone_number: z.string(), set: updateSet })
+  .describe('A number with values of its own. They go before those of `set`.');
+
 const update = z.strictObject({
   kind: z.literal('update'),
   label,
   phone_numbers: z.array(z.string()).optional(),
   where: where.optional(),
-  set,
+  rows: z
+    .array(updateRow)
+    .optional()
+    .describe('In place of phone_numbers: values number by number. Numbers with equal values share a batch job.'),
+  // Without rows it must name a field; `validate.ts` checks that.
+  set: updateSet.default({}),
 });
 const release = z.strictObject({
   kind: z.literal('delete'),
@@ -104,5 +114,6 @@ export type RequestBody = z.infer<typeof requestBody>;
 export type BuyBody = z.infer<typeof buy>;
 export type BuyLine = z.infer<typeof line>;
 export type UpdateBody = z.infer<typeof update>;
-export type UpdateSet = z.infer<typeof set>;
+export type UpdateSet = z.infer<typeof updateSet>;
+export type UpdateRow = z.infer<typeof updateRow>;
 export type DeleteBody = z.infer<typeof release>;

@@ -9,6 +9,8 @@ export const MAX_TAGS = 50;
 
 /** How many numbers the list of a JSON body may have. A longer list is sent as a file. */
 const MOST_NUMBERS = 1_000_000;
+/** How many rows with values of their own a JSON body may have. */
+const MOST_ROWS = 100_000;
 const DEEPEST = 8;
 const LONGEST_LIST = 500;
 const MOST_FIELDS = 100;
@@ -32,7 +34,13 @@ export function sizeProblem(body: unknown): ErrorDetail | null {
     const message = ownProblem(value, path, depth);
     if (message !== null) return { path, message };
     // Numbers are checked one by one while they are stored.
-    if (path === 'phone_numbers' || typeof value !== 'object' || value === null) continue;
+    if (path === 'phone_numbers') continue;
+    if (path === 'rows' && Array.isArray(value)) {
+      const problem = problemOfRows(value);
+      if (problem !== null) return problem;
+      continue;
+    }
+    if (typeof value !== 'object' || value === null) continue;
     const inside = Object.entries(value);
     seen += inside.length;
     if (seen > MOST_VALUES) return { path: '', message: `the body has more than ${MOST_VALUES.toLocaleString('en-US')} values` };
@@ -50,6 +58,7 @@ function ownProblem(value: unknown, path: string, depth: number): string | null 
   if (depth > DEEPEST) return `is nested deeper than ${DEEPEST} levels`;
   if (!Array.isArray(value)) return Object.keys(value).length > MOST_FIELDS ? `has more than ${MOST_FIELDS} fields` : null;
   if (path === 'phone_numbers') return listProblem(value);
+  if (path === 'rows') return rowsProblem(value);
   return value.length > LONGEST_LIST ? `has ${value.length.toLocaleString('en-US')} entries, far more than are allowed` : null;
 }
 
@@ -60,4 +69,19 @@ function listProblem(numbers: readonly unknown[]): string | null {
   let wrong = 0;
   for (const entry of numbers) if (typeof entry !== 'string' || entry.length > LONGEST_TEXT) wrong += 1;
   return wrong > MOST_PROBLEMS ? `has ${wrong.toLocaleString('en-US')} entries that are no phone numbers in quotes` : null;
+}
+
+function rowsProblem(rows: readonly unknown[]): string | null {
+  return rows.length > MOST_ROWS
+    ? `has ${rows.length.toLocaleString('en-US')} rows; give more than ${MOST_ROWS.toLocaleString('en-US')} as a file`
+    : null;
+}
+
+/** The first row that is too large in itself, or `null`. */
+function problemOfRows(rows: readonly unknown[]): ErrorDetail | null {
+  for (const [i, row] of rows.entries()) {
+    const problem = sizeProblem(row);
+    if (problem !== null) return { path: ['rows', i, problem.path].join('.').replace(/\.$/, ''), message: problem.message };
+  }
+  return null;
 }

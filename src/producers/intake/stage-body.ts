@@ -6,7 +6,7 @@ import { hashOfBody } from './body-hash.ts';
 import type { Where } from './filter-shapes.ts';
 import type { RequestBody } from './request-shapes.ts';
 import { MAX_ASKED } from './size-limits.ts';
-import { NO_REPEATS, type NumberRow, type OnRepeat, rowsOf, type Staged, stageList } from './stage-numbers.ts';
+import { NO_REPEATS, type NumberRow, type OnRepeat, rowsOfBody, type Staged, stageList } from './stage-numbers.ts';
 import { askedProblem } from './validate.ts';
 
 /** The numbers of a body in the staging table. */
@@ -29,14 +29,13 @@ export interface StageOptions {
 /** Copies the numbers that the body lists or selects into the staging table of this transaction. Throws `validation_failed`. */
 export async function stageBody(tx: Tx, body: RequestBody, options: StageOptions): Promise<StagedBody> {
   const hash = hashOfBody(body);
-  const nothing = { count: 0, repeats: NO_REPEATS, bodyHash: hash.copy().digest('hex'), listed: false };
+  const nothing = { count: 0, repeats: NO_REPEATS, byRow: false, bodyHash: hash.copy().digest('hex'), listed: false };
   // The hash contains the filter and not the numbers that match it now, so the same filter is the same body.
   if (body.kind !== 'buy' && body.where !== undefined)
     return { ...nothing, count: await stageWhere(tx, body.where), listed: true };
   const { numbers } = options;
-  const inBody = body.phone_numbers ?? [];
-  if (body.kind === 'buy' && inBody.length === 0 && numbers === undefined) return nothing;
-  const rows = upTo(body.kind === 'buy' ? MAX_ASKED - searchedFor(body) : null, numbers ?? rowsOf(inBody));
+  if (body.kind === 'buy' && body.phone_numbers.length === 0 && numbers === undefined) return nothing;
+  const rows = upTo(body.kind === 'buy' ? MAX_ASKED - searchedFor(body) : null, numbers ?? rowsOfBody(body));
   const { known, repeats = 'refuse' } = options;
   const { listHash, ...staged } = await stageList(tx, rows, { known, repeats, bodyHash: hash });
   return { ...staged, bodyHash: listHash.digest('hex'), listed: true };

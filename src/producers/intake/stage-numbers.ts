@@ -1,8 +1,11 @@
 import type { Hash } from 'node:crypto';
 import type { SqlOrTx } from '../../db/client.ts';
 import { createIncoming, dropRepeats, duplicatesIncoming, stageNumbers } from '../../db/incoming.ts';
-import { type ErrorDetail, invalid, ProvisioningError } from '../../domain/errors.ts';
-import { listCheck, MOST_PROBLEMS, phoneNumberProblem, repeatProblem } from './validate.ts';
+import { stageRows } from '../../db/incoming-rows.ts';
+import { createProblems, type ErrorDetail, invalid, type Problems, ProvisioningError } from '../../domain/errors.ts';
+import type { RequestBody } from './request-shapes.ts';
+import { rowValues } from './row-values.ts';
+import { listCheck, MOST_PROBLEMS, otherValuesProblem, phoneNumberProblem, repeatProblem } from './validate.ts';
 
 /** One number of a list with the place where the user wrote it, such as `row 17`. */
 export interface NumberRow {
@@ -10,6 +13,8 @@ export interface NumberRow {
   at: string;
   /** The problem of the number, when its reader knows more than the number itself shows. */
   problem?: string;
+  /** The steps for this number as JSON, in a list with values row by row. Equal values are equal texts. */
+  steps?: string;
 }
 
 /** Whether a repeated number is an error of the list, or counts once and is reported. */
@@ -28,6 +33,8 @@ export const NO_REPEATS: Repeats = { count: 0, sample: [] };
 export interface Staged {
   count: number;
   repeats: Repeats;
+  /** True when each number has steps of its own. */
+  byRow: boolean;
 }
 
 /** How to stage a list. */
@@ -56,29 +63,46 @@ export async function stageList(
 ): Promise<Staged & { listHash: Hash }> {
   await createIncoming(sql);
   const listHash = options.bodyHash.copy();
-  const problems: ErrorDetail[] = [];
+  const problems = createProblems();
   let slice: NumberRow[] = [];
   let staged = 0;
+  let byRow = false;
   const flush = async () => {
-    if (slice.length > 0) await stageNumbers(sql, slice, staged);
+    if (slice.length > 0) await (byRow ? stageRows : stageNumbers)(sql, slice, staged);
     staged += slice.length;
     slice = [];
   };
   for await (const row of readable(rows, problems)) {
     listHash.update(row.number);
+    if (row.steps !== undefined) {
+      listHash.update(row.steps);
+      byRow = true;
+    }
     const problem = options.known ? null : (row.problem ?? phoneNumberProblem(row.number));
-    if (problem === null) slice.push(row);
-    else problems.push({ path: row.at, message: problem });
-    if (problems.length >= MOST_PROBLEMS) break;
+    if (problem !== null) problems.add({ path: row.at, message: problem });
+    // A list that is refused anyway is only read on, to count what is wrong.
+    else if (!problems.full) slice.push(row);
     if (slice.length === SLICE) await flush();
   }
   await flush();
-  const refuses = options.repeats === 'refuse';
-  const sample = await duplicatesIncoming(sql, refuses ? Math.max(0, MOST_PROBLEMS - problems.length) : SAMPLE);
-  if (refuses) problems.push(...sample.map((r) => ({ path: r.place, message: repeatProblem(r.phoneNumber, r.first) })));
-  if (problems.length > 0) throw invalid(problems);
-  const dropped = sample.length === 0 ? 0 : await dropRepeats(sql);
-  return { count: staged - dropped, repeats: { count: dropped, sample }, listHash };
+  const repeats = await repeatsOf(sql, options.repeats, problems);
+  if (problems.count > 0) throw invalid(problems.list());
+  if (repeats.count > 0) await dropRepeats(sql);
+  return { count: staged - repeats.count, repeats, byRow, listHash };
+}
+
+/** Finds the repeated numbers of the staged list. Those that are refused become problems. */
+async function repeatsOf(sql: SqlOrTx, on: OnRepeat, problems: Problems): Promise<Repeats> {
+  if (on === 'once') {
+    const twoValues = await duplicatesIncoming(sql, 'with other values', MOST_PROBLEMS);
+    for (const r of twoValues.first) problems.add({ path: r.place, message: otherValuesProblem(r.phoneNumber, r.first) });
+    const { count, first } = await duplicatesIncoming(sql, 'all', SAMPLE);
+    return { count, sample: first };
+  }
+  const room = Math.max(0, MOST_PROBLEMS - problems.count);
+  const { first } = await duplicatesIncoming(sql, 'all', room);
+  for (const r of first) problems.add({ path: r.place, message: repeatProblem(r.phoneNumber, r.first) });
+  return NO_REPEATS;
 }
 
 /** What people should know about repeated numbers; `null` when there are none. */
@@ -89,35 +113,39 @@ export function noteOfRepeats({ count, sample }: Repeats): string | null {
   return `${count} repeated ${count === 1 ? 'number is' : 'numbers are'} counted once: ${shown}${more}`;
 }
 
-/** The first hundred problems of a list, for a request that is refused anyway. Nothing is stored. */
+/** The problems of a list, for a request that is refused anyway. Nothing is stored. */
 export async function listProblems(
   rows: AsyncIterable<NumberRow> | Iterable<NumberRow>,
   repeats: OnRepeat,
 ): Promise<ErrorDetail[]> {
-  const problems: ErrorDetail[] = [];
+  const problems = createProblems();
   const check = listCheck(repeats);
   for await (const row of readable(rows, problems)) {
     const problem = check(row);
-    if (problem !== null) problems.push(problem);
-    if (problems.length >= MOST_PROBLEMS) break;
+    if (problem !== null) problems.add(problem);
   }
-  return problems;
+  return problems.list();
 }
 
 /** The rows up to the point where the list itself cannot be read. That problem is added to `problems`. */
-async function* readable(
-  rows: AsyncIterable<NumberRow> | Iterable<NumberRow>,
-  problems: ErrorDetail[],
-): AsyncGenerator<NumberRow> {
+async function* readable(rows: AsyncIterable<NumberRow> | Iterable<NumberRow>, problems: Problems): AsyncGenerator<NumberRow> {
   try {
     yield* rows;
   } catch (error) {
     if (!(error instanceof ProvisioningError) || error.code !== 'validation_failed') throw error;
-    problems.push(...error.details);
+    for (const detail of error.details) problems.add(detail);
   }
 }
 
-/** A list in a JSON body as rows. */
-export function* rowsOf(numbers: string[]): Generator<NumberRow> {
+/** A list of numbers in a JSON body as rows. */
+export function* rowsOf(numbers: readonly string[]): Generator<NumberRow> {
   for (const [i, number] of numbers.entries()) yield { number, at: `phone_numbers.${i}` };
+}
+
+/** The numbers that a body names, each with its own values when it has any. */
+export function* rowsOfBody(body: RequestBody): Generator<NumberRow> {
+  yield* rowsOf(body.phone_numbers ?? []);
+  if (body.kind !== 'update') return;
+  for (const [i, row] of (body.rows ?? []).entries())
+    yield { number: row.phone_number, at: `rows.${i}`, ...rowValues(body.set, row.set) };
 }

@@ -2,6 +2,7 @@ import type { Tx } from '../../db/client.ts';
 import { insertEvent } from '../../db/events.ts';
 import { newRequestId } from '../../db/ids.ts';
 import { chunksFromIncoming, itemsFromIncoming, skipGone } from '../../db/incoming.ts';
+import { chunksFromRows } from '../../db/incoming-rows.ts';
 import { insertSlots } from '../../db/items.ts';
 import { insertLine } from '../../db/lines.ts';
 import { countOwned } from '../../db/numbers.ts';
@@ -20,7 +21,7 @@ import { guardDelete } from './guard-delete.ts';
 import { buySteps, deleteSteps, lineCriteria, updateSteps, worstCaseCost } from './plan.ts';
 import type { BuyBody, RequestBody, UpdateBody } from './request-shapes.ts';
 import { type StagedBody, searchedFor, stageBody } from './stage-body.ts';
-import { NO_REPEATS, type NumberRow, type OnRepeat, type Repeats, rowsOf } from './stage-numbers.ts';
+import { NO_REPEATS, type NumberRow, type OnRepeat, type Repeats, rowsOfBody } from './stage-numbers.ts';
 import { parseRequest } from './validate.ts';
 import { wideNote } from './wide-filter.ts';
 
@@ -31,6 +32,8 @@ export interface SubmitOptions {
   keySpace?: KeySpace;
   /** Numbers outside the body, such as the rows of a CSV file. The stream is read once and never held. */
   numbers?: AsyncIterable<NumberRow>;
+  /** The settings whose values the rows of `numbers` bring. The stored body names them for people. */
+  columns?: readonly string[];
   /** What to do with a repeated number of the list: `refuse` (the default) or count it `once`. */
   repeats?: OnRepeat;
   /** The request or reconciliation run that files this one. */
@@ -56,7 +59,9 @@ export interface Submitted {
 export async function submitRequest(deps: ProducerDeps, input: unknown, options: SubmitOptions = {}): Promise<Submitted> {
   const wrongKey = options.idempotencyKey === undefined ? null : keyProblem(options.idempotencyKey);
   if (wrongKey !== null) throw invalid([{ path: 'idempotency_key', message: wrongKey }]);
-  return takeOn(deps, parseRequest(input, { streamed: options.numbers !== undefined }), { ...options, known: false });
+  const { numbers, columns } = options;
+  const body = parseRequest(input, { streamed: numbers !== undefined, byRow: columns !== undefined });
+  return takeOn(deps, body, { ...options, known: false });
 }
 
 /**
@@ -75,7 +80,7 @@ interface TakeOptions extends SubmitOptions {
 async function takeOn(deps: ProducerDeps, body: RequestBody, options: TakeOptions): Promise<Submitted> {
   const known = await sameKey(deps, options);
   if (known !== null) {
-    const hash = await withNumbers(hashOfBody(body), options.numbers ?? rowsOf(body.phone_numbers ?? []));
+    const hash = await withNumbers(hashOfBody(body), options.numbers ?? rowsOfBody(body));
     return sameOrConflict(known, hash.digest('hex'));
   }
   const { stored, bodyHash } = await deps.db.sql.begin((tx) => store(deps, tx, body, options));
@@ -126,7 +131,7 @@ async function store(
     kind: body.kind,
     status: approval ? 'awaiting_approval' : 'queued',
     label: body.label ?? null,
-    body: describe(body),
+    body: describe(body, staged, options.columns),
     steps: stepsOf(body),
     asked,
     maxUpfrontCost: body.kind === 'buy' ? (body.max_upfront_cost ?? null) : null,
@@ -143,7 +148,7 @@ async function store(
   const { id } = request;
   const jobs =
     body.kind === 'buy' ? await storeBuy(deps, tx, id, body, staged) : await storeTargets(deps, tx, request, body, staged);
-  if (body.kind === 'delete') await guardDelete(tx, id, { count: asked, repeats }, body.expected_count);
+  if (body.kind === 'delete') await guardDelete(tx, id, staged, body.expected_count);
   if (asked === 0) throw invalid([matchesNothing(body)]);
   await insertEvent(tx, {
     subject: 'request',
@@ -163,7 +168,7 @@ async function store(
 
 function stepsOf(body: RequestBody): Step[] {
   if (body.kind === 'buy') return buySteps(body, body.requirement_group_id);
-  return body.kind === 'update' ? updateSteps(body) : deleteSteps(body);
+  return body.kind === 'update' ? updateSteps(body.set) : deleteSteps(body);
 }
 
 /** Stores the buy lines of a buy with their items. Returns the queue jobs that fill them. */
@@ -205,6 +210,10 @@ async function storeTargets(
   const skipped = body.kind === 'delete' && body.skip_gone === true ? await skipGone(tx, requestId, at) : 0;
   const count = staged.count - skipped;
   const [step, ...nextSteps] = request.steps;
+  if (count > 0 && staged.byRow) {
+    const made = await chunksFromRows(tx, { requestId, size: deps.limits.batchSize, at });
+    return made.map((c) => chunkJob({ ...c, requestId, requeues: 0, state: 'planned' }));
+  }
   if (count === 0 || step === undefined) return [];
   const chunks = await chunksFromIncoming(tx, { requestId, count, size: deps.limits.batchSize, step, nextSteps, at });
   return chunks.map((c) => chunkJob({ ...c, requestId, kind: step.kind, requeues: 0, state: 'planned' }));
@@ -233,12 +242,14 @@ function approvalText(deps: ProducerDeps): string {
   return `may cost more than ${deps.limits.approvalAbove} upfront plus first month, and waits for approval`;
 }
 
-/** The body as it is stored: with the count of its numbers instead of the numbers, which are items. */
-function describe(body: RequestBody): Record<string, unknown> {
+/**
+ * The body as it is stored: with the count of its numbers instead of the numbers, which are items. `rows` says that each had
+ * values of its own, which are in the chunks.
+ */
+function describe(body: RequestBody, staged: StagedBody, columns: readonly string[] | undefined): Record<string, unknown> {
   const { phone_numbers, ...rest } = body;
-  return phone_numbers === undefined || phone_numbers.length === 0
-    ? { ...rest }
-    : { ...rest, phone_numbers: phone_numbers.length };
+  const listed = phone_numbers === undefined || phone_numbers.length === 0 ? {} : { phone_numbers: phone_numbers.length };
+  return { ...rest, ...listed, ...(staged.byRow && { rows: staged.count }), ...(columns !== undefined && { columns }) };
 }
 
 function sameOrConflict(known: Request, bodyHash: string): Submitted {

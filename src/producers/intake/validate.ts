@@ -16,6 +16,8 @@ export { requestBody } from './request-shapes.ts';
 export interface Parsed {
   /** True when the numbers come as a stream outside the body. */
   streamed?: boolean;
+  /** True when each number of the stream brings values of its own. */
+  byRow?: boolean;
 }
 
 /**
@@ -48,7 +50,7 @@ function shapeProblems(error: z.ZodError): ErrorDetail[] {
 function meaningProblems(input: unknown, options: Parsed): ErrorDetail[] {
   const body = fieldsOf(input);
   if (body['kind'] === 'buy') return buyProblems(body, options);
-  if (body['kind'] === 'update') return [...targetProblems(body, options), ...setProblems(body['set'])];
+  if (body['kind'] === 'update') return updateProblems(body, options);
   return body['kind'] === 'delete' ? targetProblems(body, options) : [];
 }
 
@@ -123,10 +125,19 @@ function areaCodeProblem(code: string, type: unknown): string | null {
   return null;
 }
 
+function updateProblems(body: Fields, options: Parsed): ErrorDetail[] {
+  const { set, rows } = body;
+  const byRow = rows !== undefined || options.byRow === true;
+  const unset = set === undefined || (isFields(set) && Object.keys(set).length === 0);
+  // With values in the rows, those for all rows may be left out. Each row is then checked while it is stored.
+  return [...targetProblems(body, options), ...(byRow && unset ? [] : setProblems(set ?? {}))];
+}
+
 function targetProblems(body: Fields, options: Parsed): ErrorDetail[] {
-  const { phone_numbers, where } = body;
-  const sources = Number(phone_numbers !== undefined) + Number(where !== undefined) + Number(options.streamed === true);
+  const { phone_numbers, where, rows } = body;
+  const sources = [phone_numbers, where, rows].filter((s) => s !== undefined).length + Number(options.streamed === true);
   if (sources !== 1) return [{ path: 'phone_numbers', message: 'give either phone_numbers or where' }];
+  if (Array.isArray(rows) && rows.length === 0) return [{ path: 'rows', message: 'the list is empty' }];
   if (isFields(where) && Object.keys(where).length === 0) return [{ path: 'where', message: 'names no condition' }];
   // A condition without a value is refused, because the filter would match far more than its author meant.
   const empty = Object.entries(fieldsOf(where)).filter(([, value]) => value === undefined);
@@ -136,7 +147,8 @@ function targetProblems(body: Fields, options: Parsed): ErrorDetail[] {
   return [];
 }
 
-function setProblems(set: unknown): ErrorDetail[] {
+/** Problems of the settings of an update that concern more than one of them. */
+export function setProblems(set: unknown): ErrorDetail[] {
   if (!isFields(set)) return [];
   const { voice, tags, add_tags, remove_tags } = set;
   const problems: ErrorDetail[] = [];
@@ -215,6 +227,11 @@ export function problemByPlan(n: string): string | null {
 /** The message for a repeated number. `first` is the place of its first occurrence. */
 export function repeatProblem(n: string, first: string): string {
   return `"${n}" is in the list already, at ${first}`;
+}
+
+/** The message for a number that has other values in an earlier row. `first` is the place of that row. */
+export function otherValuesProblem(n: string, first: string): string {
+  return `"${n}" is in the list already, at ${first}, with other values`;
 }
 
 /** The country of a number by the numbering plan, or `null`. */

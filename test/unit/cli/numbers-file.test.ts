@@ -46,7 +46,7 @@ describe('FILE', () => {
 
   it('is looked through before a question: each number counts once, and wrong ones are told instead', async () => {
     const read = (text: string) => readThrough({ file: '-', kind: 'delete' }, stdinOf(text));
-    expect(await read(`${A}\n${B}\n${A}\n`)).toEqual({ count: 2, notes: ['1 repeated number is counted once'] });
+    expect(await read(`${A}\n${B}\n${A}\n`)).toEqual({ count: 2, sets: 1, notes: ['1 repeated number is counted once'] });
     expect((await problemsOf(() => read(`${A}\nx\n+1312\n`))).map((p) => p.path)).toEqual(['row 2', 'row 3']);
   });
 

@@ -94,6 +94,8 @@ describe('everything is bounded', () => {
       [{ kind: 'update', phone_numbers: codes.map(() => 7), set: { tags: [] } }, 'phone_numbers'],
       [{ kind: 'update', phone_numbers: [], set: Object.fromEntries(codes.map((_, i) => [`k${i}`, 1])) }, 'set'],
       [{ kind: 'buy', label: 'x'.repeat(10_000_000) }, 'label'],
+      [{ kind: 'update', rows: codes.map(() => ({})) }, 'rows'],
+      [{ kind: 'update', rows: [{}, { phone_number: '+13125550100', set: { tags: codes } }] }, 'rows.1.set.tags'],
     ];
     for (const [body, path] of bodies) {
       let told: { path: string }[] = [];

@@ -47,9 +47,14 @@ describe('a list of numbers', () => {
     ['with empty columns behind', `phone_number,,\n${A},,\n${B},,\n`, ['row 2', 'row 3']],
     ['with semicolons', `phone_number;name\n${A};a\n${B};b\n`, ['row 2', 'row 3']],
     ['with tabs', `name\tphone_number\na\t${A}\n\t${B}\n`, ['row 2', 'row 3']],
+    ['with bars', `phone_number|name\n${A}|a, b\n${B}|c\n`, ['row 2', 'row 3']],
     ['with a comma in a header of semicolons', `phone_number;"name, first";city\n${A};a;x\n${B};b;y\n`, ['row 2', 'row 3']],
     ['with a line that says sep=;', `sep=;\r\nphone_number;name\r\n${A};a\r\n${B};b\r\n`, ['row 3', 'row 4']],
     ['with a line that says sep=,', `sep=,\r\nphone_number\r\n${A}\r\n${B}\r\n`, ['row 3', 'row 4']],
+    ['with quotes from some row on', `phone_number,note\n${A},x\n"${B}","a, ""b"""\n`, ['row 2', 'row 3']],
+    ['with quotes and old line ends', `"phone_number";"note"\r"${A}";""\r\r"${B}";"x"\r`, ['row 2', 'row 4']],
+    ['with blanks around quotes', `note , phone_number\n "x" , "${A}" \n"y",\t"${B}"\n`, ['row 2', 'row 3']],
+    ['with quotes between bars', `sep=|\nphone_number|note\n="${A}"|"x|y"\n${B}|\n`, ['row 3', 'row 4']],
     ['with line ends inside other cells', `phone_number,note\n${A},"one\ntwo"\n${B},x\n`, ['row 2', 'row 4']],
     ['as UTF-16, least byte first', Buffer.from(`\ufeffphone_number\r\n${A}\r\n${B}\r\n`, 'utf16le'), ['row 2', 'row 3']],
     ['as UTF-16, most byte first', Buffer.from(`\ufeffphone_number\n${A}\n${B}\n`, 'utf16le').swap16(), ['row 2', 'row 3']],
@@ -72,6 +77,18 @@ describe('a list of numbers', () => {
     'E.164',
     'phoneNumber',
     '\u202aPhone\u00a0Number\u202c',
+    'Phone #',
+    'Phone No.',
+    'Tel. No.',
+    'TN',
+    'DDI',
+    'Caller ID',
+    'Mobile',
+    'Phone Number (E.164)',
+    'Telnyx Number',
+    'Rufnummer',
+    'Tel\u00e9fono',
+    'Num\u00e9ro de t\u00e9l\u00e9phone',
   ])('knows the column "%s"', async (name) =>
     expect(await read(`name,${name},city\n"Acme, Inc.",${A},x\n`)).toEqual([{ number: A, at: 'row 2' }]),
   );
@@ -82,6 +99,7 @@ describe('a list of numbers', () => {
     expect(await problemsOf(() => read(text))).toEqual([
       { path: '--numbers', message: expect.stringMatching(/several columns of numbers, "phone" and "did"; say by --column/) },
     ]);
+    expect(await numbersIn(`mobile,phone\n${B},${A}\n`)).toEqual([A]);
     expect(await numbersIn(text, { column: 'DID' })).toEqual([B]);
     expect(await problemsOf(() => read(text, { column: 'mobile' }))).toEqual([
       { path: '--column', message: 'list.csv has no column "mobile"; its first row has "phone", "did"' },
@@ -124,6 +142,21 @@ describe('a list of numbers', () => {
     ['a header', 'phone_number\n'],
   ])('is refused when it holds only %s', async (_name, text) => {
     expect(await problemsOf(() => read(text))).toEqual([{ path: '--numbers', message: 'list.csv holds no phone number' }]);
+  });
+
+  it('with a broken quote still tells what is wrong in the rows before it', async () => {
+    const rows: NumberRow[] = [];
+    const text = `phone_number,name\n"+1312","x"\n${A},"y"z\n`;
+    const source = Readable.from([Buffer.from(text)]);
+    const options = { column: 'c', country: 'd' };
+    const list = { bytes: source, name: 'l', at: 'x', elsewhere: 'tell' as const, options };
+    const problems = await problemsOf(async () => {
+      for await (const row of numbersOf(list, emptyReport())) rows.push(row);
+    });
+    expect([rows.map((r) => r.at), problems]).toEqual([
+      ['row 2'],
+      [{ path: 'row 3', message: 'has text behind a closing quote' }],
+    ]);
   });
 
   it.each([
@@ -250,16 +283,25 @@ describe('C9 a number that was copied', () => {
 });
 
 describe('C11 a list that went through a spreadsheet', () => {
-  it.each(['13125550100', '3125550100', '(312) 555-0100', '312.555.0100', '1-312-555-0100', '13125550100.0', '13,125,550,100'])(
-    'with --country US %s is understood, without it refused with that advice',
-    async (text) => {
-      expect(await cell(text, 'US')).toBe(A);
-      expect(await cell(text)).toMatch(/is not an E\.164 number.*--country \(such as US\)/);
-    },
-  );
+  it.each([
+    '13125550100',
+    '3125550100',
+    '(312) 555-0100',
+    '312.555.0100',
+    '1-312-555-0100',
+    '13125550100.0',
+    '13,125,550,100',
+    "13'125'550'100",
+    '13.125.550.100',
+    '13 125 550 100',
+    '13,12,55,50,100',
+  ])('with --country US %s is understood, without it refused with that advice', async (text) => {
+    expect(await cell(text, 'US')).toBe(A);
+    expect(await cell(text)).toMatch(/is not an E\.164 number.*--country \(such as US\)/);
+  });
 
   it.each([
-    ['1.31256E+10', 'a spreadsheet has rounded this number'],
+    ['1.31256E+10', 'a spreadsheet has rounded this number, and its last digits are lost'],
     ['1,31256E+10', 'a spreadsheet has rounded this number'],
     ['1.3125550100E10', 'a spreadsheet has rounded this number'],
     ['+13125550100 x101', 'it has an extension'],

@@ -103,7 +103,7 @@ describe('the steps of a request', () => {
   const buy = (assign: BuyBody['assign'], more: Partial<BuyBody> = {}) =>
     parseRequest({ kind: 'buy', lines: [{ quantity: 1 }], assign, ...more }) as BuyBody;
   const update = (set: UpdateBody['set']) =>
-    updateSteps(parseRequest({ kind: 'update', phone_numbers: [NUMBER], set }) as UpdateBody);
+    updateSteps((parseRequest({ kind: 'update', phone_numbers: [NUMBER], set }) as UpdateBody).set);
   const profile = '3fa85f64-5717-4562-b3fc-2c963f66afa6';
 
   it('an order carries what it can, an update what it cannot', () => {

@@ -1,0 +1,86 @@
+import { Readable } from 'node:stream';
+import { pipeline } from 'node:stream/promises';
+import { plannedSize, type StepKind } from '../domain/step.ts';
+import type { SqlOrTx } from './client.ts';
+import { copyField } from './copy-field.ts';
+import { customerReferenceOf, newChunkId } from './ids.ts';
+
+// Lists in which each number brings steps of its own. They are staged in the table of `incoming.ts`.
+
+/** Adds numbers with their steps by COPY. The steps are JSON; equal texts share chunks. `from` is the position of the first one. */
+export async function stageRows(
+  sql: SqlOrTx,
+  rows: readonly { number: string; at: string; steps?: string }[],
+  from: number,
+): Promise<void> {
+  let text = '';
+  for (const [i, { number, at, steps = null }] of rows.entries())
+    text += `${copyField(number)}\t${from + i}\t${copyField(at)}\t${copyField(steps)}\n`;
+  const sink = await sql`copy incoming (phone_number, position, place, steps) from stdin`.writable();
+  await pipeline(Readable.from([text]), sink);
+}
+
+/** A chunk as its queue job needs it. */
+export interface RowChunk {
+  id: string;
+  position: number;
+  kind: StepKind;
+}
+
+/**
+ * Cuts the list into planned chunks and inserts their items, in set-wise statements. Numbers with equal steps fill chunks
+ * together, so there are as few as can be. `size` is the size of a batch; see `plannedSize`.
+ */
+export async function chunksFromRows(sql: SqlOrTx, c: { requestId: string; size: number; at: Date }): Promise<RowChunk[]> {
+  const plain = plannedSize({ kind: 'update', settings: {} }, c.size);
+  const readFirst = plannedSize({ kind: 'update', settings: {}, tags: { add: [], remove: [] } }, c.size);
+  await sql`
+    create temp table cuts on commit drop as
+    with sets as (
+      select steps, min(position) as first,
+        case when steps::jsonb -> 0 ? 'tags' then ${readFirst}::int else ${plain}::int end as size
+      from incoming group by steps
+    ), parted as (
+      select phone_number, position, steps, first,
+        (row_number() over (partition by first order by phone_number collate "C") - 1) / size as part
+      from incoming join sets using (steps)
+    )
+    select phone_number, position, steps, (dense_rank() over (order by first, part) - 1)::int as k from parted`;
+  const [most] = await sql<{ chunks: number }[]>`select coalesce(max(k) + 1, 0) as chunks from cuts`;
+  const ids = Array.from({ length: most?.chunks ?? 0 }, newChunkId);
+  await sql`
+    create temp table named on commit drop as
+    select (n - 1)::int as k, id, reference
+    from unnest(${ids}::text[], ${ids.map(customerReferenceOf)}::text[]) with ordinality as chunk (id, reference, n)`;
+  const chunks = await sql<RowChunk[]>`
+    with filled as (
+      select k, min(steps)::jsonb as steps, array_agg(phone_number order by phone_number collate "C") as numbers
+      from cuts group by k
+    ), made as (
+      insert into chunks (id, request_id, position, kind, state, numbers, step, next_steps, customer_reference, next_run_at,
+        created_at, updated_at)
+      select id, ${c.requestId}, k, steps -> 0 ->> 'kind', 'planned', numbers, steps -> 0, steps - 0, reference, ${c.at}, ${c.at},
+        ${c.at}
+      from filled join named using (k)
+      returning id, request_id, position, kind
+    ), noted as (
+      insert into events (at, subject, subject_id, to_state, cause, request_id, chunk_id)
+      select ${c.at}, 'chunk', id, 'planned', 'planned', request_id, id from made
+    )
+    select id, position, kind from made order by position`;
+  await sql`
+    insert into items (request_id, chunk_id, position, phone_number, status, updated_at)
+    select ${c.requestId}, id, position, phone_number, 'pending', ${c.at} from cuts join named using (k) order by k`;
+  return [...chunks];
+}
+
+/**
+ * The numbers of an ended request that failed and can be tried again, each with the steps that are not done yet, as JSON. It is
+ * for a request in which each number had steps of its own.
+ */
+export async function failedWithSteps(sql: SqlOrTx, requestId: string): Promise<{ phoneNumber: string; steps: string }[]> {
+  return sql<{ phoneNumber: string; steps: string }[]>`
+    select i.phone_number, (jsonb_build_array(c.step) || c.next_steps)::text as steps
+    from items i join chunks c on c.id = i.chunk_id
+    where i.request_id = ${requestId} and i.status = 'failed' order by i.position`;
+}
