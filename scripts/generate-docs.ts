@@ -4,6 +4,7 @@ import { configurationPage, envExample } from '../src/config/describe.ts';
 import { referencePage } from './codes-page.ts';
 import { guaranteesPage } from './guarantees.ts';
 import { layerRules } from './layer-lint.ts';
+import { libraryTypes } from './library-types.ts';
 
 /** Each page with what makes it from the text that it has now. */
 const PAGES: [path: string, make: (now: string) => string][] = [
@@ -12,6 +13,7 @@ const PAGES: [path: string, make: (now: string) => string][] = [
   ['biome.layers.json', () => layerRules()],
   ['docs/reference.md', referencePage],
   ['docs/guarantees.md', () => guaranteesPage()],
+  ['src/library/types.ts', () => libraryTypes()],
 ];
 
 const root = new URL('..', import.meta.url);

@@ -15,9 +15,10 @@ export const errorBody = z
   .meta({ id: 'Error' });
 
 const codeAndText = z.object({ code: z.string(), message: z.string() });
-const moment = z.string().describe('ISO 8601, UTC');
-const money = z.string().describe('Decimal');
-const count = z.number();
+const moment = z.string().meta({ format: 'date-time', description: 'ISO 8601, UTC' });
+const money = z.string().describe('A decimal amount, such as "2.00"');
+const count = z.int().min(0);
+const phoneNumber = z.string().describe('E.164, such as +13125550100');
 
 export const REQUEST_KINDS = ['buy', 'update', 'delete'] as const;
 
@@ -46,14 +47,18 @@ export const requestAnswer = z
 
 export const itemAnswer = z
   .object({
-    phone_number: z.string().nullable(),
+    phone_number: phoneNumber.nullable().describe('E.164; null while a buy has not found a number'),
     status: z.enum(ITEM_STATUSES),
     /** An open text, because Telnyx has codes of its own, and rows of older versions may hold other codes. */
     reason_code: z.string().nullable(),
     reason: z.string().nullable(),
-    line: z.number().nullable(),
+    line: count.nullable().describe('The position of its buy line, from 0'),
     chunk_id: z.string().nullable(),
     telnyx_id: z.string().nullable(),
+    bought_at: moment.nullable().describe('When its order delivered it: from then on it is paid for'),
+    upfront_cost: money.nullable(),
+    monthly_cost: money.nullable(),
+    currency: z.string().nullable(),
     updated_at: moment,
   })
   .meta({ id: 'Item' });
@@ -63,10 +68,10 @@ export const chunkAnswer = z
     id: z.string(),
     kind: z.string(),
     state: z.string(),
-    numbers: z.number().describe('How many numbers the chunk carries'),
+    numbers: count.describe('How many numbers the chunk carries'),
     telnyx_id: z.string().nullable(),
     customer_reference: z.string(),
-    attempt: z.number(),
+    attempt: count,
     waiting: z.boolean().describe('Telnyx waits for paperwork'),
     deadline: moment.nullable(),
     evidence: z.unknown().describe('What was seen when the outcome of the call was unknown'),
@@ -75,7 +80,7 @@ export const chunkAnswer = z
   .meta({ id: 'Chunk' });
 
 const numberFields = {
-  phone_number: z.string(),
+  phone_number: phoneNumber,
   telnyx_id: z.string().nullable(),
   state: z.enum(['owned', 'released', 'missing']),
   status: z.string().nullable(),
@@ -117,7 +122,7 @@ const historyEntry = z.object({
 export const numberWithHistory = z
   .object({
     ...z.object(numberFields).partial().shape,
-    phone_number: z.string(),
+    phone_number: phoneNumber,
     state: numberFields.state.nullable(),
     history: z.array(historyEntry),
   })
@@ -136,7 +141,7 @@ export const runAnswer = z
     trigger: z.enum(['nightly', 'manual']),
     repair: z.boolean(),
     counts: z
-      .partialRecord(z.enum(RUN_COUNTS), z.number())
+      .partialRecord(z.enum(RUN_COUNTS), count)
       .nullable()
       .describe('Each owned number once: too_fresh ones were bought too recently to judge, undecided ones were not judged'),
     open: openDrift,
@@ -151,7 +156,7 @@ export const runAnswer = z
 export const driftAnswer = z
   .object({
     kind: z.enum(DRIFT_KINDS),
-    phone_number: z.string(),
+    phone_number: phoneNumber,
     field: z.string().nullable(),
     ours: z.string().nullable().describe('Our value: what we last asked for, or else first saw or accepted'),
     theirs: z.string().nullable().describe('The value that the account showed'),
@@ -203,8 +208,8 @@ export const accountAnswer = z
     balance: z
       .object({ amount: money, available_credit: money.nullable(), currency: z.string().nullable(), as_of: moment.nullable() })
       .nullable(),
-    slots_in_use: z.number().describe('Batch jobs that are open at Telnyx'),
-    slots: z.number().describe('Batch jobs that may be open at once'),
+    slots_in_use: count.describe('Batch jobs that are open at Telnyx'),
+    slots: count.describe('Batch jobs that may be open at once'),
     limits: z
       .array(
         z.object({

@@ -50,7 +50,7 @@ export const inventoryFilter = z
 /**
  * Checks a filter of the inventory that a user wrote. `at` gives the place of a field in messages. Throws `validation_failed`.
  */
-export function parseFilter(input: Readonly<Record<string, string>>, at: (field: string) => string): InventoryFilter {
+export function parseFilter(input: object, at: (field: string) => string): InventoryFilter {
   const checked = checkShape(inventoryFilter, input);
   if ('data' in checked) return defined(checked.data);
   throw invalid(checked.problems.map(({ path, message }) => ({ path: at(path), message })));

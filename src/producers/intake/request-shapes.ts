@@ -18,17 +18,21 @@ const name = labelText(100).min(1, 'must not be empty');
 const line = z.strictObject({
   country_code: z.string().length(2, 'must be a country code of two letters').toUpperCase().default('US'),
   phone_number_type: z.enum(TYPES).default('local'),
-  national_destination_code: areaCode.optional(),
-  administrative_area: z.string().max(100, 'must have at most 100 characters').toUpperCase().optional(),
-  locality: name.optional(),
-  rate_center: name.optional(),
+  national_destination_code: areaCode.optional().describe('The area code'),
+  administrative_area: z
+    .string()
+    .max(100, 'must have at most 100 characters')
+    .toUpperCase()
+    .optional()
+    .describe('State or province, such as TX'),
+  locality: name.optional().describe('City'),
+  rate_center: name.optional().describe('Of the US and Canada'),
   features: z.array(z.enum(FEATURES)).max(FEATURES.length, `must have at most ${FEATURES.length} entries`).default([]),
   quantity: wholeNumber(1, MAX_LINE_QUANTITY),
-  max_number_cost: money.optional(),
+  max_number_cost: money.optional().describe('No number dearer than this, upfront or monthly; a decimal amount'),
   requirement_group_id: uuid.optional(),
-  /** Only toll-free numbers that work at once. On by default for the US. */
-  quickship: z.boolean().optional(),
-  exclude_held_numbers: z.boolean().optional(),
+  quickship: z.boolean().optional().describe('Only toll-free numbers that work at once; on by default for those of the US'),
+  exclude_held_numbers: z.boolean().optional().describe('No numbers that are on hold or reserved for this account'),
   fallback: z
     .strictObject({
       national_destination_codes: z
@@ -37,7 +41,8 @@ const line = z.strictObject({
         .default([]),
       best_effort: z.boolean().default(false),
     })
-    .optional(),
+    .optional()
+    .describe('Where to search when the area has too few: listed area codes, then whatever is near'),
 });
 
 const label = labelText(200).optional();
@@ -46,7 +51,7 @@ const buy = z.strictObject({
   kind: z.literal('buy'),
   label,
   lines: z.array(line).max(MAX_LINES, `must have at most ${MAX_LINES} lines`).default([]),
-  phone_numbers: z.array(z.string()).default([]),
+  phone_numbers: z.array(z.string()).default([]).describe('Exactly these numbers, in E.164'),
   assign: z
     .strictObject({
       connection_id: decimalId.optional(),
@@ -54,12 +59,13 @@ const buy = z.strictObject({
       billing_group_id: uuid.optional(),
       tags: tags.optional(),
     })
-    .default({}),
-  max_upfront_cost: money.optional(),
-  max_monthly_cost: money.optional(),
-  max_number_cost: money.optional(),
+    .default({})
+    .describe('What every bought number gets'),
+  max_upfront_cost: money.optional().describe('The budget of the request; a decimal amount'),
+  max_monthly_cost: money.optional().describe('The budget of the request; a decimal amount'),
+  max_number_cost: money.optional().describe('No number dearer than this, upfront or monthly; a decimal amount'),
   requirement_group_id: uuid.optional(),
-  reserve: z.boolean().default(false),
+  reserve: z.boolean().default(false).describe('Reserves the numbers before it orders them'),
 });
 
 const set = z.strictObject({
@@ -90,10 +96,10 @@ const release = z.strictObject({
   phone_numbers: z.array(z.string()).optional(),
   where: where.optional(),
   expected_count: wholeNumber(1).describe('How many numbers are named; another count releases nothing'),
-  include_locked: z.boolean().default(false),
-  include_emergency: z.boolean().default(false),
+  include_locked: z.boolean().default(false).describe('Also numbers that are locked against deletion'),
+  include_emergency: z.boolean().default(false).describe('Also numbers with emergency services'),
   // There is no default, because a default would change the hash of bodies that do not name the field.
-  skip_gone: z.boolean().optional(),
+  skip_gone: z.boolean().optional().describe('Skips numbers that have left the account; otherwise they stop the release'),
 });
 
 // The names of the shapes in OpenAPI and in the types of the library.
