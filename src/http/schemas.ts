@@ -12,7 +12,7 @@ export const errorBody = z
       details: z.array(z.object({ path: z.string(), message: z.string() })),
     }),
   })
-  .meta({ id: 'Error' });
+  .meta({ id: 'Error', description: 'A refusal or a failure; `code` is stable, `details` lists every problem of the input' });
 
 const codeAndText = z.object({ code: z.string(), message: z.string() });
 const moment = z.string().meta({ format: 'date-time', description: 'ISO 8601, UTC' });
@@ -43,7 +43,7 @@ export const requestAnswer = z
     cost: z.object({ upfront: money, monthly: money, currency: z.string() }),
     error: codeAndText.nullable(),
   })
-  .meta({ id: 'Request' });
+  .meta({ id: 'Request', description: 'A request as it stands' });
 
 export const itemAnswer = z
   .object({
@@ -61,7 +61,7 @@ export const itemAnswer = z
     currency: z.string().nullable(),
     updated_at: moment,
   })
-  .meta({ id: 'Item' });
+  .meta({ id: 'Item', description: 'A number that is owed to a request' });
 
 export const chunkAnswer = z
   .object({
@@ -77,7 +77,7 @@ export const chunkAnswer = z
     evidence: z.unknown().describe('What was seen when the outcome of the call was unknown'),
     error: codeAndText.nullable(),
   })
-  .meta({ id: 'Chunk' });
+  .meta({ id: 'Chunk', description: 'A call to Telnyx that carries numbers of a request' });
 
 const numberFields = {
   phone_number: phoneNumber,
@@ -104,7 +104,7 @@ const numberFields = {
   updated_at: moment,
 };
 
-export const numberAnswer = z.object(numberFields).meta({ id: 'Number' });
+export const numberAnswer = z.object(numberFields).meta({ id: 'Number', description: 'A number of the inventory' });
 
 const historyEntry = z.object({
   at: moment,
@@ -126,7 +126,7 @@ export const numberWithHistory = z
     state: numberFields.state.nullable(),
     history: z.array(historyEntry),
   })
-  .meta({ id: 'NumberWithHistory' });
+  .meta({ id: 'NumberWithHistory', description: 'A number with everything that happened to it' });
 
 const RUN_COUNTS = ['seen', 'matched', 'adopted', 'missing', 'changed', 'healed', 'surplus', 'too_fresh', 'undecided'] as const;
 
@@ -151,7 +151,7 @@ export const runAnswer = z
     started_at: moment.nullable(),
     finished_at: moment.nullable(),
   })
-  .meta({ id: 'Reconciliation' });
+  .meta({ id: 'Reconciliation', description: 'A comparison of the whole account with the inventory' });
 
 export const driftAnswer = z
   .object({
@@ -167,7 +167,7 @@ export const driftAnswer = z
     repair_request_id: z.string().nullable(),
     found_by: z.string().describe('The run that found it first'),
   })
-  .meta({ id: 'Drift' });
+  .meta({ id: 'Drift', description: 'A difference between the account and the inventory' });
 
 export const repairAnswer = z
   .object({
@@ -183,7 +183,7 @@ export const repairAnswer = z
     failures: z.array(z.string()).describe('Which repairs could not be filed, and why'),
     open: openDrift,
   })
-  .meta({ id: 'Repair' });
+  .meta({ id: 'Repair', description: 'What a repair filed, and what it left' });
 
 export const acceptAnswer = z
   .object({
@@ -193,7 +193,7 @@ export const acceptAnswer = z
     not_found: count.describe('Named numbers without an open difference in the run'),
     open: openDrift,
   })
-  .meta({ id: 'Acceptance' });
+  .meta({ id: 'Acceptance', description: 'What was accepted, and what was left' });
 
 export const accountAnswer = z
   .object({
@@ -222,17 +222,21 @@ export const accountAnswer = z
       .describe('The learned request rates, by endpoint family'),
     limits_as_of: moment.nullable(),
   })
-  .meta({ id: 'Account' });
+  .meta({ id: 'Account', description: 'The account, its gate and what was learned of it' });
 
-export const pageOf = <T extends z.ZodType>(item: T) => z.object({ data: z.array(item), next_cursor: z.string().nullable() });
+export const pageOf = <T extends z.ZodType>(item: T) =>
+  z
+    .object({ data: z.array(item), next_cursor: z.string().nullable().describe('Null on the last page') })
+    .describe('A page of a list');
 
 /** Answers of a route: its own, and the error shape for everything else. */
 export const answers = <T extends Record<number, z.ZodType>>(own: T) => ({ ...own, '4xx': errorBody, '5xx': errorBody });
 
-export const idParams = z.object({ id: z.string().min(1).max(100) });
+export const idParams = z.object({ id: z.string().min(1).max(100).describe('The id, such as req_… or run_…') });
 
 /** The answers of a route that streams CSV. */
 export const csvAnswer = {
   200: { description: 'CSV with a header', content: { 'text/csv': { schema: z.unknown().meta({ type: 'string' }) } } },
   '4xx': errorBody,
+  '5xx': errorBody,
 };

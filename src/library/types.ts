@@ -164,6 +164,7 @@ export interface NumberFilter {
   bought_by?: string | undefined;
 }
 
+/** A request as it stands. */
 export interface RequestView {
   id: string;
   kind: 'buy' | 'update' | 'delete';
@@ -198,6 +199,7 @@ export interface RequestView {
   } | null;
 }
 
+/** A number that is owed to a request. */
 export interface ItemView {
   /** E.164; null while a buy has not found a number. */
   phone_number: string | null;
@@ -217,6 +219,7 @@ export interface ItemView {
   updated_at: string;
 }
 
+/** A call to Telnyx that carries numbers of a request. */
 export interface ChunkView {
   id: string;
   kind: string;
@@ -237,6 +240,7 @@ export interface ChunkView {
   } | null;
 }
 
+/** A number of the inventory. */
 export interface NumberView {
   /** E.164, such as +13125550100. */
   phone_number: string;
@@ -264,6 +268,7 @@ export interface NumberView {
   updated_at: string;
 }
 
+/** A number with everything that happened to it. */
 export interface NumberWithHistory {
   /** E.164, such as +13125550100. */
   phone_number: string;
@@ -303,6 +308,7 @@ export interface NumberWithHistory {
   }[];
 }
 
+/** A comparison of the whole account with the inventory. */
 export interface RunReport {
   id: string;
   status: 'queued' | 'running' | 'completed' | 'incomplete' | 'failed';
@@ -327,6 +333,7 @@ export interface RunReport {
   finished_at: string | null;
 }
 
+/** What a repair filed, and what it left. */
 export interface RepairAnswer {
   run_id: string;
   /** The update requests that restore our values, one for each set of values. */
@@ -357,6 +364,7 @@ export interface RepairAnswer {
   };
 }
 
+/** What was accepted, and what was left. */
 export interface AcceptAnswer {
   run_id: string;
   accepted: {
@@ -378,6 +386,7 @@ export interface AcceptAnswer {
   };
 }
 
+/** The account, its gate and what was learned of it. */
 export interface AccountView {
   gate: {
     open: boolean;
