@@ -28,6 +28,11 @@ const zodToJsonConfig = {
     // The largest whole number of JavaScript is no limit of ours.
     if (jsonSchema.maximum === Number.MAX_SAFE_INTEGER) delete jsonSchema.maximum;
     if (jsonSchema.minimum === Number.MIN_SAFE_INTEGER) delete jsonSchema.minimum;
+    // A field with `default` is one that must be written, to the generators of clients. So the text says it.
+    if (jsonSchema.default === undefined) return;
+    const said = `Default: ${JSON.stringify(jsonSchema.default)}`;
+    jsonSchema.description = jsonSchema.description === undefined ? said : `${jsonSchema.description}. ${said}`;
+    delete jsonSchema.default;
   },
 } as const satisfies Partial<z.core.ToJSONSchemaParams>;
 
