@@ -1,13 +1,14 @@
 import { z } from 'zod';
 // Each of these gives its shapes a name in zod's registry.
 import '../src/http/schemas.ts';
+import '../src/producers/actions/parse-choice.ts';
 import '../src/producers/intake/request-shapes.ts';
 
 /**
  * The types that the library publishes, and the shapes that they are made of. Bodies are what a user may write, answers are what
  * is sent. The names that a program would confuse with others get longer.
  */
-const BODIES = ['BuyRequest', 'UpdateRequest', 'DeleteRequest', 'NumberFilter'];
+const BODIES = ['BuyRequest', 'UpdateRequest', 'DeleteRequest', 'NumberFilter', 'DriftChoice'];
 const ANSWERS: Readonly<Record<string, string>> = {
   Request: 'RequestView',
   Item: 'ItemView',

@@ -11,7 +11,6 @@ export type {
   CallOptions,
   Decision,
   DeleteBody,
-  DriftChoice,
   Provisioner,
   ProvisionerOptions,
   UpdateBody,

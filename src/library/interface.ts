@@ -4,6 +4,7 @@ import type {
   BuyRequest,
   ChunkView,
   DeleteRequest,
+  DriftChoice,
   ItemView,
   NumberFilter,
   NumberView,
@@ -44,13 +45,6 @@ export type Decision =
   | { decision: 'not_sent' }
   /** The open numbers end as failed, whatever Telnyx did with them. */
   | { decision: 'give_up' };
-
-/** Which differences of a reconciliation run are meant; without any field, all that are open. */
-export interface DriftChoice {
-  /** Fields such as `tags`, or `missing` and `surplus`. */
-  only?: readonly string[] | undefined;
-  phone_numbers?: readonly string[] | undefined;
-}
 
 /**
  * Everything that the library does. Each method may also throw `database_unavailable`, which passes. Errors are

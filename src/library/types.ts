@@ -164,6 +164,14 @@ export interface NumberFilter {
   bought_by?: string | undefined;
 }
 
+/** Which open differences are meant; without a field, all of them. */
+export interface DriftChoice {
+  /** Only differences of these fields, or these kinds. */
+  only?: ('connection_id' | 'messaging_profile_id' | 'billing_group_id' | 'customer_reference' | 'tags' | 'deletion_lock_enabled' | 'emergency_enabled' | 'emergency_address_id' | 'external_pin' | 'hd_voice_enabled' | 'status' | 'telnyx_id' | 'missing' | 'surplus')[] | undefined;
+  /** Only differences of these numbers. */
+  phone_numbers?: string[] | undefined;
+}
+
 /** A request as it stands. */
 export interface RequestView {
   id: string;

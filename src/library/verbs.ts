@@ -6,7 +6,7 @@ import type { Resolution } from '../producers/actions/decide.ts';
 import type { ProducerDeps } from '../producers/deps.ts';
 import { readAccountView, readChunks, readNumber, readRequest, readRun, reportRun, streamItems } from '../producers/read/read.ts';
 import { streamNumbers, streamRuns } from '../producers/read/streams.ts';
-import type { CallOptions, Decision, DriftChoice, Provisioner } from './interface.ts';
+import type { CallOptions, Decision, Provisioner } from './interface.ts';
 import type { RequestView } from './types.ts';
 
 /** What the verbs work with. It is opened by the first of them. */
@@ -112,27 +112,22 @@ function runVerbs(deps: () => Promise<ProducerDeps>, actor: string): Pick<Provis
     runs: async function* () {
       yield* streamRuns(await db());
     },
-    repair: async (runId, choice = {}) => {
-      const [{ repairRun }, { repairAnswer }] = await Promise.all([
+    repair: async (runId, choice) => {
+      const [{ parseChoice }, { repairRun }, { repairAnswer }] = await Promise.all([
+        import('../producers/actions/parse-choice.ts'),
         import('../producers/actions/repair-run.ts'),
         import('../producers/read/drift-answers.ts'),
       ]);
-      return repairAnswer(await db(), runId, await repairRun(await deps(), runId, { ...chosen(choice), actor }));
+      return repairAnswer(await db(), runId, await repairRun(await deps(), runId, { ...parseChoice(choice), actor }));
     },
-    accept: async (runId, choice = {}) => {
-      const [{ acceptRun }, { acceptAnswer }] = await Promise.all([
+    accept: async (runId, choice) => {
+      const [{ parseChoice }, { acceptRun }, { acceptAnswer }] = await Promise.all([
+        import('../producers/actions/parse-choice.ts'),
         import('../producers/actions/accept-run.ts'),
         import('../producers/read/drift-answers.ts'),
       ]);
-      return acceptAnswer(await db(), runId, await acceptRun(await deps(), runId, chosen(choice), actor));
+      return acceptAnswer(await db(), runId, await acceptRun(await deps(), runId, parseChoice(choice), actor));
     },
-  };
-}
-
-function chosen({ only, phone_numbers }: DriftChoice) {
-  return {
-    ...(only !== undefined && { only }),
-    ...(phone_numbers !== undefined && { numbers: phone_numbers.map((number, i) => ({ number, at: `phone_numbers.${i}` })) }),
   };
 }
 

@@ -1,13 +1,10 @@
 import { z } from 'zod';
 import { listDrift } from '../../db/queries/drift.ts';
 import { findRun } from '../../db/queries/runs.ts';
-import { invalid, notFound } from '../../domain/errors.ts';
-import { DRIFT_SELECTORS } from '../../domain/reconciliation.ts';
+import { notFound } from '../../domain/errors.ts';
 import { acceptRun } from '../../producers/actions/accept-run.ts';
-import type { DriftChoice } from '../../producers/actions/choose-drift.ts';
+import { choiceBody, parseChoice } from '../../producers/actions/parse-choice.ts';
 import { repairRun } from '../../producers/actions/repair-run.ts';
-import { checkShape } from '../../producers/intake/problem-words.ts';
-import { rowsOf } from '../../producers/intake/stage-numbers.ts';
 import { acceptAnswer, repairAnswer } from '../../producers/read/drift-answers.ts';
 import { DRIFT_COLUMNS, streamRunDrift } from '../../producers/read/read.ts';
 import { driftView } from '../../producers/read/views.ts';
@@ -36,21 +33,6 @@ const driftQuery = z.strictObject({
     .optional()
     .describe('true: only open differences'),
 });
-
-const choiceBody = z
-  .strictObject({
-    only: z.array(z.enum(DRIFT_SELECTORS)).optional().describe('Only differences of these fields, or these kinds'),
-    phone_numbers: z.array(z.string()).min(1).optional().describe('Only differences of these numbers'),
-  })
-  .meta({ id: 'DriftChoice', description: 'Which open differences are meant; without a field, all of them' });
-
-/** Errors: `validation_failed`. A choice with a misspelt field would otherwise mean all differences. */
-function chosen(body: unknown): DriftChoice {
-  const checked = checkShape(choiceBody, body ?? {});
-  if ('problems' in checked) throw invalid(checked.problems);
-  const { only, phone_numbers } = checked.data;
-  return { ...(only !== undefined && { only }), ...(phone_numbers !== undefined && { numbers: rowsOf(phone_numbers) }) };
-}
 
 /** Routes for the drift that a run found, and for accepting or repairing it. */
 export function driftRoutes(app: App, { producer }: HttpDeps, sendCsv: SendCsv): void {
@@ -111,7 +93,7 @@ export function driftRoutes(app: App, { producer }: HttpDeps, sendCsv: SendCsv):
     },
     handler: async (request, reply) => {
       const { id } = request.params;
-      const done = await repairRun(producer, id, { ...chosen(request.body), actor: actorOf(request) });
+      const done = await repairRun(producer, id, { ...parseChoice(request.body), actor: actorOf(request) });
       return reply.code(done.filed.length > 0 ? 202 : 200).send(await repairAnswer(producer.db, id, done));
     },
   });
@@ -130,7 +112,7 @@ export function driftRoutes(app: App, { producer }: HttpDeps, sendCsv: SendCsv):
     },
     handler: async (request) => {
       const { id } = request.params;
-      const done = await acceptRun(producer, id, chosen(request.body), actorOf(request));
+      const done = await acceptRun(producer, id, parseChoice(request.body), actorOf(request));
       request.log.info({ runId: id, actor: actorOf(request), ...done.accepted }, 'drift was accepted');
       return acceptAnswer(producer.db, id, done);
     },
