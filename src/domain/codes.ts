@@ -75,6 +75,7 @@ export const UNREADABLE = {
   expectation_failed: 'The `Expect` header asks for something that this server does not do.',
   headers_too_large: 'The headers are larger than 16 KiB.',
   invalid_json: 'The body is not JSON.',
+  method_not_allowed: 'The address has no such method; the header `Allow` names those that it has.',
   request_timeout: 'The request did not arrive in time.',
   unsupported_media_type: 'The body has a content type that the route does not take.',
   url_too_long: 'The address is too long.',

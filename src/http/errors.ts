@@ -1,8 +1,7 @@
 import type { FastifyError, FastifyReply, FastifyRequest } from 'fastify';
-import { hasZodFastifySchemaValidationErrors } from 'fastify-type-provider-zod';
 import { isDatabaseAway } from '../db/away.ts';
 import type { ErrorCode, UnreadableCode } from '../domain/codes.ts';
-import { asError, type ErrorDetail, invalid, ProvisioningError } from '../domain/errors.ts';
+import { asError, type ErrorDetail, ProvisioningError } from '../domain/errors.ts';
 import { clipped } from '../domain/text.ts';
 import { ownStatusOf, statusOfError } from './status-table.ts';
 
@@ -26,6 +25,12 @@ const FASTIFY_CODES: Readonly<Record<string, UnreadableCode>> = {
   FST_ERR_MAX_PARAM_LENGTH: 'url_too_long',
 };
 
+/** Our text where that of Fastify speaks of its own settings. */
+const TEXTS: Readonly<Partial<Record<UnreadableCode, string>>> = {
+  invalid_json: 'the body is not JSON',
+  unsupported_media_type: 'the content type of the body is not taken here; send application/json',
+};
+
 /** The longest text of Fastify that is passed on, in characters, because such a text may repeat a whole address. */
 const LONGEST_MESSAGE = 300;
 
@@ -36,19 +41,10 @@ const LONGEST_MESSAGE = 300;
 export function answerTo(thrown: unknown, requestId: string): Answer {
   const error = asError(thrown);
   if (error instanceof ProvisioningError) return ofProvisioning(error, requestId);
-  if (hasZodFastifySchemaValidationErrors(error)) {
-    const { message, details } = invalid(
-      error.validation.map((v) => ({
-        path: v.instancePath.slice(1).replaceAll('/', '.'),
-        message: v.message ?? 'is wrong',
-      })),
-    );
-    return answer(422, 'validation_failed', message, details);
-  }
   const { code, statusCode } = fieldsOf(error);
   if (statusCode !== undefined && statusCode >= 400 && statusCode < 500) {
     const known = FASTIFY_CODES[code ?? ''] ?? (error instanceof SyntaxError ? 'invalid_json' : 'bad_request');
-    return answer(statusCode, known, clipped(error.message, LONGEST_MESSAGE));
+    return answer(statusCode, known, TEXTS[known] ?? clipped(error.message, LONGEST_MESSAGE));
   }
   if (isDatabaseAway(error)) {
     return {

@@ -1,12 +1,13 @@
 import { z } from 'zod';
 import { invalid } from '../domain/errors.ts';
+import { wholeNumber } from '../producers/intake/field-shapes.ts';
 import type { Page } from '../producers/read/read.ts';
 
 const MOST = 500;
 
 /** The query parameters of every list. */
 export const pageQuery = {
-  limit: z.coerce.number().int().min(1).max(MOST).default(50),
+  limit: z.coerce.number().pipe(wholeNumber(1, MOST)).default(50).describe('Entries of a page'),
   cursor: z.string().max(200).optional().describe('`next_cursor` of the page before'),
 };
 

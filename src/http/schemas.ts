@@ -12,12 +12,13 @@ export const errorBody = z
       details: z.array(z.object({ path: z.string(), message: z.string() })),
     }),
   })
-  .meta({ id: 'Error' });
+  .meta({ id: 'Error', description: 'A refusal or a failure; `code` is stable, `details` lists every problem of the input' });
 
 const codeAndText = z.object({ code: z.string(), message: z.string() });
-const moment = z.string().describe('ISO 8601, UTC');
-const money = z.string().describe('Decimal');
-const count = z.number();
+const moment = z.string().meta({ format: 'date-time', description: 'ISO 8601, UTC' });
+const money = z.string().describe('A decimal amount, such as "2.00"');
+const count = z.int().min(0);
+const phoneNumber = z.string().describe('E.164, such as +13125550100');
 
 export const REQUEST_KINDS = ['buy', 'update', 'delete'] as const;
 
@@ -42,40 +43,44 @@ export const requestAnswer = z
     cost: z.object({ upfront: money, monthly: money, currency: z.string() }),
     error: codeAndText.nullable(),
   })
-  .meta({ id: 'Request' });
+  .meta({ id: 'Request', description: 'A request as it stands' });
 
 export const itemAnswer = z
   .object({
-    phone_number: z.string().nullable(),
+    phone_number: phoneNumber.nullable().describe('E.164; null while a buy has not found a number'),
     status: z.enum(ITEM_STATUSES),
     /** An open text, because Telnyx has codes of its own, and rows of older versions may hold other codes. */
     reason_code: z.string().nullable(),
     reason: z.string().nullable(),
-    line: z.number().nullable(),
+    line: count.nullable().describe('The position of its buy line, from 0'),
     chunk_id: z.string().nullable(),
     telnyx_id: z.string().nullable(),
+    bought_at: moment.nullable().describe('When its order delivered it: from then on it is paid for'),
+    upfront_cost: money.nullable(),
+    monthly_cost: money.nullable(),
+    currency: z.string().nullable(),
     updated_at: moment,
   })
-  .meta({ id: 'Item' });
+  .meta({ id: 'Item', description: 'A number that is owed to a request' });
 
 export const chunkAnswer = z
   .object({
     id: z.string(),
     kind: z.string(),
     state: z.string(),
-    numbers: z.number().describe('How many numbers the chunk carries'),
+    numbers: count.describe('How many numbers the chunk carries'),
     telnyx_id: z.string().nullable(),
     customer_reference: z.string(),
-    attempt: z.number(),
+    attempt: count,
     waiting: z.boolean().describe('Telnyx waits for paperwork'),
     deadline: moment.nullable(),
     evidence: z.unknown().describe('What was seen when the outcome of the call was unknown'),
     error: codeAndText.nullable(),
   })
-  .meta({ id: 'Chunk' });
+  .meta({ id: 'Chunk', description: 'A call to Telnyx that carries numbers of a request' });
 
 const numberFields = {
-  phone_number: z.string(),
+  phone_number: phoneNumber,
   telnyx_id: z.string().nullable(),
   state: z.enum(['owned', 'released', 'missing']),
   status: z.string().nullable(),
@@ -99,7 +104,7 @@ const numberFields = {
   updated_at: moment,
 };
 
-export const numberAnswer = z.object(numberFields).meta({ id: 'Number' });
+export const numberAnswer = z.object(numberFields).meta({ id: 'Number', description: 'A number of the inventory' });
 
 const historyEntry = z.object({
   at: moment,
@@ -117,11 +122,11 @@ const historyEntry = z.object({
 export const numberWithHistory = z
   .object({
     ...z.object(numberFields).partial().shape,
-    phone_number: z.string(),
+    phone_number: phoneNumber,
     state: numberFields.state.nullable(),
     history: z.array(historyEntry),
   })
-  .meta({ id: 'NumberWithHistory' });
+  .meta({ id: 'NumberWithHistory', description: 'A number with everything that happened to it' });
 
 const RUN_COUNTS = ['seen', 'matched', 'adopted', 'missing', 'changed', 'healed', 'surplus', 'too_fresh', 'undecided'] as const;
 
@@ -136,7 +141,7 @@ export const runAnswer = z
     trigger: z.enum(['nightly', 'manual']),
     repair: z.boolean(),
     counts: z
-      .partialRecord(z.enum(RUN_COUNTS), z.number())
+      .partialRecord(z.enum(RUN_COUNTS), count)
       .nullable()
       .describe('Each owned number once: too_fresh ones were bought too recently to judge, undecided ones were not judged'),
     open: openDrift,
@@ -146,12 +151,12 @@ export const runAnswer = z
     started_at: moment.nullable(),
     finished_at: moment.nullable(),
   })
-  .meta({ id: 'Reconciliation' });
+  .meta({ id: 'Reconciliation', description: 'A comparison of the whole account with the inventory' });
 
 export const driftAnswer = z
   .object({
     kind: z.enum(DRIFT_KINDS),
-    phone_number: z.string(),
+    phone_number: phoneNumber,
     field: z.string().nullable(),
     ours: z.string().nullable().describe('Our value: what we last asked for, or else first saw or accepted'),
     theirs: z.string().nullable().describe('The value that the account showed'),
@@ -162,7 +167,7 @@ export const driftAnswer = z
     repair_request_id: z.string().nullable(),
     found_by: z.string().describe('The run that found it first'),
   })
-  .meta({ id: 'Drift' });
+  .meta({ id: 'Drift', description: 'A difference between the account and the inventory' });
 
 export const repairAnswer = z
   .object({
@@ -178,7 +183,7 @@ export const repairAnswer = z
     failures: z.array(z.string()).describe('Which repairs could not be filed, and why'),
     open: openDrift,
   })
-  .meta({ id: 'Repair' });
+  .meta({ id: 'Repair', description: 'What a repair filed, and what it left' });
 
 export const acceptAnswer = z
   .object({
@@ -188,7 +193,7 @@ export const acceptAnswer = z
     not_found: count.describe('Named numbers without an open difference in the run'),
     open: openDrift,
   })
-  .meta({ id: 'Acceptance' });
+  .meta({ id: 'Acceptance', description: 'What was accepted, and what was left' });
 
 export const accountAnswer = z
   .object({
@@ -203,8 +208,8 @@ export const accountAnswer = z
     balance: z
       .object({ amount: money, available_credit: money.nullable(), currency: z.string().nullable(), as_of: moment.nullable() })
       .nullable(),
-    slots_in_use: z.number().describe('Batch jobs that are open at Telnyx'),
-    slots: z.number().describe('Batch jobs that may be open at once'),
+    slots_in_use: count.describe('Batch jobs that are open at Telnyx'),
+    slots: count.describe('Batch jobs that may be open at once'),
     limits: z
       .array(
         z.object({
@@ -217,17 +222,21 @@ export const accountAnswer = z
       .describe('The learned request rates, by endpoint family'),
     limits_as_of: moment.nullable(),
   })
-  .meta({ id: 'Account' });
+  .meta({ id: 'Account', description: 'The account, its gate and what was learned of it' });
 
-export const pageOf = <T extends z.ZodType>(item: T) => z.object({ data: z.array(item), next_cursor: z.string().nullable() });
+export const pageOf = <T extends z.ZodType>(item: T) =>
+  z
+    .object({ data: z.array(item), next_cursor: z.string().nullable().describe('Null on the last page') })
+    .describe('A page of a list');
 
 /** Answers of a route: its own, and the error shape for everything else. */
 export const answers = <T extends Record<number, z.ZodType>>(own: T) => ({ ...own, '4xx': errorBody, '5xx': errorBody });
 
-export const idParams = z.object({ id: z.string().min(1).max(100) });
+export const idParams = z.object({ id: z.string().min(1).max(100).describe('The id, such as req_… or run_…') });
 
 /** The answers of a route that streams CSV. */
 export const csvAnswer = {
   200: { description: 'CSV with a header', content: { 'text/csv': { schema: z.unknown().meta({ type: 'string' }) } } },
   '4xx': errorBody,
+  '5xx': errorBody,
 };

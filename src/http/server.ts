@@ -12,6 +12,7 @@ import { dashboard } from './dashboard.ts';
 import type { App, HttpDeps } from './deps.ts';
 import { createDownloads } from './downloads.ts';
 import { handleError } from './errors.ts';
+import { closeOtherMethods } from './methods.ts';
 import { describeApi } from './openapi.ts';
 import { pageRoutes } from './page.ts';
 import { accountRoutes } from './routes/account.ts';
@@ -80,6 +81,7 @@ export async function buildServer(deps: HttpDeps): Promise<FastifyInstance> {
     log.info({ method, route: routeOptions.url, status: reply.statusCode, durationMs: Math.round(reply.elapsedTime) }, 'request');
   });
 
+  const closeMethods = closeOtherMethods(app);
   await describeApi(app, deps.version ?? '0.0.0');
   await app.register(fastifySSE, { heartbeatInterval: 15_000 });
   const sendCsv = createDownloads(deps);
@@ -87,13 +89,14 @@ export async function buildServer(deps: HttpDeps): Promise<FastifyInstance> {
   requestActRoutes(app, deps);
   requestItemRoutes(app, deps, sendCsv);
   requestEventRoutes(app, deps);
-  numberRoutes(app, deps);
+  numberRoutes(app, deps, sendCsv);
   reconciliationRoutes(app, deps);
   driftRoutes(app, deps, sendCsv);
   accountRoutes(app, deps);
   healthRoutes(app, deps, door);
   pageRoutes(app, door);
   await webhookRoutes(app, deps);
+  closeMethods();
   await dashboard(app, deps, door);
   await app.ready();
   return server;

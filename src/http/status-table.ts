@@ -9,6 +9,7 @@ export const STATUS_OF_UNREADABLE: Readonly<Record<UnreadableCode, number>> = {
   expectation_failed: 417,
   headers_too_large: 431,
   invalid_json: 400,
+  method_not_allowed: 405,
   request_timeout: 408,
   unsupported_media_type: 415,
   url_too_long: 414,

@@ -1,6 +1,6 @@
 import { setTimeout as sleep } from 'node:timers/promises';
 import type postgres from 'postgres';
-import { createProvisioner, type Provisioner, ProvisioningError } from '../../src/index.ts';
+import { type BuyLine, createProvisioner, type Provisioner, ProvisioningError } from '../../src/index.ts';
 import { SIMULATED_ACCOUNT } from '../../src/simulator/index.ts';
 import type { Installation } from './installation.ts';
 import { deletesOf, type Size } from './plan.ts';
@@ -106,7 +106,7 @@ export function startLoad(at: Installation, size: Size): Load {
   };
 }
 
-function linesOf(quantity: number): Record<string, unknown>[] {
+function linesOf(quantity: number): BuyLine[] {
   return AREAS.map((national_destination_code) => ({
     country_code: 'US',
     phone_number_type: 'local',

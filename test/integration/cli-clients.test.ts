@@ -37,7 +37,7 @@ describe('the command line', () => {
   it('says in its question when a filter matches most of the inventory', async () => {
     const { io, err } = testIo('n\n', { ...stage.env });
     const exit = await runCli(['update', '--where', 'state=owned', '--set', 'tags=x'], { ...io, canAsk: true }, realServices);
-    expect([exit, err()]).toEqual([2, expect.stringContaining('--where state: is not a field of the filter')]);
+    expect([exit, err()]).toEqual([2, expect.stringContaining('--where state: is not known')]);
     const asked = testIo('n\n', { ...stage.env });
     const answer = await runCli(
       ['update', '--where', 'country_code=US', '--set', 'tags=x'],

@@ -152,7 +152,7 @@ const CASES: Case[] = [
     'an unknown condition',
     () => update('--where', 'colour=red', ...CHANGE),
     2,
-    [['--where colour', /is not a field of the filter/]],
+    [['--where colour', /^is not known; the fields are tag, /]],
   ],
   ['a condition that matches nothing', () => update('--where', 'tag=none', ...CHANGE), 2, [['where', /^matches no number$/]]],
   [

@@ -9,6 +9,13 @@ import { fileDatabase } from '../support/postgres.ts';
 
 const QUICK = { pollMinMs: 100, pollMaxMs: 500, checkMinMs: 100, backoffMs: 200, sweepMs: 500, orphanMs: 2_000 };
 const database = await fileDatabase({ beforeEach, afterAll });
+async function all<T>(stream: AsyncIterable<T>): Promise<T[]> {
+  const found: T[] = [];
+  for await (const one of stream) found.push(one);
+  return found;
+}
+
+const PRICE: unknown = expect.stringMatching(/^\d+\.\d{2}$/);
 const LINES = [{ national_destination_code: '312', quantity: 5 }];
 
 describe('the library, with a worker in another place', () => {
@@ -19,7 +26,7 @@ describe('the library, with a worker in another place', () => {
   /** The library in a process that has these variables. */
   function open(env: Record<string, string> = {}): Provisioner {
     for (const [name, value] of Object.entries(env)) vi.stubEnv(name, value);
-    const provisioner = createProvisioner({ databaseUrl: database.url });
+    const provisioner = createProvisioner({ databaseUrl: database.url, actor: 'anna of the launches' });
     vi.unstubAllEnvs();
     opened.push(provisioner);
     return provisioner;
@@ -62,6 +69,65 @@ describe('the library, with a worker in another place', () => {
     expect(await library.request('req_none')).toBeNull();
     expect(await library.reconcile()).toMatchObject({ trigger: 'manual', repair: false, repair_requests: [] });
     await expect(library.buy({ lines: [] })).rejects.toMatchObject({ code: 'validation_failed' });
+  });
+
+  it('tells each number with its end and price, the inventory, a number, the account and the runs', async () => {
+    const library = open();
+    const buy = await library.buy({ lines: LINES, assign: { tags: ['told'] } }, { idempotencyKey: 'told' });
+    expect((await library.buy({ lines: LINES, assign: { tags: ['told'] } }, { idempotencyKey: 'told' })).id).toBe(buy.id);
+    await library.waitFor(buy.id);
+    const items = await all(library.items(buy.id));
+    expect(items).toHaveLength(5);
+    for (const item of items)
+      expect(item).toMatchObject({ status: 'succeeded', upfront_cost: PRICE, monthly_cost: PRICE, currency: 'USD', line: 0 });
+    expect(items.every((item) => item.bought_at !== null)).toBe(true);
+    expect(await all(library.items(buy.id, { status: 'failed' }))).toEqual([]);
+    const numbers = await all(library.numbers({ tag: 'told' }));
+    expect(numbers.map((n) => n.phone_number)).toEqual(items.map((item) => item.phone_number).sort());
+    const [first] = numbers;
+    expect(await library.number(first?.phone_number ?? '')).toMatchObject({ state: 'owned', history: [{ cause: 'bought' }, {}] });
+    expect(await library.number('+13125559999')).toBeNull();
+    expect(await library.chunks(buy.id)).toMatchObject([{ kind: 'order', numbers: 5 }, { kind: 'update' }]);
+    expect(await library.account()).toMatchObject({ gate: { open: true }, slots: 15 });
+    expect(await library.reopen()).toMatchObject({ gate: { open: true } });
+    const run = await library.reconcile();
+    expect((await all(library.runs())).map((r) => r.id)).toContain(run.id);
+    expect(await library.run('run_none')).toBeNull();
+    const release = await library.delete({ where: { tag: 'told' }, expected_count: 5 });
+    expect(await library.waitFor(release.id)).toMatchObject({ status: 'succeeded' });
+    expect(await all(library.numbers({ tag: 'told', state: 'released' }))).toHaveLength(5);
+  });
+
+  it('approves, cancels and retries under the name that it was given, and refuses as the product does', async () => {
+    const careful = open({ PROVISIONER_APPROVAL_ABOVE: '1.00' });
+    const [one, two] = [await careful.buy({ label: 'one', lines: LINES }), await careful.buy({ label: 'two', lines: LINES })];
+    expect(await careful.cancel(one.id)).toMatchObject({ status: 'cancelled', counts: { cancelled: 5 } });
+    expect(await careful.approve(two.id)).toMatchObject({ error: null });
+    expect(await careful.waitFor(two.id)).toMatchObject({ status: 'succeeded' });
+    const rows = await worker.foundation.db.sql`
+      select actor, cause from events where request_id = ${two.id} and subject = 'request' and cause = 'approved'`;
+    expect(rows).toMatchObject([{ actor: 'anna of the launches', cause: 'approved' }]);
+    await expect(careful.retry(two.id)).rejects.toMatchObject({ code: 'nothing_failed' });
+    await expect(careful.approve('req_none')).rejects.toMatchObject({ code: 'not_found' });
+    await expect(careful.cancel('req_none')).rejects.toMatchObject({ code: 'not_found' });
+    await expect(careful.resolve(two.id, 'chk_none', { decision: 'give_up' })).rejects.toMatchObject({ code: 'not_found' });
+    await expect(all(careful.items('req_none'))).rejects.toMatchObject({ code: 'not_found' });
+    await expect(careful.chunks('req_none')).rejects.toMatchObject({ code: 'not_found' });
+    await expect(careful.number('3125550100')).rejects.toMatchObject({ code: 'validation_failed' });
+    await expect(careful.repair('run_none')).rejects.toMatchObject({ code: 'not_found' });
+    await expect(careful.accept('run_none', { only: ['tags'] })).rejects.toMatchObject({ code: 'not_found' });
+  });
+
+  it('refuses what a program without types may write, and changes nothing', async () => {
+    const library = open();
+    const untyped = (value: unknown): never => value as never;
+    await expect(all(library.numbers(untyped({ tags: 'x' })))).rejects.toMatchObject({
+      details: [{ path: 'tags', message: 'is not known; did you mean "tag"?' }],
+    });
+    for (const decision of [{ decision: 'adopt' }, { decision: 'sent' }])
+      await expect(library.resolve('req_1', 'chk_1', untyped(decision))).rejects.toMatchObject({ code: 'validation_failed' });
+    for (const choice of [{ onyl: ['tags'] }, { phone_numbers: '+13125550100' }, { only: ['colour'] }])
+      await expect(library.accept('run_1', untyped(choice))).rejects.toMatchObject({ code: 'validation_failed' });
   });
 
   it('a worker that falls silent in a transaction loses it after a minute', async () => {

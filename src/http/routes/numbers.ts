@@ -4,20 +4,24 @@ import { notFound } from '../../domain/errors.ts';
 import { isE164 } from '../../domain/phone-number.ts';
 import { filterFields } from '../../producers/intake/filter-shapes.ts';
 import { readInventory, readNumber } from '../../producers/read/read.ts';
+import { NUMBER_COLUMNS, numberRows } from '../../producers/read/streams.ts';
 import type { App, HttpDeps } from '../deps.ts';
+import type { SendCsv } from '../downloads.ts';
 import { cursorOption, pageAnswer, pageQuery } from '../paging.ts';
-import { answers, numberAnswer, numberWithHistory, pageOf } from '../schemas.ts';
+import { answers, csvAnswer, numberAnswer, numberWithHistory, pageOf } from '../schemas.ts';
 
 const inventoryQuery = z.strictObject({ ...pageQuery, ...filterFields });
+const wholeQuery = z.strictObject(filterFields);
 
 const numberParams = z.object({ e164: z.string().refine(isE164, 'is not an E.164 number such as +13125550100') });
 
 /** Routes of the inventory, our record of the account's numbers. */
-export function numberRoutes(app: App, { producer: { db } }: HttpDeps): void {
+export function numberRoutes(app: App, { producer: { db } }: HttpDeps, sendCsv: SendCsv): void {
   app.route({
     method: 'GET',
     url: '/v1/numbers',
     schema: {
+      operationId: 'listNumbers',
       tags: ['numbers'],
       summary: 'The inventory, by number',
       querystring: inventoryQuery,
@@ -29,8 +33,25 @@ export function numberRoutes(app: App, { producer: { db } }: HttpDeps): void {
 
   app.route({
     method: 'GET',
+    url: '/v1/numbers.csv',
+    schema: {
+      operationId: 'exportNumbers',
+      tags: ['numbers'],
+      summary: 'The inventory as CSV, streamed',
+      querystring: wholeQuery,
+      response: csvAnswer,
+    },
+    handler: (request, reply) => {
+      const rows = numberRows(db, defined(request.query));
+      return sendCsv(request, reply, { name: 'numbers', columns: NUMBER_COLUMNS, rows });
+    },
+  });
+
+  app.route({
+    method: 'GET',
     url: '/v1/numbers/:e164',
     schema: {
+      operationId: 'getNumber',
       tags: ['numbers'],
       summary: 'One number with its history',
       params: numberParams,

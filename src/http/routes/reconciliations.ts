@@ -3,13 +3,16 @@ import { findRun, listRuns } from '../../db/queries/runs.ts';
 import type { Run } from '../../db/runs.ts';
 import { invalid, notFound } from '../../domain/errors.ts';
 import { startRun } from '../../producers/actions/start-run.ts';
+import { checkShape } from '../../producers/intake/problem-words.ts';
 import { reportRun, reportRuns } from '../../producers/read/read.ts';
 import { actorOf } from '../auth.ts';
 import type { App, HttpDeps } from '../deps.ts';
 import { pageQuery, readCursor, writeCursor } from '../paging.ts';
 import { answers, idParams, pageOf, runAnswer } from '../schemas.ts';
 
-const startBody = z.strictObject({ repair: z.boolean().default(false).describe('Repair changed fields by an update request') });
+const startBody = z
+  .strictObject({ repair: z.boolean().default(false).describe('Repair changed fields by an update request') })
+  .meta({ id: 'StartReconciliation', description: 'How to run' });
 const listQuery = z.strictObject(pageQuery);
 
 /** Routes for comparing the inventory with the account. */
@@ -25,15 +28,16 @@ export function reconciliationRoutes(app: App, { producer }: HttpDeps): void {
     method: 'POST',
     url: '/v1/reconciliations',
     schema: {
+      operationId: 'startReconciliation',
       tags: ['reconciliations'],
       summary: 'Start a run now',
       body: startBody.optional(),
       response: answers({ 202: runAnswer }),
     },
     handler: async (request, reply) => {
-      const parsed = startBody.safeParse(request.body ?? {});
-      if (!parsed.success) throw invalid(parsed.error.issues.map((i) => ({ path: i.path.join('.'), message: i.message })));
-      const run = await startRun(producer, 'manual', parsed.data.repair);
+      const checked = checkShape(startBody, request.body ?? {});
+      if ('problems' in checked) throw invalid(checked.problems);
+      const run = await startRun(producer, 'manual', checked.data.repair);
       request.log.info({ runId: run.id, actor: actorOf(request) }, 'reconciliation started');
       const report = await reportRun(producer.db, run);
       return reply.code(202).header('location', `/v1/reconciliations/${run.id}`).send(report);
@@ -44,6 +48,7 @@ export function reconciliationRoutes(app: App, { producer }: HttpDeps): void {
     method: 'GET',
     url: '/v1/reconciliations',
     schema: {
+      operationId: 'listReconciliations',
       tags: ['reconciliations'],
       summary: 'Runs, newest first',
       querystring: listQuery,
@@ -60,7 +65,13 @@ export function reconciliationRoutes(app: App, { producer }: HttpDeps): void {
   app.route({
     method: 'GET',
     url: '/v1/reconciliations/:id',
-    schema: { tags: ['reconciliations'], summary: 'One run', params: idParams, response: answers({ 200: runAnswer }) },
+    schema: {
+      operationId: 'getReconciliation',
+      tags: ['reconciliations'],
+      summary: 'One run',
+      params: idParams,
+      response: answers({ 200: runAnswer }),
+    },
     handler: async ({ params }) => reportRun(producer.db, await runOf(params.id)),
   });
 }

@@ -25,6 +25,7 @@ export function requestEventRoutes(app: App, { producer: { db }, timings }: Http
     url: '/v1/requests/:id/events',
     sse: 'only',
     schema: {
+      operationId: 'watchRequest',
       tags: ['requests'],
       summary: 'Server-sent events: a `request` event on every change; ends when the request ends',
       params: idParams,

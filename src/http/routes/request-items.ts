@@ -16,6 +16,7 @@ export function requestItemRoutes(app: App, { producer: { db } }: HttpDeps, send
     method: 'GET',
     url: '/v1/requests/:id/items',
     schema: {
+      operationId: 'listRequestItems',
       tags: ['requests'],
       summary: 'Items in the order they were asked for',
       params: idParams,
@@ -32,6 +33,7 @@ export function requestItemRoutes(app: App, { producer: { db } }: HttpDeps, send
     method: 'GET',
     url: '/v1/requests/:id/items.csv',
     schema: {
+      operationId: 'exportRequestItems',
       tags: ['requests'],
       summary: 'All items as CSV, streamed',
       params: idParams,
@@ -48,6 +50,7 @@ export function requestItemRoutes(app: App, { producer: { db } }: HttpDeps, send
     method: 'GET',
     url: '/v1/requests/:id/chunks',
     schema: {
+      operationId: 'listRequestChunks',
       tags: ['requests'],
       summary: 'The calls to Telnyx that carry the request',
       params: idParams,

@@ -22,13 +22,13 @@ import { answers, idParams, pageOf, REQUEST_KINDS, requestAnswer } from '../sche
 
 const submittedAnswer = requestAnswer
   .extend({ notes: z.array(z.string()).optional().describe('How a CSV was read: what was rewritten, ignored or counted once') })
-  .meta({ id: 'SubmittedRequest' });
+  .meta({ id: 'SubmittedRequest', description: 'The request that was taken on' });
 
 /** Enough for 100,000 numbers and the rest of the body. */
 const SUBMIT_LIMIT = 32 * 1024 * 1024;
 
 const idempotency = z.object({
-  'idempotency-key': said(z.string().min(1).max(255), keyProblem)
+  'idempotency-key': said(z.string(), keyProblem)
     .optional()
     .describe('With the same API key, the same idempotency key and body give the same request'),
 });
@@ -47,6 +47,7 @@ export function requestRoutes(app: App, { producer }: HttpDeps): void {
     url: '/v1/requests',
     bodyLimit: SUBMIT_LIMIT,
     schema: {
+      operationId: 'createRequest',
       tags: ['requests'],
       summary: 'Buy, update or delete numbers',
       description:
@@ -83,6 +84,7 @@ export function requestRoutes(app: App, { producer }: HttpDeps): void {
     method: 'GET',
     url: '/v1/requests',
     schema: {
+      operationId: 'listRequests',
       tags: ['requests'],
       summary: 'Requests, newest first',
       querystring: listQuery,
@@ -95,7 +97,13 @@ export function requestRoutes(app: App, { producer }: HttpDeps): void {
   app.route({
     method: 'GET',
     url: '/v1/requests/:id',
-    schema: { tags: ['requests'], summary: 'One request', params: idParams, response: answers({ 200: requestAnswer }) },
+    schema: {
+      operationId: 'getRequest',
+      tags: ['requests'],
+      summary: 'One request',
+      params: idParams,
+      response: answers({ 200: requestAnswer }),
+    },
     handler: ({ params }) => view(params.id),
   });
 }
@@ -106,6 +114,7 @@ export function requestActRoutes(app: App, { producer }: HttpDeps): void {
     method: 'POST',
     url: '/v1/requests/:id/cancel',
     schema: {
+      operationId: 'cancelRequest',
       tags: ['requests'],
       summary: 'Cancel what has not been sent',
       description: 'Numbers in flight end as Telnyx decides. A request that has ended does not change.',
@@ -123,6 +132,7 @@ export function requestActRoutes(app: App, { producer }: HttpDeps): void {
     method: 'POST',
     url: '/v1/requests/:id/approve',
     schema: {
+      operationId: 'approveRequest',
       tags: ['requests'],
       summary: 'Approve a buy that waits for approval',
       params: idParams,
@@ -138,6 +148,7 @@ export function requestActRoutes(app: App, { producer }: HttpDeps): void {
     method: 'POST',
     url: '/v1/requests/:id/retry',
     schema: {
+      operationId: 'retryRequest',
       tags: ['requests'],
       summary: 'File a new request for the failed numbers of an ended one',
       description: 'A repeat gives the same new request (200).',

@@ -12,7 +12,9 @@ const LARGEST_EVENT = 4 * 1024 * 1024;
 /** The only event that wakes a poll. */
 const USEFUL = 'number_order.complete';
 
-const webhookAnswer = z.object({ status: z.enum(['new', 'known', 'ignored']) });
+const webhookAnswer = z
+  .object({ status: z.enum(['new', 'known', 'ignored']) })
+  .meta({ id: 'WebhookReceipt', description: 'The event was stored, was stored before, or is not needed' });
 
 /**
  * Receives Telnyx's webhooks: the signature is checked here, the event is stored once, and a worker applies it. Answers: 200 when
@@ -31,6 +33,7 @@ export async function webhookRoutes(app: App, deps: HttpDeps): Promise<void> {
       config: { access: 'public' },
       bodyLimit: LARGEST_EVENT,
       schema: {
+        operationId: 'receiveTelnyxWebhook',
         tags: ['webhooks'],
         summary: 'Events signed by Telnyx',
         security: [],

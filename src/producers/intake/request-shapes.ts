@@ -1,5 +1,5 @@
 import { z } from 'zod';
-import { decimalId, labelText, money, plainText, tag, uuid } from './field-shapes.ts';
+import { decimalId, labelText, money, plainText, tag, uuid, wholeNumber } from './field-shapes.ts';
 import { where } from './filter-shapes.ts';
 import { MAX_FALLBACK_CODES, MAX_LINE_QUANTITY, MAX_LINES, MAX_TAGS } from './size-limits.ts';
 import { voice } from './voice-shape.ts';
@@ -7,35 +7,42 @@ import { voice } from './voice-shape.ts';
 const FEATURES = ['sms', 'mms', 'voice', 'fax', 'emergency', 'hd_voice', 'international_sms', 'local_calling'] as const;
 const TYPES = ['local', 'toll_free', 'mobile', 'national', 'shared_cost'] as const;
 
-const tags = z.array(tag).max(MAX_TAGS, `at most ${MAX_TAGS} tags`);
+const tags = z.array(tag).max(MAX_TAGS, `must have at most ${MAX_TAGS} tags`);
 export const AREA_CODE = /^\d{1,6}$/;
-const areaCode = z.string().regex(AREA_CODE, 'must be digits');
+const areaCode = z.string().regex(AREA_CODE, 'must be digits in quotes, such as "312"');
+
+const emptyText = z.literal('', 'must be a UUID, or empty for none');
 
 const name = labelText(100).min(1, 'must not be empty');
 
 const line = z.strictObject({
   country_code: z.string().length(2, 'must be a country code of two letters').toUpperCase().default('US'),
   phone_number_type: z.enum(TYPES).default('local'),
-  national_destination_code: areaCode.optional(),
-  administrative_area: z.string().max(100, 'must have at most 100 characters').toUpperCase().optional(),
-  locality: name.optional(),
-  rate_center: name.optional(),
-  features: z.array(z.enum(FEATURES)).max(FEATURES.length, `there are only ${FEATURES.length} features`).default([]),
-  quantity: z.int().min(1, 'must be at least 1').max(MAX_LINE_QUANTITY, `must be at most ${MAX_LINE_QUANTITY}`),
-  max_number_cost: money.optional(),
+  national_destination_code: areaCode.optional().describe('The area code'),
+  administrative_area: z
+    .string()
+    .max(100, 'must have at most 100 characters')
+    .toUpperCase()
+    .optional()
+    .describe('State or province, such as TX'),
+  locality: name.optional().describe('City'),
+  rate_center: name.optional().describe('Of the US and Canada'),
+  features: z.array(z.enum(FEATURES)).max(FEATURES.length, `must have at most ${FEATURES.length} entries`).default([]),
+  quantity: wholeNumber(1, MAX_LINE_QUANTITY),
+  max_number_cost: money.optional().describe('No number dearer than this, upfront or monthly; a decimal amount'),
   requirement_group_id: uuid.optional(),
-  /** Only toll-free numbers that work at once. On by default for the US. */
-  quickship: z.boolean().optional(),
-  exclude_held_numbers: z.boolean().optional(),
+  quickship: z.boolean().optional().describe('Only toll-free numbers that work at once; on by default for those of the US'),
+  exclude_held_numbers: z.boolean().optional().describe('No numbers that are on hold or reserved for this account'),
   fallback: z
     .strictObject({
       national_destination_codes: z
         .array(areaCode)
-        .max(MAX_FALLBACK_CODES, `at most ${MAX_FALLBACK_CODES} codes to fall back to`)
+        .max(MAX_FALLBACK_CODES, `must have at most ${MAX_FALLBACK_CODES} codes`)
         .default([]),
       best_effort: z.boolean().default(false),
     })
-    .optional(),
+    .optional()
+    .describe('Where to search when the area has too few: listed area codes, then whatever is near'),
 });
 
 const label = labelText(200).optional();
@@ -43,8 +50,8 @@ const label = labelText(200).optional();
 const buy = z.strictObject({
   kind: z.literal('buy'),
   label,
-  lines: z.array(line).max(MAX_LINES, `at most ${MAX_LINES} lines`).default([]),
-  phone_numbers: z.array(z.string()).default([]),
+  lines: z.array(line).max(MAX_LINES, `must have at most ${MAX_LINES} lines`).default([]),
+  phone_numbers: z.array(z.string()).default([]).describe('Exactly these numbers, in E.164'),
   assign: z
     .strictObject({
       connection_id: decimalId.optional(),
@@ -52,12 +59,13 @@ const buy = z.strictObject({
       billing_group_id: uuid.optional(),
       tags: tags.optional(),
     })
-    .default({}),
-  max_upfront_cost: money.optional(),
-  max_monthly_cost: money.optional(),
-  max_number_cost: money.optional(),
+    .default({})
+    .describe('What every bought number gets'),
+  max_upfront_cost: money.optional().describe('The budget of the request; a decimal amount'),
+  max_monthly_cost: money.optional().describe('The budget of the request; a decimal amount'),
+  max_number_cost: money.optional().describe('No number dearer than this, upfront or monthly; a decimal amount'),
   requirement_group_id: uuid.optional(),
-  reserve: z.boolean().default(false),
+  reserve: z.boolean().default(false).describe('Reserves the numbers before it orders them'),
 });
 
 /** What an update changes. */
@@ -71,7 +79,7 @@ export const updateSet = z.strictObject({
   deletion_lock_enabled: z.boolean().optional(),
   hd_voice_enabled: z.boolean().optional(),
   external_pin: labelText(20).min(1, 'must not be empty').optional(),
-  messaging_profile_id: uuid.or(z.literal('')).optional(),
+  messaging_profile_id: uuid.or(emptyText).optional().describe('Empty: takes the profile away'),
   emergency_address_id: plainText(64).nullable().optional(),
   voice: voice.optional(),
 });
@@ -97,17 +105,32 @@ const release = z.strictObject({
   label,
   phone_numbers: z.array(z.string()).optional(),
   where: where.optional(),
-  expected_count: z.int().min(1, 'must be at least 1'),
-  include_locked: z.boolean().default(false),
-  include_emergency: z.boolean().default(false),
+  expected_count: wholeNumber(1).describe('How many numbers are named; another count releases nothing'),
+  include_locked: z.boolean().default(false).describe('Also numbers that are locked against deletion'),
+  include_emergency: z.boolean().default(false).describe('Also numbers with emergency services'),
   // There is no default, because a default would change the hash of bodies that do not name the field.
-  skip_gone: z.boolean().optional(),
+  skip_gone: z.boolean().optional().describe('Skips numbers that have left the account; otherwise they stop the release'),
 });
+
+// The names of the shapes in OpenAPI and in the types of the library.
+line.register(z.globalRegistry, { id: 'BuyLine', description: 'One criterion of a buy, such as 200 numbers of area code 312' });
+voice.register(z.globalRegistry, { id: 'VoiceSettings', description: 'Voice settings of a number' });
+set.register(z.globalRegistry, { id: 'UpdateSet', description: 'What changes; a field that is left out stays as it is' });
+buy.register(z.globalRegistry, { id: 'BuyRequest', description: 'Buys numbers: by lines, by a list, or both' });
+update.register(z.globalRegistry, { id: 'UpdateRequest', description: 'Changes numbers: those of a list or of a filter' });
+release.register(z.globalRegistry, { id: 'DeleteRequest', description: 'Releases numbers: those of a list or of a filter' });
 
 /**
  * The shapes of all request bodies. The HTTP API describes them in OpenAPI. `validate.ts` checks what concerns several fields.
  */
-export const requestBody = z.discriminatedUnion('kind', [buy, update, release], 'must be buy, update or delete');
+export const requestBody = z.discriminatedUnion('kind', [buy, update, release], { error: wrongKind });
+
+function wrongKind({ input }: { input?: unknown }): string {
+  if (typeof input !== 'object' || input === null || Array.isArray(input))
+    return 'the body must be an object with "kind": "buy", "update" or "delete"';
+  const given = 'kind' in input && input.kind !== undefined;
+  return `${given ? '' : 'is missing; it '}must be "buy", "update" or "delete"`;
+}
 
 /** The bodies of users after their shape was checked. Field names are the public contract. */
 export type RequestBody = z.infer<typeof requestBody>;

@@ -1,10 +1,9 @@
 import { isSupportedCountry, parsePhoneNumberFromString } from 'libphonenumber-js/max';
-import type { z } from 'zod';
 import { type ErrorDetail, invalid, MOST_PROBLEMS } from '../../domain/errors.ts';
 import { notE164, unseenIn } from '../../domain/phone-cell.ts';
 import { isE164 } from '../../domain/phone-number.ts';
 import { clipped } from '../../domain/text.ts';
-import { unknownField, WHERE_FIELDS } from './filter-shapes.ts';
+import { checkShape } from './problem-words.ts';
 import { ADMINISTRATIVE_AREAS } from './regions.ts';
 import { AREA_CODE, type RequestBody, requestBody } from './request-shapes.ts';
 import { MAX_ASKED, MAX_FALLBACK_CODES, MAX_LINES, sizeProblem } from './size-limits.ts';
@@ -27,20 +26,11 @@ export interface Parsed {
 export function parseRequest(input: unknown, options: Parsed = {}): RequestBody {
   const tooLarge = sizeProblem(input);
   if (tooLarge !== null) throw invalid([tooLarge]);
-  const parsed = requestBody.safeParse(input);
-  const problems = [...(parsed.success ? [] : shapeProblems(parsed.error)), ...meaningProblems(input, options)];
-  if (parsed.success && problems.length === 0) return parsed.data;
+  const checked = checkShape(requestBody, input);
+  const problems = [...('problems' in checked ? checked.problems : []), ...meaningProblems(input, options)];
+  if ('data' in checked && problems.length === 0) return checked.data;
   // Numbers are checked once, while they are stored. This check only completes a list of problems.
   throw invalid([...problems, ...numberProblems(fieldsOf(input)['phone_numbers'])]);
-}
-
-function shapeProblems(error: z.ZodError): ErrorDetail[] {
-  return error.issues.flatMap((issue) => {
-    const path = issue.path.join('.');
-    if (issue.code !== 'unrecognized_keys') return [{ path, message: issue.message }];
-    const message = path === 'where' ? unknownField(WHERE_FIELDS) : 'is not known';
-    return issue.keys.map((key) => ({ path: [...issue.path, key].join('.'), message }));
-  });
 }
 
 /**

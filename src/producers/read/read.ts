@@ -72,8 +72,8 @@ export async function listItems(
 }
 
 /** All items of a request, read page by page. No database connection is held while the caller takes them. */
-export async function* streamItems(db: Db, requestId: string): AsyncGenerator<ItemView> {
-  for await (const row of itemQueries.streamItems(db.reads, requestId)) yield itemView(row, row.line);
+export async function* streamItems(db: Db, requestId: string, filter: itemQueries.ItemFilter = {}): AsyncGenerator<ItemView> {
+  for await (const row of itemQueries.streamItems(db.reads, requestId, filter)) yield itemView(row, row.line);
 }
 
 /** The reasons why items failed or were skipped, most frequent first. */
@@ -156,6 +156,10 @@ export const ITEM_COLUMNS = [
   'chunk_id',
   'telnyx_id',
   'updated_at',
+  'bought_at',
+  'upfront_cost',
+  'monthly_cost',
+  'currency',
 ] as const satisfies readonly (keyof ItemView)[];
 
 /** The columns of a CSV of drift. */

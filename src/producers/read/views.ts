@@ -85,6 +85,10 @@ export function itemView(i: Item, linePosition: number | null) {
     line: linePosition,
     chunk_id: i.chunkId,
     telnyx_id: i.telnyxId,
+    bought_at: i.boughtAt?.toISOString() ?? null,
+    upfront_cost: moneyText(i.upfrontCost),
+    monthly_cost: moneyText(i.monthlyCost),
+    currency: i.currency,
     updated_at: i.updatedAt.toISOString(),
   };
 }

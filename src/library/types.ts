@@ -1,0 +1,429 @@
+// Generated from the shapes of bodies and answers by `npm run docs:generate`. It imports nothing, so that the published types name no
+// type of another package.
+
+/** One criterion of a buy, such as 200 numbers of area code 312. */
+export interface BuyLine {
+  /** Default: "US". */
+  country_code?: string | undefined;
+  /** Default: "local". */
+  phone_number_type?: 'local' | 'toll_free' | 'mobile' | 'national' | 'shared_cost' | undefined;
+  /** The area code. */
+  national_destination_code?: string | undefined;
+  /** State or province, such as TX. */
+  administrative_area?: string | undefined;
+  /** City. */
+  locality?: string | undefined;
+  /** Of the US and Canada. */
+  rate_center?: string | undefined;
+  /** Default: []. */
+  features?: ('sms' | 'mms' | 'voice' | 'fax' | 'emergency' | 'hd_voice' | 'international_sms' | 'local_calling')[] | undefined;
+  quantity: number;
+  /** No number dearer than this, upfront or monthly; a decimal amount. */
+  max_number_cost?: string | undefined;
+  requirement_group_id?: string | undefined;
+  /** Only toll-free numbers that work at once; on by default for those of the US. */
+  quickship?: boolean | undefined;
+  /** No numbers that are on hold or reserved for this account. */
+  exclude_held_numbers?: boolean | undefined;
+  /** Where to search when the area has too few: listed area codes, then whatever is near. */
+  fallback?: {
+    /** Default: []. */
+    national_destination_codes?: string[] | undefined;
+    /** Default: false. */
+    best_effort?: boolean | undefined;
+  } | undefined;
+}
+
+/** Buys numbers: by lines, by a list, or both. */
+export interface BuyRequest {
+  kind: 'buy';
+  label?: string | undefined;
+  /** Default: []. */
+  lines?: BuyLine[] | undefined;
+  /** Exactly these numbers, in E.164. Default: []. */
+  phone_numbers?: string[] | undefined;
+  /** What every bought number gets. Default: {}. */
+  assign?: {
+    connection_id?: string | undefined;
+    messaging_profile_id?: string | undefined;
+    billing_group_id?: string | undefined;
+    tags?: string[] | undefined;
+  } | undefined;
+  /** The budget of the request; a decimal amount. */
+  max_upfront_cost?: string | undefined;
+  /** The budget of the request; a decimal amount. */
+  max_monthly_cost?: string | undefined;
+  /** No number dearer than this, upfront or monthly; a decimal amount. */
+  max_number_cost?: string | undefined;
+  requirement_group_id?: string | undefined;
+  /** Reserves the numbers before it orders them. Default: false. */
+  reserve?: boolean | undefined;
+}
+
+/** Which owned numbers of the inventory; all conditions must hold, and one is needed. */
+export interface Where {
+  tag?: string | undefined;
+  connection_id?: string | undefined;
+  billing_group_id?: string | undefined;
+  messaging_profile_id?: string | undefined;
+  customer_reference?: string | undefined;
+  country_code?: string | undefined;
+  phone_number_type?: 'local' | 'toll_free' | 'mobile' | 'national' | 'shared_cost' | 'landline' | 'shortcode' | undefined;
+  /** As Telnyx names it, e.g. active. */
+  status?: 'active' | 'purchase-pending' | 'purchase-failed' | 'port-pending' | 'port-failed' | 'port-out-pending' | 'ported-out' | 'emergency-only' | 'provision-pending' | 'requirement-info-pending' | 'requirement-info-under-review' | 'requirement-info-exception' | 'deleted' | undefined;
+  national_destination_code?: string | undefined;
+  /** The request that bought it. */
+  bought_by?: string | undefined;
+}
+
+/** Voice settings of a number. */
+export interface VoiceSettings {
+  call_forwarding?: {
+    call_forwarding_enabled?: boolean | undefined;
+    forwarding_type?: 'always' | 'on-failure' | undefined;
+    forwards_to?: string | undefined;
+  } | undefined;
+  call_recording?: {
+    inbound_call_recording_enabled?: boolean | undefined;
+    inbound_call_recording_format?: 'wav' | 'mp3' | undefined;
+    inbound_call_recording_channels?: 'single' | 'dual' | undefined;
+  } | undefined;
+  caller_id_name_enabled?: boolean | undefined;
+  cnam_listing?: {
+    cnam_listing_enabled?: boolean | undefined;
+    cnam_listing_details?: string | undefined;
+  } | undefined;
+  inbound_call_screening?: 'disabled' | 'reject_calls' | 'flag_calls' | undefined;
+  media_features?: {
+    accept_any_rtp_packets_enabled?: boolean | undefined;
+    rtp_auto_adjust_enabled?: boolean | undefined;
+    t38_fax_gateway_enabled?: boolean | undefined;
+  } | undefined;
+  tech_prefix_enabled?: boolean | undefined;
+  translated_number?: string | undefined;
+  usage_payment_method?: 'pay-per-minute' | 'channel' | undefined;
+}
+
+/** What changes; a field that is left out stays as it is. */
+export interface UpdateSet {
+  connection_id?: string | undefined;
+  billing_group_id?: string | undefined;
+  customer_reference?: string | undefined;
+  tags?: string[] | undefined;
+  add_tags?: string[] | undefined;
+  remove_tags?: string[] | undefined;
+  deletion_lock_enabled?: boolean | undefined;
+  hd_voice_enabled?: boolean | undefined;
+  external_pin?: string | undefined;
+  /** Empty: takes the profile away. */
+  messaging_profile_id?: string | undefined;
+  emergency_address_id?: string | null | undefined;
+  voice?: VoiceSettings | undefined;
+}
+
+/** Changes numbers: those of a list or of a filter. */
+export interface UpdateRequest {
+  kind: 'update';
+  label?: string | undefined;
+  phone_numbers?: string[] | undefined;
+  where?: Where | undefined;
+  set: UpdateSet;
+}
+
+/** Releases numbers: those of a list or of a filter. */
+export interface DeleteRequest {
+  kind: 'delete';
+  label?: string | undefined;
+  phone_numbers?: string[] | undefined;
+  where?: Where | undefined;
+  /** How many numbers are named; another count releases nothing. */
+  expected_count: number;
+  /** Also numbers that are locked against deletion. Default: false. */
+  include_locked?: boolean | undefined;
+  /** Also numbers with emergency services. Default: false. */
+  include_emergency?: boolean | undefined;
+  /** Skips numbers that have left the account; otherwise they stop the release. */
+  skip_gone?: boolean | undefined;
+}
+
+/** Which numbers of the inventory; all conditions must hold. */
+export interface NumberFilter {
+  tag?: string | undefined;
+  connection_id?: string | undefined;
+  billing_group_id?: string | undefined;
+  messaging_profile_id?: string | undefined;
+  customer_reference?: string | undefined;
+  country_code?: string | undefined;
+  phone_number_type?: 'local' | 'toll_free' | 'mobile' | 'national' | 'shared_cost' | 'landline' | 'shortcode' | undefined;
+  /** As Telnyx names it, e.g. active. */
+  status?: 'active' | 'purchase-pending' | 'purchase-failed' | 'port-pending' | 'port-failed' | 'port-out-pending' | 'ported-out' | 'emergency-only' | 'provision-pending' | 'requirement-info-pending' | 'requirement-info-under-review' | 'requirement-info-exception' | 'deleted' | undefined;
+  /** Without it: owned. */
+  state?: 'owned' | 'released' | 'missing' | undefined;
+  national_destination_code?: string | undefined;
+  /** The request that bought it. */
+  bought_by?: string | undefined;
+}
+
+/** Which open differences are meant; without a field, all of them. */
+export interface DriftChoice {
+  /** Only differences of these fields, or these kinds. */
+  only?: ('connection_id' | 'messaging_profile_id' | 'billing_group_id' | 'customer_reference' | 'tags' | 'deletion_lock_enabled' | 'emergency_enabled' | 'emergency_address_id' | 'external_pin' | 'hd_voice_enabled' | 'status' | 'telnyx_id' | 'missing' | 'surplus')[] | undefined;
+  /** Only differences of these numbers. */
+  phone_numbers?: string[] | undefined;
+}
+
+/** A request as it stands. */
+export interface RequestView {
+  id: string;
+  kind: 'buy' | 'update' | 'delete';
+  status: 'awaiting_approval' | 'queued' | 'running' | 'waiting' | 'succeeded' | 'partially_succeeded' | 'failed' | 'cancelled' | 'needs_attention';
+  label: string | null;
+  /** ISO 8601, UTC. */
+  created_at: string;
+  finished_at: string | null;
+  counts: {
+    asked: number;
+    pending: number;
+    in_flight: number;
+    succeeded: number;
+    failed: number;
+    cancelled: number;
+    skipped: number;
+  };
+  chunks: {
+    total: number;
+    settled: number;
+  };
+  cost: {
+    /** A decimal amount, such as "2.00". */
+    upfront: string;
+    /** A decimal amount, such as "2.00". */
+    monthly: string;
+    currency: string;
+  };
+  error: {
+    code: string;
+    message: string;
+  } | null;
+}
+
+/** A number that is owed to a request. */
+export interface ItemView {
+  /** E.164; null while a buy has not found a number. */
+  phone_number: string | null;
+  status: 'pending' | 'in_flight' | 'succeeded' | 'failed' | 'cancelled' | 'skipped';
+  reason_code: string | null;
+  reason: string | null;
+  /** The position of its buy line, from 0. */
+  line: number | null;
+  chunk_id: string | null;
+  telnyx_id: string | null;
+  /** When its order delivered it: from then on it is paid for. */
+  bought_at: string | null;
+  upfront_cost: string | null;
+  monthly_cost: string | null;
+  currency: string | null;
+  /** ISO 8601, UTC. */
+  updated_at: string;
+}
+
+/** A call to Telnyx that carries numbers of a request. */
+export interface ChunkView {
+  id: string;
+  kind: string;
+  state: string;
+  /** How many numbers the chunk carries. */
+  numbers: number;
+  telnyx_id: string | null;
+  customer_reference: string;
+  attempt: number;
+  /** Telnyx waits for paperwork. */
+  waiting: boolean;
+  deadline: string | null;
+  /** What was seen when the outcome of the call was unknown. */
+  evidence: unknown;
+  error: {
+    code: string;
+    message: string;
+  } | null;
+}
+
+/** A number of the inventory. */
+export interface NumberView {
+  /** E.164, such as +13125550100. */
+  phone_number: string;
+  telnyx_id: string | null;
+  state: 'owned' | 'released' | 'missing';
+  status: string | null;
+  phone_number_type: string | null;
+  country_code: string | null;
+  connection_id: string | null;
+  messaging_profile_id: string | null;
+  billing_group_id: string | null;
+  customer_reference: string | null;
+  tags: string[];
+  deletion_lock_enabled: boolean | null;
+  emergency_enabled: boolean | null;
+  emergency_status: string | null;
+  emergency_address_id: string | null;
+  upfront_cost: string | null;
+  monthly_cost: string | null;
+  currency: string | null;
+  bought_by: string | null;
+  surplus: boolean;
+  purchased_at: string | null;
+  /** ISO 8601, UTC. */
+  updated_at: string;
+}
+
+/** A number with everything that happened to it. */
+export interface NumberWithHistory {
+  /** E.164, such as +13125550100. */
+  phone_number: string;
+  telnyx_id?: string | null | undefined;
+  state: 'owned' | 'released' | 'missing' | null;
+  status?: string | null | undefined;
+  phone_number_type?: string | null | undefined;
+  country_code?: string | null | undefined;
+  connection_id?: string | null | undefined;
+  messaging_profile_id?: string | null | undefined;
+  billing_group_id?: string | null | undefined;
+  customer_reference?: string | null | undefined;
+  tags?: string[] | undefined;
+  deletion_lock_enabled?: boolean | null | undefined;
+  emergency_enabled?: boolean | null | undefined;
+  emergency_status?: string | null | undefined;
+  emergency_address_id?: string | null | undefined;
+  upfront_cost?: string | null | undefined;
+  monthly_cost?: string | null | undefined;
+  currency?: string | null | undefined;
+  bought_by?: string | null | undefined;
+  surplus?: boolean | undefined;
+  purchased_at?: string | null | undefined;
+  /** ISO 8601, UTC. */
+  updated_at?: string | undefined;
+  history: {
+    /** ISO 8601, UTC. */
+    at: string;
+    from: string | null;
+    to: string | null;
+    cause: string;
+    request_id: string | null;
+    chunk_id: string | null;
+    run_id: string | null;
+    by: string | null;
+    detail: unknown;
+  }[];
+}
+
+/** A comparison of the whole account with the inventory. */
+export interface RunReport {
+  id: string;
+  status: 'queued' | 'running' | 'completed' | 'incomplete' | 'failed';
+  trigger: 'nightly' | 'manual';
+  repair: boolean;
+  /** Each owned number once: too_fresh ones were bought too recently to judge, undecided ones were not judged. */
+  counts: Partial<Record<'seen' | 'matched' | 'adopted' | 'missing' | 'changed' | 'healed' | 'surplus' | 'too_fresh' | 'undecided', number>> | null;
+  /** The drift of the run that is still open, found for the first time or again. */
+  open: {
+    /** Fields. */
+    changed: number;
+    missing: number;
+    surplus: number;
+  };
+  /** Why the run failed or is incomplete, and which repairs could not be filed. */
+  error: string | null;
+  /** The update requests that repair changed fields, also those filed later. */
+  repair_requests: string[];
+  /** ISO 8601, UTC. */
+  created_at: string;
+  started_at: string | null;
+  finished_at: string | null;
+}
+
+/** What a repair filed, and what it left. */
+export interface RepairAnswer {
+  run_id: string;
+  /** The update requests that restore our values, one for each set of values. */
+  requests: {
+    id: string;
+    numbers: number;
+    set: Record<string, unknown>;
+  }[];
+  /** Differences of numbers that an open request works on: that request settles them. */
+  under_way: number;
+  cannot_be_put_back: {
+    field: string;
+    count: number;
+    reason: string;
+    /** Some of them. */
+    numbers: string[];
+  }[];
+  /** Named numbers without an open difference in the run. */
+  not_found: number;
+  /** Which repairs could not be filed, and why. */
+  failures: string[];
+  /** The drift of the run that is still open, found for the first time or again. */
+  open: {
+    /** Fields. */
+    changed: number;
+    missing: number;
+    surplus: number;
+  };
+}
+
+/** What was accepted, and what was left. */
+export interface AcceptAnswer {
+  run_id: string;
+  accepted: {
+    /** Fields. */
+    changed: number;
+    missing: number;
+    surplus: number;
+  };
+  /** Differences of numbers that an open request works on: left open. */
+  under_way: number;
+  /** Named numbers without an open difference in the run. */
+  not_found: number;
+  /** The drift of the run that is still open, found for the first time or again. */
+  open: {
+    /** Fields. */
+    changed: number;
+    missing: number;
+    surplus: number;
+  };
+}
+
+/** The account, its gate and what was learned of it. */
+export interface AccountView {
+  gate: {
+    open: boolean;
+    code: string | null;
+    reason: string | null;
+    /** What to do about a closed gate. */
+    advice: string | null;
+    closed_at: string | null;
+    next_probe_at: string | null;
+  };
+  balance: {
+    /** A decimal amount, such as "2.00". */
+    amount: string;
+    available_credit: string | null;
+    currency: string | null;
+    as_of: string | null;
+  } | null;
+  /** Batch jobs that are open at Telnyx. */
+  slots_in_use: number;
+  /** Batch jobs that may be open at once. */
+  slots: number;
+  /** The learned request rates, by endpoint family. */
+  limits: {
+    family: string;
+    /** Requests a second that we allow ourselves at present. */
+    per_second: number | null;
+    /** The last limit that Telnyx announced, verbatim. */
+    announced: string | null;
+    paused_until: string | null;
+  }[];
+  limits_as_of: string | null;
+}

@@ -1,0 +1,152 @@
+import type { Db } from '../db/client.ts';
+import { invalid, notFound, ProvisioningError } from '../domain/errors.ts';
+import { isE164 } from '../domain/phone-number.ts';
+import { hasEnded } from '../domain/request.ts';
+import type { Resolution } from '../producers/actions/decide.ts';
+import type { ProducerDeps } from '../producers/deps.ts';
+import { readAccountView, readChunks, readNumber, readRequest, readRun, reportRun, streamItems } from '../producers/read/read.ts';
+import { streamNumbers, streamRuns } from '../producers/read/streams.ts';
+import type { CallOptions, Decision, Provisioner } from './interface.ts';
+import type { RequestView } from './types.ts';
+
+/** What the verbs work with. It is opened by the first of them. */
+export interface Opened {
+  deps: ProducerDeps;
+  /** Job slots of the configuration. */
+  jobSlots: number;
+}
+
+const CHECK_EVERY_MS = 500;
+
+/** The verbs of the library but `close`. What only some of them need is loaded when they run, because it loads slowly. */
+export function verbs(open: () => Promise<Opened>, actor: string): Omit<Provisioner, 'close'> {
+  const deps = async (): Promise<ProducerDeps> => (await open()).deps;
+  return {
+    ...requestVerbs(deps, actor),
+    ...runVerbs(deps, actor),
+    numbers: async function* (where = {}) {
+      const { parseFilter } = await import('../producers/intake/filter-shapes.ts');
+      const filter = parseFilter(where, (field) => field);
+      yield* streamNumbers((await deps()).db, filter);
+    },
+    number: async (phoneNumber) => {
+      if (!isE164(phoneNumber)) throw invalid([{ path: '', message: 'must be an E.164 number such as +13125550100' }]);
+      return readNumber((await deps()).db, phoneNumber);
+    },
+    account: async () => {
+      const opened = await open();
+      return readAccountView(opened.deps.db, opened.jobSlots);
+    },
+    reopen: async () => {
+      const { deps, jobSlots } = await open();
+      const { openGate } = await import('../db/account.ts');
+      await openGate(deps.db.sql, { actor, at: deps.clock.now() });
+      return readAccountView(deps.db, jobSlots);
+    },
+  };
+}
+
+type RequestVerbs = 'buy' | 'update' | 'delete' | 'request' | 'waitFor' | 'items' | 'chunks' | 'cancel' | 'approve' | 'retry';
+
+function requestVerbs(deps: () => Promise<ProducerDeps>, actor: string): Pick<Provisioner, RequestVerbs | 'resolve'> {
+  const view = async (id: string): Promise<RequestView> => mustFind(await readRequest((await deps()).db, id), id);
+  const submit = async (kind: string, body: object, { idempotencyKey }: CallOptions = {}): Promise<RequestView> => {
+    const { submitRequest } = await import('../producers/intake/submit.ts');
+    const key = idempotencyKey === undefined ? {} : { idempotencyKey };
+    const { request } = await submitRequest(await deps(), { ...body, kind }, { ...key, keySpace: 'library' });
+    return view(request.id);
+  };
+  return {
+    buy: (body, options) => submit('buy', body, options),
+    update: (body, options) => submit('update', body, options),
+    delete: (body, options) => submit('delete', body, options),
+    request: async (id) => readRequest((await deps()).db, id),
+    waitFor: async (id, { timeoutMs = 600_000 } = {}) => {
+      const { waitForEnd } = await import('../producers/read/wait.ts');
+      const request = mustFind(await waitForEnd((await deps()).db, id, { everyMs: CHECK_EVERY_MS, timeoutMs }), id);
+      if (hasEnded(request.status)) return request;
+      throw new ProvisioningError('wait_timed_out', 'rejected', `request ${id} is still ${request.status}; it goes on`);
+    },
+    items: async function* (id, { status } = {}) {
+      const { db } = await deps();
+      await view(id);
+      yield* streamItems(db, id, { status });
+    },
+    chunks: async (id) => {
+      await view(id);
+      return readChunks((await deps()).db, id);
+    },
+    cancel: async (id) => {
+      const { cancelRequest } = await import('../producers/actions/cancel.ts');
+      await cancelRequest(await deps(), id, actor);
+      return view(id);
+    },
+    approve: async (id) => {
+      const { approveRequest } = await import('../producers/actions/approve.ts');
+      await approveRequest(await deps(), id, actor);
+      return view(id);
+    },
+    retry: async (id) => {
+      const { retryRequest } = await import('../producers/actions/retry.ts');
+      const { request } = await retryRequest(await deps(), id);
+      return view(request.id);
+    },
+    resolve: async (id, chunkId, decision) => {
+      const { resolveChunk } = await import('../producers/actions/decide.ts');
+      await resolveChunk(await deps(), id, chunkId, resolutionOf(decision), actor);
+      return view(id);
+    },
+  };
+}
+
+type RunVerbs = 'reconcile' | 'run' | 'runs' | 'repair' | 'accept';
+
+function runVerbs(deps: () => Promise<ProducerDeps>, actor: string): Pick<Provisioner, RunVerbs> {
+  const db = async (): Promise<Db> => (await deps()).db;
+  return {
+    reconcile: async ({ repair = false } = {}) => {
+      const { startRun } = await import('../producers/actions/start-run.ts');
+      return reportRun(await db(), await startRun(await deps(), 'manual', repair));
+    },
+    run: async (id) => readRun(await db(), id),
+    runs: async function* () {
+      yield* streamRuns(await db());
+    },
+    repair: async (runId, choice) => {
+      const [{ parseChoice }, { repairRun }, { repairAnswer }] = await Promise.all([
+        import('../producers/actions/parse-choice.ts'),
+        import('../producers/actions/repair-run.ts'),
+        import('../producers/read/drift-answers.ts'),
+      ]);
+      return repairAnswer(await db(), runId, await repairRun(await deps(), runId, { ...parseChoice(choice), actor }));
+    },
+    accept: async (runId, choice) => {
+      const [{ parseChoice }, { acceptRun }, { acceptAnswer }] = await Promise.all([
+        import('../producers/actions/parse-choice.ts'),
+        import('../producers/actions/accept-run.ts'),
+        import('../producers/read/drift-answers.ts'),
+      ]);
+      return acceptAnswer(await db(), runId, await acceptRun(await deps(), runId, parseChoice(choice), actor));
+    },
+  };
+}
+
+/** A decision in the words of the producers. It is checked, because a program without types may write anything. */
+function resolutionOf(decision: Decision): Resolution {
+  switch (decision.decision) {
+    case 'adopt':
+      if (typeof decision.order_id === 'string' && decision.order_id !== '')
+        return { kind: 'adopt', telnyxId: decision.order_id };
+      throw invalid([{ path: 'order_id', message: 'is missing; it must be the id of the order or job at Telnyx' }]);
+    case 'not_sent':
+    case 'give_up':
+      return { kind: decision.decision };
+    default:
+      throw invalid([{ path: 'decision', message: 'must be one of adopt, not_sent, give_up' }]);
+  }
+}
+
+function mustFind(request: RequestView | null, id: string): RequestView {
+  if (request === null) throw notFound(`there is no request ${id}`);
+  return request;
+}
