@@ -1,6 +1,7 @@
 import { createServer } from 'node:http';
 import { afterEach, describe, expect, it } from 'vitest';
-import { adoptUnknown, takeOverChanges } from '../../src/db/compare-inventory.ts';
+import { adoptUnknown } from '../../src/db/adopt.ts';
+import { takeOverChanges } from '../../src/db/compare-inventory.ts';
 import { listDrift } from '../../src/db/queries/drift.ts';
 import { SIMULATED_ACCOUNT } from '../../src/simulator/index.ts';
 import { createTelnyxGateway } from '../../src/telnyx/client.ts';
