@@ -1,6 +1,5 @@
 import { fork } from 'node:child_process';
 import { once } from 'node:events';
-import { readFile } from 'node:fs/promises';
 import { dirname, join } from 'node:path';
 import { Readable } from 'node:stream';
 import { pipeline } from 'node:stream/promises';
@@ -10,7 +9,9 @@ import postgres from 'postgres';
 import { count, seconds, table } from '../src/cli/output.ts';
 import { build, memoryOf, mib, runCommand, startCommand, written } from './support/children.ts';
 import { withClosers } from './support/closers.ts';
+import { cpuOf, cpuOfServer } from './support/cpu.ts';
 import { openServer, type Server } from './support/database.ts';
+import { finding } from './support/findings.ts';
 import { PAGE_SIZE } from './support/pages.ts';
 import { openRedis } from './support/redis.ts';
 import { familiesAt, KEY } from './support/stage.ts';
@@ -55,6 +56,14 @@ const sizes = (flags.numbers ?? (flags.small === true ? '10000' : '10000,100000,
 if (flags.help === true) process.stderr.write(HELP);
 else await main(sizes);
 
+/** CPU time in milliseconds. */
+interface Cpu {
+  /** Of what downloads: the worker, or this process. */
+  client: number;
+  postgres: number;
+  pageServer: number;
+}
+
 interface Run {
   /** From the row of the run: stored to finished. */
   ms: number;
@@ -62,17 +71,24 @@ interface Run {
   commandMs: number;
   /** The largest resident memory of the worker so far, in bytes. */
   peak: number;
-  /** CPU time of the worker during the run. */
-  cpuMs: number;
+  cpu: Cpu;
+}
+
+interface Floor {
+  pagesMs: number;
+  copyMs: number;
+  cpu: Cpu;
 }
 
 interface Result {
   numbers: number;
-  pagesMs: number;
-  copyMs: number;
+  floor: Floor;
   first: Run;
   again: Run;
 }
+
+/** Reads the CPU times so far. */
+type Meter = () => Promise<Cpu>;
 
 async function main(all: readonly number[]): Promise<void> {
   if (process.platform !== 'linux') throw new Error('the peaks are read from /proc, which only Linux has');
@@ -92,7 +108,7 @@ async function measure(server: Server, redisUrl: string, numbers: number): Promi
     opened(async () => pages.disconnect());
     const [url] = (await once(pages, 'message')) as [string];
     const databaseUrl = await server.database();
-    const floor = await floorOf(url, databaseUrl, numbers);
+    const floor = await floorOf(url, databaseUrl, numbers, pages.pid ?? 0);
     const env = {
       DATABASE_URL: databaseUrl,
       REDIS_URL: redisUrl,
@@ -104,13 +120,35 @@ async function measure(server: Server, redisUrl: string, numbers: number): Promi
     const worker = startCommand(['worker'], { ...env, LOG_LEVEL: 'info' }, profiling);
     opened(worker.stop);
     await written(worker, /"msg":"working"/);
-    const first = await reconciled(env, worker.child.pid ?? 0, numbers);
-    return { numbers, ...floor, first, again: await reconciled(env, worker.child.pid ?? 0, numbers) };
+    const meter = meterOf(databaseUrl, worker.child.pid ?? 0, pages.pid ?? 0);
+    const pid = worker.child.pid ?? 0;
+    const first = await reconciled(env, pid, numbers, meter);
+    return { numbers, floor, first, again: await reconciled(env, pid, numbers, meter) };
   });
 }
 
+function meterOf(databaseUrl: string, client: number, pageServer: number): Meter {
+  return async () => {
+    const sql = postgres(databaseUrl, { max: 1 });
+    const [row] = await sql<{ pid: number }[]>`select pg_backend_pid() as pid`;
+    const server = await cpuOfServer(row?.pid ?? 0);
+    await sql.end();
+    return { client: await cpuOf(client), postgres: server, pageServer: await cpuOf(pageServer) };
+  };
+}
+
+function spent(before: Cpu, after: Cpu): Cpu {
+  return {
+    client: after.client - before.client,
+    postgres: after.postgres - before.postgres,
+    pageServer: after.pageServer - before.pageServer,
+  };
+}
+
 /** Downloads all pages one after the other, then copies their rows into a table without indexes. */
-async function floorOf(url: string, databaseUrl: string, numbers: number): Promise<{ pagesMs: number; copyMs: number }> {
+async function floorOf(url: string, databaseUrl: string, numbers: number, pageServer: number): Promise<Floor> {
+  const meter = meterOf(databaseUrl, process.pid, pageServer);
+  const before = await meter();
   const pages = Math.ceil(numbers / PAGE_SIZE);
   const begun = performance.now();
   let lines = '';
@@ -129,7 +167,7 @@ async function floorOf(url: string, databaseUrl: string, numbers: number): Promi
   const copyMs = performance.now() - copied;
   await sql`drop table floor`;
   await sql.end();
-  return { pagesMs, copyMs };
+  return { pagesMs, copyMs, cpu: spent(before, await meter()) };
 }
 
 function* repeated(text: string, times: number): Generator<string> {
@@ -142,8 +180,8 @@ function copyLine(row: Record<string, unknown>): string {
 }
 
 /** The real `reconcile` command; the worker does the run. */
-async function reconciled(env: Readonly<Record<string, string>>, pid: number, numbers: number): Promise<Run> {
-  const before = await cpuOf(pid);
+async function reconciled(env: Readonly<Record<string, string>>, pid: number, numbers: number, meter: Meter): Promise<Run> {
+  const before = await meter();
   const begun = performance.now();
   await runCommand(['reconcile', '--json'], env, [0]);
   const commandMs = performance.now() - begun;
@@ -154,27 +192,35 @@ async function reconciled(env: Readonly<Record<string, string>>, pid: number, nu
   await sql.end();
   if (run?.seen !== numbers) throw new Error(`the run saw ${run?.seen} of ${numbers} numbers`);
   const peak = (await memoryOf(pid))?.peak ?? Number.NaN;
-  return { ms: run.ms, commandMs, peak, cpuMs: (await cpuOf(pid)) - before };
+  return { ms: run.ms, commandMs, peak, cpu: spent(before, await meter()) };
 }
 
-/** CPU time of a process so far, in milliseconds. Linux counts it in hundredths of a second. */
-async function cpuOf(pid: number): Promise<number> {
-  const fields = (await readFile(`/proc/${pid}/stat`, 'utf8')).split(') ')[1]?.split(' ') ?? [];
-  return (Number(fields[11]) + Number(fields[12])) * 10;
-}
-
-function report({ numbers, pagesMs, copyMs, first, again }: Result): void {
-  const floor = pagesMs + copyMs;
+function report({ numbers, floor, first, again }: Result): void {
+  const floorMs = floor.pagesMs + floor.copyMs;
   const right = (title: string) => ({ title, align: 'right' as const });
+  const cpu = ({ client, postgres: server, pageServer }: Cpu) => [
+    seconds(client),
+    seconds(server),
+    seconds(pageServer),
+    ((client + server + pageServer) / (floor.cpu.client + floor.cpu.postgres + floor.cpu.pageServer)).toFixed(2),
+  ];
   const row = (title: string, run: Run) => [
     title,
     seconds(run.ms),
-    (run.ms / floor).toFixed(2),
-    (run.commandMs / floor).toFixed(2),
-    seconds(run.cpuMs),
+    (run.ms / floorMs).toFixed(2),
+    (run.commandMs / floorMs).toFixed(2),
+    ...cpu(run.cpu),
     mib(run.peak),
   ];
-  const head = ['run', 'ratio', 'ratio of the command', 'CPU of the worker', 'peak RSS'].map(right);
-  const text = table([`${count(numbers)} numbers`, ...head], [row('all new', first), row('nothing new', again)]);
-  process.stdout.write(`${text}\nfloor: pages ${seconds(pagesMs)} + COPY ${seconds(copyMs)} = ${seconds(floor)}\n\n`);
+  const head = ['wall', 'x floor', 'command', 'CPU client', 'Postgres', 'page server', 'x floor', 'peak RSS'].map(right);
+  const rows = [['floor', seconds(floorMs), '1.00', '', ...cpu(floor.cpu), ''], row('all new', first), row('nothing new', again)];
+  const parts = `floor: pages ${seconds(floor.pagesMs)} + COPY ${seconds(floor.copyMs)}`;
+  process.stdout.write(`${table([`${count(numbers)} numbers`, ...head], rows)}\n${parts}\n\n`);
+  finding({
+    question: `P6: reconcile ${count(numbers)}, first and again`,
+    figure: `${(first.ms / floorMs).toFixed(2)} and ${(again.ms / floorMs).toFixed(2)} x floor`,
+    goal: '≤ 1.5 x floor',
+    floor: `pages and COPY, ${seconds(floorMs)}`,
+    ms: first.ms,
+  });
 }

@@ -36,8 +36,11 @@ export async function adoptUnknown(
   because: Because,
   stretch: Stretch = EVERYTHING,
 ): Promise<void> {
-  // The order makes the planner merge both tables along their indexes, and each index of the inventory then grows at its end.
-  // "offset 0" keeps the look-up of the order from being copied to each place that uses it.
+  // The rows of a stretch are sorted and kept in memory, and not in files.
+  await tx`set local work_mem = '64MB'`;
+  // The order makes the planner merge both tables along their indexes, and each index of the inventory then grows at its end. Each
+  // "offset 0" keeps a costly expression (the look-up of the order, the detail of the event) from being worked out in every place
+  // that uses it. An account without orders of ours, as at the first reconciliation, looks up none.
   await tx`
     with before as (
       select p.* from phone_numbers p
@@ -53,7 +56,8 @@ export async function adoptUnknown(
         emergency_address_id, external_pin, hd_voice_enabled, ordered_by, ordered_by is not null and ${unbought(tx, tx`unknown.phone_number`)},
         purchased_at, ${because.at}, ${because.at}, ${because.at}
       from (
-        select s.*, coalesce(s.tags, p.tags, '{}'::text[]) as known_tags, ${orderedBy(tx, tx`s.phone_number`)} as ordered_by
+        select s.*, coalesce(s.tags, p.tags, '{}'::text[]) as known_tags,
+          case when (select exists (select 1 from chunks where kind = 'order')) then ${orderedBy(tx, tx`s.phone_number`)} end as ordered_by
         from (${seen(tx, runId)}) s
         left join (select * from phone_numbers p where ${within(tx, tx`p.phone_number`, stretch)}) p using (phone_number)
         where ${within(tx, tx`s.phone_number`, stretch)}
@@ -78,7 +82,7 @@ export async function adoptUnknown(
         case when not surplus then ${runId} end
       from changed
     )
-    ${noteEvents(tx, because, tx`select case when b.phone_number is null then ${firstValues(tx)} else (${changesOf(tx)}) end as detail`)}`;
+    ${noteEvents(tx, because, tx`select case when b.phone_number is null then ${firstValues(tx)} else (${changesOf(tx)}) end as detail offset 0`)}`;
 }
 
 /** The columns of an adopted number that can have a value. */
