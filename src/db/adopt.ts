@@ -3,39 +3,35 @@ import { inMotion, orderedBy, seen, unbought } from './compare-inventory.ts';
 import type { Because } from './events.ts';
 import { changesOf, noteEvents } from './numbers.ts';
 
-/** Numbers behind `after` (exclusive) up to `upTo` (inclusive). `null` means without an end. */
+/** Numbers behind `after` (exclusive; `null` means from the first) up to `upTo` (inclusive). */
 export interface Stretch {
   after: string | null;
-  upTo: string | null;
+  upTo: string;
 }
 
-const EVERYTHING: Stretch = { after: null, upTo: null };
-
-/** Cuts what the run saw into stretches of at most `size` numbers, in order. */
+/**
+ * Cuts what the run saw and the inventory does not own into stretches of at most `size` numbers, in order. There is none when
+ * nothing is new, so that a run over a known account reads both tables once, and not once for each stretch.
+ */
 export async function stretchesOf(sql: SqlOrTx, runId: string, size: number): Promise<Stretch[]> {
   const ends = await sql<{ phoneNumber: string }[]>`
     select phone_number from (
-      select phone_number, row_number() over (order by phone_number) as n from sightings where run_id = ${runId}) s
-    where n % ${size} = 0 order by 1`;
-  const cuts = [null, ...ends.map((e) => e.phoneNumber), null];
-  return cuts.slice(1).map((upTo, i) => ({ after: cuts[i] ?? null, upTo }));
+      select s.phone_number, row_number() over (order by s.phone_number) as n, count(*) over () as total
+      from (${seen(sql, runId)}) s left join phone_numbers p using (phone_number)
+      where p.phone_number is null or p.state = 'released') unknown
+    where n % ${size} = 0 or n = total order by 1`;
+  return ends.map(({ phoneNumber }, i) => ({ after: ends[i - 1]?.phoneNumber ?? null, upTo: phoneNumber }));
 }
 
 const within = (sql: SqlOrTx, number: ReturnType<SqlOrTx>, { after, upTo }: Stretch) => sql`
-  ${after === null ? sql`true` : sql`${number} > ${after}`} and ${upTo === null ? sql`true` : sql`${number} <= ${upTo}`}`;
+  ${after === null ? sql`true` : sql`${number} > ${after}`} and ${number} <= ${upTo}`;
 
 /**
  * Adds numbers of a stretch that the account has and the inventory does not know, or calls released. What is seen now becomes
  * their baseline. A number that one of our orders named but no item holds is a surplus: Telnyx delivered it after we gave it up. A
  * number released after `startedAt` is left alone, because the walk may have seen it before its release.
  */
-export async function adoptUnknown(
-  tx: Tx,
-  runId: string,
-  startedAt: Date,
-  because: Because,
-  stretch: Stretch = EVERYTHING,
-): Promise<void> {
+export async function adoptUnknown(tx: Tx, runId: string, startedAt: Date, because: Because, stretch: Stretch): Promise<void> {
   // The rows of a stretch are sorted and kept in memory, and not in files.
   await tx`set local work_mem = '64MB'`;
   // The order makes the planner merge both tables along their indexes, and each index of the inventory then grows at its end. Each

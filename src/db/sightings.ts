@@ -56,7 +56,7 @@ const textArray = (items: string[]): string => `{${items.map((t) => `"${t.replac
 
 /**
  * Keeps one row for each number of the run: the newest answer, but a row of an earlier life (`NOT_OURS`) never hides the present
- * one. Returns how many numbers the run has seen so far. Few numbers stand on two pages, so the pass reads the index only.
+ * one. Returns how many different numbers the run has seen so far. Few numbers stand on two pages, so the pass reads the index only.
  */
 export async function keepNewest(tx: Tx, runId: string): Promise<number> {
   await tx`

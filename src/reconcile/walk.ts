@@ -4,7 +4,7 @@ import type { Tx } from '../db/client.ts';
 import { missingCandidates, noteMissing, noteStillMissing, reappeared, takeOverChanges, unsee } from '../db/compare-inventory.ts';
 import { countRun } from '../db/run-counts.ts';
 import { finishRun, type Run } from '../db/runs.ts';
-import { analyzeForComparison, countSightings, dropSightings, keepNewest } from '../db/sightings.ts';
+import { analyzeForComparison, dropSightings, keepNewest } from '../db/sightings.ts';
 import type { RunCounts } from '../domain/reconciliation.ts';
 import { freshSince } from '../domain/streaks.ts';
 import { fileRepairs } from '../producers/actions/repair-run.ts';
@@ -23,6 +23,8 @@ const ADOPTERS = 2;
 interface Walk {
   /** How many numbers the account has by the last page that was read; `null` when no page said so. */
   total: number | null;
+  /** How many different numbers all walks have seen. */
+  seen: number;
   /** True when as many numbers were seen as Telnyx says there are. */
   complete: boolean;
 }
@@ -43,7 +45,7 @@ export async function reconcileInventory(deps: WorkDeps, run: Run, signal?: Abor
   await hold.keep();
   const at = deps.clock.now();
   const because = { cause: 'reconciled', at, runId: run.id };
-  const seen = await countSightings(deps.db.sql, run.id);
+  const seen = walk.seen - stale;
   // Drift of an interrupted attempt of this run stays and is not recorded twice.
   await hold.change((tx) => takeOverChanges(tx, run.id, startedAt, because));
   await adoptAll(deps, run, hold, (tx, stretch) => adoptUnknown(tx, run.id, startedAt, because, stretch));
@@ -86,7 +88,7 @@ async function dropStale(deps: WorkDeps, run: Run, hold: RunHold, startedAt: Dat
 }
 
 async function walkUntilComplete(deps: WorkDeps, run: Run, hold: RunHold): Promise<Walk> {
-  let walk: Walk = { total: null, complete: false };
+  let walk: Walk = { total: null, seen: 0, complete: false };
   // Short codes: Telnyx lists and counts them, and the inventory does not hold them.
   const others = new Set<string>();
   const calls = counter();
@@ -96,7 +98,7 @@ async function walkUntilComplete(deps: WorkDeps, run: Run, hold: RunHold): Promi
     await hold.change(async (tx) => {
       seen = await keepNewest(tx, run.id);
     });
-    walk = { total, complete: total !== null && seen + others.size >= total };
+    walk = { total, seen, complete: total !== null && seen + others.size >= total };
   }
   return walk;
 }

@@ -281,7 +281,7 @@ describe('a reconciliation', () => {
     await settling.opened;
     const comparing = [
       sql.begin((tx) => takeOverChanges(tx, runId, startedAt, because)),
-      sql.begin((tx) => adoptUnknown(tx, runId, startedAt, because)),
+      sql.begin((tx) => adoptUnknown(tx, runId, startedAt, because, { after: null, upTo: '+9' })),
     ];
     await until('both comparisons wait for the others', async () => {
       const waiting = await sql`select 1 from pg_stat_activity where wait_event_type = 'Lock' and datname = current_database()`;
