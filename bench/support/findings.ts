@@ -7,6 +7,8 @@ export interface Finding {
   goal: string;
   /** What the figure is measured against. */
   floor: string;
+  /** The measured time in milliseconds, where `npm run bench:growth` plots it. */
+  ms?: number;
 }
 
 /** Where `npm run bench` collects the findings of its children, one JSON text a line. */

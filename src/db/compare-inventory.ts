@@ -7,6 +7,9 @@ import { noteChanges } from './numbers.ts';
 /** Statuses of numbers that Telnyx still lists although the account cannot use them. */
 export const NOT_OURS: readonly string[] = ['deleted', 'ported-out', 'purchase-failed', 'port-failed'];
 
+/** The `seq` of a number that the run saw and did not judge. That of every other sighting is larger. */
+export const NOT_JUDGED = 0;
+
 /** Fields that an answer may leave out. A missing field says nothing about the number. */
 const MAY_BE_HIDDEN: ReadonlySet<DriftField> = new Set([
   'tags',
@@ -15,65 +18,21 @@ const MAY_BE_HIDDEN: ReadonlySet<DriftField> = new Set([
   'hd_voice_enabled',
 ]);
 
-/** One row for each number that the run saw (the last page that showed it counts), without the numbers of `NOT_OURS`. */
-const seen = (sql: SqlOrTx, runId: string) => sql`
-  select distinct on (phone_number) * from sightings
-  where run_id = ${runId} and status <> all(${NOT_OURS}::text[]) order by phone_number, seq desc`;
+/** What the run saw, without the numbers of `NOT_OURS`. `keepNewest` has left one row for each number. */
+export const seen = (sql: SqlOrTx, runId: string) => sql`
+  select * from sightings where run_id = ${runId} and status <> all(${NOT_OURS}::text[])`;
 
 /** True while a request holds a claim on the number. This run does not judge such a number. */
-const inMotion = (sql: SqlOrTx, number: ReturnType<SqlOrTx>) =>
+export const inMotion = (sql: SqlOrTx, number: ReturnType<SqlOrTx>) =>
   sql`exists (select 1 from claims m where m.phone_number = ${number})`;
 
 /** The request whose order named this number last. */
-const orderedBy = (sql: SqlOrTx, number: ReturnType<SqlOrTx>) => sql`(
+export const orderedBy = (sql: SqlOrTx, number: ReturnType<SqlOrTx>) => sql`(
   select c.request_id from chunks c where c.kind = 'order' and c.numbers @> array[${number}] order by c.created_at desc limit 1)`;
 
 /** True when no request has an item that bought the number. */
-const unbought = (sql: SqlOrTx, number: ReturnType<SqlOrTx>) =>
+export const unbought = (sql: SqlOrTx, number: ReturnType<SqlOrTx>) =>
   sql`not exists (select 1 from items i where i.phone_number = ${number} and i.bought_at is not null)`;
-
-/**
- * Adds numbers that the account has and the inventory does not know, or calls released. What is seen now becomes their baseline.
- * A number that one of our orders named but no item holds is a surplus: Telnyx delivered it after we gave it up. A number
- * released after `startedAt` is left alone, because the walk may have seen it before its release.
- */
-export async function adoptUnknown(tx: Tx, runId: string, startedAt: Date, because: Because): Promise<void> {
-  await tx`
-    with unknown as (
-      select s.*, coalesce(s.tags, p.tags, '{}'::text[]) as known_tags, ${orderedBy(tx, tx`s.phone_number`)} as ordered_by
-      from (${seen(tx, runId)}) s left join phone_numbers p using (phone_number)
-      where (p.phone_number is null or (p.state = 'released' and p.updated_at < ${startedAt}))
-        and not ${inMotion(tx, tx`s.phone_number`)}
-    ), before as (
-      select p.* from phone_numbers p join unknown u using (phone_number) order by p.phone_number for update
-    ), changed as (
-      insert into phone_numbers (phone_number, telnyx_id, state, status, phone_number_type, country_code, connection_id,
-        messaging_profile_id, billing_group_id, customer_reference, tags, deletion_lock_enabled, emergency_enabled, emergency_status,
-        emergency_address_id, external_pin, hd_voice_enabled, bought_by, surplus, purchased_at, last_seen_at, created_at, updated_at)
-      select phone_number, telnyx_id, 'owned', status, phone_number_type, country_code, connection_id, messaging_profile_id,
-        billing_group_id, customer_reference, known_tags, deletion_lock_enabled, emergency_enabled, emergency_status,
-        emergency_address_id, external_pin, hd_voice_enabled, ordered_by, ordered_by is not null and ${unbought(tx, tx`unknown.phone_number`)},
-        purchased_at, ${because.at}, ${because.at}, ${because.at}
-      from unknown order by phone_number
-      on conflict (phone_number) do update set telnyx_id = excluded.telnyx_id, state = 'owned', status = excluded.status,
-        connection_id = excluded.connection_id, messaging_profile_id = excluded.messaging_profile_id,
-        billing_group_id = excluded.billing_group_id, customer_reference = excluded.customer_reference, tags = excluded.tags,
-        deletion_lock_enabled = excluded.deletion_lock_enabled, emergency_enabled = excluded.emergency_enabled,
-        emergency_status = excluded.emergency_status, emergency_address_id = excluded.emergency_address_id,
-        external_pin = excluded.external_pin, hd_voice_enabled = excluded.hd_voice_enabled, baseline = null,
-        bought_by = coalesce(excluded.bought_by, phone_numbers.bought_by), surplus = excluded.surplus,
-        last_seen_at = excluded.last_seen_at, updated_at = excluded.updated_at
-      where phone_numbers.state = 'released' and phone_numbers.updated_at < ${startedAt}
-      returning *
-    ), drifted as (
-      insert into drift (run_id, kind, phone_number, request_id, state, state_at, state_by)
-      select ${runId}, case when surplus then 'surplus' else 'adopted' end, phone_number, bought_by,
-        case when surplus then 'open' else 'settled' end, case when not surplus then ${because.at}::timestamptz end,
-        case when not surplus then ${runId} end
-      from changed
-    )
-    ${noteChanges(tx, because)}`;
-}
 
 /** A number of the walk that the inventory calls released or missing. `longAgo`: its row last changed before `settledBefore`. */
 export interface Reappeared {
@@ -152,33 +111,45 @@ function standing(tx: Tx, field: DriftField) {
   return tx`(${field}::text, ${ours}, s.${tx(field)}::text, ${shown})`;
 }
 
+/** True when the row `p` is not what the run saw as `s`, or when it has a difference already. `type` is the type to compare with. */
+const differs = (sql: SqlOrTx, type: ReturnType<SqlOrTx>) => sql`(
+  (p.connection_id, p.billing_group_id, p.customer_reference, p.deletion_lock_enabled, p.emergency_enabled, p.emergency_status,
+    p.emergency_address_id, p.status, p.telnyx_id, p.phone_number_type, p.country_code, p.external_pin, p.hd_voice_enabled)
+  is distinct from (s.connection_id, s.billing_group_id, s.customer_reference,
+    coalesce(s.deletion_lock_enabled, p.deletion_lock_enabled), coalesce(s.emergency_enabled, p.emergency_enabled),
+    s.emergency_status, s.emergency_address_id, s.status, s.telnyx_id, ${type}, s.country_code, s.external_pin,
+    coalesce(s.hd_voice_enabled, p.hd_voice_enabled))
+  or (s.tags is not null and p.tags <> s.tags and not (p.tags @> s.tags and s.tags @> p.tags))
+  or (s.messaging_shown and p.messaging_profile_id is distinct from s.messaging_profile_id)
+  or p.baseline is not null or p.state = 'missing')`;
+
 /**
  * Copies what the account shows into the inventory, field by field. What differs from the baseline is recorded as drift, and the
  * baseline stays. A field that the inventory never knew (null before the first sighting) is filled without drift. A field that
  * was not shown is not compared. An open difference that is found again is linked to this run. One that has gone or changed ends.
- * A missing number that shows again becomes owned and is compared.
+ * A missing number that shows again becomes owned and is compared. One pass finds the numbers that differ, that are seen for the
+ * first time since their purchase, or that must not be judged (marked `NOT_JUDGED`). All others, which are nearly all, are not
+ * written.
  */
 export async function takeOverChanges(tx: Tx, runId: string, startedAt: Date, because: Because): Promise<void> {
   await tx`create temp table compared on commit drop as
     select s.*, coalesce(s.phone_number_type, p.phone_number_type) as known_type, p.last_seen_at is null as first_sight,
-      case when p.state = 'missing' then ${orderedBy(tx, tx`p.phone_number`)} end as ordered_by
-    from (${seen(tx, runId)}) s join phone_numbers p using (phone_number)
-    where p.state in ('owned', 'missing') and p.updated_at < ${startedAt} and not ${inMotion(tx, tx`p.phone_number`)}`;
+      case when p.state = 'missing' then ${orderedBy(tx, tx`p.phone_number`)} end as ordered_by,
+      p.updated_at < ${startedAt} and m.phone_number is null as judged
+    from (${seen(tx, runId)}) s join phone_numbers p using (phone_number) left join claims m using (phone_number)
+    where p.state in ('owned', 'missing') and (p.updated_at >= ${startedAt} or m.phone_number is not null
+      or p.last_seen_at is null or p.last_seen_at <= p.purchased_at
+      or ${differs(tx, tx`coalesce(s.phone_number_type, p.phone_number_type)`)})`;
+  await tx`
+    update sightings s set seq = ${NOT_JUDGED} from compared c
+    where not c.judged and s.run_id = ${runId} and s.phone_number = c.phone_number`;
+  await tx`delete from compared where not judged`;
   await tx`create index on compared (phone_number)`;
   await tx`analyze compared`;
   // Checked again while holding the row locks, because an update that was settled meanwhile is newer than what the walk saw.
   await tx`create temp table differing on commit drop as
     select p.phone_number from phone_numbers p join compared s using (phone_number)
-    where p.state in ('owned', 'missing') and p.updated_at < ${startedAt} and (
-      (p.connection_id, p.billing_group_id, p.customer_reference, p.deletion_lock_enabled, p.emergency_enabled, p.emergency_status,
-        p.emergency_address_id, p.status, p.telnyx_id, p.phone_number_type, p.country_code, p.external_pin, p.hd_voice_enabled)
-      is distinct from (s.connection_id, s.billing_group_id, s.customer_reference,
-        coalesce(s.deletion_lock_enabled, p.deletion_lock_enabled), coalesce(s.emergency_enabled, p.emergency_enabled),
-        s.emergency_status, s.emergency_address_id, s.status, s.telnyx_id, s.known_type, s.country_code, s.external_pin,
-        coalesce(s.hd_voice_enabled, p.hd_voice_enabled))
-      or (s.tags is not null and not (p.tags @> s.tags and s.tags @> p.tags))
-      or (s.messaging_shown and p.messaging_profile_id is distinct from s.messaging_profile_id)
-      or p.baseline is not null or p.state = 'missing')
+    where p.state in ('owned', 'missing') and p.updated_at < ${startedAt} and ${differs(tx, tx`s.known_type`)}
     order by p.phone_number for update of p`;
   await findDifferences(tx);
   await recordDifferences(tx, runId, because);
@@ -210,8 +181,9 @@ export async function takeOverChanges(tx: Tx, runId: string, startedAt: Date, be
     ${noteChanges(tx, because)}`;
   await tx`
     insert into drift_again (run_id, drift_id)
-    select ${runId}, o.id from drift o join compared s using (phone_number)
-    where o.state = 'open' and o.kind = 'surplus' and o.run_id <> ${runId} on conflict do nothing`;
+    select ${runId}, o.id from drift o join (${seen(tx, runId)}) s using (phone_number) join phone_numbers p using (phone_number)
+    where o.state = 'open' and o.kind = 'surplus' and o.run_id <> ${runId} and s.seq <> ${NOT_JUDGED} and p.state = 'owned'
+    on conflict do nothing`;
   await tx`
     update phone_numbers p set last_seen_at = ${because.at} from compared s where p.phone_number = s.phone_number`;
 }

@@ -9,24 +9,32 @@ import type { phoneNumbers } from './schema/index.ts';
 export type PhoneNumber = typeof phoneNumbers.$inferSelect;
 
 /**
- * Appends one event for each row in which `changed` (a CTE with all columns) differs from `before` (the same rows, locked
- * earlier). The event has the old and new value of every changed field. So no inventory row changes without a trace.
- * The old row is turned to JSON once (`materialized`), and not again for each field.
+ * Appends one event for each row of `changed` (a CTE with all columns) for which `details`, a select of one row, gives a detail.
+ * `details` sees the row as `c`, and as `b` what `before` (the same rows, locked earlier) had of it. The old row is turned to JSON
+ * once (`was`, materialized), and not again for each field.
  */
-export const noteChanges = (sql: SqlOrTx, because: Because) => sql`
+export const noteEvents = (sql: SqlOrTx, because: Because, details: ReturnType<SqlOrTx>) => sql`
   insert into events (at, subject, subject_id, from_state, to_state, cause, request_id, chunk_id, run_id, actor, detail)
   select ${because.at}, 'number', c.phone_number, b.state, c.state, ${because.cause}, ${because.requestId ?? null},
     ${because.chunkId ?? null}, ${because.runId ?? null}, ${because.actor ?? null}, d.detail
   from changed c left join (
     with old as materialized (select phone_number, state, to_jsonb(before) as was from before) select * from old
   ) b using (phone_number)
-  cross join lateral (
-    select jsonb_object_agg(n.key, jsonb_build_array(b.was -> n.key, n.value)) as detail
-    from jsonb_each(to_jsonb(c)) n
-    where n.value is distinct from b.was -> n.key and n.value is distinct from case when b.phone_number is null then 'null'::jsonb end
-      and n.key not in ('updated_at', 'last_seen_at', 'created_at')
-  ) d
+  cross join lateral (${details}) d
   where d.detail is not null`;
+
+/** Selects the old and new value of every changed field of `c` and `b`; null when none changed. */
+export const changesOf = (sql: SqlOrTx): ReturnType<SqlOrTx> => sql`
+  select jsonb_object_agg(n.key, jsonb_build_array(b.was -> n.key, n.value)) as detail
+  from jsonb_each(to_jsonb(c)) n
+  where n.value is distinct from b.was -> n.key and n.value is distinct from case when b.phone_number is null then 'null'::jsonb end
+    and n.key not in ('updated_at', 'last_seen_at', 'created_at')`;
+
+/**
+ * Appends one event for each row in which `changed` (a CTE with all columns) differs from `before` (the same rows, locked
+ * earlier). The event has the old and new value of every changed field. So no inventory row changes without a trace.
+ */
+export const noteChanges = (sql: SqlOrTx, because: Because) => noteEvents(sql, because, changesOf(sql));
 
 export interface BoughtNumber {
   phoneNumber: string;

@@ -1,20 +1,17 @@
 import type { RunCounts } from '../domain/reconciliation.ts';
 import type { SqlOrTx } from './client.ts';
+import { NOT_JUDGED, NOT_OURS } from './compare-inventory.ts';
 import { ofRun } from './drift.ts';
 
 /** Each number counts in one column only: the first of these kinds that the run found for it. */
 const RANKS = { missing: 1, surplus: 2, adopted: 3, changed: 4 } as const;
 
 /**
- * Counts in which state a reconciliation run that compared at `at` leaves each of our numbers. It uses the drift rows (also those
+ * Counts in which state a reconciliation run leaves each of our numbers. It uses the drift rows (also those
  * of an interrupted attempt) and what the walk showed. Every owned number is in exactly one column. A number that was bought
  * after `boughtBefore` and not shown is `too_fresh`. Call it before the sightings are removed.
  */
-export async function countRun(
-  sql: SqlOrTx,
-  runId: string,
-  compared: { at: Date; boughtBefore: Date },
-): Promise<Omit<RunCounts, 'seen'>> {
+export async function countRun(sql: SqlOrTx, runId: string, boughtBefore: Date): Promise<Omit<RunCounts, 'seen'>> {
   const rows = await sql<{ word: string; n: number }[]>`
     with found as (
       select d.phone_number, min(case d.kind when 'missing' then ${RANKS.missing} when 'surplus' then ${RANKS.surplus}
@@ -27,11 +24,11 @@ export async function countRun(
         when f.rank = ${RANKS.surplus} then 'surplus'
         when f.rank = ${RANKS.adopted} then 'adopted'
         when f.rank = ${RANKS.changed} then 'changed'
-        when p.last_seen_at >= ${compared.at} then 'matched'
-        when p.purchased_at >= ${compared.boughtBefore}
-          and not exists (select 1 from sightings s where s.run_id = ${runId} and s.phone_number = p.phone_number) then 'too_fresh'
+        when s.seq <> ${NOT_JUDGED} and s.status <> all(${NOT_OURS}::text[]) then 'matched'
+        when s.seq is null and p.purchased_at >= ${boughtBefore} then 'too_fresh'
         else 'undecided' end as word
       from phone_numbers p left join found f using (phone_number)
+      left join (select * from sightings where run_id = ${runId}) s using (phone_number)
       where p.state = 'owned' or (p.state = 'missing' and f.rank = ${RANKS.missing})
     )
     select word, count(*)::int as n from placed group by word

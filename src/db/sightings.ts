@@ -2,12 +2,14 @@ import { Readable } from 'node:stream';
 import { pipeline } from 'node:stream/promises';
 import { OPEN_RUN_STATUSES } from '../domain/reconciliation.ts';
 import type { SqlOrTx, Tx } from './client.ts';
+import { NOT_OURS } from './compare-inventory.ts';
 import { copyField } from './copy-field.ts';
 import type { sightings } from './schema/index.ts';
 
-export type Sighting = Omit<typeof sightings.$inferSelect, 'seq'>;
+export type Sighting = typeof sightings.$inferSelect;
 
 const COLUMNS = [
+  'seq',
   'run_id',
   'phone_number',
   'telnyx_id',
@@ -29,39 +31,46 @@ const COLUMNS = [
   'purchased_at',
 ] as const;
 
-/** Stages rows by COPY, the fastest way to insert them. Only one page is held in memory. */
-export async function copySightings(tx: Tx, rows: Sighting[]): Promise<void> {
+/** Stages rows by COPY, the fastest way to insert them. `seq` says which answer is newer when several show a number. */
+export async function copySightings(tx: Tx, rows: readonly Sighting[]): Promise<void> {
   if (rows.length === 0) return;
+  let text = '';
+  for (const row of rows) text += copyLine(row);
   const sink = await tx`copy sightings (${tx(COLUMNS)}) from stdin`.writable();
-  await pipeline(Readable.from([rows.map(copyLine).join('')]), sink);
+  await pipeline(Readable.from([Buffer.from(text)]), sink);
 }
 
+/** One row in COPY's text format. It is written without a list of fields, because this runs for every number of the account. */
 function copyLine(r: Sighting): string {
-  const fields = [
-    r.runId,
-    r.phoneNumber,
-    r.telnyxId,
-    r.status,
-    r.phoneNumberType,
-    r.countryCode,
-    r.connectionId,
-    r.messagingProfileId,
-    r.messagingShown,
-    r.billingGroupId,
-    r.customerReference,
-    r.tags === null ? null : textArray(r.tags),
-    r.deletionLockEnabled,
-    r.emergencyEnabled,
-    r.emergencyStatus,
-    r.emergencyAddressId,
-    r.externalPin,
-    r.hdVoiceEnabled,
-    r.purchasedAt?.toISOString() ?? null,
-  ];
-  return `${fields.map(copyField).join('\t')}\n`;
+  const f = copyField;
+  return (
+    `${r.seq}\t${f(r.runId)}\t${f(r.phoneNumber)}\t${f(r.telnyxId)}\t${f(r.status)}\t${f(r.phoneNumberType)}` +
+    `\t${f(r.countryCode)}\t${f(r.connectionId)}\t${f(r.messagingProfileId)}\t${r.messagingShown}` +
+    `\t${f(r.billingGroupId)}\t${f(r.customerReference)}\t${f(r.tags === null ? null : textArray(r.tags))}` +
+    `\t${f(r.deletionLockEnabled)}\t${f(r.emergencyEnabled)}\t${f(r.emergencyStatus)}\t${f(r.emergencyAddressId)}` +
+    `\t${f(r.externalPin)}\t${f(r.hdVoiceEnabled)}\t${f(r.purchasedAt?.toISOString() ?? null)}\n`
+  );
 }
 
 const textArray = (items: string[]): string => `{${items.map((t) => `"${t.replace(/["\\]/g, '\\$&')}"`).join(',')}}`;
+
+/**
+ * Keeps one row for each number of the run: the newest answer, but a row of an earlier life (`NOT_OURS`) never hides the present
+ * one. Returns how many different numbers the run has seen so far. Few numbers stand on two pages, so the pass reads the index only.
+ */
+export async function keepNewest(tx: Tx, runId: string): Promise<number> {
+  await tx`
+    with doubled as materialized (
+      select phone_number from sightings where run_id = ${runId} group by phone_number having count(*) > 1
+    ), ranked as (
+      select s.ctid as place, row_number() over (
+        partition by phone_number order by s.status <> all(${NOT_OURS}::text[]) desc, s.seq desc) as rank
+      from doubled join sightings s using (phone_number) where s.run_id = ${runId}
+    )
+    delete from sightings where ctid in (select place from ranked where rank > 1)`;
+  const [row] = await tx<{ n: number }[]>`select count(*)::int as n from sightings where run_id = ${runId}`;
+  return row?.n ?? 0;
+}
 
 /** Returns how many different numbers this run has seen so far. */
 export async function countSightings(sql: SqlOrTx, runId: string): Promise<number> {
@@ -69,9 +78,26 @@ export async function countSightings(sql: SqlOrTx, runId: string): Promise<numbe
   return row?.n ?? 0;
 }
 
-/** Removes the staged rows of a run, or of all runs when `runId` is null. */
-export async function dropSightings(sql: SqlOrTx, runId: string | null): Promise<void> {
-  await sql`delete from sightings where ${runId}::text is null or run_id = ${runId}`;
+/**
+ * Removes the staged rows of a run. When no other run has rows, the table is truncated, which costs nothing and leaves no dead
+ * rows behind. The lock is taken before the second check, so that no row of another run is lost.
+ */
+export async function dropSightings(tx: Tx, runId: string): Promise<void> {
+  const alone = async (): Promise<boolean> => {
+    const [row] = await tx<{ alone: boolean }[]>`
+      select has_table_privilege('sightings', 'TRUNCATE') and not exists (select 1 from sightings where run_id <> ${runId}) as alone`;
+    return row?.alone === true;
+  };
+  const [any] = await tx`select 1 from sightings where run_id = ${runId} limit 1`;
+  if (any === undefined) return;
+  if (await alone()) {
+    await tx`lock table sightings in access exclusive mode`;
+    if (await alone()) {
+      await tx`truncate sightings`;
+      return;
+    }
+  }
+  await tx`delete from sightings where run_id = ${runId}`;
 }
 
 /** Removes staged rows of runs that have ended. */

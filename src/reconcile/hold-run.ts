@@ -12,12 +12,14 @@ const PATIENCE_MS = 3_600_000;
 /** A run is also given up after this many failed reads in a row. */
 const MOST_TRIES = 65;
 const LONGEST_PAUSE_MS = 60_000;
+/** The lease is extended at most this often, because a write for every page would cost more than the page. */
+const EXTEND_EVERY_MS = 5_000;
 /** In a long pause, the run checks every so many milliseconds whether the process stops. */
 const NAP_MS = 500;
 
 /** The right of one worker to work on a reconciliation run for minutes or hours. */
 export interface RunHold {
-  /** Extends the lease. Throws `stopping` or `lease_lost` (both retry) when this worker must let go of the run. */
+  /** Extends the lease when it has grown shorter by some seconds. Throws `stopping` or `lease_lost` (both retry) when this worker must let go of the run. */
   keep(): Promise<void>;
   /**
    * Changes rows in a transaction in which no other worker can take the run. Throws `lease_lost`, with nothing changed, when
@@ -25,8 +27,8 @@ export interface RunHold {
    */
   change(work: (tx: Tx) => Promise<void>): Promise<void>;
   /**
-   * Reads until an answer comes, also through outages, and keeps the lease meanwhile. Throws `account_unreadable` when it gives
-   * up.
+   * Reads until an answer comes, also through outages, and keeps the lease meanwhile. Several reads may be under way at once. Each
+   * counts its own failures. Throws `account_unreadable` when it gives up.
    */
   read<T>(call: () => Promise<T>): Promise<T>;
 }
@@ -34,13 +36,17 @@ export interface RunHold {
 /** Holds a leased reconciliation run. `signal` fires when the process stops. */
 export function holdRun(deps: WorkDeps, run: LeasedRun, signal?: AbortSignal): RunHold {
   let readAt = deps.clock.now().getTime();
+  let leasedUntil = 0;
   const goOn = (): void => {
     if (signal?.aborted === true)
       throw new ProvisioningError('stopping', 'retry', 'the process stops; the reconciliation run starts again later');
   };
   const keepFor = async (ms: number): Promise<void> => {
     goOn();
-    if (!(await extendRunLease(deps.db.sql, run, after(deps.clock.now(), ms + RUN_LEASE_MS)))) throw lost(run);
+    const until = after(deps.clock.now(), ms + RUN_LEASE_MS);
+    if (until.getTime() < leasedUntil + EXTEND_EVERY_MS) return;
+    if (!(await extendRunLease(deps.db.sql, run, until))) throw lost(run);
+    leasedUntil = until.getTime();
   };
   const rest = async (error: ProvisioningError, tries: number): Promise<void> => {
     const silentMs = deps.clock.now().getTime() - readAt;

@@ -1,6 +1,7 @@
 import { createServer } from 'node:http';
 import { afterEach, describe, expect, it } from 'vitest';
-import { adoptUnknown, takeOverChanges } from '../../src/db/compare-inventory.ts';
+import { adoptUnknown } from '../../src/db/adopt.ts';
+import { takeOverChanges } from '../../src/db/compare-inventory.ts';
 import { listDrift } from '../../src/db/queries/drift.ts';
 import { SIMULATED_ACCOUNT } from '../../src/simulator/index.ts';
 import { createTelnyxGateway } from '../../src/telnyx/client.ts';
@@ -280,7 +281,7 @@ describe('a reconciliation', () => {
     await settling.opened;
     const comparing = [
       sql.begin((tx) => takeOverChanges(tx, runId, startedAt, because)),
-      sql.begin((tx) => adoptUnknown(tx, runId, startedAt, because)),
+      sql.begin((tx) => adoptUnknown(tx, runId, startedAt, because, { after: null, upTo: '+9' })),
     ];
     await until('both comparisons wait for the others', async () => {
       const waiting = await sql`select 1 from pg_stat_activity where wait_event_type = 'Lock' and datname = current_database()`;

@@ -40,6 +40,10 @@ export const phoneNumbers = pgTable(
     /** Telnyx delivered it beyond what its request asked for. It is reported, and never released automatically. */
     surplus: boolean('surplus').notNull().default(false),
     purchasedAt: moment('purchased_at'),
+    /**
+     * When a reconciliation run first saw the number after its purchase, or last found a difference. Null before that. It is not
+     * written each night, because that would rewrite the whole table.
+     */
     lastSeenAt: moment('last_seen_at'),
     createdAt: moment('created_at').notNull(),
     updatedAt: moment('updated_at').notNull(),

@@ -70,7 +70,10 @@ export const driftAgain = pgTable(
 export const sightings = pgTable(
   'sightings',
   {
-    /** The order of the walk. When several pages show a number, the last one counts. */
+    /**
+     * The order in which the walk asked for what it saw. When several pages show a number, the one that was asked for last counts.
+     * `NOT_JUDGED` marks a number that the comparison left out.
+     */
     seq: bigserial('seq', { mode: 'number' }),
     runId: text('run_id').notNull(),
     phoneNumber: text('phone_number').notNull(),
