@@ -1,6 +1,7 @@
 import type { openProducer } from './app/producer.ts';
 import { loadConfig } from './config/config.ts';
 import { notFound, ProvisioningError } from './domain/errors.ts';
+import { LIBRARY_ACTOR } from './domain/key-space.ts';
 import { hasEnded } from './domain/request.ts';
 import { silentLog } from './observability/log.ts';
 import { startRun } from './producers/actions/start-run.ts';
@@ -26,6 +27,8 @@ export type Body = Record<string, unknown>;
 export interface CallOptions {
   /** The same key with the same body gives the same request. */
   idempotencyKey?: string;
+  /** Who asks, as requests and history show it; `library` without it. */
+  actor?: string;
 }
 
 export interface Provisioner {
@@ -84,7 +87,7 @@ export function createProvisioner(options: ProvisionerOptions = {}): Provisioner
     delete: (body, call) => submit('delete', body, call),
     reconcile: async () => {
       const { deps } = await producer();
-      return reportRun(deps.db, await startRun(deps, 'manual', false));
+      return reportRun(deps.db, await startRun(deps, 'manual', false, LIBRARY_ACTOR));
     },
     run: async (id) => readRun((await producer()).deps.db, id),
     request: view,

@@ -112,7 +112,15 @@ describe('who may do what', () => {
         queue,
         clock: KEYLESS.clock,
         log,
-        limits: { orderSize: 1, batchSize: 1, maxNumberCost: '1', approvalAbove: null },
+        limits: {
+          orderSize: 1,
+          batchSize: 1,
+          maxNumberCost: '1',
+          approvalAbove: null,
+          selfApproval: false,
+          budgets: {},
+          prices: {},
+        },
       },
     };
     await expect(buildServer({ ...parts, host: '0.0.0.0' })).rejects.toThrow(

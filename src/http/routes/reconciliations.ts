@@ -33,7 +33,7 @@ export function reconciliationRoutes(app: App, { producer }: HttpDeps): void {
     handler: async (request, reply) => {
       const parsed = startBody.safeParse(request.body ?? {});
       if (!parsed.success) throw invalid(parsed.error.issues.map((i) => ({ path: i.path.join('.'), message: i.message })));
-      const run = await startRun(producer, 'manual', parsed.data.repair);
+      const run = await startRun(producer, 'manual', parsed.data.repair, actorOf(request));
       request.log.info({ runId: run.id, actor: actorOf(request) }, 'reconciliation started');
       const report = await reportRun(producer.db, run);
       return reply.code(202).header('location', `/v1/reconciliations/${run.id}`).send(report);

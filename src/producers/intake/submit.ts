@@ -6,12 +6,13 @@ import { insertSlots } from '../../db/items.ts';
 import { insertLine } from '../../db/lines.ts';
 import { countOwned } from '../../db/numbers.ts';
 import { insertRequest, type Request, refreshRequest, requestByIdempotencyKey } from '../../db/requests.ts';
+import { chargesOf } from '../../domain/budget.ts';
 import { type ErrorDetail, invalid, ProvisioningError } from '../../domain/errors.ts';
-import type { KeySpace } from '../../domain/key-space.ts';
+import { type KeySpace, LIBRARY_ACTOR } from '../../domain/key-space.ts';
 import { moneyOf } from '../../domain/money.ts';
 import type { LineCriteria } from '../../domain/request.ts';
 import type { Step } from '../../domain/step.ts';
-import { keyProblem } from '../../domain/text.ts';
+import { keyProblem, labelProblem } from '../../domain/text.ts';
 import type { AnyEnqueue } from '../../queues/port.ts';
 import type { ProducerDeps } from '../deps.ts';
 import { chunkJob, enqueue, lineJob } from '../enqueue.ts';
@@ -19,6 +20,7 @@ import { hashOfBody, withNumbers } from './body-hash.ts';
 import { guardDelete } from './guard-delete.ts';
 import { buySteps, deleteSteps, lineCriteria, updateSteps, worstCaseCost } from './plan.ts';
 import type { BuyBody, RequestBody, UpdateBody } from './request-shapes.ts';
+import { requirePrices, reserveCharges } from './reserve-charges.ts';
 import { type StagedBody, searchedFor, stageBody } from './stage-body.ts';
 import { NO_REPEATS, type NumberRow, type OnRepeat, type Repeats, rowsOf } from './stage-numbers.ts';
 import { parseRequest } from './validate.ts';
@@ -29,6 +31,8 @@ export interface SubmitOptions {
   idempotencyKey?: string;
   /** The owner of the idempotency key; `library` when it is left out. */
   keySpace?: KeySpace;
+  /** Who asks, as the history shows it and as budgets know it; `library` when it is left out. */
+  actor?: string;
   /** Numbers outside the body, such as the rows of a CSV file. The stream is read once and never held. */
   numbers?: AsyncIterable<NumberRow>;
   /** What to do with a repeated number of the list: `refuse` (the default) or count it `once`. */
@@ -56,6 +60,8 @@ export interface Submitted {
 export async function submitRequest(deps: ProducerDeps, input: unknown, options: SubmitOptions = {}): Promise<Submitted> {
   const wrongKey = options.idempotencyKey === undefined ? null : keyProblem(options.idempotencyKey);
   if (wrongKey !== null) throw invalid([{ path: 'idempotency_key', message: wrongKey }]);
+  const wrongActor = options.actor === undefined ? null : actorProblem(options.actor);
+  if (wrongActor !== null) throw invalid([{ path: 'actor', message: wrongActor }]);
   return takeOn(deps, parseRequest(input, { streamed: options.numbers !== undefined }), { ...options, known: false });
 }
 
@@ -91,6 +97,13 @@ async function takeOn(deps: ProducerDeps, body: RequestBody, options: TakeOption
   return { request, created: true, repeats };
 }
 
+const MOST_ACTOR = 200;
+
+function actorProblem(actor: string): string | null {
+  if (actor.length === 0 || actor.length > MOST_ACTOR) return `must have 1 to ${MOST_ACTOR} characters`;
+  return labelProblem(actor);
+}
+
 const spaceOf = (options: SubmitOptions): KeySpace => options.keySpace ?? 'library';
 
 /** The stored request with this idempotency key, or `null`. */
@@ -117,6 +130,10 @@ async function store(
   options: TakeOptions,
 ): Promise<{ stored: Stored | null; bodyHash: string }> {
   const at = deps.clock.now();
+  const { actor = LIBRARY_ACTOR, filedBy = null } = options;
+  const steps = stepsOf(body);
+  const charges = chargesOf(steps, deps.limits.prices);
+  requirePrices(deps, actor, charges);
   const staged = await stageBody(tx, body, options);
   const { bodyHash, repeats } = staged;
   const asked = searchedFor(body) + staged.count;
@@ -126,8 +143,8 @@ async function store(
     kind: body.kind,
     status: approval ? 'awaiting_approval' : 'queued',
     label: body.label ?? null,
-    body: describe(body),
-    steps: stepsOf(body),
+    body: describe(body, staged.listed ? staged.count : 0),
+    steps,
     asked,
     maxUpfrontCost: body.kind === 'buy' ? (body.max_upfront_cost ?? null) : null,
     maxMonthlyCost: body.kind === 'buy' ? (body.max_monthly_cost ?? null) : null,
@@ -136,7 +153,10 @@ async function store(
     bodyHash,
     errorCode: approval ? 'awaiting_approval' : null,
     error: approval ? approvalText(deps) : null,
-    filedBy: options.filedBy ?? null,
+    submittedBy: actor,
+    filedBy,
+    updateCharge: charges.update,
+    emergencyCharge: charges.emergency,
     createdAt: at,
   });
   if (request === null) return { stored: null, bodyHash };
@@ -149,11 +169,13 @@ async function store(
     subject: 'request',
     subjectId: id,
     requestId: id,
-    to: 'queued',
+    to: request.status,
     cause: 'submitted',
     at,
-    detail: { asked },
+    actor,
+    detail: { asked, ...(filedBy !== null && { filed_by: filedBy }) },
   });
+  await reserveCharges(deps, tx, request, at);
   await options.together?.(tx, id);
   // A release whose numbers had all left before ends at once.
   const ended = body.kind === 'delete' && jobs.length === 0 ? await refreshRequest(tx, id, at) : null;
@@ -233,12 +255,11 @@ function approvalText(deps: ProducerDeps): string {
   return `may cost more than ${deps.limits.approvalAbove} upfront plus first month, and waits for approval`;
 }
 
-/** The body as it is stored: with the count of its numbers instead of the numbers, which are items. */
-function describe(body: RequestBody): Record<string, unknown> {
+/** The body as it is stored: with the count of the numbers that it lists instead of the numbers, which are items. */
+function describe(body: RequestBody, listed: number): Record<string, unknown> {
   const { phone_numbers, ...rest } = body;
-  return phone_numbers === undefined || phone_numbers.length === 0
-    ? { ...rest }
-    : { ...rest, phone_numbers: phone_numbers.length };
+  const selects = body.kind !== 'buy' && body.where !== undefined;
+  return listed === 0 || selects ? rest : { ...rest, phone_numbers: listed };
 }
 
 function sameOrConflict(known: Request, bodyHash: string): Submitted {
