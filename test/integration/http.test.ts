@@ -197,7 +197,7 @@ describe('lists', () => {
     const csv = await ask(app, 'GET', `/v1/requests/${id}/items.csv`);
     expect(csv.headers['content-type']).toMatch(/^text\/csv/);
     const [head, ...rows] = csv.text.trimEnd().split('\n');
-    expect(head).toBe('phone_number,status,reason_code,reason,line,chunk_id,telnyx_id,updated_at');
+    expect(head).toBe('phone_number,status,reason_code,reason,line,chunk_id,telnyx_id,updated_at,submitted_by');
     expect(rows.map((r) => r.split(',')[0])).toEqual(seen);
     expect(page.parse((await ask(app, 'GET', `/v1/requests/${id}/chunks`)).body).data).toMatchObject([
       { kind: 'update', state: 'planned', numbers: 25 },
