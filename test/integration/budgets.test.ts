@@ -7,6 +7,18 @@ import { buying, withGateway } from '../support/buys.ts';
 import { deliveredTo, expectAgreement } from '../support/expect-agreement.ts';
 import { useHarness } from '../support/harness.ts';
 
+/** Returns a function that ends once it was called `count` times: each caller waits for the others. */
+function meeting(count: number): () => Promise<void> {
+  let arrived = 0;
+  let open = (): void => undefined;
+  const all = new Promise<void>((resolve) => (open = resolve));
+  return () => {
+    arrived += 1;
+    if (arrived >= count) open();
+    return all;
+  };
+}
+
 // A number costs 1.00 or 2.00 upfront and as much a month, so a budget of 12.00 pays for six numbers at most.
 describe('a budget for a key and month', () => {
   const h = useHarness(
@@ -31,15 +43,11 @@ describe('a budget for a key and month', () => {
 
   it('I5 two buys that claim at the same moment never spend more than it together, and say whose budget is reached', async () => {
     const { search } = h().deps.telnyx;
-    let searching = 0;
-    let open = (): void => undefined;
-    const both = new Promise<void>((resolve) => (open = resolve));
-    // Both buys have their offers before either of them claims.
+    const barrier = meeting(3);
+    // All buys have their offers before any of them claims.
     const together: TelnyxGateway['search'] = async (...args) => {
       const found = await search(...args);
-      searching += 1;
-      if (searching === 2) open();
-      await both;
+      await barrier();
       return found;
     };
     await withGateway(h(), { search: together }, async () => {
@@ -86,10 +94,18 @@ describe('a budget for a key and month', () => {
   it('I5 of two updates with a paid setting at the same moment only one fits; the other is refused and nothing is stored', async () => {
     const [address = ''] = SIMULATED_ACCOUNT.emergencyAddressIds;
     const owned = h().sim.ownedNumbers();
-    const emergency = (from: number, to: number) =>
-      as('e911', { kind: 'update', phone_numbers: owned.slice(from, to), set: { emergency_address_id: address } });
+    const set = { emergency_address_id: address };
+    const emergency = (from: number, to: number) => as('e911', { kind: 'update', phone_numbers: owned.slice(from, to), set });
     const had = await requests();
-    const filed = await Promise.allSettled([emergency(0, 2), emergency(2, 4)]);
+    const barrier = meeting(2);
+    // Both transactions are open before either of them reads what is used.
+    async function* listed(from: number, to: number) {
+      await barrier();
+      for (const number of owned.slice(from, to)) yield { number, at: 'list' };
+    }
+    const streamed = (from: number, to: number) =>
+      h().submit({ kind: 'update', set }, { actor: 'e911', numbers: listed(from, to) });
+    const filed = await Promise.allSettled([streamed(0, 2), streamed(2, 4)]);
     const ids = filed.flatMap((f) => (f.status === 'fulfilled' ? [f.value] : []));
     expect(ids).toHaveLength(1);
     expect(filed.find((f) => f.status === 'rejected')?.reason).toMatchObject({
