@@ -89,7 +89,7 @@ describe('with a worker', () => {
     const exported = await run(['export', bought.id]);
     const lines = exported.out.trim().split('\n');
     expect(lines).toHaveLength(6);
-    expect(lines[0]).toBe('phone_number,status,reason_code,reason,line,chunk_id,telnyx_id,updated_at');
+    expect(lines[0]).toBe('phone_number,status,reason_code,reason,line,chunk_id,telnyx_id,updated_at,submitted_by');
     const numbers = lines.slice(1).map((line) => line.split(',')[0] ?? '');
     const list = `\ufeffphone_number\r\n${numbers.join('\r\n')}\r\n`;
 
