@@ -1,5 +1,5 @@
 import type { Db } from '../../db/client.ts';
-import { gateReopened, historyOfNumber, historyOfRequest } from '../../db/queries/events.ts';
+import { historyOfNumber, historyOfRequest } from '../../db/queries/events.ts';
 import { findNumber } from '../../db/queries/inventory.ts';
 import type { Page } from './read.ts';
 import { moneyText, numberView } from './views.ts';
@@ -87,10 +87,4 @@ export async function readNumber(db: Db, phoneNumber: string) {
       detail: e.detail,
     })),
   };
-}
-
-/** Who opened the account gate last, and when; `null` when nobody did. */
-export async function readReopened(db: Db): Promise<{ at: string; by: string | null } | null> {
-  const event = await gateReopened(db.reads);
-  return event === null ? null : { at: event.at.toISOString(), by: event.actor };
 }

@@ -2,6 +2,7 @@ import type { Db } from '../../db/client.ts';
 import { readAccount, slotsInUse, someWorkerLives } from '../../db/queries/account.ts';
 import { listChunks } from '../../db/queries/chunks.ts';
 import { NOTHING_OPEN, type OpenDrift, openOfRuns, streamDrift } from '../../db/queries/drift.ts';
+import { gateReopened } from '../../db/queries/events.ts';
 import { type InventoryFilter, listInventory } from '../../db/queries/inventory.ts';
 import * as itemQueries from '../../db/queries/items.ts';
 import * as requestQueries from '../../db/queries/requests.ts';
@@ -10,7 +11,6 @@ import type { Request } from '../../db/requests.ts';
 import type { Run } from '../../db/runs.ts';
 import type { ItemStatus, RequestKind, RequestStatus } from '../../domain/request.ts';
 import { type RunView, runView } from '../actions/start-run.ts';
-import { readReopened } from './history.ts';
 import {
   type AccountView,
   accountView,
@@ -108,8 +108,12 @@ export async function workerLives(db: Db): Promise<boolean> {
 
 /** The account with its gate. `slots` is how many job slots this configuration allows. */
 export async function readAccountView(db: Db, slots: number): Promise<AccountView> {
-  const [account, inUse, reopened] = await Promise.all([readAccount(db.reads), slotsInUse(db.reads), readReopened(db)]);
-  return accountView(account, { inUse, configured: slots }, reopened);
+  const [account, inUse, reopened] = await Promise.all([readAccount(db.reads), slotsInUse(db.reads), gateReopened(db.reads)]);
+  return accountView(
+    account,
+    { inUse, configured: slots },
+    reopened === null ? null : { at: reopened.at.toISOString(), by: reopened.actor },
+  );
 }
 
 /** A reconciliation run as users see it, with its open drift and the repair requests that it led to. */
