@@ -5,7 +5,7 @@ import { type Db, openDb, type Sql } from '../src/db/client.ts';
 import { makeEventMonths } from '../src/db/event-months.ts';
 import { insertNumberEvents, pruneSnoozes } from '../src/db/events.ts';
 import { findStandstill } from '../src/db/health.ts';
-import { eventsOf } from '../src/db/queries/events.ts';
+import { historyOfNumber, historyOfRequest } from '../src/db/queries/events.ts';
 import { after } from '../src/domain/clock.ts';
 import { withClosers } from './support/closers.ts';
 import { openServer } from './support/database.ts';
@@ -117,8 +117,10 @@ function numberOf(n: number): string {
 
 async function measure(tables: readonly Table[]): Promise<Measured[]> {
   const reads = async (ask: (t: Table, i: number) => Promise<unknown>) => inTurns(tables, REPEATS, ask);
-  const numberHistory = await reads(({ db, numbers }, i) => eventsOf(db.reads, 'number', numberOf((i * 499) % numbers)));
-  const requestHistory = await reads(({ db }, i) => eventsOf(db.reads, 'request', `req_${i % (NIGHTS / 100)}`));
+  const numberHistory = await reads(({ db, numbers }, i) => historyOfNumber(db.reads, numberOf((i * 499) % numbers)));
+  const requestHistory = await reads(({ db }, i) =>
+    historyOfRequest(db.reads, `req_${i % (NIGHTS / 100)}`, ['submitted', 'ended'], 500, 0),
+  );
   const lastEvent = await reads(({ db }) => findStandstill(db.sql, after(new Date(), -45_000)));
   const write = await inTurns(tables, BATCHES, ({ db, numbers }, i) =>
     insertNumberEvents(

@@ -23,7 +23,15 @@ export async function describedServer(): Promise<FastifyInstance> {
     wake: async () => undefined,
     counts: async () => ({ ...counts, maintenance: none }),
   };
-  const limits = { orderSize: 100, batchSize: 1_000, maxNumberCost: '5.00', approvalAbove: null };
+  const limits = {
+    orderSize: 100,
+    batchSize: 1_000,
+    maxNumberCost: '5.00',
+    approvalAbove: null,
+    selfApproval: false,
+    budgets: {},
+    prices: {},
+  };
   return buildServer({
     producer: { db, queue, clock, log, limits },
     apiKeys: [

@@ -48,8 +48,8 @@ export async function openDatabase(
 
 /** The limits of size and price that producers keep. */
 export function limitsOf({ limits }: Config): Limits {
-  const { orderSize, batchSize, maxNumberCost, approvalAbove } = limits;
-  return { orderSize, batchSize, maxNumberCost, approvalAbove };
+  const { orderSize, batchSize, maxNumberCost, approvalAbove, selfApproval, budgets, prices } = limits;
+  return { orderSize, batchSize, maxNumberCost, approvalAbove, selfApproval, budgets, prices };
 }
 
 /**

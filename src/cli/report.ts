@@ -2,8 +2,10 @@ import { visible } from '../domain/text.ts';
 import type { ProducerDeps } from '../producers/deps.ts';
 import { readChunks, type reasonsOf } from '../producers/read/read.ts';
 import type { ChunkView, EvidenceView, ItemView, RequestView } from '../producers/read/views.ts';
+import { DECISIONS } from './decisions.ts';
 import { type Column, count, type Paint, type Painted, painted, pairs, plural, table } from './output.ts';
 import { wordsOf } from './progress.ts';
+import { bodyPairs } from './request-words.ts';
 
 export type Reasons = Awaited<ReturnType<typeof reasonsOf>>;
 
@@ -18,7 +20,12 @@ export function requestText(view: RequestView, paint: Paint): string {
       ['kind', view.kind],
       ['label', view.label],
       ['status', statusText(view.status)],
+      ...bodyPairs(view),
+      ['asked by', view.submitted_by],
+      ['filed by', view.filed_by],
+      ['idempotency key', view.idempotency_key],
       ['created', view.created_at],
+      ['cancel asked', view.cancel_requested_at],
       ['finished', view.finished_at],
       ['chunks', chunks.total === 0 ? null : `${count(chunks.settled)} of ${count(chunks.total)} settled`],
       ['cost', view.kind === 'buy' ? `${cost.upfront} ${cost.currency} upfront, ${cost.monthly} ${cost.currency} a month` : null],
@@ -73,8 +80,8 @@ export function attentionText(requestId: string, chunk: ChunkView, paint: Paint)
   ]);
   const choices: [string, string][] = [
     ...adopt,
-    [`${resolve} --not-sent`, 'Telnyx certainly never accepted it: send the same numbers again'],
-    [`${resolve} --give-up`, 'end it: mark its open numbers as failed'],
+    [`${resolve} --not-sent`, DECISIONS.not_sent],
+    [`${resolve} --give-up`, DECISIONS.give_up],
   ];
   return [
     `\n\n${paint('yellow', `chunk ${chunk.id} needs your decision`)}: ${what} of ${plural(chunk.numbers, 'number')}, reference ${chunk.customer_reference}`,

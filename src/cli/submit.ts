@@ -8,7 +8,7 @@ import { listProblems, noteOfRepeats } from '../producers/intake/stage-numbers.t
 import { submitRequest } from '../producers/intake/submit.ts';
 import { wideNote } from '../producers/intake/wide-filter.ts';
 import { readRequest } from '../producers/read/read.ts';
-import { type Cli, note, result, withProducer } from './cli.ts';
+import { actor, type Cli, note, result, withProducer } from './cli.ts';
 import { confirm, requireConsent } from './confirm.ts';
 import { parseDuration } from './duration.ts';
 import { EXIT } from './exit-table.ts';
@@ -58,6 +58,7 @@ export async function submit(cli: Cli, kind: RequestKind, read: () => RequestBod
     const { request, created, repeats } = await submitRequest(deps, body, {
       ...(numbers !== undefined && { numbers, repeats: 'once' }),
       ...(list?.columns !== undefined && { columns: list.columns.map((c) => c.field) }),
+      actor: actor(),
       ...(idempotencyKey !== undefined && { idempotencyKey, keySpace: 'cli' as const }),
     });
     const repeated = noteOfRepeats(repeats);

@@ -43,5 +43,8 @@ function noteEnd(cli: Cli, { view, why, gateClosed }: Waited): void {
 
 /** Tells how to approve a request that waits for it. */
 export function noteApproval(cli: Cli, view: RequestView): void {
-  note(cli, `${view.error?.message ?? 'the request waits for approval'}: provisioner approve ${view.id}`);
+  note(
+    cli,
+    `${view.error?.message ?? 'the request waits for approval'}; somebody else approves it: provisioner approve ${view.id}`,
+  );
 }

@@ -1,3 +1,4 @@
+import type { Budgets, Prices } from '../domain/budget.ts';
 import { type ErrorDetail, ProvisioningError } from '../domain/errors.ts';
 import type { RateFamily } from '../domain/rate-families.ts';
 import type { ApiKey, Field, RedisTarget } from './fields.ts';
@@ -25,6 +26,9 @@ export interface Config {
     readonly batchSize: number;
     readonly maxNumberCost: string;
     readonly approvalAbove: string | null;
+    readonly selfApproval: boolean;
+    readonly budgets: Budgets;
+    readonly prices: Prices;
     readonly settleMs: number;
     readonly fundsProbeMs: number;
   };
@@ -51,8 +55,26 @@ export function loadConfig(env: Env = process.env): Config {
     if (result.ok) read[name] = result.value;
     else problems.push(...result.problems.map((message) => ({ path: name, message })));
   }
+  problems.push(...misnamedBudgets(asValues(read)));
   if (problems.length > 0) throw invalidConfig(problems);
   return deepFreeze(grouped(asValues(read)));
+}
+
+/**
+ * Budgets whose name is nearly that of an API key, and is none. Such a budget would bind nobody. Other names may be those of OS
+ * users (`cli:anna`) or callers of the library, and a worker does not know the keys.
+ */
+function misnamedBudgets({
+  PROVISIONER_BUDGETS,
+  PROVISIONER_API_KEYS,
+}: Pick<Values, 'PROVISIONER_BUDGETS' | 'PROVISIONER_API_KEYS'>): ErrorDetail[] {
+  const names = (PROVISIONER_API_KEYS ?? []).map((k) => k.name);
+  return Object.keys(PROVISIONER_BUDGETS ?? {}).flatMap((name) => {
+    const like = names.includes(name) || name.startsWith('cli:') ? null : nearest(name, names);
+    return like === null
+      ? []
+      : [{ path: 'PROVISIONER_BUDGETS', message: `names "${name}", which is no API key; did you mean "${like}"?` }];
+  });
 }
 
 /** The key, for commands that talk to Telnyx. */
@@ -77,6 +99,9 @@ function grouped(v: Values): Config {
       batchSize: v.PROVISIONER_BATCH_SIZE,
       maxNumberCost: v.PROVISIONER_MAX_NUMBER_COST,
       approvalAbove: v.PROVISIONER_APPROVAL_ABOVE ?? null,
+      selfApproval: v.PROVISIONER_SELF_APPROVAL,
+      budgets: v.PROVISIONER_BUDGETS ?? {},
+      prices: v.PROVISIONER_PRICES ?? {},
       settleMs: v.PROVISIONER_SETTLE_SECONDS * 1_000,
       fundsProbeMs: v.PROVISIONER_FUNDS_PROBE_SECONDS * 1_000,
     },
@@ -134,7 +159,7 @@ function variableNames(): VariableName[] {
   return Object.keys(VARIABLES) as VariableName[];
 }
 
-/** Guarantee: `loadConfig` filled every name with what that name's own `read` returned, or threw. */
+/** Guarantee: each name holds what its own `read` returned. A variable that may be unset may be missing; `loadConfig` throws when another one is. */
 function asValues(read: Partial<Record<VariableName, unknown>>): Values {
   return read as Values;
 }

@@ -1,3 +1,4 @@
+import { PAID_SETTINGS, type PaidSetting } from '../domain/budget.ts';
 import { parseAmount } from '../domain/money.ts';
 import { DEFAULT_RATES, RATE_FAMILIES, type RateFamily } from '../domain/rate-families.ts';
 import { type Secret, secret } from './secret.ts';
@@ -143,6 +144,36 @@ export const rates: Field<Record<RateFamily, number>> = (text) => {
 
 export const cost: Field<string> = (text) => {
   return parseAmount(text) !== null ? ok(text) : bad(`must be an amount such as 5.00, not "${text}"`);
+};
+
+/** `name:amount/month`. The amount follows the last colon, because the name of an OS user has one: `cli:anna`. */
+export const budgets: Field<Record<string, string>> = (text) => {
+  const found = new Map<string, string>();
+  const problems: string[] = [];
+  for (const [index, entry] of list(text).entries()) {
+    const [, name = '', amount = ''] = /^(.+):([^:]*)\/month$/.exec(entry) ?? [];
+    if (name === '') problems.push(`entry ${index + 1} must be name:amount/month, such as ops:500/month`);
+    else if (parseAmount(amount) === null)
+      problems.push(`the budget of "${name}" must be an amount such as 500 or 500.00, not "${amount}"`);
+    else if (found.has(name)) problems.push(`the name "${name}" is used twice`);
+    else found.set(name, amount);
+  }
+  return problems.length > 0 ? bad(...problems) : ok(Object.fromEntries(found));
+};
+
+export const prices: Field<Partial<Record<PaidSetting, string>>> = (text) => {
+  const found = new Map<PaidSetting, string>();
+  const problems: string[] = [];
+  for (const entry of list(text)) {
+    const [name = '', amount = '', ...rest] = entry.split('=').map((part) => part.trim());
+    const setting = PAID_SETTINGS.find((candidate) => candidate === name);
+    if (setting === undefined) problems.push(`"${name}" has no price here; there are ${PAID_SETTINGS.join(', ')}`);
+    else if (rest.length > 0 || parseAmount(amount) === null)
+      problems.push(`the price of ${setting} must be an amount such as 1.50, not "${amount}"`);
+    else if (found.has(setting)) problems.push(`${setting} is given twice`);
+    else found.set(setting, amount);
+  }
+  return problems.length > 0 ? bad(...problems) : ok(Object.fromEntries(found));
 };
 
 const CRON_FIELD = /^[\d*/,\-#?a-z]+$/i;

@@ -71,6 +71,22 @@ export const VARIABLES = {
     read: field.cost,
     meaning: 'Upfront plus first month cost above which a buy waits for approval. Not set: never.',
   },
+  PROVISIONER_SELF_APPROVAL: {
+    read: field.onOff,
+    fallback: '0',
+    meaning:
+      '`1` lets the asker of a request approve it. Otherwise another API key, or another OS user, must approve. Without API keys nobody can over HTTP.',
+  },
+  PROVISIONER_BUDGETS: {
+    read: field.budgets,
+    meaning:
+      'What each asker may spend in a UTC month, e.g. `ops:500/month,cli:anna:50/month`: upfront and first month of the numbers it buys, and what it sets that is paid. Asker: the name of an API key, `cli:` and the OS user, or what the caller of the library gave. Who is not named has no budget. Set it for workers too.',
+  },
+  PROVISIONER_PRICES: {
+    read: field.prices,
+    meaning:
+      'Prices for one number that no API tells: `e911` (an emergency address), `caller_id_name` (the name of inbound callers), e.g. `e911=1.50,caller_id_name=0.40`. Whoever has a budget cannot set what has no price.',
+  },
   PROVISIONER_SETTLE_SECONDS: {
     read: field.wholeNumber(1, 86_400),
     fallback: '120',

@@ -174,7 +174,7 @@ export async function fillSlots(
       where line_id = ${line.id} and status = 'pending' and phone_number is null
     )
     update items i set phone_number = o.number, upfront_cost = o.upfront::numeric, monthly_cost = o.monthly::numeric,
-      currency = o.currency, searched_at = ${at}, updated_at = ${at}
+      currency = o.currency, searched_at = ${at}, charged_at = ${at}, updated_at = ${at}
     from offers o join slots s on s.n = o.n where i.id = s.id
     returning i.phone_number`;
   const filled = new Set(rows.map((r) => r.phoneNumber));
@@ -197,7 +197,7 @@ export async function priceListed(
   const column = (pick: (o: PricedNumber) => string) => taken.map(pick);
   await sql`
     update items i set upfront_cost = o.upfront::numeric, monthly_cost = o.monthly::numeric, currency = o.currency,
-      searched_at = ${at}, updated_at = ${at}
+      searched_at = ${at}, charged_at = ${at}, updated_at = ${at}
     from unnest(${column((o) => o.phoneNumber)}::text[], ${column((o) => o.upfrontCost)}::text[],
       ${column((o) => o.monthlyCost)}::text[], ${column((o) => o.currency)}::text[]) as o(number, upfront, monthly, currency)
     where i.line_id = ${line.id} and i.phone_number = o.number and i.status = 'pending'`;
@@ -258,7 +258,7 @@ export async function emptyLostSlots(
 ): Promise<string[]> {
   const rows = await sql<{ lineId: string | null }[]>`
     update items set phone_number = null, chunk_id = null, status = 'pending', upfront_cost = null, monthly_cost = null,
-      currency = null, searched_at = null, updated_at = ${because.at}
+      currency = null, searched_at = null, charged_at = null, updated_at = ${because.at}
     where chunk_id = ${chunk.id} and phone_number = any(${numbers}::text[]) and status = any(${OPEN_ITEM_STATUSES}::text[])
     returning line_id`;
   await releaseClaims(sql, chunk.requestId, numbers);

@@ -16,10 +16,11 @@ export type NewRequest = Omit<Request, 'seq' | 'updatedAt' | 'finishedAt' | 'can
 export async function insertRequest(sql: SqlOrTx, r: NewRequest): Promise<Request | null> {
   const [row] = await sql<Request[]>`
     insert into requests (id, kind, status, label, body, steps, asked, max_upfront_cost, max_monthly_cost, idempotency_key,
-      key_space, body_hash, error_code, error, filed_by, created_at, updated_at)
+      key_space, body_hash, error_code, error, submitted_by, filed_by, update_charge, emergency_charge, created_at, updated_at)
     values (${r.id}, ${r.kind}, ${r.status}, ${r.label}, ${JSON.stringify(r.body)}::text::jsonb,
       ${JSON.stringify(r.steps)}::text::jsonb, ${r.asked}, ${r.maxUpfrontCost}, ${r.maxMonthlyCost}, ${r.idempotencyKey},
-      ${r.keySpace}, ${r.bodyHash}, ${r.errorCode}, ${r.error}, ${r.filedBy}, ${r.createdAt}, ${r.createdAt})
+      ${r.keySpace}, ${r.bodyHash}, ${r.errorCode}, ${r.error}, ${r.submittedBy}, ${r.filedBy},
+      ${r.updateCharge}, ${r.emergencyCharge}, ${r.createdAt}, ${r.createdAt})
     on conflict (key_space, idempotency_key) do nothing
     returning *`;
   return row ?? null;
@@ -145,12 +146,22 @@ export async function noteTrouble(sql: SqlOrTx, id: string, code: TroubleCode, t
   await sql`update requests set error_code = ${code}, error = ${text} where id = ${id} and finished_at is null`;
 }
 
-/** Records that the user wants the request cancelled. Returns `null` when it has already ended. */
-export async function requestCancel(sql: SqlOrTx, id: string, at: Date): Promise<Request | null> {
-  const [row] = await sql<Request[]>`
-    update requests set cancel_requested_at = coalesce(cancel_requested_at, ${at}), updated_at = ${at}
-    where id = ${id} and finished_at is null returning *`;
-  return row ?? null;
+/**
+ * Records that a person wants the request cancelled, with an event for the first one who does. Returns `null` when it has already
+ * ended.
+ */
+export async function requestCancel(sql: SqlOrTx, id: string, by: { actor: string; at: Date }): Promise<Request | null> {
+  const rows = await sql<(Request & { isFirst: boolean })[]>`
+    with before as (select cancel_requested_at from requests where id = ${id} for no key update)
+    update requests set cancel_requested_at = coalesce(requests.cancel_requested_at, ${by.at}), updated_at = ${by.at}
+    from before where id = ${id} and finished_at is null
+    returning requests.*, before.cancel_requested_at is null as is_first`;
+  const [row] = rows;
+  if (row === undefined) return null;
+  const { isFirst, ...request } = row;
+  const event = { subject: 'request', subjectId: id, requestId: id, from: request.status, cause: 'cancel_requested' } as const;
+  if (isFirst) await insertEvent(sql, { ...event, ...by });
+  return request;
 }
 
 /** Returns requests without open items that have not been ended yet, for the sweep. */

@@ -6,11 +6,11 @@ export type Run = typeof runs.$inferSelect;
 
 export async function insertRun(
   sql: SqlOrTx,
-  r: { id: string; trigger: Run['trigger']; repair: boolean; at: Date },
+  r: { id: string; trigger: Run['trigger']; repair: boolean; startedBy?: string | null; at: Date },
 ): Promise<Run> {
   const [row] = await sql<Run[]>`
-    insert into reconciliation_runs (id, status, trigger, repair, created_at)
-    values (${r.id}, 'queued', ${r.trigger}, ${r.repair}, ${r.at}) returning *`;
+    insert into reconciliation_runs (id, status, trigger, repair, started_by, created_at)
+    values (${r.id}, 'queued', ${r.trigger}, ${r.repair}, ${r.startedBy ?? null}, ${r.at}) returning *`;
   if (row === undefined) throw new Error('a reconciliation run was not inserted');
   return row;
 }

@@ -11,6 +11,7 @@ type Family = Readonly<Record<string, string>>;
 export const REFUSALS = {
   account_unreadable: 'The whole account could not be read, so the reconciliation says nothing about it.',
   bad_signature: 'Telnyx did not sign the webhook.',
+  budget_exceeded: 'The budget of the asker for this month does not pay for the request.',
   database_not_migrated: 'The tables are missing or of an older version; run `provisioner migrate`.',
   embedded_postgres_failed: 'The embedded Postgres could not be installed.',
   expected_count_mismatch: 'The release names another count of numbers than the one stated.',
@@ -25,9 +26,11 @@ export const REFUSALS = {
   not_waiting_for_a_person: 'The chunk does not wait for the decision of a person.',
   nothing_failed: 'The request has no number that a retry could try again.',
   pooled_queue: '`DATABASE_URL` leads to a transaction pooler, and the queue on Postgres cannot work behind one.',
+  price_unknown: 'The asker has a budget, and the request sets something whose price `PROVISIONER_PRICES` does not tell.',
   redis_evicts: 'Redis may throw jobs away, because its `maxmemory-policy` is not `noeviction`.',
   redis_missing: 'The demo found no Redis server to start.',
   second_worker: 'Another worker runs on this database, and without Redis only one may run.',
+  self_approval: 'Whoever asked for a request may not approve it, unless `PROVISIONER_SELF_APPROVAL` is 1.',
   unauthorized: 'The API key is missing or wrong.',
   unsuited_session: 'The pooler in `DATABASE_URL` changes settings of the session that the product relies on.',
   usage: 'The command line has a wrong command, option or value.',
@@ -116,7 +119,7 @@ export const TELNYX_FAILURES = {
 /** Why a budget or a guard of the request kept a number as it is: nothing failed, something was not allowed. */
 export const GUARD_ENDS = {
   bought_after_request: 'It was released elsewhere and bought again after this release was asked for.',
-  budget_reached: 'The budget of the request does not pay for this number.',
+  budget_reached: 'The budget of the request, or of who asked for it, does not pay for this number.',
   deletion_locked: 'It is locked against deletion, and the release did not include locked numbers.',
   emergency_enabled: 'It has emergency services, or they are still being disabled, and the release did not include such numbers.',
   emergency_not_disabled: 'Its emergency services were disabled for the release, and Telnyx still shows them.',

@@ -8,6 +8,9 @@
  */
 export type KeySpace = `key:${string}` | 'cli' | 'library' | 'internal' | 'shared';
 
+/** Who asks when the caller of the library does not say. */
+export const LIBRARY_ACTOR = 'library';
+
 /** The key space of the API key with this name. */
 export function spaceOfClient(name: string): KeySpace {
   return `key:${name}`;

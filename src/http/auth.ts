@@ -1,6 +1,7 @@
 import { createHash, timingSafeEqual } from 'node:crypto';
 import type { FastifyInstance, FastifyReply, FastifyRequest } from 'fastify';
 import type { ApiKey, ApiRole } from '../config/config.ts';
+import type { Approver } from '../domain/approval.ts';
 import { invalid, ProvisioningError } from '../domain/errors.ts';
 
 /** The client that a key identifies. Its name goes into event rows. */
@@ -135,6 +136,11 @@ export function mayDo(principal: Principal, least: ApiRole): boolean {
 export function actorOf(request: FastifyRequest): string {
   if (request.principal === null) throw new Error('a public route has no actor');
   return request.principal.name;
+}
+
+/** Returns who approves. Without keys every client has the same name, so it identifies nobody. */
+export function approverOf(request: FastifyRequest): Approver {
+  return { name: actorOf(request), identified: request.principal !== LOCAL };
 }
 
 /** True for GET, HEAD and OPTIONS, which change nothing. */

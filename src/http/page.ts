@@ -26,7 +26,7 @@ async function show() {
       link.href = '/v1/requests/' + r.id + '/items.csv';
       link.textContent = r.id;
       row.insertCell().append(link);
-      for (const text of [r.kind, r.label ?? '', r.status, r.counts.succeeded + ' of ' + r.counts.asked, r.counts.failed, r.cost.upfront + ' ' + r.cost.currency]) cell(row, text);
+      for (const text of [r.kind, r.label ?? '', r.submitted_by ?? '', r.status, r.counts.succeeded + ' of ' + r.counts.asked, r.counts.failed, r.cost.upfront + ' ' + r.cost.currency]) cell(row, text);
     }
   } catch (error) { note.textContent = 'No answer (' + error.message + ')'; }
   setTimeout(show, 3000);
@@ -37,7 +37,7 @@ show();
 const PAGE = `<!doctype html>
 <html lang="en"><head><meta charset="utf-8"><meta name="viewport" content="width=device-width"><title>provisioner</title><style>${STYLE}</style></head>
 <body><h1>provisioner</h1><p><a href="${BOARD_PATH}">Queues</a> · <a href="/docs">API</a></p><p id="note" role="status"></p>
-<table><thead><tr><th>Request</th><th>Kind</th><th>Label</th><th>Status</th><th>Succeeded</th><th>Failed</th><th>Upfront</th></tr></thead><tbody></tbody></table>
+<table><thead><tr><th>Request</th><th>Kind</th><th>Label</th><th>Asked by</th><th>Status</th><th>Succeeded</th><th>Failed</th><th>Upfront</th></tr></thead><tbody></tbody></table>
 <script>${SCRIPT}</script></body></html>
 `;
 

@@ -42,8 +42,26 @@ export const requestAnswer = z
     chunks: z.object({ total: count, settled: count }),
     cost: z.object({ upfront: money, monthly: money, currency: z.string() }),
     error: codeAndText.nullable(),
+    body: z.record(z.string(), z.unknown()).describe('What was asked; phone_numbers is a count'),
+    submitted_by: z.string().nullable().describe('Who asked: an API key by name, an OS user (cli:…), a caller of the library'),
+    idempotency_key: z.string().nullable(),
+    filed_by: z.string().nullable().describe('The request that this one retries, or the reconciliation that it repairs'),
+    cancel_requested_at: moment.nullable(),
   })
   .meta({ id: 'Request', description: 'A request as it stands' });
+
+export const actAnswer = z
+  .object({
+    at: moment,
+    by: z.string().nullable().describe('Who did it; null for the end of the work, and in rows of older versions'),
+    action: z.enum(['submitted', 'approved', 'cancelled', 'decided', 'retried', 'ended']),
+    decision: z.string().nullable().describe('What was decided about a chunk: adopt, declare_not_sent or give_up'),
+    from: z.string().nullable(),
+    to: z.string().nullable(),
+    chunk_id: z.string().nullable(),
+    detail: z.unknown(),
+  })
+  .meta({ id: 'Act', description: 'One act on a request: what was done, by whom, when' });
 
 export const itemAnswer = z
   .object({
@@ -114,7 +132,8 @@ const historyEntry = z.object({
   request_id: z.string().nullable(),
   chunk_id: z.string().nullable(),
   run_id: z.string().nullable(),
-  by: z.string().nullable(),
+  by: z.string().nullable().describe('Who decided it, or who asked for the request that caused it; null for a change elsewhere'),
+  changes: z.array(z.object({ field: z.string(), before: z.unknown(), after: z.unknown() })),
   detail: z.unknown(),
 });
 
@@ -140,6 +159,7 @@ export const runAnswer = z
     status: z.enum(['queued', 'running', 'completed', 'incomplete', 'failed']),
     trigger: z.enum(['nightly', 'manual']),
     repair: z.boolean(),
+    started_by: z.string().nullable().describe('Who asked for it; null for the nightly run'),
     counts: z
       .partialRecord(z.enum(RUN_COUNTS), count)
       .nullable()
@@ -204,6 +224,7 @@ export const accountAnswer = z
       advice: z.string().nullable().describe('What to do about a closed gate'),
       closed_at: moment.nullable(),
       next_probe_at: moment.nullable(),
+      reopened: z.object({ at: moment, by: z.string().nullable() }).nullable().describe('Who opened it last by hand, and when'),
     }),
     balance: z
       .object({ amount: money, available_credit: money.nullable(), currency: z.string().nullable(), as_of: moment.nullable() })

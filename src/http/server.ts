@@ -21,6 +21,7 @@ import { healthRoutes } from './routes/health.ts';
 import { numberRoutes } from './routes/numbers.ts';
 import { reconciliationRoutes } from './routes/reconciliations.ts';
 import { requestEventRoutes } from './routes/request-events.ts';
+import { requestHistoryRoutes } from './routes/request-history.ts';
 import { requestItemRoutes } from './routes/request-items.ts';
 import { requestActRoutes, requestRoutes } from './routes/requests.ts';
 import { webhookRoutes } from './routes/webhooks.ts';
@@ -89,6 +90,7 @@ export async function buildServer(deps: HttpDeps): Promise<FastifyInstance> {
   requestActRoutes(app, deps);
   requestItemRoutes(app, deps, sendCsv);
   requestEventRoutes(app, deps);
+  requestHistoryRoutes(app, deps);
   numberRoutes(app, deps, sendCsv);
   reconciliationRoutes(app, deps);
   driftRoutes(app, deps, sendCsv);

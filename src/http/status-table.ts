@@ -22,6 +22,7 @@ const STATUS_OF_CODE: Readonly<Partial<Record<ErrorCode, number>>> = {
   not_found: 404,
   unauthorized: 401,
   forbidden: 403,
+  self_approval: 403,
   bad_signature: 401,
   malformed_event: 400,
   too_many_wrong_keys: 429,

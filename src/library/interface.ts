@@ -21,7 +21,7 @@ export interface ProvisionerOptions {
   databaseUrl?: string | undefined;
   /** `redis://…`; without it `REDIS_URL` counts, and without that the queue is in Postgres. As for the worker. */
   redisUrl?: string | undefined;
-  /** The name under which approvals, cancellations and decisions are recorded. `library` without it. */
+  /** The name under which requests, approvals, cancellations and decisions are recorded. `library` without it. */
   actor?: string | undefined;
 }
 
@@ -35,6 +35,8 @@ export type DeleteBody = Omit<DeleteRequest, 'kind'>;
 export interface CallOptions {
   /** The same key with the same body gives the same request. */
   idempotencyKey?: string | undefined;
+  /** Who asks, as requests, history and budgets show it; the `actor` of the library without it. */
+  actor?: string | undefined;
 }
 
 /** What a person decides about a chunk that needs attention. */

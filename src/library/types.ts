@@ -127,7 +127,13 @@ export interface UpdateRequest {
   label?: string | undefined;
   phone_numbers?: string[] | undefined;
   where?: Where | undefined;
-  set: UpdateSet;
+  /** In place of phone_numbers: values number by number; numbers with equal values share a batch job. */
+  rows?: {
+    phone_number: string;
+    set: UpdateSet;
+  }[] | undefined;
+  /** Default: {}. */
+  set?: UpdateSet | undefined;
 }
 
 /** Releases numbers: those of a list or of a filter. */
@@ -205,6 +211,14 @@ export interface RequestView {
     code: string;
     message: string;
   } | null;
+  /** What was asked; phone_numbers is a count. */
+  body: Record<string, unknown>;
+  /** Who asked: an API key by name, an OS user (cli:…), a caller of the library. */
+  submitted_by: string | null;
+  idempotency_key: string | null;
+  /** The request that this one retries, or the reconciliation that it repairs. */
+  filed_by: string | null;
+  cancel_requested_at: string | null;
 }
 
 /** A number that is owed to a request. */
@@ -311,7 +325,13 @@ export interface NumberWithHistory {
     request_id: string | null;
     chunk_id: string | null;
     run_id: string | null;
+    /** Who decided it, or who asked for the request that caused it; null for a change elsewhere. */
     by: string | null;
+    changes: {
+      field: string;
+      before: unknown;
+      after: unknown;
+    }[];
     detail: unknown;
   }[];
 }
@@ -322,6 +342,8 @@ export interface RunReport {
   status: 'queued' | 'running' | 'completed' | 'incomplete' | 'failed';
   trigger: 'nightly' | 'manual';
   repair: boolean;
+  /** Who asked for it; null for the nightly run. */
+  started_by: string | null;
   /** Each owned number once: too_fresh ones were bought too recently to judge, undecided ones were not judged. */
   counts: Partial<Record<'seen' | 'matched' | 'adopted' | 'missing' | 'changed' | 'healed' | 'surplus' | 'too_fresh' | 'undecided', number>> | null;
   /** The drift of the run that is still open, found for the first time or again. */
@@ -404,6 +426,12 @@ export interface AccountView {
     advice: string | null;
     closed_at: string | null;
     next_probe_at: string | null;
+    /** Who opened it last by hand, and when. */
+    reopened: {
+      /** ISO 8601, UTC. */
+      at: string;
+      by: string | null;
+    } | null;
   };
   balance: {
     /** A decimal amount, such as "2.00". */

@@ -4,7 +4,8 @@ import { isE164 } from '../domain/phone-number.ts';
 import { hasEnded } from '../domain/request.ts';
 import type { Resolution } from '../producers/actions/decide.ts';
 import type { ProducerDeps } from '../producers/deps.ts';
-import { readAccountView, readChunks, readNumber, readRequest, readRun, reportRun, streamItems } from '../producers/read/read.ts';
+import { readNumber } from '../producers/read/history.ts';
+import { readAccountView, readChunks, readRequest, readRun, reportRun, streamItems } from '../producers/read/read.ts';
 import { streamNumbers, streamRuns } from '../producers/read/streams.ts';
 import type { CallOptions, Decision, Provisioner } from './interface.ts';
 import type { RequestView } from './types.ts';
@@ -50,10 +51,15 @@ type RequestVerbs = 'buy' | 'update' | 'delete' | 'request' | 'waitFor' | 'items
 
 function requestVerbs(deps: () => Promise<ProducerDeps>, actor: string): Pick<Provisioner, RequestVerbs | 'resolve'> {
   const view = async (id: string): Promise<RequestView> => mustFind(await readRequest((await deps()).db, id), id);
-  const submit = async (kind: string, body: object, { idempotencyKey }: CallOptions = {}): Promise<RequestView> => {
+  const submit = async (kind: string, body: object, call: CallOptions = {}): Promise<RequestView> => {
     const { submitRequest } = await import('../producers/intake/submit.ts');
+    const { idempotencyKey } = call;
     const key = idempotencyKey === undefined ? {} : { idempotencyKey };
-    const { request } = await submitRequest(await deps(), { ...body, kind }, { ...key, keySpace: 'library' });
+    const { request } = await submitRequest(
+      await deps(),
+      { ...body, kind },
+      { actor: call.actor ?? actor, ...key, keySpace: 'library' },
+    );
     return view(request.id);
   };
   return {
@@ -88,7 +94,7 @@ function requestVerbs(deps: () => Promise<ProducerDeps>, actor: string): Pick<Pr
     },
     retry: async (id) => {
       const { retryRequest } = await import('../producers/actions/retry.ts');
-      const { request } = await retryRequest(await deps(), id);
+      const { request } = await retryRequest(await deps(), id, actor);
       return view(request.id);
     },
     resolve: async (id, chunkId, decision) => {
@@ -106,7 +112,7 @@ function runVerbs(deps: () => Promise<ProducerDeps>, actor: string): Pick<Provis
   return {
     reconcile: async ({ repair = false } = {}) => {
       const { startRun } = await import('../producers/actions/start-run.ts');
-      return reportRun(await db(), await startRun(await deps(), 'manual', repair));
+      return reportRun(await db(), await startRun(await deps(), 'manual', repair, actor));
     },
     run: async (id) => readRun(await db(), id),
     runs: async function* () {

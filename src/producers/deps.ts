@@ -1,4 +1,5 @@
 import type { Db } from '../db/client.ts';
+import type { Budgets, Prices } from '../domain/budget.ts';
 import type { Clock } from '../domain/clock.ts';
 import type { Log } from '../observability/log.ts';
 import type { JobQueue } from '../queues/port.ts';
@@ -12,6 +13,12 @@ export interface Limits {
   maxNumberCost: string;
   /** A buy that may cost more than this (upfront plus first month) waits for approval; `null` for never. */
   approvalAbove: string | null;
+  /** True when the asker of a request may approve it. */
+  selfApproval: boolean;
+  /** The budget of each asker for one UTC month. */
+  budgets: Budgets;
+  /** Prices that no API tells. */
+  prices: Prices;
 }
 
 /** What code needs that writes rows and enqueues their work. */

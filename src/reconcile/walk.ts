@@ -59,7 +59,7 @@ export async function reconcileInventory(deps: WorkDeps, run: Run, signal?: Abor
     ? []
     : [`saw ${seen} of ${walk.total ?? 'an unknown number of'} numbers; nothing was declared missing`];
   // Repairs are filed before the run ends; a crash in between would lose them.
-  if (run.repair) notes.push(...(await fileRepairs(deps, run.id, { actor: run.id, keep: hold.keep })).failures);
+  if (run.repair) notes.push(...(await fileRepairs(deps, run.id, { actor: run.startedBy ?? run.id, keep: hold.keep })).failures);
   await finishRun(deps.db.sql, run, {
     status: walk.complete ? 'completed' : 'incomplete',
     counts,

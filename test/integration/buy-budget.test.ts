@@ -97,7 +97,7 @@ describe('budget, credit and cancel', () => {
       return createOrder(...args);
     };
     await withGateway(h(), { createOrder: watch }, async () => {
-      const { request } = await retryRequest(h().deps, first);
+      const { request } = await retryRequest(h().deps, first, 'anna');
       expect(await h().ended(request.id)).toMatchObject({ status: 'succeeded', counts: { succeeded: 2 } });
       expect(seen).toEqual([expect.objectContaining({ requirement_group_id: group })]);
       const [line] = await h().db.sql<{ criteria: object }[]>`select criteria from lines where request_id = ${request.id}`;

@@ -55,7 +55,15 @@ describe('without a worker', () => {
     const careful = { ...env, PROVISIONER_APPROVAL_ABOVE: '1.00' };
     const buy = await cli(['buy', '--ndc', '312=5', '--wait', '--yes', '--json'], careful);
     expect(buy).toMatchObject({ exit: 6, err: expect.stringContaining('provisioner approve') });
-    expect((await run(['approve', buy.json().id, '--yes', '--json'])).json()).toMatchObject({ status: 'queued' });
+    const { id } = buy.json();
+    const own = await run(['approve', id, '--yes']);
+    expect(own).toMatchObject({ exit: 6, err: expect.stringContaining('PROVISIONER_SELF_APPROVAL=1') });
+    expect((await run(['request', id, '--json'])).json()).toMatchObject({ status: 'awaiting_approval' });
+    const allowed = await cli(['approve', id, '--yes', '--json'], { ...env, PROVISIONER_SELF_APPROVAL: '1' });
+    expect(allowed.json()).toMatchObject({ status: 'queued' });
+    const { out } = await run(['history', id]);
+    expect(out).toMatch(/cli:\S+ +submitted +5 numbers\n.*cli:\S+ +approved +queued/);
+    expect((await run(['request', id])).out).toMatch(/lines +5 of .*national destination code 312[\s\S]*asked by +cli:/);
   });
 
   it('what needs a person is explained, with the commands that decide', async () => {

@@ -90,7 +90,7 @@ describe('with a worker', () => {
     const lines = exported.out.trim().split('\n');
     expect(lines).toHaveLength(6);
     expect(lines[0]).toBe(
-      'phone_number,status,reason_code,reason,line,chunk_id,telnyx_id,updated_at,bought_at,upfront_cost,monthly_cost,currency',
+      'phone_number,status,reason_code,reason,line,chunk_id,telnyx_id,updated_at,bought_at,upfront_cost,monthly_cost,currency,submitted_by',
     );
     const numbers = lines.slice(1).map((line) => line.split(',')[0] ?? '');
     const list = `\ufeffphone_number\r\n${numbers.join('\r\n')}\r\n`;

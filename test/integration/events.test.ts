@@ -2,7 +2,7 @@ import { afterAll, beforeAll, beforeEach, describe, expect, it } from 'vitest';
 import { makeEventMonths } from '../../src/db/event-months.ts';
 import { insertEvent } from '../../src/db/events.ts';
 import { migrateDatabase } from '../../src/db/migrate.ts';
-import { eventsOf } from '../../src/db/queries/events.ts';
+import { historyOfNumber } from '../../src/db/queries/events.ts';
 import { CHUNK_MOVES } from '../../src/domain/chunk.ts';
 import { prune } from '../../src/processors/jobs/prune.ts';
 import { type Harness, openHarness } from '../support/harness.ts';
@@ -50,8 +50,8 @@ describe('an upgrade to months', () => {
   it('keeps every event with its id, in order', async () => {
     expect(before.length).toBe(204);
     expect(await all()).toEqual(before);
-    const history = await eventsOf(h.db.reads, 'number', NUMBER);
-    expect(history.map((e) => e.id)).toEqual(before.map((_, i) => i + 1));
+    const history = await historyOfNumber(h.db.reads, NUMBER);
+    expect(history.map(({ event }) => event.id)).toEqual(before.map((_, i) => i + 1));
     const where = await sql`select distinct tableoid::regclass::text as name from events order by 1`;
     expect(where.map((row) => row['name'])).toEqual([
       ...[1, 2].map((more) => nameOf(months(more))),

@@ -105,7 +105,7 @@ describe('I5 the retry of a buy', () => {
     const view = await h().run(body);
     expect(view).toMatchObject({ status: 'partially_succeeded', counts: { succeeded: 5, failed: 3 } });
     const orders = h().sim.ledger().orders.length;
-    await expect(retryRequest(h().deps, view.id)).rejects.toMatchObject({ code: 'nothing_failed' });
+    await expect(retryRequest(h().deps, view.id, 'anna')).rejects.toMatchObject({ code: 'nothing_failed' });
     expect([h().sim.ledger().orders.length, (await boughtBy(h(), view.id)).length]).toEqual([orders, 8]);
     await expectAgreement(h(), view.id);
   });
@@ -123,7 +123,7 @@ describe('I5 the retry of a buy', () => {
       counts: { succeeded: 4, failed: 6 },
       cost: { upfront: '6.00' },
     });
-    const again = await Promise.all([1, 2, 3].map(() => retryRequest(h().deps, first.id)));
+    const again = await Promise.all([1, 2, 3].map(() => retryRequest(h().deps, first.id, 'anna')));
     const [id = ''] = again.map((a) => a.request.id);
     expect(new Set(again.map((a) => a.request.id)).size, 'one request, whoever asks').toBe(1);
     const second = await h().ended(id);
@@ -135,7 +135,7 @@ describe('I5 the retry of a buy', () => {
         .sim.ledger()
         .bought.every((b) => b.duplicate_attempts === 0),
     ).toBe(true);
-    await expect(retryRequest(h().deps, id)).rejects.toMatchObject({ code: 'nothing_failed' });
+    await expect(retryRequest(h().deps, id, 'anna')).rejects.toMatchObject({ code: 'nothing_failed' });
     await expectAgreement(h(), first.id);
     await expectAgreement(h(), id);
     await expectInventory(h());

@@ -24,6 +24,7 @@ const ROUTES = [
   'GET /v1/requests/{id}',
   'GET /v1/requests/{id}/chunks',
   'GET /v1/requests/{id}/events',
+  'GET /v1/requests/{id}/history',
   'GET /v1/requests/{id}/items',
   'GET /v1/requests/{id}/items.csv',
   'POST /v1/account/reopen',
@@ -33,6 +34,7 @@ const ROUTES = [
   'POST /v1/requests',
   'POST /v1/requests/{id}/approve',
   'POST /v1/requests/{id}/cancel',
+  'POST /v1/requests/{id}/chunks/{chunk}/resolve',
   'POST /v1/requests/{id}/retry',
   'POST /webhooks/telnyx',
 ];
@@ -112,7 +114,15 @@ describe('who may do what', () => {
         queue,
         clock: KEYLESS.clock,
         log,
-        limits: { orderSize: 1, batchSize: 1, maxNumberCost: '1', approvalAbove: null },
+        limits: {
+          orderSize: 1,
+          batchSize: 1,
+          maxNumberCost: '1',
+          approvalAbove: null,
+          selfApproval: false,
+          budgets: {},
+          prices: {},
+        },
       },
     };
     await expect(buildServer({ ...parts, host: '0.0.0.0' })).rejects.toThrow(

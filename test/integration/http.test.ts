@@ -198,7 +198,7 @@ describe('lists', () => {
     expect(csv.headers['content-type']).toMatch(/^text\/csv/);
     const [head, ...rows] = csv.text.trimEnd().split('\n');
     expect(head).toBe(
-      'phone_number,status,reason_code,reason,line,chunk_id,telnyx_id,updated_at,bought_at,upfront_cost,monthly_cost,currency',
+      'phone_number,status,reason_code,reason,line,chunk_id,telnyx_id,updated_at,bought_at,upfront_cost,monthly_cost,currency,submitted_by',
     );
     expect(rows.map((r) => r.split(',')[0])).toEqual(seen);
     expect(page.parse((await ask(app, 'GET', `/v1/requests/${id}/chunks`)).body).data).toMatchObject([

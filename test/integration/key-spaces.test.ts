@@ -28,7 +28,15 @@ const deps: ProducerDeps = {
   queue: memoryQueue(),
   clock: { now: () => new Date() },
   log: silentLog,
-  limits: { orderSize: 100, batchSize: 1_000, maxNumberCost: '5.00', approvalAbove: null },
+  limits: {
+    orderSize: 100,
+    batchSize: 1_000,
+    maxNumberCost: '5.00',
+    approvalAbove: null,
+    selfApproval: false,
+    budgets: {},
+    prices: {},
+  },
 };
 
 /** A failed buy with a retry under way, a repair, a request of a client, and one whose client chose a key like ours. */
@@ -62,7 +70,7 @@ describe('an upgrade keeps what was begun before', () => {
   });
 
   it('a retry that was filed before finds its old request', async () => {
-    const { request, created } = await retryRequest(deps, 'req_old');
+    const { request, created } = await retryRequest(deps, 'req_old', 'anna');
     expect([request.id, created]).toEqual(['req_again', false]);
   });
 
@@ -100,10 +108,10 @@ describe('keys have spaces', () => {
     const { id } = (await submitRequest(deps, { ...BODY, label: 'will fail' })).request;
     const squatted = await post(`retry-${id}`, operator, { ...BODY, label: 'squatter' });
     await endAll(db, id, 'failed');
-    const { request, created } = await retryRequest(deps, id);
+    const { request, created } = await retryRequest(deps, id, 'anna');
     expect([squatted.status, created, request.filedBy]).toEqual([202, true, id]);
     expect(request.id).not.toBe(idOf(squatted.body));
-    expect((await retryRequest(deps, id)).request.id).toBe(request.id);
+    expect((await retryRequest(deps, id, 'anna')).request.id).toBe(request.id);
     // Nor find one: it is another request, not a conflict.
     const own = await post(`retry-${id}`, admin, { ...BODY, label: 'of my own' });
     expect([own.status, idOf(own.body) === request.id]).toEqual([202, false]);
@@ -117,6 +125,6 @@ describe('keys have spaces', () => {
     const { id } = (await submitRequest(deps, BODY)).request;
     await db.sql`update requests set body = body || '{"label": "tab\\tand \\u202ebidi"}'::jsonb where id = ${id}`;
     await endAll(db, id, 'failed');
-    expect((await retryRequest(deps, id)).request.label).toBe('taband bidi');
+    expect((await retryRequest(deps, id, 'anna')).request.label).toBe('taband bidi');
   });
 });

@@ -2,7 +2,7 @@ import { afterEach, describe, expect, it } from 'vitest';
 import { type Drift, openEverywhere } from '../../src/db/queries/drift.ts';
 import { acceptRun } from '../../src/producers/actions/accept-run.ts';
 import { repairRun } from '../../src/producers/actions/repair-run.ts';
-import { readNumber } from '../../src/producers/read/read.ts';
+import { readNumber } from '../../src/producers/read/history.ts';
 import { type OwnedField, SIMULATED_ACCOUNT } from '../../src/simulator/index.ts';
 import { expectAgreement, expectInventory, expectNumberHistories } from '../support/expect-agreement.ts';
 import { useHarness } from '../support/harness.ts';

@@ -70,7 +70,7 @@ describe('I7 the repairs of a reconciliation', () => {
     const { run } = await h().reconcile({ repair: true });
     const [repair] = await filedBy(run.id);
     expect(await h().ended(repair?.id ?? '')).toMatchObject({ status: 'failed', counts: { failed: 1 } });
-    const { request } = await retryRequest(h().deps, repair?.id ?? '');
+    const { request } = await retryRequest(h().deps, repair?.id ?? '', 'anna');
     expect(await h().ended(request.id)).toMatchObject({ status: 'succeeded' });
     expect((await seen(tagged))?.tags?.sort()).toEqual([...tags].sort());
     await expectAgreement(h(), request.id);

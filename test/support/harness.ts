@@ -230,7 +230,7 @@ const everyFamily = <T>(value: T): Record<RateFamily, T> =>
 
 /** Returns the variables that a user would set to get this harness. */
 function environment(options: HarnessOptions, databaseUrl: string, simulatorUrl: string): Record<string, string> {
-  const { orderSize, batchSize, maxNumberCost, approvalAbove } = options.limits ?? {};
+  const { orderSize, batchSize, maxNumberCost, approvalAbove, budgets, prices } = options.limits ?? {};
   const rates = Object.entries({ ...everyFamily(UNLIMITED), ...options.rates });
   const backend = options.backend ?? (hasRedis() ? 'redis' : 'postgres');
   return {
@@ -245,8 +245,15 @@ function environment(options: HarnessOptions, databaseUrl: string, simulatorUrl:
     ...(batchSize !== undefined && { PROVISIONER_BATCH_SIZE: String(batchSize) }),
     ...(maxNumberCost !== undefined && { PROVISIONER_MAX_NUMBER_COST: maxNumberCost }),
     ...(approvalAbove != null && { PROVISIONER_APPROVAL_ABOVE: approvalAbove }),
+    ...(budgets && { PROVISIONER_BUDGETS: listOf(budgets, (name, amount) => `${name}:${amount}/month`) }),
+    ...(prices && { PROVISIONER_PRICES: listOf(prices, (name, amount) => `${name}=${amount}`) }),
   };
 }
+
+const listOf = (of: Readonly<Record<string, string>>, entry: (name: string, amount: string) => string): string =>
+  Object.entries(of)
+    .map(([name, amount]) => entry(name, amount))
+    .join(',');
 
 /** Signals the end of every attempt of a queue job, so that waiting tests check at once. */
 function tellWhenJobsEnd({ jobsProcessed }: Metrics): void {

@@ -61,7 +61,15 @@ export async function testServer(url: string, overrides: Overrides = {}): Promis
   const db = openDb(url, { maxConnections: 4 });
   const queue = memoryQueue();
   const clock = { now: () => new Date() };
-  const limits = { orderSize: 100, batchSize: 1_000, maxNumberCost: '5.00', approvalAbove: '10000.00' };
+  const limits = {
+    orderSize: 100,
+    batchSize: 1_000,
+    maxNumberCost: '5.00',
+    approvalAbove: '10000.00',
+    selfApproval: false,
+    budgets: {},
+    prices: {},
+  };
   const { producer, ...rest } = overrides;
   const app = await buildServer({
     producer: { db, queue, clock, log, limits, ...producer },

@@ -129,7 +129,7 @@ export async function retry(notes: Notes): Promise<void> {
   const id = notes.choice.maybe(notes.requests);
   if (id === undefined || notes.requests.length >= MOST_REQUESTS) return;
   try {
-    const { request, created } = await retryRequest(notes.world.deps, id);
+    const { request, created } = await retryRequest(notes.world.deps, id, 'walk');
     if (created) notes.requests.push(request.id);
     tell(notes, `retry r${notes.requests.indexOf(id) + 1}: ${created ? 'filed' : 'known'}`);
   } catch (error) {

@@ -38,6 +38,7 @@ function accountText(view: AccountView, paint: Paint): string {
       ['what to do', gate.advice],
       ['closed', gate.closed_at],
       ['next probe', gate.next_probe_at],
+      ['last opened', gate.reopened === null ? null : `${gate.reopened.at} by ${gate.reopened.by ?? 'somebody'}`],
       [
         'balance',
         balance === null

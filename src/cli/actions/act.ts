@@ -6,6 +6,7 @@ import type { ProducerDeps } from '../../producers/deps.ts';
 import { readRequest } from '../../producers/read/read.ts';
 import { actor, type Cli, note, result, withProducer } from '../cli.ts';
 import { confirm, requireConsent } from '../confirm.ts';
+import { DECISIONS } from '../decisions.ts';
 import { requestText } from '../report.ts';
 import { noteWorkerless } from '../workerless.ts';
 
@@ -47,7 +48,7 @@ export async function approve(cli: Cli, id: string, flags: ActFlags): Promise<vo
 export async function retry(cli: Cli, id: string, flags: ActFlags): Promise<void> {
   await act(cli, id, flags, `This files a new request for every failed number of ${id}.`, async (deps) => {
     const { retryRequest } = await import('../../producers/actions/retry.ts');
-    const { request, created } = await retryRequest(deps, id);
+    const { request, created } = await retryRequest(deps, id, actor());
     note(cli, created ? `new request ${request.id}` : `request ${id} was retried before: ${request.id}`);
     return request.id;
   });
@@ -56,19 +57,13 @@ export async function retry(cli: Cli, id: string, flags: ActFlags): Promise<void
 /** Decides about a chunk that needs attention. */
 export async function resolve(cli: Cli, id: string, flags: ResolveFlags): Promise<void> {
   const resolution = resolutionOf(flags);
-  const summary = `This decides chunk ${flags.chunk} of request ${id}: ${MEANING[resolution.kind]}.`;
+  const summary = `This decides chunk ${flags.chunk} of request ${id}: ${DECISIONS[resolution.kind]}.`;
   await act(cli, id, flags, summary, async (deps) => {
     const chunk = await resolveChunk(deps, id, flags.chunk, resolution, actor());
     note(cli, `chunk ${chunk.id} is ${chunk.state}`);
     return id;
   });
 }
-
-const MEANING: Record<Resolution['kind'], string> = {
-  adopt: 'the worker follows the order or job with that id',
-  not_sent: 'the same numbers are sent again, and BOUGHT TWICE if Telnyx accepted them before',
-  give_up: 'its open numbers are marked as failed, whatever Telnyx did with them',
-};
 
 /** Returns the decision. Exactly one of `--adopt`, `--not-sent` and `--give-up` must be given. Errors: `validation_failed`. */
 export function resolutionOf(flags: { adopt?: string; notSent?: boolean; giveUp?: boolean }): Resolution {

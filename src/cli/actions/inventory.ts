@@ -3,12 +3,14 @@ import type { InventoryFilter } from '../../db/queries/inventory.ts';
 import { invalid, notFound } from '../../domain/errors.ts';
 import { isE164 } from '../../domain/phone-number.ts';
 import { CSV } from '../../producers/read/csv.ts';
-import { readInventory, readNumber } from '../../producers/read/read.ts';
+import { type FieldChange, readNumber } from '../../producers/read/history.ts';
+import { readInventory } from '../../producers/read/read.ts';
 import { NUMBER_COLUMNS, numberRows } from '../../producers/read/streams.ts';
 import type { NumberView } from '../../producers/read/views.ts';
 import { type Cli, note, result, withProducer } from '../cli.ts';
 import { parseWhere, wholeNumber } from '../flag-values.ts';
 import { moneyWith, type Paint, pairs, table } from '../output.ts';
+import { fieldText } from '../request-words.ts';
 
 /** The flags of `inventory`. */
 export interface InventoryFlags {
@@ -71,8 +73,20 @@ export async function showNumber(cli: Cli, number: string, json: boolean | undef
 
 function numberText(found: NonNullable<Awaited<ReturnType<typeof readNumber>>>, paint: Paint): string {
   const facts = 'telnyx_id' in found ? numberFacts(found) : [['phone number', found.phone_number] as const];
-  const rows = found.history.map((e) => [e.at, e.from ?? '-', e.to ?? '-', e.cause, e.request_id ?? e.run_id ?? '', e.by ?? '']);
-  const history = rows.length === 0 ? '' : `\n\n${table(['when', 'from', 'to', 'why', 'request or run', 'by'], rows, paint)}`;
+  const rows = found.history.flatMap((e) => {
+    const changes: FieldChange[] = e.changes.length > 0 ? e.changes : [{ field: 'state', before: e.from, after: e.to }];
+    return changes.map((c) => [
+      e.at,
+      c.field,
+      fieldText(c.before),
+      fieldText(c.after),
+      e.by ?? '-',
+      e.cause,
+      e.request_id ?? e.run_id ?? '',
+    ]);
+  });
+  const columns = ['when', 'field', 'before', 'after', 'who', 'why', 'request or run'];
+  const history = rows.length === 0 ? '' : `\n\n${table(columns, rows, paint)}`;
   return pairs(facts, paint) + history;
 }
 

@@ -7,7 +7,7 @@ import { startRun } from '../../producers/actions/start-run.ts';
 import type { ProducerDeps } from '../../producers/deps.ts';
 import { reportRun, workerLives } from '../../producers/read/read.ts';
 import { driftView } from '../../producers/read/views.ts';
-import { type Cli, note, result, withProducer } from '../cli.ts';
+import { actor, type Cli, note, result, withProducer } from '../cli.ts';
 import { confirm, requireConsent } from '../confirm.ts';
 import { EXIT } from '../exit-table.ts';
 import { openText, runText } from '../run-text.ts';
@@ -33,7 +33,7 @@ async function runAndReport(cli: Cli, deps: ProducerDeps, flags: ReconcileFlags)
   if (flags.repair === true) {
     await confirm(cli.io, flags.yes, async () => 'This sets fields that were changed elsewhere back to what we last asked for.');
   }
-  const { id } = await startRun(deps, 'manual', flags.repair ?? false);
+  const { id } = await startRun(deps, 'manual', flags.repair ?? false, actor());
   const run = await waitForRun(cli, deps, id);
   if (run === null) {
     note(cli, `stopped waiting; run ${id} goes on`);

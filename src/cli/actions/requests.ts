@@ -3,6 +3,7 @@ import { invalid, notFound } from '../../domain/errors.ts';
 import type { ItemStatus, RequestKind, RequestStatus } from '../../domain/request.ts';
 import { visible } from '../../domain/text.ts';
 import { CSV } from '../../producers/read/csv.ts';
+import { readHistory } from '../../producers/read/history.ts';
 import {
   ITEM_COLUMNS,
   listItems,
@@ -18,10 +19,12 @@ import { parseDuration } from '../duration.ts';
 import { wholeNumber } from '../flag-values.ts';
 import { count, type Paint, table } from '../output.ts';
 import { attentionOf, chunksText, itemsText, reasonsText, requestText, statusText } from '../report.ts';
+import { actText } from '../request-words.ts';
 import { waitAndReport } from '../wait-report.ts';
 import { noteWorkerless } from '../workerless.ts';
 
-interface PageFlags {
+/** The flags of a list that is read page by page. */
+export interface PageFlags {
   limit: string;
   cursor?: string;
   json?: boolean;
@@ -118,6 +121,22 @@ export async function showRequest(cli: Cli, id: string, flags: RequestFlags): Pr
   });
   if (items?.nextCursor != null && flags.json !== true)
     note(cli, `there are more: --cursor ${items.nextCursor}, or all of them: provisioner export ${id}`);
+}
+
+/** Shows who did what to a request, and when. */
+export async function history(cli: Cli, id: string, flags: PageFlags): Promise<void> {
+  const page = await withProducer(cli, async (deps) => {
+    if ((await readRequest(deps.db, id)) === null) throw notFound(`there is no request ${id}`);
+    return readHistory(deps.db, id, pageOf(flags));
+  });
+  await result(cli, flags.json, { data: page.data, next_cursor: page.nextCursor }, () =>
+    table(
+      ['when', 'who', 'what', 'detail'],
+      page.data.map((act) => [act.at, act.by ?? '-', act.action, actText(act)]),
+      cli.io.paintOut,
+    ),
+  );
+  if (page.nextCursor !== null && flags.json !== true) note(cli, `there are more: --cursor ${page.nextCursor}`);
 }
 
 /** Follows a request until it has ended. Returns the exit code. */

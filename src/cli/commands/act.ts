@@ -1,6 +1,7 @@
 import type { Command } from 'commander';
 import type { ActFlags, ResolveFlags } from '../actions/act.ts';
 import type { Cli } from '../cli.ts';
+import { DECISIONS } from '../decisions.ts';
 
 /** Registers `cancel`, `approve`, `retry` and `resolve`: short actions on one request. */
 export function registerActs(program: Command, cli: Cli): void {
@@ -16,9 +17,9 @@ export function registerActs(program: Command, cli: Cli): void {
   );
   acting(program.command('resolve').description('decide about a chunk that needs attention'))
     .requiredOption('--chunk <id>', 'the chunk')
-    .option('--adopt <id>', 'Telnyx accepted it as this order or job: follow that one')
-    .option('--not-sent', 'Telnyx certainly never accepted it: send the same numbers again')
-    .option('--give-up', 'end it: mark its open numbers as failed')
+    .option('--adopt <id>', DECISIONS.adopt)
+    .option('--not-sent', DECISIONS.not_sent)
+    .option('--give-up', DECISIONS.give_up)
     .action(async (id: string, flags: ResolveFlags) => (await acts()).resolve(cli, id, flags));
 }
 

@@ -1,9 +1,9 @@
 import { type Command, Option } from 'commander';
 import { ITEM_STATUSES, REQUEST_STATUSES } from '../../domain/request.ts';
-import type { ListFlags, RequestFlags } from '../actions/requests.ts';
+import type { ListFlags, PageFlags, RequestFlags } from '../actions/requests.ts';
 import type { Cli } from '../cli.ts';
 
-/** Registers `requests`, `request`, `watch` and `export`. */
+/** Registers `requests`, `request`, `history`, `watch` and `export`. */
 export function registerRequests(program: Command, cli: Cli): void {
   const reads = () => import('../actions/requests.ts');
   program
@@ -24,6 +24,14 @@ export function registerRequests(program: Command, cli: Cli): void {
     .option('--cursor <cursor>', 'continue after the previous list of numbers')
     .option('--json', 'print JSON')
     .action(async (id: string, flags: RequestFlags) => (await reads()).showRequest(cli, id, flags));
+  program
+    .command('history')
+    .description('show who did what to a request, and when')
+    .argument('<id>')
+    .option('--limit <count>', 'how many acts, at most 500', '100')
+    .option('--cursor <cursor>', 'continue after the previous list')
+    .option('--json', 'print JSON')
+    .action(async (id: string, flags: PageFlags) => (await reads()).history(cli, id, flags));
   program
     .command('watch')
     .description('follow a request until it has ended')

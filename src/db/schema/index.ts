@@ -1,4 +1,5 @@
 export * from './account.ts';
+export * from './budgets.ts';
 export * from './chunks.ts';
 export * from './events.ts';
 export * from './items.ts';

@@ -31,6 +31,8 @@ export const items = pgTable(
     monthlyCost: money('monthly_cost'),
     currency: text('currency'),
     searchedAt: moment('searched_at'),
+    /** When a buy claimed the number. Its price counts in the budget of that month. */
+    chargedAt: moment('charged_at'),
     /** When the order delivered the number. From then on it is paid for, even when a later step fails. */
     boughtAt: moment('bought_at'),
     updatedAt: moment('updated_at').notNull(),

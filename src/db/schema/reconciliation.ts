@@ -10,6 +10,8 @@ export const runs = pgTable('reconciliation_runs', {
   trigger: text('trigger').$type<'nightly' | 'manual'>().notNull(),
   /** True when the run files repair requests for changed fields at its end. */
   repair: boolean('repair').notNull().default(false),
+  /** Who asked for the run; null for the nightly one, and in old rows. */
+  startedBy: text('started_by'),
   generation: integer('generation').notNull().default(0),
   counts: jsonb('counts').$type<RunCounts>(),
   error: text('error'),

@@ -29,8 +29,13 @@ export const requests = pgTable(
     /** Rows of older versions may hold codes that are no longer in the list. They are shown unchanged. */
     errorCode: text('error_code').$type<TroubleCode>(),
     error: text('error'),
+    /** Who asked: the name of an API key, an OS user of a command, or what the caller of the library gave. Null in old rows. */
+    submittedBy: text('submitted_by'),
     /** The request or run that filed this one, for example as a repair. */
     filedBy: text('filed_by'),
+    /** What the paid settings of this request cost for one number, by the kind of the step that sets them. */
+    updateCharge: money('update_charge'),
+    emergencyCharge: money('emergency_charge'),
     cancelRequestedAt: moment('cancel_requested_at'),
     createdAt: moment('created_at').notNull(),
     updatedAt: moment('updated_at').notNull(),
@@ -40,5 +45,6 @@ export const requests = pgTable(
     uniqueIndex('requests_idempotency_key').on(t.keySpace, t.idempotencyKey),
     index('requests_open').on(t.seq).where(sql`${t.finishedAt} is null`),
     index('requests_created').on(t.createdAt),
+    index('requests_submitted_by').on(t.submittedBy).where(sql`${t.submittedBy} is not null`),
   ],
 );

@@ -37,7 +37,7 @@ export function reconciliationRoutes(app: App, { producer }: HttpDeps): void {
     handler: async (request, reply) => {
       const checked = checkShape(startBody, request.body ?? {});
       if ('problems' in checked) throw invalid(checked.problems);
-      const run = await startRun(producer, 'manual', checked.data.repair);
+      const run = await startRun(producer, 'manual', checked.data.repair, actorOf(request));
       request.log.info({ runId: run.id, actor: actorOf(request) }, 'reconciliation started');
       const report = await reportRun(producer.db, run);
       return reply.code(202).header('location', `/v1/reconciliations/${run.id}`).send(report);

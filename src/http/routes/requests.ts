@@ -14,7 +14,7 @@ import { submitRequest } from '../../producers/intake/submit.ts';
 import { requestBody } from '../../producers/intake/validate.ts';
 import { listRequests, readRequest } from '../../producers/read/read.ts';
 import type { RequestView } from '../../producers/read/views.ts';
-import { actorOf } from '../auth.ts';
+import { actorOf, approverOf } from '../auth.ts';
 import { csvQuery, csvRequest } from '../csv-request.ts';
 import type { App, HttpDeps } from '../deps.ts';
 import { cursorOption, pageAnswer, pageQuery, ROW } from '../paging.ts';
@@ -55,7 +55,10 @@ export function requestRoutes(app: App, { producer }: HttpDeps): void {
       headers: idempotency,
       querystring: csvQuery,
       body: requestBody,
-      response: answers({ 200: submittedAnswer.describe('The key was used for this body before'), 202: submittedAnswer }),
+      response: answers({
+        200: submittedAnswer.describe('The key was used for this body before; the header Idempotent-Replayed is true'),
+        202: submittedAnswer,
+      }),
     },
     handler: async (request, reply) => {
       const idempotencyKey = request.headers['idempotency-key'];
@@ -68,11 +71,13 @@ export function requestRoutes(app: App, { producer }: HttpDeps): void {
       } = await submitRequest(producer, csv?.body ?? sent, {
         ...defined({ idempotencyKey }),
         keySpace: spaceOfClient(actorOf(request)),
+        actor: actorOf(request),
         ...(csv !== null && { numbers: csv.numbers, repeats: 'once', ...defined({ columns: csv.columns }) }),
       });
       const notes = csv === null ? [] : [...notesOf(csv.report), noteOfRepeats(repeats)].filter((n) => n !== null);
       request.log.info({ requestId: stored.id, actor: actorOf(request) }, created ? 'submitted' : 'submitted before');
       const stands = await view(stored.id);
+      if (!created) reply.header('idempotent-replayed', 'true');
       return reply
         .code(created ? 202 : 200)
         .header('location', `/v1/requests/${stored.id}`)
@@ -135,11 +140,12 @@ export function requestActRoutes(app: App, { producer }: HttpDeps): void {
       operationId: 'approveRequest',
       tags: ['requests'],
       summary: 'Approve a buy that waits for approval',
+      description: 'Refused (403) to the key that asked, and without API keys, unless PROVISIONER_SELF_APPROVAL is 1.',
       params: idParams,
       response: answers({ 200: requestAnswer }),
     },
     handler: async (request) => {
-      await approveRequest(producer, request.params.id, actorOf(request));
+      await approveRequest(producer, request.params.id, approverOf(request));
       return viewOf(producer.db, request.params.id);
     },
   });
@@ -156,7 +162,7 @@ export function requestActRoutes(app: App, { producer }: HttpDeps): void {
       response: answers({ 200: requestAnswer, 202: requestAnswer }),
     },
     handler: async (request, reply) => {
-      const { request: stored, created } = await retryRequest(producer, request.params.id);
+      const { request: stored, created } = await retryRequest(producer, request.params.id, actorOf(request));
       request.log.info({ requestId: stored.id, actor: actorOf(request) }, 'retry submitted');
       const stands = await viewOf(producer.db, stored.id);
       return reply

@@ -9,6 +9,7 @@ import { searchOf } from '../../domain/request.ts';
 import { chunkJob, enqueue } from '../../producers/enqueue.ts';
 import type { Offer } from '../../telnyx/gateway.ts';
 import { cutShared } from './cut-orders.ts';
+import { lockBudgetOf, monthlyLimit, type SpendingLimit } from './key-budget.ts';
 import type { Round } from './round.ts';
 
 /** What a round could claim. */
@@ -35,7 +36,8 @@ export async function claimOffers(deps: WorkDeps, line: Line, offers: Offer[], m
     // A round may outlive its lease. An ended request has given up its claims and must not get new ones.
     const mayClaim = request !== null && request.cancelRequestedAt === null && request.finishedAt === null;
     if (!mayClaim || !(await lockLeased(tx, line))) return { claimed: NOTHING, chunks: [] };
-    const { fitting, budgetReached, heldUntil } = await withinBudget(tx, request, offers, at);
+    await lockBudgetOf(tx, deps, request, at);
+    const { fitting, budgetReached, heldUntil } = await withinBudget(tx, deps, request, offers, at);
     const numbers = mode === 'search' ? await fillSlots(tx, line, fitting, at) : await priceListed(tx, line, fitting, at);
     const criteria = searchOf(line);
     const made = criteria === null ? [] : await cutShared(tx, deps, { request, line, criteria, all: false }, at);
@@ -57,7 +59,7 @@ export async function waitForFunds(deps: WorkDeps, line: Line, offers: Offer[]):
   const request = await getRequest(deps.db.sql, line.requestId);
   if (request === null) return null;
   // Offers beyond the budget are not bought, so the account need not pay for them.
-  const { fitting } = await withinBudget(deps.db.sql, request, offers, deps.clock.now());
+  const { fitting } = await withinBudget(deps.db.sql, deps, request, offers, deps.clock.now());
   const costs = fitting.flatMap((o) => [o.upfrontCost, o.monthlyCost]).map(moneyOf);
   const planned = costs.reduce((sum, c) => sum + c, 0n);
   const short = planned === 0n ? null : await balanceShortfall(deps, planned);
@@ -74,41 +76,44 @@ interface Affordable {
 }
 
 /**
- * The offers that the request can still pay for, in their order. All money of a request is in one currency, because budgets are
- * plain amounts; an offer in another currency is left out. Numbers that were just refused still count, because a call that the
- * network doubled may deliver them.
+ * The offers that the request and the budget of its asker can still pay for, in their order. All money of a request is in one
+ * currency, because budgets are plain amounts; an offer in another currency is left out. Numbers that were just refused still count,
+ * because a call that the network doubled may deliver them.
  */
-async function withinBudget(sql: SqlOrTx, request: Request, offers: Offer[], at: Date): Promise<Affordable> {
+async function withinBudget(sql: SqlOrTx, deps: WorkDeps, request: Request, offers: Offer[], at: Date): Promise<Affordable> {
   const spent = await committedCost(sql, request.id);
   const held = await heldCost(sql, request.id, at);
+  const ofAsker = await monthlyLimit(sql, deps, request, at);
   const currency = spent.currency ?? offers[0]?.currency;
-  const sum = (...texts: string[]) => texts.reduce((total, text) => total + moneyOf(text), 0n);
-  const limit = (budget: string | null) => (budget === null ? null : moneyOf(budget));
-  const limits = [
+  const limits: SpendingLimit[] = [
     {
-      name: 'upfront',
-      max: limit(request.maxUpfrontCost),
-      used: sum(spent.upfront, held.upfront),
-      of: (o: Offer) => o.upfrontCost,
+      ...budgetOf('upfront', request.maxUpfrontCost),
+      used: moneyOf(spent.upfront) + moneyOf(held.upfront),
+      of: (o) => moneyOf(o.upfrontCost),
     },
     {
-      name: 'monthly',
-      max: limit(request.maxMonthlyCost),
-      used: sum(spent.monthly, held.monthly),
-      of: (o: Offer) => o.monthlyCost,
+      ...budgetOf('monthly', request.maxMonthlyCost),
+      used: moneyOf(spent.monthly) + moneyOf(held.monthly),
+      of: (o) => moneyOf(o.monthlyCost),
     },
+    ...(ofAsker === null ? [] : [ofAsker]),
   ];
   const fitting: Offer[] = [];
   for (const offer of offers.filter((o) => o.currency === currency)) {
-    const over = limits.find((l) => l.max !== null && l.used + moneyOf(l.of(offer)) > l.max);
+    const over = limits.find((l) => l.max !== null && l.used + l.of(offer) > l.max);
     if (over !== undefined) {
-      const text = `the ${over.name} budget of ${formatMoney(over.max ?? 0n)} is reached`;
-      return { fitting, budgetReached: text, heldUntil: held.until };
+      const heldUntil = over === ofAsker ? ofAsker.heldUntil : held.until;
+      return { fitting, budgetReached: over.text, heldUntil };
     }
-    for (const l of limits) l.used += moneyOf(l.of(offer));
+    for (const l of limits) l.used += l.of(offer);
     fitting.push(offer);
   }
   return { fitting, budgetReached: null, heldUntil: null };
+}
+
+function budgetOf(name: string, budget: string | null): Pick<SpendingLimit, 'text' | 'max'> {
+  const max = budget === null ? null : moneyOf(budget);
+  return { text: `the ${name} budget of ${formatMoney(max ?? 0n)} is reached`, max };
 }
 
 /** Lets a buy line wait until the first refused number stops counting against the budget. */

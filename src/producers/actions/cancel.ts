@@ -15,7 +15,7 @@ export async function cancelRequest(deps: ProducerDeps, id: string, actor: strin
   const at = deps.clock.now();
   const wake: AnyEnqueue[] = [];
   const found = await deps.db.sql.begin(async (tx) => {
-    if ((await requestCancel(tx, id, at)) === null) return getRequest(tx, id);
+    if ((await requestCancel(tx, id, { actor, at })) === null) return getRequest(tx, id);
     for (const chunk of await chunksOfRequest(tx, id)) {
       if (chunk.state === 'submitted' && chunk.waiting) wake.push(chunkJob(chunk));
       if (chunk.state !== 'planned' || chunk.attempt > 0) continue;

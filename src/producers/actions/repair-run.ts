@@ -98,6 +98,7 @@ async function fileOne(
   const body = { kind: 'update' as const, label: `repair of ${runId}`, phone_numbers: numbers, set };
   const { request } = await submitKnown(deps, body, {
     filedBy: runId,
+    actor,
     keySpace: 'internal',
     idempotencyKey: `repair-${mark}`,
     together: async (tx, requestId) => {

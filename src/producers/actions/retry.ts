@@ -1,3 +1,4 @@
+import { insertEvent } from '../../db/events.ts';
 import { failedWithSteps } from '../../db/incoming-rows.ts';
 import { linesOfRequest } from '../../db/lines.ts';
 import { type FailedItem, failedItems, getRequest, type Request, requestByIdempotencyKey } from '../../db/requests.ts';
@@ -11,9 +12,9 @@ import { type SubmitOptions, type Submitted, submitKnown, submitRequest } from '
 
 /**
  * Files a new request for the failed numbers of an ended one. The old request keeps its result, and the new one names it. A
- * second retry of the same request returns the same new request. Errors: `not_found`, `not_ended`, `nothing_failed`.
+ * second retry of the same request returns the same new request. It is asked for by `actor`, and counts on that budget. Errors: `not_found`, `not_ended`, `nothing_failed`.
  */
-export async function retryRequest(deps: ProducerDeps, id: string): Promise<Submitted> {
+export async function retryRequest(deps: ProducerDeps, id: string, actor: string): Promise<Submitted> {
   const request = await getRequest(deps.db.sql, id);
   if (request === null) throw notFound(`there is no request ${id}`);
   if (!hasEnded(request.status))
@@ -29,7 +30,15 @@ export async function retryRequest(deps: ProducerDeps, id: string): Promise<Subm
       `request ${id} has no failed number that can be tried again (a bought number is finished by an update)`,
     );
   const numbers = failed.flatMap((f) => f.phoneNumber ?? []);
-  const options = { filedBy: id, ...key };
+  const options: SubmitOptions = {
+    filedBy: id,
+    actor,
+    ...key,
+    together: async (tx, retryId) => {
+      const event = { subject: 'request', subjectId: id, requestId: id, from: request.status, cause: 'retried' } as const;
+      await insertEvent(tx, { ...event, at: deps.clock.now(), actor, detail: { retry: retryId, numbers: failed.length } });
+    },
+  };
   const { phone_numbers: _count, where: _where, rows, columns, ...body } = printable(request.body);
   if (request.kind === 'delete')
     return submitRequest(deps, { ...body, expected_count: numbers.length }, { ...options, numbers: listed(numbers) });

@@ -12,10 +12,15 @@ export function runJob(run: Pick<Run, 'id' | 'generation'>): AnyEnqueue {
 /**
  * Queues a reconciliation run, which a worker does. With `repair`, the run files ordinary update requests that put changed fields
  * back. When a run of the same kind still waits for its worker, that run is returned instead: it sees everything that a second
- * run would see.
+ * run would see. Repairs are filed in the name of `actor`; the nightly run has none.
  */
-export async function startRun(deps: ProducerDeps, trigger: Run['trigger'], repair: boolean): Promise<Run> {
-  const run = await queueRun(deps.db.sql, { id: newRunId(), trigger, repair, at: deps.clock.now() });
+export async function startRun(
+  deps: ProducerDeps,
+  trigger: Run['trigger'],
+  repair: boolean,
+  actor: string | null = null,
+): Promise<Run> {
+  const run = await queueRun(deps.db.sql, { id: newRunId(), trigger, repair, startedBy: actor, at: deps.clock.now() });
   await enqueue(deps, [runJob(run)]);
   return run;
 }
@@ -27,6 +32,7 @@ export function runView(r: Run) {
     status: r.status,
     trigger: r.trigger,
     repair: r.repair,
+    started_by: r.startedBy,
     counts: r.counts,
     error: r.error,
     created_at: r.createdAt.toISOString(),

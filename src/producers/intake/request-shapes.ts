@@ -86,7 +86,7 @@ export const updateSet = z.strictObject({
 
 const updateRow = z
   .strictObject({ phone_number: z.string(), set: updateSet })
-  .describe('A number with values of its own. They go before those of `set`.');
+  .describe('A number with values of its own, which go before those of `set`');
 
 const update = z.strictObject({
   kind: z.literal('update'),
@@ -96,7 +96,7 @@ const update = z.strictObject({
   rows: z
     .array(updateRow)
     .optional()
-    .describe('In place of phone_numbers: values number by number. Numbers with equal values share a batch job.'),
+    .describe('In place of phone_numbers: values number by number; numbers with equal values share a batch job'),
   // Without rows it must name a field; `validate.ts` checks that.
   set: updateSet.default({}),
 });
@@ -115,7 +115,7 @@ const release = z.strictObject({
 // The names of the shapes in OpenAPI and in the types of the library.
 line.register(z.globalRegistry, { id: 'BuyLine', description: 'One criterion of a buy, such as 200 numbers of area code 312' });
 voice.register(z.globalRegistry, { id: 'VoiceSettings', description: 'Voice settings of a number' });
-set.register(z.globalRegistry, { id: 'UpdateSet', description: 'What changes; a field that is left out stays as it is' });
+updateSet.register(z.globalRegistry, { id: 'UpdateSet', description: 'What changes; a field that is left out stays as it is' });
 buy.register(z.globalRegistry, { id: 'BuyRequest', description: 'Buys numbers: by lines, by a list, or both' });
 update.register(z.globalRegistry, { id: 'UpdateRequest', description: 'Changes numbers: those of a list or of a filter' });
 release.register(z.globalRegistry, { id: 'DeleteRequest', description: 'Releases numbers: those of a list or of a filter' });

@@ -7,12 +7,13 @@ import { insertSlots } from '../../db/items.ts';
 import { insertLine } from '../../db/lines.ts';
 import { countOwned } from '../../db/numbers.ts';
 import { insertRequest, type Request, refreshRequest, requestByIdempotencyKey } from '../../db/requests.ts';
+import { chargesOf } from '../../domain/budget.ts';
 import { type ErrorDetail, invalid, ProvisioningError } from '../../domain/errors.ts';
-import type { KeySpace } from '../../domain/key-space.ts';
+import { type KeySpace, LIBRARY_ACTOR } from '../../domain/key-space.ts';
 import { moneyOf } from '../../domain/money.ts';
 import type { LineCriteria } from '../../domain/request.ts';
 import type { Step } from '../../domain/step.ts';
-import { keyProblem } from '../../domain/text.ts';
+import { keyProblem, labelProblem } from '../../domain/text.ts';
 import type { AnyEnqueue } from '../../queues/port.ts';
 import type { ProducerDeps } from '../deps.ts';
 import { chunkJob, enqueue, lineJob } from '../enqueue.ts';
@@ -20,6 +21,7 @@ import { hashOfBody, withNumbers } from './body-hash.ts';
 import { guardDelete } from './guard-delete.ts';
 import { buySteps, deleteSteps, lineCriteria, updateSteps, worstCaseCost } from './plan.ts';
 import type { BuyBody, RequestBody, UpdateBody } from './request-shapes.ts';
+import { requirePrices, reserveCharges } from './reserve-charges.ts';
 import { type StagedBody, searchedFor, stageBody } from './stage-body.ts';
 import { NO_REPEATS, type NumberRow, type OnRepeat, type Repeats, rowsOfBody } from './stage-numbers.ts';
 import { parseRequest } from './validate.ts';
@@ -30,6 +32,8 @@ export interface SubmitOptions {
   idempotencyKey?: string;
   /** The owner of the idempotency key; `library` when it is left out. */
   keySpace?: KeySpace;
+  /** Who asks, as the history shows it and as budgets know it; `library` when it is left out. */
+  actor?: string;
   /** Numbers outside the body, such as the rows of a CSV file. The stream is read once and never held. */
   numbers?: AsyncIterable<NumberRow>;
   /** The settings whose values the rows of `numbers` bring. The stored body names them for people. */
@@ -59,6 +63,8 @@ export interface Submitted {
 export async function submitRequest(deps: ProducerDeps, input: unknown, options: SubmitOptions = {}): Promise<Submitted> {
   const wrongKey = options.idempotencyKey === undefined ? null : keyProblem(options.idempotencyKey);
   if (wrongKey !== null) throw invalid([{ path: 'idempotency_key', message: wrongKey }]);
+  const wrongActor = options.actor === undefined ? null : actorProblem(options.actor);
+  if (wrongActor !== null) throw invalid([{ path: 'actor', message: wrongActor }]);
   const { numbers, columns } = options;
   const body = parseRequest(input, { streamed: numbers !== undefined, byRow: columns !== undefined });
   return takeOn(deps, body, { ...options, known: false });
@@ -96,6 +102,13 @@ async function takeOn(deps: ProducerDeps, body: RequestBody, options: TakeOption
   return { request, created: true, repeats };
 }
 
+const MOST_ACTOR = 200;
+
+function actorProblem(actor: string): string | null {
+  if (actor.length === 0 || actor.length > MOST_ACTOR) return `must have 1 to ${MOST_ACTOR} characters`;
+  return labelProblem(actor);
+}
+
 const spaceOf = (options: SubmitOptions): KeySpace => options.keySpace ?? 'library';
 
 /** The stored request with this idempotency key, or `null`. */
@@ -122,6 +135,10 @@ async function store(
   options: TakeOptions,
 ): Promise<{ stored: Stored | null; bodyHash: string }> {
   const at = deps.clock.now();
+  const { actor = LIBRARY_ACTOR, filedBy = null } = options;
+  const steps = stepsOf(body);
+  const charges = chargesOf(steps, deps.limits.prices);
+  requirePrices(deps, actor, charges);
   const staged = await stageBody(tx, body, options);
   const { bodyHash, repeats } = staged;
   const asked = searchedFor(body) + staged.count;
@@ -132,7 +149,7 @@ async function store(
     status: approval ? 'awaiting_approval' : 'queued',
     label: body.label ?? null,
     body: describe(body, staged, options.columns),
-    steps: stepsOf(body),
+    steps,
     asked,
     maxUpfrontCost: body.kind === 'buy' ? (body.max_upfront_cost ?? null) : null,
     maxMonthlyCost: body.kind === 'buy' ? (body.max_monthly_cost ?? null) : null,
@@ -141,7 +158,10 @@ async function store(
     bodyHash,
     errorCode: approval ? 'awaiting_approval' : null,
     error: approval ? approvalText(deps) : null,
-    filedBy: options.filedBy ?? null,
+    submittedBy: actor,
+    filedBy,
+    updateCharge: charges.update,
+    emergencyCharge: charges.emergency,
     createdAt: at,
   });
   if (request === null) return { stored: null, bodyHash };
@@ -154,11 +174,13 @@ async function store(
     subject: 'request',
     subjectId: id,
     requestId: id,
-    to: 'queued',
+    to: request.status,
     cause: 'submitted',
     at,
-    detail: { asked },
+    actor,
+    detail: { asked, ...(filedBy !== null && { filed_by: filedBy }) },
   });
+  await reserveCharges(deps, tx, request, at);
   await options.together?.(tx, id);
   // A release whose numbers had all left before ends at once.
   const ended = body.kind === 'delete' && jobs.length === 0 ? await refreshRequest(tx, id, at) : null;
@@ -243,12 +265,13 @@ function approvalText(deps: ProducerDeps): string {
 }
 
 /**
- * The body as it is stored: with the count of its numbers instead of the numbers, which are items. `rows` says that each had
- * values of its own, which are in the chunks.
+ * The body as it is stored: with the count of the numbers that it lists instead of the numbers, which are items. `rows` says that
+ * each had values of its own, which are in the chunks.
  */
 function describe(body: RequestBody, staged: StagedBody, columns: readonly string[] | undefined): Record<string, unknown> {
   const { phone_numbers, ...rest } = body;
-  const listed = phone_numbers === undefined || phone_numbers.length === 0 ? {} : { phone_numbers: phone_numbers.length };
+  const selects = body.kind !== 'buy' && body.where !== undefined;
+  const listed = staged.listed && staged.count > 0 && !staged.byRow && !selects ? { phone_numbers: staged.count } : {};
   return { ...rest, ...listed, ...(staged.byRow && { rows: staged.count }), ...(columns !== undefined && { columns }) };
 }
 

@@ -2,8 +2,8 @@ import type { Db } from '../../db/client.ts';
 import { readAccount, slotsInUse, someWorkerLives } from '../../db/queries/account.ts';
 import { listChunks } from '../../db/queries/chunks.ts';
 import { NOTHING_OPEN, type OpenDrift, openOfRuns, streamDrift } from '../../db/queries/drift.ts';
-import { eventsOf } from '../../db/queries/events.ts';
-import { findNumber, type InventoryFilter, listInventory } from '../../db/queries/inventory.ts';
+import { gateReopened } from '../../db/queries/events.ts';
+import { type InventoryFilter, listInventory } from '../../db/queries/inventory.ts';
 import * as itemQueries from '../../db/queries/items.ts';
 import * as requestQueries from '../../db/queries/requests.ts';
 import { findRun, repairsFiledBy } from '../../db/queries/runs.ts';
@@ -71,9 +71,14 @@ export async function listItems(
   };
 }
 
+/** An item in a file: with who asked for it. */
+export type ExportedItem = ItemView & { submitted_by: string | null };
+
 /** All items of a request, read page by page. No database connection is held while the caller takes them. */
-export async function* streamItems(db: Db, requestId: string, filter: itemQueries.ItemFilter = {}): AsyncGenerator<ItemView> {
-  for await (const row of itemQueries.streamItems(db.reads, requestId, filter)) yield itemView(row, row.line);
+export async function* streamItems(db: Db, requestId: string, filter: itemQueries.ItemFilter = {}): AsyncGenerator<ExportedItem> {
+  const submitted_by = (await requestQueries.findRequest(db.reads, requestId))?.submittedBy ?? null;
+  for await (const row of itemQueries.streamItems(db.reads, requestId, filter))
+    yield { ...itemView(row, row.line), submitted_by };
 }
 
 /** The reasons why items failed or were skipped, most frequent first. */
@@ -97,27 +102,6 @@ export async function readInventory(
   return { data: shown.map(numberView), nextCursor: rows.length > page.limit ? (shown.at(-1)?.phoneNumber ?? null) : null };
 }
 
-/** One number with its history; `null` when it was never ours. */
-export async function readNumber(db: Db, phoneNumber: string) {
-  const number = await findNumber(db.reads, phoneNumber);
-  const history = await eventsOf(db.reads, 'number', phoneNumber);
-  if (number === null && history.length === 0) return null;
-  return {
-    ...(number === null ? { phone_number: phoneNumber, state: null } : numberView(number)),
-    history: history.map((e) => ({
-      at: e.at.toISOString(),
-      from: e.fromState,
-      to: e.toState,
-      cause: e.cause,
-      request_id: e.requestId,
-      chunk_id: e.chunkId,
-      run_id: e.runId,
-      by: e.actor,
-      detail: e.detail,
-    })),
-  };
-}
-
 /** True when a worker lives that takes up work. */
 export async function workerLives(db: Db): Promise<boolean> {
   return someWorkerLives(db.reads);
@@ -125,8 +109,12 @@ export async function workerLives(db: Db): Promise<boolean> {
 
 /** The account with its gate. `slots` is how many job slots this configuration allows. */
 export async function readAccountView(db: Db, slots: number): Promise<AccountView> {
-  const [account, inUse] = await Promise.all([readAccount(db.reads), slotsInUse(db.reads)]);
-  return accountView(account, { inUse, configured: slots });
+  const [account, inUse, reopened] = await Promise.all([readAccount(db.reads), slotsInUse(db.reads), gateReopened(db.reads)]);
+  return accountView(
+    account,
+    { inUse, configured: slots },
+    reopened === null ? null : { at: reopened.at.toISOString(), by: reopened.actor },
+  );
 }
 
 /** A reconciliation run as users see it, with its open drift and the repair requests that it led to. */
@@ -160,7 +148,8 @@ export const ITEM_COLUMNS = [
   'upfront_cost',
   'monthly_cost',
   'currency',
-] as const satisfies readonly (keyof ItemView)[];
+  'submitted_by',
+] as const satisfies readonly (keyof ExportedItem)[];
 
 /** The columns of a CSV of drift. */
 export const DRIFT_COLUMNS = [

@@ -71,6 +71,12 @@ export function requestView(r: Request, f: RequestFigures, account: Account) {
     chunks: f.chunks,
     cost: costView(f.cost),
     error: troubleOf(r, account),
+    body: r.body,
+    submitted_by: r.submittedBy,
+    // A key of ours, that of a retry or a repair, means nothing to users.
+    idempotency_key: r.keySpace === 'internal' ? null : r.idempotencyKey,
+    filed_by: r.filedBy,
+    cancel_requested_at: r.cancelRequestedAt?.toISOString() ?? null,
   };
 }
 export type RequestView = ReturnType<typeof requestView>;
@@ -185,7 +191,11 @@ function limitView(limit: Readonly<Record<string, unknown>>) {
 }
 
 /** The account as users see it: gate, balance, job slots in use and configured, and learned limits. */
-export function accountView(a: Account, slots: { inUse: number; configured: number }) {
+export function accountView(
+  a: Account,
+  slots: { inUse: number; configured: number },
+  reopened: { at: string; by: string | null } | null = null,
+) {
   return {
     gate: {
       open: a.gateOpen,
@@ -194,6 +204,7 @@ export function accountView(a: Account, slots: { inUse: number; configured: numb
       advice: a.gateOpen ? null : gateAdvice(a.reasonCode),
       closed_at: a.closedAt?.toISOString() ?? null,
       next_probe_at: a.probeAt?.toISOString() ?? null,
+      reopened,
     },
     balance:
       a.balance === null

@@ -90,6 +90,9 @@ describe('loadConfig', () => {
     ['PROVISIONER_RATE_LIMITS', 'orders=0'],
     ['PROVISIONER_RATE_LIMITS', 'faxes=1'],
     ['PROVISIONER_MAX_NUMBER_COST', '-1'],
+    ['PROVISIONER_SELF_APPROVAL', 'maybe'],
+    ['PROVISIONER_BUDGETS', 'ops:500'],
+    ['PROVISIONER_PRICES', 'e911'],
     ['PROVISIONER_RECONCILE_CRON', 'every day'],
     ['PROVISIONER_RECONCILE_TZ', 'Mars/Olympus'],
     ['TELNYX_PUBLIC_KEY', 'AAAA'],
@@ -98,6 +101,38 @@ describe('loadConfig', () => {
     ['PROVISIONER_ORDER_SIZE', '1001'],
   ])('refuses %s=%s', (name, value) => {
     expect(problemsOf({ [name]: value })).toHaveLength(1);
+  });
+
+  it('reads budgets by their last colon, and prices', () => {
+    const env = {
+      PROVISIONER_BUDGETS: 'ops:500/month, cli:anna:50.25/month',
+      PROVISIONER_PRICES: 'e911=1.50,caller_id_name=0.40',
+    };
+    const { budgets, prices, selfApproval } = loadConfig(env).limits;
+    expect(budgets).toEqual({ ops: '500', 'cli:anna': '50.25' });
+    expect([prices, selfApproval]).toEqual([{ e911: '1.50', caller_id_name: '0.40' }, false]);
+    expect(loadConfig({}).limits).toMatchObject({ budgets: {}, prices: {} });
+  });
+
+  it('all problems of budgets and prices are told at once, also a name that is nearly that of a key', () => {
+    expect(
+      problemsOf({
+        PROVISIONER_API_KEYS: 'launcher:a-key-long-enough',
+        PROVISIONER_BUDGETS: 'ops:x/month,ops:5/week,a:1/month,a:2/month',
+        PROVISIONER_PRICES: 'e911=free,fax=1,e911=1,e911=2',
+      }),
+    ).toEqual([
+      'PROVISIONER_BUDGETS the budget of "ops" must be an amount such as 500 or 500.00, not "x"',
+      'PROVISIONER_BUDGETS entry 2 must be name:amount/month, such as ops:500/month',
+      'PROVISIONER_BUDGETS the name "a" is used twice',
+      'PROVISIONER_PRICES the price of e911 must be an amount such as 1.50, not "free"',
+      'PROVISIONER_PRICES "fax" has no price here; there are e911, caller_id_name',
+      'PROVISIONER_PRICES e911 is given twice',
+    ]);
+    const keys = { PROVISIONER_API_KEYS: 'launcher:a-key-long-enough' };
+    expect(problemsOf({ ...keys, PROVISIONER_BUDGETS: 'luncher:5/month,cli:anna:5/month,bot:1/month' })).toEqual([
+      'PROVISIONER_BUDGETS names "luncher", which is no API key; did you mean "launcher"?',
+    ]);
   });
 
   it('an API key has 16 characters at least and one name, and all problems of the keys are told at once', () => {

@@ -1,4 +1,5 @@
 import { describe, expect, it } from 'vitest';
+import { budgetOf, chargesOf, monthOf } from '../../../src/domain/budget.ts';
 import { type GuardFacts, guardDelete } from '../../../src/domain/delete-guard.ts';
 import { asError, invalid } from '../../../src/domain/errors.ts';
 import { formatMoney, moneyOf, parseMoney } from '../../../src/domain/money.ts';
@@ -22,6 +23,31 @@ describe('money', () => {
     expect(parseMoney(text)).toBeNull();
     // Where money is spent, it is neither nothing nor enough.
     expect(() => moneyOf(text)).toThrow(expect.objectContaining({ code: 'unreadable_money', disposition: 'bug' }));
+  });
+});
+
+describe('budgets', () => {
+  it('a month is one of UTC, from its first moment to that of the next', () => {
+    const { name, from, to } = monthOf(new Date('2026-12-31T23:59:59.999Z'));
+    expect([name, from.toISOString(), to.toISOString()]).toEqual([
+      '2026-12',
+      '2026-12-01T00:00:00.000Z',
+      '2027-01-01T00:00:00.000Z',
+    ]);
+  });
+
+  it('only what is switched on costs, and what has no price is named', () => {
+    const named = (on: boolean) => ({ kind: 'update', settings: { voice: { caller_id_name_enabled: on } } }) as const;
+    const emergency = (on: boolean) =>
+      ({ kind: 'emergency', emergency_enabled: on, emergency_address_id: on ? 'a' : null }) as const;
+    const prices = { e911: '1.50', caller_id_name: '0.40' };
+    expect(chargesOf([named(true), emergency(true)], prices)).toEqual({ update: '0.40', emergency: '1.50', unknown: [] });
+    expect(chargesOf([named(false), emergency(false)], prices)).toEqual({ update: null, emergency: null, unknown: [] });
+    expect(chargesOf([named(true), emergency(true)], {}).unknown).toEqual(['caller_id_name', 'e911']);
+  });
+
+  it('a name that is a property of every object has no budget', () => {
+    expect([budgetOf({}, 'constructor'), budgetOf({ ops: '5' }, 'ops'), budgetOf({ ops: '5' }, null)]).toEqual([null, '5', null]);
   });
 });
 
