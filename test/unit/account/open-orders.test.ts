@@ -52,12 +52,15 @@ async function readWhenDue(telnyx: ReturnType<typeof telnyxWith>, ids: string[])
   const open = readOrdersTogether(timings);
   const readings = new Map<string, OrderReading | Error>();
   for (const id of ids) {
-    setTimeout(() => {
-      open.read(telnyx, order(id)).then(
-        (reading) => readings.set(id, reading),
-        (error: Error) => readings.set(id, error),
-      );
-    }, open.nextReadIn(order(id)));
+    setTimeout(
+      () => {
+        open.read(telnyx, order(id)).then(
+          (reading) => readings.set(id, reading),
+          (error: Error) => readings.set(id, error),
+        );
+      },
+      open.nextReadIn(order(id)),
+    );
     await vi.advanceTimersByTimeAsync(30);
   }
   await vi.advanceTimersByTimeAsync(2_000);

@@ -2,7 +2,8 @@ import { expect, it } from 'vitest';
 import { shareOwnership } from '../../../src/account/ownership.ts';
 import { ProvisioningError } from '../../../src/domain/errors.ts';
 
-const numbers = (from: number, n: number): string[] => Array.from({ length: n }, (_, i) => `+1312555${String(from + i).padStart(4, '0')}`);
+const numbers = (from: number, n: number): string[] =>
+  Array.from({ length: n }, (_, i) => `+1312555${String(from + i).padStart(4, '0')}`);
 
 /** Telnyx that owns every number, and refuses a call that `refuses` says. */
 function telnyxThat(refuses: (asked: string[]) => ProvisioningError | null = () => null) {
