@@ -92,7 +92,7 @@ export function watchOpenJobs({ telnyx, timings, log }: OpenJobsDeps): OpenJobs 
     const [only] = asked;
     try {
       // A fetch of the only job costs no more than the list, and tells more.
-      if (asked.length === 1) return only?.wake();
+      if (asked.length <= 1) return only?.wake();
       const open = await telnyx.listOpenJobs();
       for (const one of asked) judge(one, open.has(one.job.id));
     } catch (error) {
