@@ -1,4 +1,5 @@
 import { NOT_OURS } from '../db/compare-inventory.ts';
+import { type ExpectedPages, pagesByPrefix } from '../db/number-pages.ts';
 import { countByPrefix, countOwned } from '../db/numbers.ts';
 import { ProvisioningError } from '../domain/errors.ts';
 import type { E164 } from '../domain/phone-number.ts';
@@ -16,12 +17,18 @@ const MOST_TRIES = 5;
  */
 const READERS = 4;
 
+/**
+ * The list is sorted by number, so our inventory tells on which of its pages a number stands. It ranks at most so many numbers for
+ * that, because a database sorts them each time.
+ */
+const MOST_RANKED = 20_000;
+
 /** How some numbers are read. */
 interface Plan {
   /** Number of list calls, estimated from our inventory. */
   calls: number;
-  /** Prefixes to list; the empty prefix lists the whole account. */
-  prefixes: string[];
+  /** The pages to read first, of prefixes; the empty prefix lists the whole account. The other pages follow until all are found. */
+  first: PageOf[];
 }
 
 interface PageOf {
@@ -65,33 +72,52 @@ export async function readNumbersSoon(
 /** Thrown to end a read. It never leaves this file. */
 class TooSlow extends Error {}
 
-/** Reads the first page of each prefix, which says how many pages there are, then the other pages. A few calls run at once. */
+/**
+ * Reads the pages on which the numbers should stand, then the others, the nearest first, until all numbers are found or every page
+ * was read. A few calls run at once.
+ */
 async function readPages(deps: WorkDeps, numbers: E164[], plan: Plan, checkTime: () => void): Promise<Map<E164, AccountNumber>> {
   const wanted = new Set(numbers);
   const found = new Map<E164, AccountNumber>();
-  const totals = new Map(plan.prefixes.map((prefix) => [prefix, 1]));
+  const totals = new Map(plan.first.map(({ prefix }) => [prefix, 1]));
+  const seen = new Set<string>();
   const isDone = (): boolean => found.size === wanted.size && [...found.values()].every(isOurs);
-  const read = async ({ prefix, pageNumber }: PageOf): Promise<void> => {
+  const read = async (one: PageOf): Promise<void> => {
     checkTime();
+    const { prefix, pageNumber } = one;
     const query = { pageNumber, pageSize: PAGE, ...(prefix !== '' && { digits: prefix.slice(1) }) };
-    const page = await readAgain(() => deps.telnyx.listNumbers(query), rests(deps));
+    const page = await readAgain(() => deps.telnyx.listNumbers(query), rests(deps)).catch((error: unknown) =>
+      beyondEnd(one, error),
+    );
+    seen.add(keyOf(one));
     totals.set(prefix, Math.max(totals.get(prefix) ?? 1, page.totalPages));
     for (const n of page.numbers) {
       // The list may show a number twice when it was ours before. The row of its earlier life must not hide the present one.
       if (wanted.has(n.phoneNumber) && (isOurs(n) || !found.has(n.phoneNumber))) found.set(n.phoneNumber, n);
     }
   };
-  for (let before = new Map<string, number>(); !isDone(); ) {
-    const next = [...totals].flatMap(([prefix, total]) => pagesBetween(prefix, before.get(prefix) ?? 0, total));
-    if (next.length === 0) break;
-    before = new Map(totals);
+  for (let next = plan.first; next.length > 0 && !isDone(); next = unread(totals, seen, plan.first)) {
     await fewAtOnce(next, read, isDone);
   }
   return found;
 }
 
-function pagesBetween(prefix: string, after: number, last: number): PageOf[] {
-  return Array.from({ length: Math.max(0, last - after) }, (_, i) => ({ prefix, pageNumber: after + 1 + i }));
+const keyOf = ({ prefix, pageNumber }: PageOf): string => `${prefix} ${pageNumber}`;
+
+/** The pages that were not read yet. Numbers that joined or left the account move the others by a page at most, as a rule. */
+function unread(totals: ReadonlyMap<string, number>, seen: ReadonlySet<string>, first: PageOf[]): PageOf[] {
+  const distance = (one: PageOf): number =>
+    Math.min(...first.filter(({ prefix }) => prefix === one.prefix).map((f) => Math.abs(f.pageNumber - one.pageNumber)));
+  const all = [...totals].flatMap(([prefix, total]) => Array.from({ length: total }, (_, i) => ({ prefix, pageNumber: i + 1 })));
+  const left = all.filter((one) => !seen.has(keyOf(one))).map((one) => ({ one, far: distance(one) }));
+  return left.sort((a, b) => a.far - b.far).map(({ one }) => one);
+}
+
+/** The account may have fewer pages than our inventory, and Telnyx does not say how it answers for a page behind the last one. */
+function beyondEnd({ pageNumber }: PageOf, error: unknown): { numbers: AccountNumber[]; totalPages: number } {
+  if (pageNumber > 1 && error instanceof ProvisioningError && error.code === 'invalid_request')
+    return { numbers: [], totalPages: 1 };
+  throw error;
 }
 
 /**
@@ -147,12 +173,38 @@ const rests = (deps: WorkDeps) => async (error: ProvisioningError, tries: number
 
 /** The way to group the numbers that takes the fewest pages. */
 async function cheapestPlan(deps: WorkDeps, numbers: E164[]): Promise<Plan> {
-  const pages = (n: number) => Math.max(1, Math.ceil(n / PAGE));
-  let best: Plan = { calls: pages(await countOwned(deps.db.sql)) + 1, prefixes: [''] };
+  const owned = await countOwned(deps.db.sql);
+  let best = planOf(await expectedPages(deps, numbers, 0, new Map([['', owned]])), pagesFor(owned) + 1);
   for (const length of LENGTHS) {
     const counts = await countByPrefix(deps.db.sql, numbers, length);
-    const calls = [...counts.values()].reduce((sum, n) => sum + pages(n), 0);
-    if (calls < best.calls) best = { calls, prefixes: [...counts.keys()] };
+    const most = [...counts.values()].reduce((sum, n) => sum + pagesFor(n), 0);
+    const plan = planOf(await expectedPages(deps, numbers, length, counts), most);
+    if (plan.calls < best.calls) best = plan;
   }
   return best;
+}
+
+const pagesFor = (n: number): number => Math.max(1, Math.ceil(n / PAGE));
+
+/** For each prefix the pages on which the numbers should stand; the first page where that is not known. */
+async function expectedPages(
+  deps: WorkDeps,
+  numbers: E164[],
+  length: number,
+  counts: ReadonlyMap<string, number>,
+): Promise<Map<string, ExpectedPages | null>> {
+  const prefixes = [...counts.keys()];
+  const large = [...counts.values()].some((n) => n > PAGE);
+  const ranked = [...counts.values()].reduce((sum, n) => sum + n, 0);
+  const known = large && ranked <= MOST_RANKED ? await pagesByPrefix(deps.db.sql, numbers, length, PAGE) : new Map();
+  return new Map(prefixes.map((prefix) => [prefix, known.get(prefix) ?? null]));
+}
+
+/** `most` calls read every page. Fewer suffice where the inventory knows all numbers of a prefix; a page more allows for a shift. */
+function planOf(pages: Map<string, ExpectedPages | null>, most: number): Plan {
+  const first = [...pages].flatMap(([prefix, expected]) =>
+    (expected?.pages ?? [1]).map((pageNumber) => ({ prefix, pageNumber })),
+  );
+  const isKnown = [...pages.values()].every((expected) => expected?.knowsAll === true);
+  return { first, calls: isKnown ? Math.min(most, first.length + 1) : most };
 }

@@ -1,6 +1,8 @@
 import { setTimeout as sleep } from 'node:timers/promises';
 import type { WorkDeps } from '../account/deps.ts';
 import { watchOpenJobs } from '../account/open-jobs.ts';
+import { readOrdersTogether } from '../account/open-orders.ts';
+import { shareOwnership } from '../account/ownership.ts';
 import { openSlots } from '../account/slots.ts';
 import { requireTelnyxKey } from '../config/config.ts';
 import { countSlots } from '../db/slots.ts';
@@ -57,6 +59,8 @@ export function openWork(f: Foundation, options: WorkOptions = {}): Work {
     telnyx,
     timings,
     openJobs,
+    openOrders: readOrdersTogether(timings),
+    ownership: shareOwnership(),
     slots,
     pause: (ms) => sleep(ms, undefined, { signal: stopping.signal }).catch(() => undefined),
     stop: async () => {

@@ -10,7 +10,7 @@ import {
   updateNumbers,
 } from './endpoints/jobs.ts';
 import { balance, listNumbers, verifyOwnership } from './endpoints/numbers.ts';
-import { createOrder, findOrders, getOrder, paperwork, reserve } from './endpoints/orders.ts';
+import { createOrder, findOrders, getOrder, listOrders, paperwork, reserve } from './endpoints/orders.ts';
 import { search } from './endpoints/search.ts';
 import { searchLimits } from './endpoints/search-limits.ts';
 import { cancelOrder } from './endpoints/sub-orders.ts';
@@ -84,6 +84,7 @@ export function gatewayOn(transport: Transport, limiter: Pick<RateLimiter, 'limi
     createOrder: (...args) => createOrder(transport, ...args),
     findOrders: (reference) => findOrders(transport, reference),
     getOrder: (id) => getOrder(transport, id),
+    listOrders: (query) => listOrders(transport, query),
     paperwork: (lineId) => paperwork(transport, lineId),
     cancelOrder: (order) => cancelOrder(transport, order),
     verifyOwnership: (numbers) => verifyOwnership(transport, numbers),

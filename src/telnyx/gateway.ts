@@ -59,11 +59,27 @@ export interface Order {
   customerReference: string | null;
   requirementsMet: boolean | null;
   createdAt: string | null;
+  /** The last change; of a finished order, its end. */
+  updatedAt: string | null;
   /** The order line of a number whose requirements are not met: where the paperwork can be read. */
   unmetLineId: string | null;
   subOrderIds: string[];
   /** Empty when read from the list, which has no status per number. */
   lines: OrderLine[];
+}
+
+/** An order as the list shows it: with its numbers, and without a status for each of them. */
+export interface ListedOrder extends Omit<Order, 'lines' | 'unmetLineId'> {
+  phoneNumbers: E164[];
+}
+
+/** Which orders to read from the list. */
+export interface OrdersQuery {
+  /** The list need not show orders that are older. */
+  since: Date;
+  ids: string[];
+  /** The list is read no further than so many pages. */
+  mostPages: number;
 }
 
 /** The result of cancelling an order. A sub order counts as done when Telnyx cancelled it or it was no longer pending. */
@@ -196,6 +212,8 @@ export interface TelnyxGateway {
   /** Orders whose `customer_reference` is exactly `reference`; the filter of Telnyx may match more. */
   findOrders(reference: string): Promise<Order[]>;
   getOrder(id: string): Promise<Order>;
+  /** The rows of these orders in the list, by id. An order that the list does not show is left out, which proves nothing. */
+  listOrders(query: OrdersQuery): Promise<Map<string, ListedOrder>>;
   /** What an order line with unmet requirements waits for. */
   paperwork(lineId: string): Promise<Paperwork>;
   /** Cancels every pending sub order that Telnyx shows; the caller reads the order again to learn what came of it. */

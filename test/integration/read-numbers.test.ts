@@ -36,6 +36,19 @@ describe('reading the full objects of some numbers', () => {
     expect(asked.map((q) => q.pageNumber).toSorted()).toEqual([1, 2, 2, 2, 3]);
   });
 
+  it('numbers are read on the pages on which the inventory expects them, and everywhere when they are not there', async () => {
+    const asked = showing();
+    const late = h().sim.ownedNumbers().toSorted().slice(250);
+    expect((await readNumbers(h().deps, late)).size).toBe(370);
+    expect(asked.map((q) => q.pageNumber).toSorted()).toEqual([2, 3]);
+    // The inventory has 500 numbers that the account does not have, so it expects the others two pages later.
+    await h().db.sql`
+      insert into phone_numbers (phone_number, telnyx_id, state, created_at, updated_at)
+      select '+1' || (1000000000 + n), 'early ' || n, 'owned', now(), now() from generate_series(1, 500) as n`;
+    expect((await readNumbers(h().deps, late)).size).toBe(370);
+    await h().db.sql`delete from phone_numbers where telnyx_id like 'early %'`;
+  });
+
   it('a few pages are asked for at once, and never more', async () => {
     const real = h().deps.telnyx.listNumbers;
     listNumbers = real;
@@ -48,13 +61,14 @@ describe('reading the full objects of some numbers', () => {
     // Of many numbers, a few that are far from each other: each has a page of its own.
     await h().db.sql`
       insert into phone_numbers (phone_number, telnyx_id, state, created_at, updated_at)
-      select '+1500' || (1000000 + n), 'many ' || n, 'owned', now(), now() from generate_series(1, 5000) as n`;
+      select '+1500' || (1000000 + n), 'many ' || n, 'owned', now(), now() from generate_series(1, 25000) as n`;
     const scattered = h()
       .sim.ownedNumbers()
       .toSorted()
       .filter((_, i) => i % 100 === 0);
     expect((await readNumbers(h().deps, scattered)).size).toBe(scattered.length);
     expect([most, underWay]).toEqual([4, 0]);
+    await h().db.sql`delete from phone_numbers where telnyx_id like 'many %'`;
   });
 
   it('what cannot be read within a lease is not begun, and what takes longer is given up', async () => {

@@ -8,7 +8,7 @@ const MACHINE = 'src/processors/chunk/advance.ts';
  * ones. One more is a decision, not an accident.
  */
 const FILES_TO_READ = {
-  order: 15,
+  order: 16,
   update: 12,
   messaging: 11,
   emergency: 11,

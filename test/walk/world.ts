@@ -1,6 +1,8 @@
 import postgres from 'postgres';
 import type { WorkDeps } from '../../src/account/deps.ts';
 import { pollEachJob } from '../../src/account/open-jobs.ts';
+import { readEachOrder } from '../../src/account/open-orders.ts';
+import { checkEach } from '../../src/account/ownership.ts';
 import { openSlots } from '../../src/account/slots.ts';
 import { openDb } from '../../src/db/client.ts';
 import { migrateDatabase } from '../../src/db/migrate.ts';
@@ -118,6 +120,8 @@ export async function openWorld(databaseUrl: string): Promise<World> {
     telnyx,
     timings: DEFAULT_TIMINGS,
     openJobs: pollEachJob(DEFAULT_TIMINGS),
+    openOrders: readEachOrder(DEFAULT_TIMINGS),
+    ownership: checkEach,
     slots: openSlots({ most: SLOTS, clock, count: null, followedHere: () => 0 }),
     pause: async () => undefined,
   };

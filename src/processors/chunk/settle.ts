@@ -17,6 +17,8 @@ export interface Settlement {
   cause: ChunkCause;
   /** Numbers for which this step succeeded. They end, or go on to the next step of the request. */
   succeeded?: { phoneNumber: string; telnyxId?: string; reasonCode?: ReasonCode; reason?: string }[];
+  /** What is known of these numbers, for the chunk of the next step. */
+  nextPayload?: Payload;
   /** Numbers that end for another reason. */
   ended?: ItemEnd[];
   /** Numbers of a buy that are proven not ours and cannot be had any more. */
@@ -73,7 +75,7 @@ export async function settleChunk(deps: WorkDeps, chunk: Chunk, s: Settlement): 
     if (row === null) return null;
     await s.inventory?.(tx);
     const again = await sendAgain(tx, deps, chunk, s.again ?? [], at);
-    const next = await goOn(tx, deps, chunk, s.succeeded ?? [], at);
+    const next = await goOn(tx, deps, chunk, s, at);
     await endItems(tx, chunk, s.ended ?? [], at);
     const reopened = await freeSlots(tx, chunk, s.lost, at);
     await refreshRequest(tx, chunk.requestId, at, request ?? undefined);
@@ -113,7 +115,7 @@ async function goOn(
   tx: Tx,
   deps: WorkDeps,
   chunk: Chunk,
-  succeeded: NonNullable<Settlement['succeeded']>,
+  { succeeded = [], nextPayload }: Settlement,
   at: Date,
 ): Promise<AnyEnqueue[]> {
   const [step, ...nextSteps] = chunk.nextSteps;
@@ -129,7 +131,8 @@ async function goOn(
   const jobs: AnyEnqueue[] = [];
   for (const slice of inSlices(succeeded, deps.limits.batchSize)) {
     const numbers = slice.map((n) => n.phoneNumber);
-    jobs.push(await cut(tx, chunk, { numbers, step, nextSteps, at, cause: 'next_step' }));
+    const payload = nextPayload !== undefined && { payload: nextPayload };
+    jobs.push(await cut(tx, chunk, { numbers, step, nextSteps, at, cause: 'next_step', ...payload }));
   }
   return jobs;
 }

@@ -25,7 +25,9 @@ export async function ownNumbers(deps: WorkDeps, planned: Chunk): Promise<OwnNum
   if (held !== null) return isLarge ? inBatches(deps, planned, held) : wait(held);
   if (wasSeenOwned(deps, planned)) return { kind: 'own', chunk: planned, numbers: planned.numbers };
   const askedAt = deps.clock.now();
-  const owned = await deps.telnyx.verifyOwnership(planned.numbers);
+  const owned = await (isRelease(planned.step)
+    ? deps.telnyx.verifyOwnership(planned.numbers)
+    : deps.ownership.check(deps.telnyx, planned.numbers));
   if (isLarge && !planned.numbers.every((n) => owned.has(n)))
     return inBatches(deps, planned, 'ownership does not show all numbers');
   const left = await dropNotOwned(deps, planned, owned);

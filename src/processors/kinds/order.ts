@@ -14,6 +14,7 @@ import { refreshedSearch } from '../guards/refresh-search.ts';
 import { bisected, waitsForOtherHalf } from './order/bisect.ts';
 import { observeOrder } from './order/open.ts';
 import { type OrderChunk, type OverOrder, ownedByRequest } from './order/owned.ts';
+import { openOrderOf } from './order/read-order.ts';
 import { orderSettlement } from './order/settlement.ts';
 import { takenApart } from './order/take-apart.ts';
 
@@ -31,6 +32,7 @@ export const order: ChunkKind<StepOf<'order'>, OverOrder> = {
   send: async (telnyx, chunk, lastCheck) =>
     (await telnyx.createOrder(chunk.numbers, chunk.customerReference, chunk.step.settings, lastCheck)).id,
   refused,
+  firstPoll: (deps, chunk) => ({ delayMs: deps.openOrders.nextReadIn(openOrderOf(chunk)) }),
   observe: observeOrder,
   judge,
   find: async (deps, chunk) => {
@@ -75,9 +77,21 @@ async function refused(deps: WorkDeps, chunk: OrderChunk, failure: ProvisioningE
 }
 
 /** Compares every order line with ownership. Settles when all numbers are clear; otherwise checks again soon. */
-async function judge(deps: WorkDeps, chunk: OrderChunk, { order: over, owed }: OverOrder): Promise<Judgement> {
+async function judge(deps: WorkDeps, chunk: OrderChunk, { order: seen, owed, isListed }: OverOrder): Promise<Judgement> {
   const now = deps.clock.now();
   const owned = await ownedByRequest(deps, chunk, owed);
+  if (isListed && owed.every((n) => owned.has(n))) {
+    const settlement = await orderSettlement(deps, chunk, {
+      cause: 'finished',
+      bought: owed.map((phoneNumber) => ({ phoneNumber, telnyxId: owned.get(phoneNumber) ?? null })),
+      lost: [],
+      orderStatus: seen.status,
+      ownedAt: now,
+    });
+    return { kind: 'settle', settlement, said: `settled: ${owed.length} bought` };
+  }
+  // The list does not say which numbers were delivered, and ownership does not show all of them.
+  const over = isListed ? await deps.telnyx.getOrder(seen.id) : seen;
   const before = seenIn(chunk.evidence, 'final')?.checks ?? [];
   const checks = [...before, { at: now.toISOString(), found: [over.id], owned: owned.size }];
   const windows = (now.getTime() - new Date(checks[0]?.at ?? now).getTime()) / deps.timings.settleMs;
@@ -103,6 +117,7 @@ async function judge(deps: WorkDeps, chunk: OrderChunk, { order: over, owed }: O
     bought: bought.map((phoneNumber) => ({ phoneNumber, telnyxId: owned.get(phoneNumber) ?? null })),
     lost,
     orderStatus: over.status,
+    ...(bought.every((n) => owned.has(n)) && { ownedAt: now }),
     ...(chunk.waiting && over.requirementsMet !== true && { unmet: unmetOf(over) }),
   });
   return { kind: 'settle', settlement, said: `settled: ${bought.length} bought, ${lost.length} lost` };

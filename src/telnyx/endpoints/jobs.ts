@@ -5,13 +5,10 @@ import type { NumberSettings } from '../../domain/step.ts';
 import type { Job, JobType, LastCheck, MessagingUpdate } from '../gateway.ts';
 import type { CallSpec, Transport } from '../transport.ts';
 import { requireNumbers } from './limits.ts';
-import { MAX_PAGE_SIZE, walkPages } from './pages.ts';
+import { CLOCK_SKEW_MS, MAX_PAGE_SIZE, walkPages } from './pages.ts';
 import { jobAnswer, jobRow, jobState, listAnswer, messagingAnswer } from './wire.ts';
 
 type UpdateBody = Parameters<Telnyx['phoneNumbers']['jobs']['updateBatch']>[0];
-
-/** Telnyx's clock and ours may differ by this much, in milliseconds. */
-const CLOCK_SKEW_MS = 5_000;
 
 /** The states of a job that has not ended. */
 const OPEN: ReadonlySet<string> = new Set(['pending', 'in_progress']);

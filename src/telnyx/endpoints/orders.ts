@@ -1,10 +1,10 @@
 import type { E164 } from '../../domain/phone-number.ts';
 import type { OrderSettings } from '../../domain/step.ts';
-import type { LastCheck, Order, Paperwork, Reservation } from '../gateway.ts';
+import type { LastCheck, ListedOrder, Order, OrdersQuery, Paperwork, Reservation } from '../gateway.ts';
 import type { Transport } from '../transport.ts';
 import { requireNumbers } from './limits.ts';
-import { MAX_PAGE_SIZE, walkPages } from './pages.ts';
-import { listAnswer, orderAnswer, orderRow, paperworkAnswer, reservationAnswer } from './wire.ts';
+import { CLOCK_SKEW_MS, isLastPage, MAX_PAGE_SIZE, walkPages } from './pages.ts';
+import { listAnswer, listedOrderRow, orderAnswer, orderRow, paperworkAnswer, reservationAnswer } from './wire.ts';
 
 const FAILED_RESERVATION: ReadonlySet<string> = new Set(['failure', 'failed']);
 
@@ -81,6 +81,33 @@ export async function getOrder(transport: Transport, id: string): Promise<Order>
     (client, options) => client.numberOrders.retrieve(id, options),
     orderAnswer,
   );
+}
+
+/**
+ * Reads some orders from the list of those created since `since`, less 5 s for differing clocks. Telnyx cannot filter the list by ids,
+ * so others may be among them. The list is read until all are found, at most `mostPages` pages.
+ */
+export async function listOrders(
+  transport: Transport,
+  { since, ids, mostPages }: OrdersQuery,
+): Promise<Map<string, ListedOrder>> {
+  const wanted = new Set(ids);
+  const found = new Map<string, ListedOrder>();
+  const gt = new Date(since.getTime() - CLOCK_SKEW_MS).toISOString();
+  for (let pageNumber = 1; pageNumber <= mostPages && found.size < wanted.size; pageNumber += 1) {
+    const page = await transport.call(
+      { family: 'reads', operation: 'orders.list', phase: 'read' },
+      (client, options) =>
+        client.numberOrders.list(
+          { filter: { created_at: { gt } }, 'page[number]': pageNumber, 'page[size]': MAX_PAGE_SIZE },
+          options,
+        ),
+      listAnswer(listedOrderRow),
+    );
+    for (const row of page.data) if (wanted.has(row.id)) found.set(row.id, row);
+    if (isLastPage(page, pageNumber)) break;
+  }
+  return found;
 }
 
 /** Reads what an order line waits for. The caller makes this one call for a waiting order, and only on slow polls. */

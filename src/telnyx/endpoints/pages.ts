@@ -7,8 +7,11 @@ export const MAX_PAGE_SIZE = 250;
 /** A longer list means that Telnyx ignored a filter. Then "no hit" proves nothing. */
 const MAX_PAGES = 40;
 
+/** Telnyx's clock and ours may differ by this much, in milliseconds. */
+export const CLOCK_SKEW_MS = 5_000;
+
 /** True when `page` is the last one. Without `meta` only an empty page says so. */
-function isLastPage(page: ListPage<unknown>, pageNumber: number): boolean {
+export function isLastPage(page: ListPage<unknown>, pageNumber: number): boolean {
   const total = page.meta?.total_pages;
   return page.data.length === 0 || (typeof total === 'number' && pageNumber >= total);
 }

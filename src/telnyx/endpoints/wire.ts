@@ -2,7 +2,17 @@ import { z } from 'zod';
 import { vendorCode } from '../../domain/codes.ts';
 import { type E164, isE164 } from '../../domain/phone-number.ts';
 import { oneError } from '../failures/failures.ts';
-import type { AccountNumber, Balance, Job, JobFailure, MessagingUpdate, Order, OrderLine, Paperwork } from '../gateway.ts';
+import type {
+  AccountNumber,
+  Balance,
+  Job,
+  JobFailure,
+  ListedOrder,
+  MessagingUpdate,
+  Order,
+  OrderLine,
+  Paperwork,
+} from '../gateway.ts';
 
 /**
  * What we read of Telnyx's answers, and nothing else. Field names are those of the SDK's types; enums and ids stay open strings,
@@ -26,6 +36,7 @@ const order = z
     customer_reference: text,
     requirements_met: flag,
     created_at: text,
+    updated_at: text,
     // One odd id makes the whole list count as not shown. A cancel then reads the list of sub orders.
     sub_number_orders_ids: z.array(id).nullish().catch(undefined),
     phone_numbers: z.array(orderLine.nullish().catch(undefined)).nullish().catch(undefined),
@@ -39,6 +50,7 @@ const order = z
       customerReference: orNull(raw.customer_reference),
       requirementsMet: raw.requirements_met ?? null,
       createdAt: orNull(raw.created_at),
+      updatedAt: orNull(raw.updated_at),
       unmetLineId: orNull(lines.find((l) => l.requirements_met === false)?.id),
       subOrderIds: raw.sub_number_orders_ids ?? [],
       lines: lines.flatMap(toLine),
@@ -54,6 +66,11 @@ export const orderAnswer = z.object({ data: order }).transform((a) => a.data);
 
 /** Rows of the list show no status per number, so they carry no lines. */
 export const orderRow = order.transform((o): Order => ({ ...o, lines: [] }));
+
+/** The same row with its numbers. A status that a line shows here is not used: it is not part of the documented row. */
+export const listedOrderRow = order.transform(
+  ({ lines, unmetLineId: _line, ...row }): ListedOrder => ({ ...row, phoneNumbers: lines.map((l) => l.phoneNumber) }),
+);
 
 const requirement = z.object({ field_type: text, status: text, field_value: text });
 

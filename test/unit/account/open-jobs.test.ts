@@ -67,9 +67,12 @@ describe('the open batch jobs of a process', () => {
     const telnyx = telnyxWith(new Set());
     telnyx.failWith(new ProvisioningError('feature_not_permitted', 'rejected', 'no list for this key'));
     const watch = watchOpenJobs({ telnyx, timings, log });
-    const woken = follow(watch, ['a']);
+    const woken = follow(watch, ['a', 'b']);
     await vi.advanceTimersByTimeAsync(2_010);
-    expect([...woken]).toEqual([['a', 2_000]]);
+    expect([...woken]).toEqual([
+      ['a', 2_000],
+      ['b', 2_000],
+    ]);
     watch.close();
   });
 
@@ -77,12 +80,25 @@ describe('the open batch jobs of a process', () => {
     const telnyx = telnyxWith(new Set());
     telnyx.failWith(new ProvisioningError('rate_limited', 'retry', 'later', { retryAfterMs: 1_500 }));
     const watch = watchOpenJobs({ telnyx, timings, log });
-    const woken = follow(watch, ['a']);
+    const woken = follow(watch, ['a', 'b']);
     await vi.advanceTimersByTimeAsync(2_010);
     telnyx.failWith(null);
     expect(woken.size).toBe(0);
     await vi.advanceTimersByTimeAsync(1_500);
-    expect([...woken]).toEqual([['a', 3_500]]);
+    expect([...woken]).toEqual([
+      ['a', 3_500],
+      ['b', 3_500],
+    ]);
+    watch.close();
+  });
+
+  it('are fetched without the list when there is only one', async () => {
+    const telnyx = telnyxWith(new Set(['a']));
+    const watch = watchOpenJobs({ telnyx, timings, log });
+    watch.accepted({ id: 'a', createdAt: '2026-01-01T00:00:00Z', etc: '2026-01-01T00:00:05Z' });
+    const woken = follow(watch, ['a']);
+    await vi.advanceTimersByTimeAsync(5_010);
+    expect([[...woken], telnyx.lists]).toEqual([[['a', 5_000]], []]);
     watch.close();
   });
 

@@ -1,6 +1,5 @@
 import type { WorkDeps } from '../../../account/deps.ts';
 import { logUnlessOff } from '../../../account/feature-off.ts';
-import { closedByFailure } from '../../../account/gate.ts';
 import type { Chunk } from '../../../db/chunks.ts';
 import { openItemsOfChunk } from '../../../db/items.ts';
 import { getRequest, noteTrouble } from '../../../db/requests.ts';
@@ -12,6 +11,7 @@ import { checkedAgain, hiddenFor } from '../../../domain/streaks.ts';
 import type { Order } from '../../../telnyx/gateway.ts';
 import type { Observed, Trouble } from '../../chunk/kind.ts';
 import { type OrderChunk, type OverOrder, ownedByRequest } from './owned.ts';
+import { ageOf, openOrderOf, readOrder } from './read-order.ts';
 import { orderSettlement } from './settlement.ts';
 
 type Open = Extract<Observed<OverOrder>, { kind: 'open' }>;
@@ -24,12 +24,17 @@ export async function observeOrder(deps: WorkDeps, chunk: OrderChunk): Promise<O
   const items = await openItemsOfChunk(deps.db.sql, chunk.id);
   const open = new Set(items.map((i) => i.phoneNumber));
   const owed = chunk.numbers.filter((n) => open.has(n));
-  const order = await readOrder(deps, chunk);
-  if (order === 'unreadable') return openFor(deps, chunk, chunk.waiting);
-  if (order === 'gone') return { kind: 'contradiction', why: `Telnyx accepted order ${chunk.telnyxId} and now does not know it` };
+  const read = await readOrder(deps, chunk);
+  if (read === 'unreadable') return openFor(deps, chunk, chunk.waiting);
+  if (read === 'listed_as_open') return openFor(deps, chunk, false);
+  if (read === 'gone') return { kind: 'contradiction', why: `Telnyx accepted order ${chunk.telnyxId} and now does not know it` };
+  const { order, isListed } = read;
   const foreign = whyForeign(chunk, owed, order);
   if (foreign !== null) return { kind: 'contradiction', why: foreign };
-  if (isOver(order)) return { kind: 'over', over: { order, owed } };
+  if (isOver(order)) {
+    deps.openOrders.ended(openOrderOf(chunk), order);
+    return { kind: 'over', over: { order, owed, isListed } };
+  }
   await cancelIfWanted(deps, chunk, order);
   const part = isSlow(deps, chunk, order) ? await settledPart(deps, chunk, order, owed) : null;
   if (part?.kind === 'part') return part;
@@ -44,31 +49,16 @@ export async function observeOrder(deps: WorkDeps, chunk: OrderChunk): Promise<O
 }
 
 /**
- * Says when to poll again: after `pollMinMs` while the order is young, and every few minutes (`coldPollMs`) while Telnyx waits
+ * Says when to poll again: as `OpenOrders` says while the order is young, and every few minutes (`coldPollMs`) while Telnyx waits
  * for paperwork.
  */
 function openFor(deps: WorkDeps, chunk: Chunk, waiting: boolean): Open {
   const { timings: t } = deps;
-  const delayMs =
-    waiting || ageOf(deps, chunk) > t.hotPollMs
-      ? backoff(chunk.polls, t.pollMaxMs, t.coldPollMs)
-      : backoff(chunk.polls, t.pollMinMs, t.pollMaxMs);
+  const isYoung = !waiting && ageOf(deps, chunk) <= t.hotPollMs;
+  const delayMs = isYoung
+    ? deps.openOrders.nextReadIn({ ...openOrderOf(chunk), polls: chunk.polls + 1 })
+    : backoff(chunk.polls, t.pollMaxMs, t.coldPollMs);
   return { kind: 'open', delayMs, reason: waiting ? 'waits for paperwork' : 'pending at Telnyx' };
-}
-
-async function readOrder(deps: WorkDeps, chunk: Chunk): Promise<Order | 'unreadable' | 'gone'> {
-  if (chunk.telnyxId === null)
-    throw new ProvisioningError('no_order_id', 'bug', `chunk ${chunk.id} is submitted without an order id`);
-  try {
-    return await deps.telnyx.getOrder(chunk.telnyxId);
-  } catch (error) {
-    if (error instanceof ProvisioningError) await closedByFailure(deps, error);
-    // Every refusal counts, not only "not found": a person may have adopted an id that belongs to no order.
-    const absent = error instanceof ProvisioningError && error.disposition === 'rejected';
-    if (absent && ageOf(deps, chunk) > deps.timings.settleMs) return 'gone';
-    deps.log.warn({ err: asError(error) }, 'the order could not be read, trying again');
-    return 'unreadable';
-  }
 }
 
 /** True when the status of the order is final. An order with the status `success` must have no open order line either. */
@@ -83,10 +73,6 @@ function isOver(order: Order): boolean {
 function isSlow(deps: WorkDeps, chunk: Chunk, order: Order): boolean {
   return order.requirementsMet === false || ageOf(deps, chunk) > deps.timings.hotPollMs;
 }
-
-/** Milliseconds since Telnyx accepted the order. */
-const ageOf = (deps: WorkDeps, chunk: Chunk): number =>
-  deps.clock.now().getTime() - (chunk.submittedAt ?? chunk.createdAt).getTime();
 
 /**
  * Why this order cannot belong to the chunk, or `null`. A person may have adopted the wrong order, and a number that this order

@@ -14,6 +14,8 @@ export type OrderChunk = ChunkOf<StepOf<'order'>>;
 export interface OverOrder {
   order: Order;
   owed: string[];
+  /** True when the order was read by its row in the list, which says only that the whole order is a success. */
+  isListed: boolean;
 }
 
 /**
@@ -21,7 +23,7 @@ export interface OverOrder {
  * request bought is left out, because this order did not deliver it.
  */
 export async function ownedByRequest(deps: WorkDeps, chunk: Chunk, numbers: string[]): Promise<Map<string, string>> {
-  const owned = await deps.telnyx.verifyOwnership(numbers);
+  const owned = await deps.ownership.check(deps.telnyx, numbers);
   for (const number of await boughtByOthers(deps.db.sql, chunk.requestId, [...owned.keys()])) owned.delete(number);
   return owned;
 }

@@ -18,6 +18,8 @@ export interface OrderResult {
   /** Numbers that are proven not ours and cannot be had any more. */
   lost: string[];
   orderStatus: string;
+  /** When the check of ownership began that showed all bought numbers; left out when it did not show all. */
+  ownedAt?: Date;
   /** Numbers that are neither bought nor lost. They go out again in new orders. */
   again?: Again[];
   /** New prices, from a fresh search, of numbers that go out again. */
@@ -44,6 +46,7 @@ export async function orderSettlement(deps: WorkDeps, chunk: OrderChunk, result:
   return {
     cause: result.cause,
     succeeded,
+    ...(result.ownedAt !== undefined && { nextPayload: { ownedAt: result.ownedAt.toISOString() } }),
     ...(await endsOfLost(deps, chunk, result)),
     ...(result.again !== undefined && { again: result.again }),
     ...(result.cause === 'part_finished' && { patch: { nextRunAt: after(at, deps.timings.pollMinMs) } }),
