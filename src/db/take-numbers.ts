@@ -28,9 +28,10 @@ export async function takeNumbers(sql: SqlOrTx, chunk: Chunk, at: Date, passable
   const rows = await sql<Answer[]>`
     with gate as materialized (
       select gate_open or coalesce(reason_code, '') = any(${[...passable]}::text[]) as lets_through, reason_code from account where id = 1
+    ), held as materialized (
+      select phone_number from claims where phone_number = any(${numbers}::text[]) and request_id = ${requestId}
     ), free as materialized (
-      select n from unnest(${numbers}::text[]) as n
-      where not exists (select 1 from claims c where c.phone_number = n and c.request_id = ${requestId})
+      select n from unnest(${numbers}::text[]) as n where not exists (select 1 from held h where h.phone_number = n)
     ), earlier as materialized (
       select i.request_id from items i join requests theirs on theirs.id = i.request_id
       where exists (${olderThan(sql, requestId)}) and i.phone_number = any(${numbers}::text[])
