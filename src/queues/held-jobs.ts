@@ -7,8 +7,6 @@ interface HeldRun {
   token: string;
   stop: AbortController;
   renewing: boolean;
-  /** When the run began, by the clock of timers. Its lock was new then. */
-  since: number;
 }
 
 /** The queue jobs that run in this process. It renews their locks and tells their handlers to stop. */
@@ -39,11 +37,9 @@ export function holdJobs({ lockMs, log }: { lockMs: number; log: Log }): HeldJob
   const runs = new Set<HeldRun>();
   const waiting: (() => void)[] = [];
   let stopping = false;
-  const everyMs = lockMs / RENEWALS_A_LOCK;
   const timer = setInterval(() => {
-    // A run that has just begun has a whole lock. Short runs therefore never renew.
-    for (const run of runs) if (performance.now() - run.since >= everyMs) void renew(run);
-  }, everyMs);
+    for (const run of runs) void renew(run);
+  }, lockMs / RENEWALS_A_LOCK);
 
   const renew = async (run: HeldRun): Promise<void> => {
     if (run.renewing || run.stop.signal.reason === LOST) return;
@@ -61,7 +57,7 @@ export function holdJobs({ lockMs, log }: { lockMs: number; log: Log }): HeldJob
   return {
     ids: () => [...runs].map(({ job }) => job.id ?? ''),
     during: async (job, token, work) => {
-      const run: HeldRun = { job, token, stop: new AbortController(), renewing: false, since: performance.now() };
+      const run: HeldRun = { job, token, stop: new AbortController(), renewing: false };
       runs.add(run);
       if (stopping) run.stop.abort(STOPPING);
       try {
