@@ -6,8 +6,11 @@ import { formatMoney, type Micros, moneyOf } from '../domain/money.ts';
 import type { WorkDeps } from './deps.ts';
 import { logUnlessOff } from './feature-off.ts';
 
-/** Reasons of a closed account gate that may end by themselves. A probe may open the gate for these only. */
-const HEALS_BY_ITSELF: ReadonlySet<string> = new Set<ErrorCode>(['insufficient_funds']);
+/**
+ * Reasons of a closed account gate that may end by themselves. A probe may open the gate for these only. Lack of funds stops only
+ * calls that spend; any other reason (a bad key, a blocked account) stops all calls.
+ */
+export const HEALS_BY_ITSELF: ReadonlySet<string> = new Set<ErrorCode>(['insufficient_funds']);
 
 /**
  * Closes the account gate when the failure says that the account is broken, not the number. Returns true for such a failure. The
@@ -26,16 +29,6 @@ export async function closedByFailure(deps: WorkDeps, failure: ProvisioningError
 export async function whySpendingStopped(deps: WorkDeps): Promise<string | null> {
   const account = await getAccount(deps.db.sql);
   return account.gateOpen ? null : `the account gate is closed: ${account.reasonCode}`;
-}
-
-/**
- * Why no call may leave now, or `null`. Lack of funds stops only calls that spend; a bad key or a blocked account stops all
- * calls.
- */
-export async function whyCallsStopped(deps: WorkDeps): Promise<string | null> {
-  const account = await getAccount(deps.db.sql);
-  const callable = account.gateOpen || HEALS_BY_ITSELF.has(account.reasonCode ?? '');
-  return callable ? null : `the account gate is closed: ${account.reasonCode}`;
 }
 
 /**

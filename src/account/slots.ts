@@ -49,6 +49,9 @@ export interface SlotsOptions {
 /** A slot that another process frees is noticed this soon. */
 const COUNT_EVERY_MS = 100;
 
+/** A chunk that was woken takes a free slot within this time. Until then no other chunk is woken for the same slot. */
+const TRY_MS = 500;
+
 /**
  * Chunks that are prepared at once. More would share the same rate of calls, so that each of them reads longer and its first answer is
  * older when it is sent.
@@ -59,6 +62,8 @@ interface Waiting extends Waiter {
   order: number;
   until: number;
   wake: (() => void) | null;
+  /** When it was woken to try. */
+  wokenAt: number;
 }
 
 export function openSlots({ most, clock, count, followedHere }: SlotsOptions): Slots {
@@ -78,8 +83,16 @@ export function openSlots({ most, clock, count, followedHere }: SlotsOptions): S
 
   const wakeOne = (): void => {
     const next = live().find(({ wake }) => wake !== null);
-    next?.wake?.();
-    if (next !== undefined) next.wake = null;
+    if (next === undefined) return;
+    next.wake?.();
+    next.wake = null;
+    next.wokenAt = clock.now().getTime();
+  };
+
+  /** Chunks that were woken a moment ago and have not taken their slot yet. */
+  const trying = (): number => {
+    const since = clock.now().getTime() - TRY_MS;
+    return live().filter(({ wake, wokenAt }) => wake === null && wokenAt > since).length;
   };
 
   const countAgain = (): void => {
@@ -93,7 +106,7 @@ export function openSlots({ most, clock, count, followedHere }: SlotsOptions): S
       if (followedHere() < most) {
         const { taken, neglected } = await ask();
         yielding = neglected > 0 && taken >= most;
-        const tries = yielding ? waiting.size : most - taken;
+        const tries = yielding ? waiting.size : most - taken - trying();
         for (let n = 0; n < tries; n += 1) wakeOne();
       } else {
         yielding = false;
@@ -113,7 +126,7 @@ export function openSlots({ most, clock, count, followedHere }: SlotsOptions): S
       new Promise<void>((resolve) => {
         arrivals += 1;
         const order = waiting.get(waiter.id)?.order ?? arrivals;
-        waiting.set(waiter.id, { ...waiter, order, until: clock.now().getTime() + 2 * forMs, wake: resolve });
+        waiting.set(waiter.id, { ...waiter, order, until: clock.now().getTime() + 2 * forMs, wake: resolve, wokenAt: 0 });
         countAgain();
       }),
     isNext: ({ id, position }) => {

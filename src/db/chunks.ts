@@ -1,21 +1,14 @@
-import {
-  type ChunkCause,
-  type ChunkState,
-  FINAL_STATES,
-  FOLLOWED_STATES,
-  isFinal,
-  moveOf,
-  WORKING_STATES,
-} from '../domain/chunk.ts';
+import { type ChunkCause, FINAL_STATES, FOLLOWED_STATES, isFinal, moveOf, WORKING_STATES } from '../domain/chunk.ts';
 import type { TroubleCode } from '../domain/codes.ts';
 import { ProvisioningError } from '../domain/errors.ts';
 import type { Evidence } from '../domain/evidence.ts';
-import { OPEN_ITEM_STATUSES } from '../domain/request.ts';
+import { OPEN_ITEM_STATUSES, type RequestKind } from '../domain/request.ts';
 import type { Payload, Step } from '../domain/step.ts';
 import type { SqlOrTx } from './client.ts';
 import { customerReferenceOf, newChunkId } from './ids.ts';
 import { byId } from './pages.ts';
 import type { chunks } from './schema/index.ts';
+import { hasFreeSlot } from './slots.ts';
 
 export type Chunk = typeof chunks.$inferSelect;
 
@@ -48,6 +41,8 @@ export interface Move {
   detail?: Record<string, unknown>;
   /** For a move that changes the state of items: how many items must change with it. Any other count is a bug. */
   items?: number;
+  /** The move is made only while fewer job slots than this are taken. The caller holds the lock of `lockForSlot`. */
+  freeSlotOf?: number;
 }
 
 /**
@@ -70,7 +65,7 @@ export async function moveChunk(sql: SqlOrTx, chunk: Chunk, move: Move): Promise
     with moved as (
       update chunks set ${sql({ ...values, state: to, updatedAt: move.at })}, generation = generation + 1
       where id = ${chunk.id} and state = ${chunk.state} and generation = ${chunk.generation}
-        and lease_token is not distinct from ${chunk.leaseToken}
+        and lease_token is not distinct from ${chunk.leaseToken} ${move.freeSlotOf === undefined ? sql`` : sql`and ${hasFreeSlot(sql, move.freeSlotOf)}`}
       returning *
     ), noted as (
       insert into events (at, subject, subject_id, from_state, to_state, cause, request_id, chunk_id, actor, detail)
@@ -160,6 +155,22 @@ export async function insertChunk(sql: SqlOrTx, c: NewChunk): Promise<Chunk> {
   return row;
 }
 
+/** What a chunk must know of its request before each move. */
+export interface OfRequest {
+  kind: RequestKind;
+  cancelRequestedAt: Date | null;
+}
+
+/** Returns a chunk with what it must know of its request, or `null` when there is no chunk with this id. */
+export async function getChunkAtWork(sql: SqlOrTx, id: string): Promise<{ chunk: Chunk; request: OfRequest } | null> {
+  const [row] = await sql<(Chunk & { requestKind: RequestKind; requestCancelledAt: Date | null })[]>`
+    select c.*, r.kind as request_kind, r.cancel_requested_at as request_cancelled_at
+    from chunks c join requests r on r.id = c.request_id where c.id = ${id}`;
+  if (row === undefined) return null;
+  const { requestKind, requestCancelledAt, ...chunk } = row;
+  return { chunk, request: { kind: requestKind, cancelRequestedAt: requestCancelledAt } };
+}
+
 /** Returns a chunk, or `null` when there is none with this id. */
 export async function getChunk(sql: SqlOrTx, id: string): Promise<Chunk | null> {
   const [row] = await sql<Chunk[]>`select * from chunks where id = ${id}`;
@@ -239,14 +250,23 @@ export async function requeueChunk(sql: SqlOrTx, chunk: Chunk): Promise<Chunk | 
   return row ?? null;
 }
 
-/** Counts the chunks of a request by state. `waiting` counts those that wait for paperwork. */
-export async function countChunks(sql: SqlOrTx, requestId: string): Promise<Partial<Record<ChunkState | 'waiting', number>>> {
-  const rows = await sql<{ state: ChunkState; waiting: boolean; n: number }[]>`
-    select state, waiting, count(*)::int as n from chunks where request_id = ${requestId} group by state, waiting`;
-  const counts: Partial<Record<ChunkState | 'waiting', number>> = {};
-  for (const row of rows) {
-    const key = row.state === 'submitted' && row.waiting ? 'waiting' : row.state;
-    counts[key] = (counts[key] ?? 0) + row.n;
-  }
-  return counts;
+/** The open chunks of a request: how many wait for a person, how many wait for paperwork, and how many others there are. */
+export interface OpenChunks {
+  needsAttention: number;
+  waiting: number;
+  other: number;
 }
+
+/** Counts the open chunks of a request. Settled chunks are not read, because a large request has many of them. */
+export async function countOpenChunks(sql: SqlOrTx, requestId: string): Promise<OpenChunks> {
+  const [row] = await sql<OpenChunks[]>`
+    select count(*) filter (where state = 'needs_attention')::int as needs_attention,
+      count(*) filter (where state = 'submitted' and waiting)::int as waiting,
+      count(*) filter (where ${isAtWork(sql)})::int as other
+    from chunks where request_id = ${requestId} and state <> all(${FINAL_STATES}::text[])`;
+  return row ?? { needsAttention: 0, waiting: 0, other: 0 };
+}
+
+/** True for a chunk whose next move comes from us or soon from Telnyx: it waits neither for a person nor for paperwork. */
+export const isAtWork = (sql: SqlOrTx) => sql`
+  state = any(${WORKING_STATES}::text[]) and not (state = 'submitted' and waiting)`;

@@ -26,16 +26,6 @@ export async function countItems(sql: SqlOrTx, requestId: string): Promise<ItemC
   return counts;
 }
 
-/**
- * Counts the items of a request by status once each has ended, else answers `null`. Every settlement asks this; counting all items
- * each time would make the time of a request grow with the square of its size.
- */
-export async function countsOfEnded(sql: SqlOrTx, requestId: string): Promise<ItemCounts | null> {
-  const open = await sql`
-    select 1 from items where request_id = ${requestId} and status = any(${OPEN_ITEM_STATUSES}::text[]) limit 1`;
-  return open.length > 0 ? null : countItems(sql, requestId);
-}
-
 export interface Costs {
   upfront: string;
   monthly: string;
@@ -130,31 +120,9 @@ export async function takeClaims(sql: SqlOrTx, requestId: string, numbers: strin
   return new Set(rows.map((r) => r.phoneNumber));
 }
 
-/** Returns those of the numbers that this request holds. */
-export async function claimsHeld(sql: SqlOrTx, requestId: string, numbers: string[]): Promise<Set<string>> {
-  const rows = await sql<{ phoneNumber: string }[]>`
-    select phone_number from claims where request_id = ${requestId} and phone_number = any(${numbers}::text[])`;
-  return new Set(rows.map((r) => r.phoneNumber));
-}
-
 /** Deletes this request's claims on the numbers. */
 export async function releaseClaims(sql: SqlOrTx, requestId: string, numbers: string[]): Promise<void> {
   await sql`delete from claims where request_id = ${requestId} and phone_number = any(${numbers}::text[])`;
-}
-
-/**
- * Returns the earliest accepted request, older than `requestId`, that still owes something to one of these numbers. Later
- * requests wait for it, so that the one asked for last wins.
- */
-export async function earlierRequestOn(sql: SqlOrTx, requestId: string, numbers: string[]): Promise<string | null> {
-  const [row] = await sql<{ requestId: string }[]>`
-    select i.request_id from items i
-    join requests theirs on theirs.id = i.request_id
-    join requests mine on mine.id = ${requestId}
-    where i.phone_number = any(${numbers}::text[]) and i.status = any(${OPEN_ITEM_STATUSES}::text[])
-      and theirs.kind <> 'buy' and theirs.seq < mine.seq
-    order by theirs.seq limit 1`;
-  return row?.requestId ?? null;
 }
 
 /** Cancels the items of a request that were not sent. Returns how many. */

@@ -132,12 +132,35 @@ export async function changeNumbers(sql: SqlOrTx, numbers: string[], set: Change
     with before as (
       select * from phone_numbers where phone_number = any(${numbers}::text[]) order by phone_number for update
     ), changed as (${changed}), ${closeDrift(sql, because, fields, ended[set.state ?? 'owned'])}
-    ${noteChanges(sql, because)}`;
+    insert into events (at, subject, subject_id, from_state, to_state, cause, request_id, chunk_id, run_id, actor, detail)
+    select ${because.at}, 'number', phone_number, was, is_now, ${because.cause}, ${because.requestId ?? null},
+      ${because.chunkId ?? null}, ${because.runId ?? null}, ${because.actor ?? null}, detail
+    from (
+      select c.phone_number, b.state as was, c.state as is_now, ${differences(sql, [...columnsOf(set), 'baseline'])} as detail
+      from changed c join before b using (phone_number)
+    ) d
+    where detail <> '{}'::jsonb`;
 }
+
+/**
+ * The old and new value of each of these columns that differs between `before b` and `changed c`, as `noteChanges` writes them. It
+ * names the columns that a statement sets, because turning whole rows into JSON took half of the time of an update of 1,000 numbers.
+ */
+const differences = (sql: SqlOrTx, columns: readonly string[]) =>
+  columns
+    .map((column) => {
+      const [was, is] = [sql`b.${sql(column)}`, sql`c.${sql(column)}`];
+      return sql`case when ${was} is distinct from ${is}
+        then jsonb_build_object(${column}::text, jsonb_build_array(${was}, ${is})) else '{}'::jsonb end`;
+    })
+    .reduce((all, one) => sql`${all} || ${one}`);
+
+/** The columns that an object in the driver's spelling sets. */
+const columnsOf = (set: object): string[] => Object.keys(set).map((key) => key.replace(/[A-Z]/g, (c) => `_${c.toLowerCase()}`));
 
 /** Returns the compared fields that an object in the driver's spelling sets. */
 function fieldsOf(set: object): string[] {
-  const columns = new Set(Object.keys(set).map((key) => key.replace(/[A-Z]/g, (c) => `_${c.toLowerCase()}`)));
+  const columns = new Set(columnsOf(set));
   return DRIFT_FIELDS.filter((field) => columns.has(field));
 }
 

@@ -1,12 +1,12 @@
-import { WORKING_STATES } from '../domain/chunk.ts';
+import { FINAL_STATES } from '../domain/chunk.ts';
 import type { TroubleCode } from '../domain/codes.ts';
 import { notFound } from '../domain/errors.ts';
 import type { KeySpace } from '../domain/key-space.ts';
 import { OPEN_ITEM_STATUSES, type RequestStatus, requestStatus } from '../domain/request.ts';
-import { countChunks } from './chunks.ts';
+import { countOpenChunks, isAtWork } from './chunks.ts';
 import type { SqlOrTx } from './client.ts';
 import { insertEvent } from './events.ts';
-import { countsOfEnded } from './items.ts';
+import { countItems } from './items.ts';
 import type { requests } from './schema/index.ts';
 
 export type Request = typeof requests.$inferSelect;
@@ -44,9 +44,9 @@ export async function requestByIdempotencyKey(sql: SqlOrTx, space: KeySpace, key
 }
 
 /**
- * Locks the row, so that budget checks, settlements and cancels of one request happen one after the other. It must be the first
- * lock of a transaction, before chunks and items, so that two transactions never deadlock. This lock does not conflict with the
- * share lock of a foreign key.
+ * Locks the row, so that budget checks, settlements of orders, cancels and the end of one request happen one after the other. It must
+ * be the first lock of a transaction, before chunks and items, so that two transactions never deadlock. A transaction that changes
+ * chunks and items without it must never ask for it. This lock does not conflict with the share lock of a foreign key.
  */
 export async function lockRequest(sql: SqlOrTx, id: string): Promise<Request | null> {
   const [row] = await sql<Request[]>`select * from requests where id = ${id} for no key update`;
@@ -55,29 +55,40 @@ export async function lockRequest(sql: SqlOrTx, id: string): Promise<Request | n
 
 /**
  * Computes the status from items and chunks, and ends the request when nothing is open. Returns the row when the status changed,
- * else `null`. Call it after every settlement; an extra call does no harm. A caller that has locked the row passes it as `locked`.
+ * else `null`. Call it after every settlement, unless `goesOn`; an extra call does no harm. A caller that has locked the row passes it as `locked`.
  */
 export async function refreshRequest(sql: SqlOrTx, id: string, at: Date, locked?: Request): Promise<Request | null> {
   const request = locked ?? (await lockRequest(sql, id));
   if (request === null || request.finishedAt !== null) return null;
-  const counts = await countsOfEnded(sql, id);
-  const open = await countChunks(sql, id);
-  const [searching] = await sql<{ n: number }[]>`
-    select count(*)::int as n from lines l
-    where l.request_id = ${id}
-      and exists (select 1 from items i where i.line_id = l.id and i.status = 'pending' and i.chunk_id is null)`;
+  const [open] = await sql<{ items: boolean; searching: boolean }[]>`
+    select exists (select 1 from items where request_id = ${id} and status = any(${OPEN_ITEM_STATUSES}::text[])) as items,
+      exists (${searchingLines(sql, sql`${id}`)}) as searching`;
+  const counts = open?.items === true ? null : await countItems(sql, id);
   const status = requestStatus({
     counts,
     cancelRequested: request.cancelRequestedAt !== null,
     awaitingApproval: request.status === 'awaiting_approval' && request.cancelRequestedAt === null,
-    openChunks: {
-      needsAttention: open.needs_attention ?? 0,
-      waiting: open.waiting ?? 0,
-      other: WORKING_STATES.reduce((sum, state) => sum + (open[state] ?? 0), 0),
-    },
-    searchingLines: searching?.n ?? 0,
+    openChunks: await countOpenChunks(sql, id),
+    searchingLines: open?.searching === true ? 1 : 0,
   });
   return setStatus(sql, request, status, counts !== null, at);
+}
+
+/** The buy lines of a request that still search for numbers. */
+const searchingLines = (sql: SqlOrTx, requestId: ReturnType<SqlOrTx>) => sql`
+  select 1 from lines l
+  where l.request_id = ${requestId}
+    and exists (select 1 from items i where i.line_id = l.id and i.status = 'pending' and i.chunk_id is null)`;
+
+/**
+ * True when the request runs and other chunks of it are at work, so that a settlement changes no status. It takes no lock. Ask it
+ * after the settlement is committed: of two last chunks that settle at once, the one that commits last sees the end of the other.
+ */
+export async function goesOn(sql: SqlOrTx, id: string): Promise<boolean> {
+  const [row] = await sql<{ goesOn: boolean }[]>`
+    select exists (select 1 from requests where id = ${id} and status = 'running')
+      and exists (select 1 from chunks where request_id = ${id} and state <> all(${FINAL_STATES}::text[]) and ${isAtWork(sql)}) as goes_on`;
+  return row?.goesOn === true;
 }
 
 async function setStatus(
@@ -164,12 +175,20 @@ export async function requestCancel(sql: SqlOrTx, id: string, by: { actor: strin
   return request;
 }
 
-/** Returns requests without open items that have not been ended yet, for the sweep. */
-export async function endableRequests(sql: SqlOrTx, limit: number): Promise<string[]> {
+/**
+ * Returns requests whose status may be behind their rows, for the sweep: nothing is open any more, or nothing is at work although
+ * they run. A worker that dies after a settlement leaves such a request.
+ */
+export async function requestsBehind(sql: SqlOrTx, limit: number): Promise<string[]> {
   const rows = await sql<{ id: string }[]>`
     select r.id from requests r
     where r.finished_at is null
-      and not exists (select 1 from items i where i.request_id = r.id and i.status = any(${OPEN_ITEM_STATUSES}::text[]))
+      and (
+        not exists (select 1 from items i where i.request_id = r.id and i.status = any(${OPEN_ITEM_STATUSES}::text[]))
+        or (r.status in ('queued', 'running')
+          and not exists (select 1 from chunks where request_id = r.id and state <> all(${FINAL_STATES}::text[]) and ${isAtWork(sql)})
+          and not exists (${searchingLines(sql, sql`r.id`)}))
+      )
     order by r.seq limit ${limit}`;
   return rows.map((r) => r.id);
 }

@@ -1,4 +1,7 @@
 import type { SqlOrTx, Tx } from './client.ts';
+import type { requests } from './schema/index.ts';
+
+type Request = typeof requests.$inferSelect;
 
 // The value is arbitrary, but every process must use the same one.
 const SLOT_LOCK = 7_105_020_005;
@@ -12,13 +15,26 @@ const openCalls = (sql: SqlOrTx) => sql`
     and (evidence -> 'seen' ->> 'phase') is distinct from 'final'`;
 
 /**
- * Takes the lock under which job slots are given out, until the transaction ends, and says whether one of `most` is free. Take the
- * lock of the request first. The rows are the slots: all processes count the same ones, and a lost queue changes nothing.
+ * Locks the request, and then the lock under which job slots are given out, until the transaction ends. The rows are the slots: all
+ * processes count the same ones, and a lost queue changes nothing. Count them in a later statement, which sees what others committed
+ * before they gave the lock away.
  */
-export async function mayTakeSlot(tx: Tx, most: number): Promise<boolean> {
-  await tx`select pg_advisory_xact_lock(${SLOT_LOCK})`;
-  const [row] = await tx<{ n: number }[]>`select count(*)::int as n from chunks where ${openCalls(tx)}`;
-  return (row?.n ?? 0) < most;
+export async function lockForSlot(tx: Tx, requestId: string): Promise<Request | null> {
+  const [row] = await tx<(Request & { pgAdvisoryXactLock?: unknown })[]>`
+    with locked as materialized (select * from requests where id = ${requestId} for no key update)
+    select locked.*, pg_advisory_xact_lock(${SLOT_LOCK}) from locked`;
+  if (row === undefined) return null;
+  const { pgAdvisoryXactLock: _, ...request } = row;
+  return request;
+}
+
+/** A condition: fewer than `most` slots are taken. */
+export const hasFreeSlot = (sql: SqlOrTx, most: number) => sql`(select count(*) from chunks where ${openCalls(sql)}) < ${most}`;
+
+/** Says whether one of `most` slots is free. */
+export async function isSlotFree(sql: SqlOrTx, most: number): Promise<boolean> {
+  const [row] = await sql<{ free: boolean }[]>`select ${hasFreeSlot(sql, most)} as free`;
+  return row?.free === true;
 }
 
 /** How many slots are taken, and how many of their chunks nobody has followed since they were due before `neglectedSince`. */

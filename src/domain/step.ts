@@ -89,3 +89,8 @@ export function queueOfStep(kind: StepKind): 'buy' | 'batch-jobs' | 'emergency' 
       return kind;
   }
 }
+
+/** True for a step that buys numbers: what it bought or lost counts against the budget of its request. */
+export function buysNumbers(kind: StepKind): boolean {
+  return kind === 'order';
+}

@@ -2,7 +2,7 @@ import type { WorkDeps } from '../account/deps.ts';
 import { probeGate } from '../account/gate.ts';
 import { noteLimits } from '../db/account.ts';
 import { takeSweep } from '../db/locks.ts';
-import { endableRequests, refreshRequest } from '../db/requests.ts';
+import { refreshRequest, requestsBehind } from '../db/requests.ts';
 import { asError } from '../domain/errors.ts';
 import { rescueStuck } from './expired-leases.ts';
 import { requeueOrphans } from './requeue-lost.ts';
@@ -46,9 +46,9 @@ async function allParts(deps: WorkDeps): Promise<SweepResult> {
 
 async function endRequests(deps: WorkDeps): Promise<number> {
   let ended = 0;
-  for (const id of await endableRequests(deps.db.sql, 200)) {
+  for (const id of await requestsBehind(deps.db.sql, 200)) {
     const row = await deps.db.sql.begin((tx) => refreshRequest(tx, id, deps.clock.now()));
-    if (row !== null) ended += 1;
+    if (row !== null && row.finishedAt !== null) ended += 1;
   }
   return ended;
 }

@@ -1,7 +1,7 @@
 import type { WorkDeps } from '../../account/deps.ts';
 import { closedByFailure } from '../../account/gate.ts';
 import { giveSlotBack, keptFor, mayPrepareIn, noteSlot, type Ready, waitForSlot } from '../../account/prepared.ts';
-import { type Chunk, getChunk, touchChunk } from '../../db/chunks.ts';
+import { type Chunk, getChunkAtWork, type OfRequest, touchChunk } from '../../db/chunks.ts';
 import { lockRequest, noteTrouble, refreshRequest } from '../../db/requests.ts';
 import { isFinal } from '../../domain/chunk.ts';
 import { after } from '../../domain/clock.ts';
@@ -30,19 +30,20 @@ export async function advance(
   name: ChunkJobName,
   job: PayloadOf<ChunkJobName>,
 ): Promise<Outcome> {
-  const chunk = await getChunk(deps.db.sql, job.chunkId);
-  if (chunk === null) return skipped('there is no such chunk');
+  const found = await getChunkAtWork(deps.db.sql, job.chunkId);
+  if (found === null) return skipped('there is no such chunk');
+  const { chunk, request } = found;
   if (isFinal(chunk.state)) return skipped(`the chunk is ${chunk.state}`);
   if (chunkJob(chunk).name !== name) return handToOwnQueue(deps, chunk);
   const kind = kinds[chunk.kind];
-  const outcome = await oneMove(deps, kind, chunk);
+  const outcome = await oneMove(deps, kind, chunk, request);
   return kind.jobSlot === true ? noteSlot(deps, chunk, outcome) : outcome;
 }
 
-function oneMove(deps: WorkDeps, kind: ChunkKind, chunk: Chunk): Promise<Outcome> | Outcome {
+function oneMove(deps: WorkDeps, kind: ChunkKind, chunk: Chunk, request: OfRequest): Promise<Outcome> | Outcome {
   switch (chunk.state) {
     case 'planned':
-      return prepareAndSend(deps, kind, chunk);
+      return prepareAndSend(deps, kind, chunk, request);
     case 'submitting':
       // Another worker is sending the chunk, or died while sending. When its lease is over, the sweep makes the chunk ambiguous.
       return pause(kind, deps.timings.backoffMs, 'being submitted');
@@ -69,8 +70,8 @@ async function handToOwnQueue(deps: WorkDeps, chunk: Chunk): Promise<Outcome> {
  * Takes a planned chunk to Telnyx in two steps: prepares it (guards and reads), then claims and sends it. A kind that takes a job
  * slot is prepared without one, and waits for its slot as a prepared chunk.
  */
-async function prepareAndSend(deps: WorkDeps, kind: ChunkKind, chunk: Chunk): Promise<Outcome> {
-  const cancelled = await cancelledBeforeSending(deps, kind, chunk);
+async function prepareAndSend(deps: WorkDeps, kind: ChunkKind, chunk: Chunk, request: OfRequest): Promise<Outcome> {
+  const cancelled = cancelledBeforeSending(kind, chunk, request);
   if (cancelled !== null) return settled(deps, chunk, cancelled, 'cancelled');
   if (kind.jobSlot !== true) {
     const ready = await prepare(deps, kind, chunk);

@@ -1,10 +1,10 @@
 import type { WorkDeps } from '../../account/deps.ts';
 import { getAccount } from '../../db/account.ts';
-import { type Chunk, moveChunk } from '../../db/chunks.ts';
+import { type Chunk, moveChunk, type OfRequest } from '../../db/chunks.ts';
 import type { SqlOrTx } from '../../db/client.ts';
 import { newLeaseToken } from '../../db/ids.ts';
 import { getRequest, lockRequest, type Request, refreshRequest } from '../../db/requests.ts';
-import { mayTakeSlot } from '../../db/slots.ts';
+import { isSlotFree, lockForSlot } from '../../db/slots.ts';
 import { clearedNote } from '../../domain/blockers.ts';
 import { after, isRecent } from '../../domain/clock.ts';
 import { ProvisioningError } from '../../domain/errors.ts';
@@ -28,13 +28,13 @@ export async function claimChunk(
 ): Promise<Chunk | null | 'no_slot'> {
   const at = deps.clock.now();
   return deps.db.sql.begin(async (tx) => {
-    const request = await lockRequest(tx, chunk.requestId);
+    const request = await (kind.jobSlot === true ? lockForSlot(tx, chunk.requestId) : lockRequest(tx, chunk.requestId));
     if (request === null || (await whyNotSent(tx, kind, request)) !== null) return null;
-    if (kind.jobSlot === true && !(await mayTakeSlot(tx, deps.slots.most))) return 'no_slot';
     const claimed = await moveChunk(tx, chunk, {
       cause: 'claim',
       at,
       ...(kind.buys && { items: call.numbers.length }),
+      ...(kind.jobSlot === true && { freeSlotOf: deps.slots.most }),
       patch: {
         ...call,
         attempt: chunk.attempt + 1,
@@ -46,8 +46,9 @@ export async function claimChunk(
         error: null,
       },
     });
+    if (claimed === null) return kind.jobSlot === true && !(await isSlotFree(tx, deps.slots.most)) ? 'no_slot' : null;
     // A claim changes no other status: it only makes a queued request a running one.
-    if (claimed !== null && request.status !== 'running') await refreshRequest(tx, chunk.requestId, at, request);
+    if (request.status !== 'running') await refreshRequest(tx, chunk.requestId, at, request);
     return claimed;
   });
 }
@@ -65,7 +66,7 @@ async function whyNotSent(sql: SqlOrTx, kind: ChunkKind, request: Request): Prom
  * True when a cancel stops this chunk. A cancel of a buy stops its orders only: a bought number stays bought, so its next steps
  * (tags) are done, and no number is left half configured.
  */
-const isCancelled = (request: Request, kind: ChunkKind): boolean =>
+const isCancelled = (request: OfRequest, kind: ChunkKind): boolean =>
   request.cancelRequestedAt !== null && (kind.buys || request.kind !== 'buy');
 
 /**
@@ -88,9 +89,8 @@ export function lastCheck(deps: WorkDeps, kind: ChunkKind, claimed: Chunk): Last
 }
 
 /** The settlement of a planned chunk whose request is cancelled; `null` when the chunk may be sent. */
-export async function cancelledBeforeSending(deps: WorkDeps, kind: ChunkKind, chunk: Chunk): Promise<Settlement | null> {
-  const request = await getRequest(deps.db.sql, chunk.requestId);
-  if (request === null || !isCancelled(request, kind)) return null;
+export function cancelledBeforeSending(kind: ChunkKind, chunk: Chunk, request: OfRequest): Settlement | null {
+  if (!isCancelled(request, kind)) return null;
   const reason = `the request was cancelled before this number was sent${clearedNote(chunk.step)}`;
   return {
     cause: 'cancel',

@@ -3,12 +3,12 @@ import { type Chunk, type ChunkPatch, insertChunk, moveChunk } from '../../db/ch
 import type { Tx } from '../../db/client.ts';
 import { endItems, handOver, type ItemEnd } from '../../db/items.ts';
 import { emptyLostSlots, noteLosses, reopenLine } from '../../db/lines.ts';
-import { lockRequest, refreshRequest } from '../../db/requests.ts';
+import { goesOn, lockRequest, refreshRequest } from '../../db/requests.ts';
 import type { ChunkCause } from '../../domain/chunk.ts';
 import type { ReasonCode } from '../../domain/codes.ts';
 import { type Evidence, type History, inherited, seeing } from '../../domain/evidence.ts';
 import { inSlices } from '../../domain/phone-number.ts';
-import type { Payload, Step } from '../../domain/step.ts';
+import { buysNumbers, type Payload, type Step } from '../../domain/step.ts';
 import { chunkJob, enqueue, lineJob } from '../../producers/enqueue.ts';
 import type { AnyEnqueue } from '../../queues/port.ts';
 
@@ -58,31 +58,52 @@ export interface Again {
 }
 
 /**
- * Settles a chunk in one transaction: moves it, ends or hands over each number, changes the inventory, frees slots and updates
- * the request. Then it enqueues the follow-up work. Returns false when another worker moved the chunk first; nothing has changed
+ * Settles a chunk in one transaction: moves it, ends or hands over each number, changes the inventory and frees slots. Then it
+ * updates the request and enqueues the follow-up work. Returns false when another worker moved the chunk first; nothing has changed
  * then.
  */
 export async function settleChunk(deps: WorkDeps, chunk: Chunk, s: Settlement): Promise<boolean> {
   const at = deps.clock.now();
-  const jobs = await deps.db.sql.begin(async (tx) => {
-    const request = await lockRequest(tx, chunk.requestId);
-    const row = await moveChunk(tx, chunk, {
-      cause: s.cause,
-      at,
-      ...(s.patch && { patch: s.patch }),
-      ...(s.detail && { detail: s.detail }),
-    });
-    if (row === null) return null;
-    await s.inventory?.(tx);
-    const again = await sendAgain(tx, deps, chunk, s.again ?? [], at);
-    const next = await goOn(tx, deps, chunk, s, at);
-    await endItems(tx, chunk, s.ended ?? [], at);
-    const reopened = await freeSlots(tx, chunk, s.lost, at);
-    await refreshRequest(tx, chunk.requestId, at, request ?? undefined);
-    return [...again, ...next, ...reopened];
+  const jobs = await deps.db.sql.begin((tx) =>
+    buysNumbers(chunk.kind) ? settleOrder(tx, deps, chunk, s, at) : settleIn(tx, deps, chunk, s, at),
+  );
+  if (jobs === null) return false;
+  await enqueue(deps, jobs);
+  if (!buysNumbers(chunk.kind)) await refreshAfter(deps, chunk, at);
+  return true;
+}
+
+/** What an order bought or lost counts against the budget of its request, so one order of a request is settled at a time. */
+async function settleOrder(tx: Tx, deps: WorkDeps, chunk: Chunk, s: Settlement, at: Date): Promise<AnyEnqueue[] | null> {
+  const request = await lockRequest(tx, chunk.requestId);
+  const jobs = await settleIn(tx, deps, chunk, s, at);
+  if (jobs !== null) await refreshRequest(tx, chunk.requestId, at, request ?? undefined);
+  return jobs;
+}
+
+/**
+ * Updates the request after the settlement of a chunk that buys nothing. Such chunks of a request settle side by side, so the request
+ * is not locked with their numbers, and is locked at all only when no other chunk of it is at work. When the worker dies before this,
+ * the sweep does it.
+ */
+async function refreshAfter(deps: WorkDeps, { requestId }: Chunk, at: Date): Promise<void> {
+  if (await goesOn(deps.db.sql, requestId)) return;
+  await deps.db.sql.begin((tx) => refreshRequest(tx, requestId, at));
+}
+
+async function settleIn(tx: Tx, deps: WorkDeps, chunk: Chunk, s: Settlement, at: Date): Promise<AnyEnqueue[] | null> {
+  const row = await moveChunk(tx, chunk, {
+    cause: s.cause,
+    at,
+    ...(s.patch && { patch: s.patch }),
+    ...(s.detail && { detail: s.detail }),
   });
-  if (jobs !== null) await enqueue(deps, jobs);
-  return jobs !== null;
+  if (row === null) return null;
+  await s.inventory?.(tx);
+  const again = await sendAgain(tx, deps, chunk, s.again ?? [], at);
+  const next = await goOn(tx, deps, chunk, s, at);
+  await endItems(tx, chunk, s.ended ?? [], at);
+  return [...again, ...next, ...(await freeSlots(tx, chunk, s.lost, at))];
 }
 
 /** Cuts a new chunk for each group of numbers that go out again. */

@@ -1,8 +1,7 @@
 import type { WorkDeps } from '../../account/deps.ts';
-import { whyCallsStopped } from '../../account/gate.ts';
-import { type Chunk, lockUnmoved } from '../../db/chunks.ts';
-import { claimsHeld, earlierRequestOn, takeClaims } from '../../db/items.ts';
-import { lockRequest } from '../../db/requests.ts';
+import { HEALS_BY_ITSELF } from '../../account/gate.ts';
+import type { Chunk } from '../../db/chunks.ts';
+import { takeNumbers } from '../../db/take-numbers.ts';
 import { isRelease } from '../../domain/blockers.ts';
 import { isRecent } from '../../domain/clock.ts';
 import { type E164, inSlices } from '../../domain/phone-number.ts';
@@ -18,11 +17,13 @@ export type OwnNumbers = { kind: 'own'; chunk: Chunk; numbers: E164[]; askedAt?:
  */
 export async function ownNumbers(deps: WorkDeps, planned: Chunk): Promise<OwnNumbers> {
   const wait = (reason: string): OwnNumbers => ({ kind: 'wait', chunk: planned, delayMs: deps.timings.backoffMs, reason });
-  const stopped = await whyCallsStopped(deps);
-  if (stopped !== null) return wait(stopped);
   const isLarge = planned.numbers.length > deps.limits.batchSize;
-  const held = await whoHoldsNumbers(deps, planned);
-  if (held !== null) return isLarge ? inBatches(deps, planned, held) : wait(held);
+  const taken = await takeNumbers(deps.db.sql, planned, deps.clock.now(), [...HEALS_BY_ITSELF]);
+  if (taken.kind === 'gate_closed') return wait(`the account gate is closed: ${taken.reasonCode}`);
+  if (taken.kind !== 'taken') {
+    const held = `waits for ${taken.kind === 'waits_for' ? taken.requestId : 'another request'}, which works on some of these numbers`;
+    return isLarge ? inBatches(deps, planned, held) : wait(held);
+  }
   if (wasSeenOwned(deps, planned)) return { kind: 'own', chunk: planned, numbers: planned.numbers };
   const askedAt = deps.clock.now();
   const owned = await (isRelease(planned.step)
@@ -59,32 +60,3 @@ export async function readyIfOwn(deps: WorkDeps, planned: Chunk): Promise<Prepar
   const own = await ownNumbers(deps, planned);
   return own.kind === 'own' ? { kind: 'ready', chunk: own.chunk, numbers: own.numbers, payload: {} } : own;
 }
-
-/**
- * Claims all numbers or none, and returns why it could not. The earlier request goes first, so that the last change that was
- * asked for wins. A chunk keeps the claims of its earlier steps and attempts; otherwise two requests could wait for each other.
- */
-async function whoHoldsNumbers(deps: WorkDeps, chunk: Chunk): Promise<string | null> {
-  const held = await claimsHeld(deps.db.sql, chunk.requestId, chunk.numbers);
-  const free = chunk.numbers.filter((n) => !held.has(n));
-  if (free.length === 0) return null;
-  const earlier = await earlierRequestOn(deps.db.sql, chunk.requestId, free);
-  if (earlier !== null) return `waits for ${earlier}, which works on some of these numbers`;
-  const at = deps.clock.now();
-  return deps.db.sql
-    .begin(async (tx) => {
-      await lockRequest(tx, chunk.requestId);
-      // Nobody would ever release a claim for a chunk that is over.
-      if (!(await lockUnmoved(tx, chunk))) throw new ClaimsTaken();
-      const got = await takeClaims(tx, chunk.requestId, free, at);
-      if (got.size < free.length) throw new ClaimsTaken();
-      return null;
-    })
-    .catch((error: unknown) => {
-      if (error instanceof ClaimsTaken) return 'waits for another request, which works on some of these numbers';
-      throw error;
-    });
-}
-
-/** Thrown to roll back the claim transaction. It never leaves this file. */
-class ClaimsTaken extends Error {}

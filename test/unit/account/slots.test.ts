@@ -51,6 +51,18 @@ describe('a freed job slot', () => {
     slots.close();
   });
 
+  it('that a chunk was woken for wakes no other chunk, which would find it taken', async () => {
+    const { woken, wait, slots } = open({ count: async () => ({ taken: 1, neglected: 0 }) });
+    wait('a', 1);
+    wait('b', 2);
+    slots.freed();
+    await vi.advanceTimersByTimeAsync(400);
+    expect(woken).toEqual(['a']);
+    await vi.advanceTimersByTimeAsync(300);
+    expect(woken, 'the first one was lost').toEqual(['a', 'b']);
+    slots.close();
+  });
+
   it('is not asked for in the rows while this process has all of them', async () => {
     const count = vi.fn(async () => ({ taken: 2, neglected: 0 }));
     const { wait, slots } = open({ count, followedHere: () => 2 });
