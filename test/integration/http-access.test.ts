@@ -15,6 +15,7 @@ const ROUTES = [
   'GET /readyz',
   'GET /v1/account',
   'GET /v1/numbers',
+  'GET /v1/numbers.csv',
   'GET /v1/numbers/{e164}',
   'GET /v1/reconciliations',
   'GET /v1/reconciliations/{id}',

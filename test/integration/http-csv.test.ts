@@ -103,7 +103,7 @@ describe('text/csv', () => {
     const twice = await json({ ...body, rows: [...rows, { ...rows[0], set: { connection_id: 'x' } }, ...rows.slice(0, 1)] });
     expect([twice.status, problems(twice.body)]).toEqual([
       422,
-      [{ path: 'rows.6.set.connection_id', message: 'must be a decimal id' }],
+      [{ path: 'rows.6.set.connection_id', message: expect.stringMatching(/^must be a decimal id/) }],
     ]);
     const repeated = await json({ ...body, rows: [...rows, ...rows.slice(0, 1)] });
     expect(problems(repeated.body)).toMatchObject([{ path: 'rows.6', message: expect.stringContaining('already, at rows.0') }]);

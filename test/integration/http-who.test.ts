@@ -157,7 +157,7 @@ describe('resolve', () => {
     };
     expect(await places({})).toEqual([422, ['decision']]);
     expect(await places({ decision: 'adopt' })).toEqual([422, ['order_id']]);
-    expect(await places({ decision: 'give_up', order_id: 'x' })).toEqual([422, ['']]);
+    expect(await places({ decision: 'give_up', order_id: 'x' })).toEqual([422, ['order_id']]);
     const none = await ask(app, 'POST', `/v1/requests/${id}/chunks/chk_none/resolve`, { payload: { decision: 'give_up' } });
     expect([none.status, codeOf(none.body)]).toEqual([404, 'not_found']);
   });

@@ -24,9 +24,9 @@ describe('the library, with a worker in another place', () => {
   const opened: Provisioner[] = [];
 
   /** The library in a process that has these variables. */
-  function open(env: Record<string, string> = {}): Provisioner {
+  function open(env: Record<string, string> = {}, actor = 'anna of the launches'): Provisioner {
     for (const [name, value] of Object.entries(env)) vi.stubEnv(name, value);
-    const provisioner = createProvisioner({ databaseUrl: database.url, actor: 'anna of the launches' });
+    const provisioner = createProvisioner({ databaseUrl: database.url, actor });
     vi.unstubAllEnvs();
     opened.push(provisioner);
     return provisioner;
@@ -100,7 +100,9 @@ describe('the library, with a worker in another place', () => {
 
   it('approves, cancels and retries under the name that it was given, and refuses as the product does', async () => {
     const careful = open({ PROVISIONER_APPROVAL_ABOVE: '1.00' });
-    const [one, two] = [await careful.buy({ label: 'one', lines: LINES }), await careful.buy({ label: 'two', lines: LINES })];
+    const asker = open({ PROVISIONER_APPROVAL_ABOVE: '1.00' }, 'bert');
+    const [one, two] = [await asker.buy({ label: 'one', lines: LINES }), await asker.buy({ label: 'two', lines: LINES })];
+    await expect(asker.approve(two.id)).rejects.toMatchObject({ code: 'self_approval' });
     expect(await careful.cancel(one.id)).toMatchObject({ status: 'cancelled', counts: { cancelled: 5 } });
     expect(await careful.approve(two.id)).toMatchObject({ error: null });
     expect(await careful.waitFor(two.id)).toMatchObject({ status: 'succeeded' });

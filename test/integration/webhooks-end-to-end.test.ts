@@ -56,7 +56,13 @@ describe('events that the simulator sends while a buy runs', () => {
   const h = useHarness(() => ({
     simulator: { orderMs: 1_500 },
     limits: { orderSize: 10 },
-    timings: { pollMinMs: NO_POLL_MS, pollMaxMs: NO_POLL_MS, hotPollMs: 2 * NO_POLL_MS, orphanMs: NO_POLL_MS },
+    timings: {
+      pollMinMs: NO_POLL_MS,
+      pollMaxMs: NO_POLL_MS,
+      listEveryMs: NO_POLL_MS,
+      hotPollMs: 2 * NO_POLL_MS,
+      orphanMs: NO_POLL_MS,
+    },
   }));
 
   it('late, doubled, out of order, forged and of foreign orders: each is stored once, and the true ones wake their polls', async () => {
