@@ -105,12 +105,17 @@ export function createPacer(options: PacerOptions): Pacer {
       await limiter.updateSettings({ minTime });
       applied = minTime;
     }
-    await limiter.schedule(() => Promise.resolve());
+    const made = limiter;
+    // The slot has come when the job starts. Bottleneck tells its Redis of the end, for which the call need not wait.
+    await new Promise<void>((resolve, reject) => {
+      made.schedule(async () => resolve()).catch(reject);
+    });
   };
 
   return {
     slot: (perSecond) => {
-      const minTime = Math.max(1, Math.ceil(1_000 / perSecond));
+      // Tenths of a millisecond, because at 60 a second a whole one is 6 % of the rate.
+      const minTime = Math.ceil(10_000 / perSecond) / 10;
       return answerOfLimiter(take(minTime), Math.max(options.patienceMs, SLOTS_AHEAD * minTime));
     },
   };

@@ -9,8 +9,8 @@ export interface RateHeaders {
   announced: string | null;
   /** First figure of `x-ratelimit-limit`. */
   limit: number | null;
-  /** Requests a second, when the header names its window (`2000, 2000;w=1`). */
-  announcedPerSecond: number | null;
+  /** The tightest window that the header names (`2000, 2000;w=1`). */
+  window: { calls: number; ms: number } | null;
   remaining: number | null;
   /** Milliseconds until the window starts anew. */
   resetMs: number | null;
@@ -28,7 +28,7 @@ export function readRateHeaders(headers: HeaderSource, now: Date): RateHeaders {
   return {
     announced,
     limit: firstNumber(announced),
-    announcedPerSecond: perSecond(announced),
+    window: tightestWindow(announced),
     remaining: firstNumber(headers.get('x-ratelimit-remaining')),
     resetMs: secondsOrEpoch(headers.get('x-ratelimit-reset'), now),
   };
@@ -73,13 +73,13 @@ function firstNumber(text: string | null): number | null {
 }
 
 /** The tightest of all `count;w=seconds` parts. */
-function perSecond(text: string | null): number | null {
-  let tightest: number | null = null;
+function tightestWindow(text: string | null): RateHeaders['window'] {
+  let tightest: RateHeaders['window'] = null;
   for (const part of (text ?? '').split(',')) {
     const match = /^\s*(\d+)\s*;\s*w=(\d+)\s*$/.exec(part);
-    if (match?.[1] === undefined || match[2] === undefined || Number(match[2]) === 0) continue;
-    const rate = Number(match[1]) / Number(match[2]);
-    if (tightest === null || rate < tightest) tightest = rate;
+    const [calls, ms] = [Number(match?.[1] ?? 0), Number(match?.[2] ?? 0) * 1_000];
+    if (calls === 0 || ms === 0) continue;
+    if (tightest === null || calls / ms < tightest.calls / tightest.ms) tightest = { calls, ms };
   }
   return tightest;
 }

@@ -1,6 +1,6 @@
 import { afterEach, beforeEach, describe, expect, it, vi } from 'vitest';
 import { createLane } from '../../../../src/telnyx/pacing/lane.ts';
-import { clampRate, halved, raised, recovered } from '../../../../src/telnyx/pacing/pace.ts';
+import { clampRate, raised, recovered, slowed } from '../../../../src/telnyx/pacing/pace.ts';
 import { readRateHeaders } from '../../../../src/telnyx/pacing/rate-headers.ts';
 
 const now = new Date('2026-10-01T00:00:00Z');
@@ -11,12 +11,12 @@ describe('rate-limit headers', () => {
     expect(read({ 'x-ratelimit-limit': '60', 'x-ratelimit-remaining': '0', 'x-ratelimit-reset': '4' })).toEqual({
       announced: '60',
       limit: 60,
-      announcedPerSecond: null,
+      window: null,
       remaining: 0,
       resetMs: 4_000,
     });
-    expect(read({ 'x-ratelimit-limit': '2000, 2000;w=1' })).toMatchObject({ limit: 2_000, announcedPerSecond: 2_000 });
-    expect(read({ 'x-ratelimit-limit': '10, 10;w=1, 60;w=60' }).announcedPerSecond).toBe(1);
+    expect(read({ 'x-ratelimit-limit': '2000, 2000;w=1' })).toMatchObject({ limit: 2_000, window: { calls: 2_000, ms: 1_000 } });
+    expect(read({ 'x-ratelimit-limit': '10, 10;w=1, 60;w=60' }).window).toEqual({ calls: 60, ms: 60_000 });
   });
 
   it('that ask for an absurd wait are capped', () => {
@@ -28,7 +28,7 @@ describe('rate-limit headers', () => {
     expect(read({ 'x-ratelimit-limit': 'many', 'x-ratelimit-reset': '-3' })).toEqual({
       announced: 'many',
       limit: null,
-      announcedPerSecond: null,
+      window: null,
       remaining: null,
       resetMs: null,
     });
@@ -50,9 +50,22 @@ describe('the rate of a family', () => {
   });
 
   it('is halved by a 429, below the start too, and never below a tenth of it', () => {
-    expect(halved(8, range)).toBe(4);
-    expect(halved(2, range)).toBe(1);
-    expect([1, 0.5, 0.25, 0.2].map((rate) => halved(rate, range))).toEqual([0.5, 0.25, 0.2, 0.2]);
+    expect(slowed(8, null, range)).toBe(4);
+    expect(slowed(2, 0, range)).toBe(1);
+    expect([1, 0.5, 0.25, 0.2].map((rate) => slowed(rate, 60_000, range))).toEqual([0.5, 0.25, 0.2, 0.2]);
+  });
+
+  it('below an announced limit, a first 429 takes a tenth of it, and one soon after takes half', () => {
+    const announced = { start: 2, announced: 10 };
+    expect(slowed(10, null, announced)).toBe(9);
+    expect(slowed(9, 60_000, announced)).toBeCloseTo(8.1);
+    expect(slowed(9, 5_000, announced)).toBe(4.5);
+  });
+
+  it('recovers to the announced limit, far above its start too', () => {
+    const announced = { start: 2, announced: 12 };
+    expect([0, 5_000, 25_000].map((ms) => recovered(6, ms, announced).toFixed(1))).toEqual(['6.0', '7.2', '12.0']);
+    expect(clampRate(20, { start: 2, announced: 12 })).toBe(12);
   });
 
   it('recovers by time alone, from a tenth up to the start and no further', () => {

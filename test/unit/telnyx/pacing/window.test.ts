@@ -1,0 +1,89 @@
+import { describe, expect, it } from 'vitest';
+import { localPaceStore } from '../../../../src/telnyx/pacing/pace-store.ts';
+import { readRateHeaders } from '../../../../src/telnyx/pacing/rate-headers.ts';
+import { isTighter, paceOf, waitFor, windowOf } from '../../../../src/telnyx/pacing/window.ts';
+
+const now = new Date('2026-10-01T00:00:00Z');
+const windowIn = (headers: Record<string, string>) => windowOf(readRateHeaders(new Headers(headers), now));
+
+/** A small generator with a seed, so that a failure can be repeated. */
+function random(seed: number): () => number {
+  let state = seed;
+  return () => {
+    state = (state * 1_664_525 + 1_013_904_223) % 2 ** 32;
+    return state / 2 ** 32;
+  };
+}
+
+describe('the window that Telnyx announces', () => {
+  it('is named by the limit, or has the length of the reset', () => {
+    expect(windowIn({ 'x-ratelimit-limit': '2000, 2000;w=1' })).toEqual({ calls: 2_000, ms: 1_000 });
+    expect(windowIn({ 'x-ratelimit-limit': '5', 'x-ratelimit-reset': '60' })).toEqual({ calls: 5, ms: 60_000 });
+    const epoch = String(now.getTime() / 1_000 + 2);
+    expect(windowIn({ 'x-ratelimit-limit': '5', 'x-ratelimit-reset': epoch })).toEqual({ calls: 5, ms: 2_000 });
+  });
+
+  it('is unknown without a limit, without a reset, or when the reset is now', () => {
+    expect(windowIn({ 'x-ratelimit-reset': '1' })).toBeNull();
+    expect(windowIn({ 'x-ratelimit-limit': '5' })).toBeNull();
+    expect(windowIn({ 'x-ratelimit-limit': '5', 'x-ratelimit-reset': '0' })).toBeNull();
+  });
+
+  it('gives way only to a tighter one', () => {
+    const known = { calls: 10, ms: 1_000 };
+    expect(isTighter({ calls: 60, ms: 60_000 }, known)).toBe(true);
+    expect(isTighter({ calls: 20, ms: 1_000 }, known)).toBe(false);
+    expect(isTighter(known, known)).toBe(false);
+  });
+
+  it('is used to more than nine tenths', () => {
+    for (const calls of [1, 2, 5, 60, 2_000]) expect(paceOf({ calls, ms: 1_000 }) / calls).toBeGreaterThan(0.9);
+  });
+
+  it('never holds more calls than it may, wherever it begins and whenever the calls come', () => {
+    for (let seed = 1; seed <= 200; seed += 1) {
+      const next = random(seed);
+      const window = { calls: 1 + Math.floor(next() * 6), ms: 1_000 * (1 + Math.floor(next() * 3)) };
+      const times: number[] = [];
+      let at = 0;
+      for (let n = 0; n < 60; n += 1) {
+        at += next() * next() * 500;
+        at += waitFor(times, window, at);
+        times.push(at);
+      }
+      for (const [i, first] of times.entries()) {
+        const within = times.slice(i).filter((t) => t < first + window.ms).length;
+        expect(within, `seed ${seed}`).toBeLessThanOrEqual(window.calls);
+      }
+    }
+  });
+});
+
+describe('the pace of one process', () => {
+  it('counts calls that others made like ours, once', async () => {
+    const store = localPaceStore();
+    await store.setWindow('search', { calls: 3, ms: 1_000 });
+    expect((await store.enter('search', 'ours')).fullMs).toBe(0);
+    await store.used('search', 3, 0);
+    await store.used('search', 3, 0);
+    expect((await store.read('search')).fullMs).toBeGreaterThan(900);
+  });
+
+  it('lets one call go alone while nothing is known, and the others when it is over', async () => {
+    const store = localPaceStore();
+    expect((await store.enter('search', 'first')).fullMs).toBe(0);
+    expect((await store.enter('search', 'second')).fullMs).toBeGreaterThan(0);
+    await store.answered('search');
+    expect((await store.enter('search', 'second')).fullMs).toBe(0);
+  });
+
+  it('a call that leaves late counts from when it leaves', async () => {
+    const store = localPaceStore();
+    await store.setWindow('search', { calls: 1, ms: 1_000 });
+    await store.enter('search', 'late');
+    const before = (await store.read('search')).fullMs;
+    await new Promise((resolve) => setTimeout(resolve, 30));
+    await store.late('search', 'late');
+    expect((await store.read('search')).fullMs).toBeGreaterThan(before - 10);
+  });
+});
