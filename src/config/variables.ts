@@ -58,7 +58,8 @@ export const VARIABLES = {
   PROVISIONER_RATE_LIMITS: {
     read: field.rates,
     fallback: RATES_TEXT,
-    meaning: 'Requests a second for each endpoint family, e.g. `orders=2,search=2`. What is not named keeps its default.',
+    meaning:
+      'Requests a second to start with, for each endpoint family, e.g. `orders=2,search=2`. What is not named keeps its default. Where Telnyx announces its limit, the workers follow that, up or down.',
   },
   PROVISIONER_ORDER_SIZE: { read: field.wholeNumber(1, 1_000), fallback: '100', meaning: 'Numbers in one order.' },
   PROVISIONER_BATCH_SIZE: { read: field.wholeNumber(1, 1_000), fallback: '1000', meaning: 'Numbers in one batch job.' },

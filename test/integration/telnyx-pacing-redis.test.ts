@@ -63,12 +63,43 @@ async function refusal(promise: Promise<unknown>): Promise<ProvisioningError> {
   throw new Error(`expected a ProvisioningError, got ${String(thrown)}`);
 }
 
+/** A process of its own that makes calls on demand and ends by itself after `close`. It asks Redis for nothing before that. */
+function startCaller(): { ask(line: string): Promise<string>; ready: Promise<unknown>; process: ChildProcess } {
+  const code = `
+    import { Redis } from 'ioredis';
+    import { createRateLimiter } from ${JSON.stringify(LIMITER)};
+    let redis, l;
+    process.stdin.on('data', async (text) => {
+      if (String(text).trim() === 'close') { await l.close(); redis.disconnect(); process.stdin.destroy(); return; }
+      redis ??= new Redis({ port: ${port}, maxRetriesPerRequest: null });
+      l ??= createRateLimiter({ redis, keyPrefix: 'stopped', rates: { search: 50 }, clientTimeoutMs: 500 });
+      const results = await Promise.allSettled(Array.from({ length: 10 }, () => l.run('search', async () => 1)));
+      console.log(results.filter((r) => r.status === 'fulfilled').length);
+    });
+    console.log('ready');`;
+  const spawned = spawn(process.execPath, ['--import', 'tsx', '--input-type=module', '-e', code], {
+    stdio: ['pipe', 'pipe', 'inherit'],
+  });
+  const ready = once(spawned.stdout, 'data');
+  const ask = async (line: string): Promise<string> => {
+    const [said]: unknown[] = await Promise.all([once(spawned.stdout, 'data'), spawned.stdin.write(`${line}\n`)]);
+    return String(said).trim();
+  };
+  return { ask, ready, process: spawned };
+}
+
 describe.skipIf(!installed)('the shared rate limit', () => {
+  // Its start takes seconds, so it starts beside the other tests.
+  let caller: ReturnType<typeof startCaller>;
   beforeAll(async () => {
     port = await freePort();
+    caller = startCaller();
     await startRedis();
   });
-  afterAll(stopRedis);
+  afterAll(async () => {
+    caller.process.kill('SIGKILL');
+    await stopRedis();
+  });
   afterEach(async () => {
     round += 1;
     for (const step of cleanUp.splice(0).reverse()) await step();
@@ -237,39 +268,12 @@ describe.skipIf(!installed)('the shared rate limit', () => {
     expect(await calls(limiter({ rates: { search: 50 } }), 3)).toHaveLength(3);
   }, 20_000);
 
-  /** A process of its own that makes calls on demand and ends by itself after `close`. */
-  function child(clientTimeoutMs: number): { ask(line: string): Promise<string>; process: ChildProcess } {
-    const code = `
-      import { Redis } from 'ioredis';
-      import { createRateLimiter } from ${JSON.stringify(LIMITER)};
-      const redis = new Redis({ port: ${port}, maxRetriesPerRequest: null });
-      const l = createRateLimiter({ redis, keyPrefix: 'test${round}', rates: { search: 50 }, clientTimeoutMs: ${clientTimeoutMs} });
-      process.stdin.on('data', async (text) => {
-        if (String(text).trim() === 'close') { await l.close(); redis.disconnect(); process.stdin.destroy(); return; }
-        const results = await Promise.allSettled(Array.from({ length: 10 }, () => l.run('search', async () => 1)));
-        console.log(results.filter((r) => r.status === 'fulfilled').length);
-      });
-      console.log('ready');`;
-    const spawned = spawn(process.execPath, ['--import', 'tsx', '--input-type=module', '-e', code], {
-      stdio: ['pipe', 'pipe', 'inherit'],
-    });
-    cleanUp.push(() => spawned.kill('SIGKILL'));
-    const ask = async (line: string): Promise<string> => {
-      const [said]: unknown[] = await Promise.all([
-        once(spawned.stdout, 'data'),
-        line === '' ? null : spawned.stdin.write(`${line}\n`),
-      ]);
-      return String(said).trim();
-    };
-    return { ask, process: spawned };
-  }
-
   it('a process that was stopped for longer than its client timeout goes on, and ends by itself when closed', async () => {
-    const { ask, process: stopped } = child(500);
-    expect(await ask('')).toBe('ready');
+    const { ask, ready, process: stopped } = caller;
+    await ready;
     expect(await ask('go')).toBe('10');
     stopped.kill('SIGSTOP');
-    const other = limiter({ rates: { search: 50 }, clientTimeoutMs: 500 });
+    const other = limiter({ keyPrefix: 'stopped', rates: { search: 50 }, clientTimeoutMs: 500 });
     for (let i = 0; i < 6; i += 1) {
       await call(other);
       await sleep(200);
