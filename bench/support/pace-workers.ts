@@ -1,4 +1,4 @@
-import { openProducer } from '../../src/app/foundation.ts';
+import { openProducer } from '../../src/app/producer.ts';
 import { loadConfig } from '../../src/config/config.ts';
 import { createLog } from '../../src/observability/log.ts';
 import { submitRequest } from '../../src/producers/intake/submit.ts';
