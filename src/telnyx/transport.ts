@@ -8,7 +8,8 @@ import { bracketLists } from './bracket-lists.ts';
 import { type Phase, statusOf, toFailure, unreadableAnswer } from './failures/failures.ts';
 import { featureSwitch } from './failures/feature-switch.ts';
 import type { LastCheck } from './gateway.ts';
-import type { LimiterLog, RateLimiter, Turn } from './pacing/rate-limit.ts';
+import type { Turn } from './pacing/family.ts';
+import type { LimiterLog, RateLimiter } from './pacing/rate-limit.ts';
 
 /** What one call is, for pacing, for its deadline and for reading its failure. */
 export interface CallSpec {
@@ -52,7 +53,7 @@ type Send = (client: Telnyx, options: SdkOptions) => { asResponse(): Promise<Res
 
 export interface Transport {
   /**
-   * Waits for the family's turn, asks `lastLook` whether the call may still leave, sends once, reads the body within the deadline
+   * Waits for the family's turn, asks `lastCheck` whether the call may still leave, sends once, reads the body within the deadline
    * and parses it.
    * @throws ProvisioningError whose disposition says what is known of the outcome; `feature_not_permitted` without any call while
    * the feature is switched off.

@@ -1,55 +1,66 @@
+import { createHash } from 'node:crypto';
 import type { Redis } from 'ioredis';
-import { FIRST_ANSWER_MS, FIRST_CHECK_MS, type PaceStore, REMEMBERED, RESET_SLACK_MS, type SharedPace } from './pace-store.ts';
-import { countsForMs, type Window } from './window.ts';
+import {
+  FIRST_ANSWER_MS,
+  FIRST_CHECK_MS,
+  LEARNED_TTL_MS,
+  type PaceStore,
+  RESET_SLACK_MS,
+  type SharedPace,
+} from './pace-store.ts';
+import { REDIS_NOW } from './redis-clock.ts';
+import { holdOf, MOST_CALLS, type Window } from './window.ts';
 
-/** What was learned is forgotten after this time, because Telnyx may have changed its limits. */
-const LEARNED_TTL_MS = 10 * 60_000;
 /** Calls are remembered for longer than any window that a header may name. */
 const CALLS_TTL_MS = 20 * 60_000;
-
-/** The clock is that of Redis, so the clocks of the processes may differ. */
-const NOW = `local t = redis.call('time')
-local now = t[1] * 1000 + math.floor(t[2] / 1000)
-`;
 
 /** Calls at their moments in a sorted set, the last ones only. */
 const COUNT = `local function count(call, at)
   redis.call('zadd', KEYS[1], at, call)
-  redis.call('zremrangebyrank', KEYS[1], 0, -1 - keep)
+  redis.call('zremrangebyrank', KEYS[1], 0, -1 - ${MOST_CALLS})
   redis.call('pexpire', KEYS[1], ${CALLS_TTL_MS})
 end
 `;
 
 /**
- * KEYS: calls, window, pause, rate, first. ARGV: the call, or nothing to read only. One script, so that no two processes find the same
- * room. The window is kept as `calls:ms:counts for ms`.
+ * KEYS: calls, window, pause, rate, first. ARGV: the call, or nothing to read only; the calls of the cap, and how long a call counts
+ * in it, or nothing. One script, so that no two processes find the same room. The window is kept as `calls:ms:counts for ms`.
  */
-const ENTER = `${NOW}
+const ENTER = `${REDIS_NOW}
+${COUNT}
+local function wait(calls, countsFor)
+  local oldest = redis.call('zrange', KEYS[1], -calls, -calls, 'withscores')
+  if not oldest[2] or redis.call('zcard', KEYS[1]) < tonumber(calls) then return 0 end
+  return math.max(0, tonumber(oldest[2]) + countsFor - now)
+end
 local window = redis.call('get', KEYS[2]) or ''
 local calls, countsFor = string.match(window, '^(%d+):%d+:(%d+)$')
-local keep = tonumber(calls or ${REMEMBERED})
-${COUNT}
 local paused = math.max(0, redis.call('pttl', KEYS[3]))
+redis.call('zremrangebyscore', KEYS[1], '(' .. now, '+inf')
 local full = 0
+local first = 0
 if calls then
-  local oldest = redis.call('zrange', KEYS[1], -keep, -keep, 'withscores')
-  if oldest[2] and redis.call('zcard', KEYS[1]) >= keep then full = math.max(0, tonumber(oldest[2]) + countsFor - now) end
-elseif redis.call('get', KEYS[5]) == 'asked' then
-  full = ${FIRST_CHECK_MS}
+  full = wait(calls, countsFor)
+else
+  local said = redis.call('get', KEYS[5])
+  if not said then first = 1 end
+  if said == 'asked' then full = ${FIRST_CHECK_MS} end
 end
+if ARGV[2] ~= '' then full = math.max(full, wait(ARGV[2], ARGV[3])) end
 if ARGV[1] ~= '' and paused == 0 and full == 0 then
-  if not calls then redis.call('set', KEYS[5], 'asked', 'px', ${FIRST_ANSWER_MS}, 'nx') end
+  if first == 1 then redis.call('set', KEYS[5], 'asked', 'px', ${FIRST_ANSWER_MS}) end
   count(ARGV[1], now)
 end
-return { paused, redis.call('get', KEYS[4]) or '', redis.call('pttl', KEYS[4]), window, full }`;
+return { paused, redis.call('get', KEYS[4]) or '', redis.call('pttl', KEYS[4]), window, redis.call('pttl', KEYS[2]), full, first }`;
 
 /** KEYS: calls. ARGV: the call. */
-const LATE = `${NOW}
-return redis.call('zadd', KEYS[1], 'xx', now, ARGV[1])`;
+const LATE = `${REDIS_NOW}
+${COUNT}
+count(ARGV[1], now)
+return 1`;
 
-/** KEYS: calls. ARGV: how many are used up, since when in milliseconds, how many to keep. */
-const USED = `${NOW}
-local keep = tonumber(ARGV[3])
+/** KEYS: calls. ARGV: how many are used up, since when in milliseconds. */
+const USED = `${REDIS_NOW}
 ${COUNT}
 local began = now - ARGV[2]
 local ours = redis.call('zcount', KEYS[1], '(' .. (began - ${RESET_SLACK_MS}), '+inf')
@@ -58,25 +69,22 @@ return ours`;
 
 /**
  * Keeps the state in Redis. A pause is a plain key that expires, not Bottleneck's `reservoir: 0`. So it ends by itself when the
- * process that set it dies, and a flush only ends it early. PTTL gives its length and the age of a rate.
+ * process that set it dies, and a flush only ends it early. PTTL gives its length and the ages of a rate and a window.
  */
 export function redisPaceStore(redis: Redis, prefix: string): PaceStore {
   const key = (what: string, family: string): string => `${prefix}:${what}:${family}`;
-  const keep = new Map<string, number>();
-  const enter = async (family: string, call: string): Promise<SharedPace> => {
+  const run = scriptRunner(redis);
+  const enter: PaceStore['enter'] = async (family, call, cap) => {
     const keys = ['calls', 'window', 'pause', 'rate', 'first'].map((what) => key(what, family));
-    const shared = sharedPace(await redis.eval(ENTER, keys.length, ...keys, call));
-    keep.set(family, shared.window?.calls ?? REMEMBERED);
-    return shared;
+    return sharedPace(await run(ENTER, keys, [call, cap?.calls ?? '', cap?.countsForMs ?? '']));
   };
   return {
-    read: (family) => enter(family, ''),
+    read: (family) => enter(family, '', null),
     enter,
-    late: async (family, call) => void (await redis.eval(LATE, 1, key('calls', family), call)),
-    used: async (family, used, beganMs) =>
-      void (await redis.eval(USED, 1, key('calls', family), used, Math.round(beganMs), keep.get(family) ?? REMEMBERED)),
+    late: async (family, call) => void (await run(LATE, [key('calls', family)], [call])),
+    used: async (family, used, beganMs) => void (await run(USED, [key('calls', family)], [used, Math.round(beganMs)])),
     setWindow: async (family, window) => {
-      const text = `${window.calls}:${window.ms}:${countsForMs(window)}`;
+      const text = `${window.calls}:${window.ms}:${holdOf(window).countsForMs}`;
       await redis.set(key('window', family), text, 'PX', LEARNED_TTL_MS);
     },
     answered: async (family) => void (await redis.set(key('first', family), 'answered', 'PX', LEARNED_TTL_MS)),
@@ -91,17 +99,39 @@ export function redisPaceStore(redis: Redis, prefix: string): PaceStore {
   };
 }
 
+type RunScript = (script: string, keys: string[], values: (string | number)[]) => Promise<unknown>;
+
+/** Sends the text of a script only when Redis does not know it, as after its start. */
+function scriptRunner(redis: Redis): RunScript {
+  const digests = new Map([ENTER, LATE, USED].map((text) => [text, createHash('sha1').update(text).digest('hex')]));
+  return async (script, keys, values) => {
+    try {
+      return await redis.evalsha(digests.get(script) ?? '', keys.length, ...keys, ...values);
+    } catch (error) {
+      if (!(error instanceof Error && error.message.startsWith('NOSCRIPT'))) throw error;
+      return await redis.eval(script, keys.length, ...keys, ...values);
+    }
+  };
+}
+
 /** Reads what `ENTER` returns; anything else counts as nothing known. */
 function sharedPace(answer: unknown): SharedPace {
-  const [paused, rate, ttl, window, full]: unknown[] = Array.isArray(answer) ? answer : [];
+  const [paused, rate, rateTtl, window, windowTtl, full, first]: unknown[] = Array.isArray(answer) ? answer : [];
   const known = Number(rate === '' ? Number.NaN : rate);
   return {
     pausedMs: Number(paused ?? 0),
     rate: Number.isFinite(known) && known > 0 ? known : null,
-    ageMs: Number(ttl ?? -1) < 0 ? 0 : Math.max(0, LEARNED_TTL_MS - Number(ttl)),
+    ageMs: ageOf(rateTtl),
     window: windowIn(String(window ?? '')),
+    windowAgeMs: ageOf(windowTtl),
     fullMs: Number(full ?? 0),
+    first: first === 1,
   };
+}
+
+/** How long ago what expires in `ttl` milliseconds was learned. */
+function ageOf(ttl: unknown): number {
+  return Number(ttl ?? -1) < 0 ? 0 : Math.max(0, LEARNED_TTL_MS - Number(ttl));
 }
 
 function windowIn(text: string): Window | null {
