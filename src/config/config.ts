@@ -18,7 +18,8 @@ export interface Config {
     readonly apiKey: Secret | null;
     readonly baseUrl: string | null;
     readonly publicKeys: readonly string[];
-    readonly ratesPerSecond: Readonly<Record<RateFamily, number>>;
+    /** Caps, where the operator set one. */
+    readonly ratesPerSecond: Readonly<Partial<Record<RateFamily, number>>>;
   };
   readonly http: { readonly host: string; readonly port: number; readonly apiKeys: readonly ApiKey[] };
   readonly limits: {
@@ -91,7 +92,7 @@ function grouped(v: Values): Config {
       apiKey: v.TELNYX_API_KEY ?? null,
       baseUrl: v.TELNYX_BASE_URL ?? null,
       publicKeys: v.TELNYX_PUBLIC_KEY ?? [],
-      ratesPerSecond: v.PROVISIONER_RATE_LIMITS,
+      ratesPerSecond: v.PROVISIONER_RATE_LIMITS ?? {},
     },
     http: { host: v.PROVISIONER_HOST, port: v.PROVISIONER_PORT, apiKeys: v.PROVISIONER_API_KEYS ?? [] },
     limits: {

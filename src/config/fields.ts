@@ -1,6 +1,6 @@
 import { PAID_SETTINGS, type PaidSetting } from '../domain/budget.ts';
 import { parseAmount } from '../domain/money.ts';
-import { DEFAULT_RATES, RATE_FAMILIES, type RateFamily } from '../domain/rate-families.ts';
+import { RATE_FAMILIES, type RateFamily } from '../domain/rate-families.ts';
 import { type Secret, secret } from './secret.ts';
 
 /** Who an API key speaks for, and what it may do. */
@@ -128,8 +128,9 @@ export const apiKeys: Field<ApiKey[]> = (text) => {
   return problems.length > 0 ? bad(...problems) : ok(keys.map((k) => ({ ...k, key: secret(k.key) })));
 };
 
-export const rates: Field<Record<RateFamily, number>> = (text) => {
-  const result = { ...DEFAULT_RATES };
+/** The families that the text names, and no others: only these have a cap. */
+export const rates: Field<Partial<Record<RateFamily, number>>> = (text) => {
+  const result: Partial<Record<RateFamily, number>> = {};
   for (const entry of list(text)) {
     const [name = '', amount = '', ...rest] = entry.split('=').map((part) => part.trim());
     const family = RATE_FAMILIES.find((candidate) => candidate === name);

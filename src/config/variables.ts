@@ -57,8 +57,7 @@ export const VARIABLES = {
   },
   PROVISIONER_RATE_LIMITS: {
     read: field.rates,
-    fallback: RATES_TEXT,
-    meaning: 'Requests a second for each endpoint family, e.g. `orders=2,search=2`. What is not named keeps its default.',
+    meaning: `The most requests a second for an endpoint family, e.g. \`orders=2,search=2\`. A rate that is set here is never exceeded, and a lower limit that Telnyx announces lowers it. A family that is not named starts at its rate of \`${RATES_TEXT}\`, and then follows the limit that Telnyx announces, up or down.`,
   },
   PROVISIONER_ORDER_SIZE: { read: field.wholeNumber(1, 1_000), fallback: '100', meaning: 'Numbers in one order.' },
   PROVISIONER_BATCH_SIZE: { read: field.wholeNumber(1, 1_000), fallback: '1000', meaning: 'Numbers in one batch job.' },

@@ -2,7 +2,10 @@
 export const RATE_FAMILIES = ['search', 'orders', 'jobs', 'reads', 'messaging', 'ownership', 'reservations'] as const;
 export type RateFamily = (typeof RATE_FAMILIES)[number];
 
-/** Calls a second to start with. Telnyx publishes no limits and asks clients to adapt, so these are low. */
+/**
+ * Calls a second to start with, where the operator sets no cap. Telnyx publishes no limits and asks clients to adapt, so these are
+ * low.
+ */
 export const DEFAULT_RATES: Readonly<Record<RateFamily, number>> = {
   search: 2,
   orders: 2,

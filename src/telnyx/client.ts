@@ -1,4 +1,5 @@
 import type { Redis } from 'ioredis';
+import type { RateFamily } from '../domain/rate-families.ts';
 import {
   deleteNumbers,
   getJob,
@@ -37,8 +38,8 @@ export interface TelnyxGatewayOptions {
   apiKey: string | undefined;
   /** Must carry the version, such as `/v2`. */
   baseURL?: string | undefined;
-  /** Requests a second to start with, per family; see `DEFAULT_RATES`. */
-  rates?: Readonly<Record<string, number>>;
+  /** The most requests a second of a family, where the operator set it. The others start at `DEFAULT_RATES`. */
+  rates?: Readonly<Partial<Record<RateFamily, number>>>;
   /** Shares the pace with all processes on the same Redis; `null` or nothing keeps it to this process. */
   redis?: Redis | null;
   keyPrefix?: string;

@@ -8,6 +8,7 @@ import { bracketLists } from './bracket-lists.ts';
 import { type Phase, statusOf, toFailure, unreadableAnswer } from './failures/failures.ts';
 import { featureSwitch } from './failures/feature-switch.ts';
 import type { LastCheck } from './gateway.ts';
+import type { Turn } from './pacing/family.ts';
 import type { LimiterLog, RateLimiter } from './pacing/rate-limit.ts';
 
 /** What one call is, for pacing, for its deadline and for reading its failure. */
@@ -52,7 +53,7 @@ type Send = (client: Telnyx, options: SdkOptions) => { asResponse(): Promise<Res
 
 export interface Transport {
   /**
-   * Waits for the family's turn, asks `lastLook` whether the call may still leave, sends once, reads the body within the deadline
+   * Waits for the family's turn, asks `lastCheck` whether the call may still leave, sends once, reads the body within the deadline
    * and parses it.
    * @throws ProvisioningError whose disposition says what is known of the outcome; `feature_not_permitted` without any call while
    * the feature is switched off.
@@ -95,11 +96,12 @@ export function createTransport(options: TransportOptions): Transport {
   // Set per call as well, because TELNYX_CUSTOM_HEADERS of the environment would replace the key otherwise.
   const headers = { Authorization: `Bearer ${apiKey}` };
 
-  const send = async (spec: CallSpec, request: Send, seen: Seen): Promise<unknown> => {
+  const send = async (spec: CallSpec, request: Send, seen: Seen, turn: Turn): Promise<unknown> => {
     const ms = deadlines[spec.family];
     const controller = new AbortController();
     const timer = setTimeout(() => controller.abort(), ms);
     try {
+      turn.leaves();
       const response = await request(client, { signal: controller.signal, timeout: ms, maxRetries: 0, headers }).asResponse();
       seen.status = response.status;
       seen.date = response.headers.get('date');
@@ -121,7 +123,7 @@ export function createTransport(options: TransportOptions): Transport {
 
   return {
     call: (spec, request, answer) =>
-      limiter.run(spec.family, async () => {
+      limiter.run(spec.family, async (turn) => {
         // Asked here, because another call may have switched the feature off while this one waited for its turn.
         features.requireOn(spec.operation);
         await spec.lastCheck?.();
@@ -137,7 +139,7 @@ export function createTransport(options: TransportOptions): Transport {
           }
         };
         try {
-          const parsed = understand(await send(spec, request, seen), spec, answer);
+          const parsed = understand(await send(spec, request, seen, turn), spec, answer);
           report('ok');
           return parsed;
         } catch (thrown) {

@@ -4,6 +4,7 @@ import { describe, expect, it } from 'vitest';
 import { referencePage } from '../../scripts/codes-page.ts';
 import { loadConfig } from '../../src/config/config.ts';
 import { configurationPage, describeConfig, envExample } from '../../src/config/describe.ts';
+import { DEFAULT_RATES } from '../../src/domain/rate-families.ts';
 import { createRateLimiter } from '../../src/telnyx/pacing/rate-limit.ts';
 import { ROOT } from '../support/sources.ts';
 
@@ -28,9 +29,11 @@ describe('generated pages', () => {
   });
 });
 
-it('the configuration and the gateway name the same families and rates', async () => {
-  const limiter = createRateLimiter();
+it('the families start at their rates where the configuration sets no cap, and the page names these rates', async () => {
+  const config = loadConfig({});
+  const limiter = createRateLimiter({ rates: config.telnyx.ratesPerSecond });
   const rates = Object.fromEntries(limiter.limits().map(({ family, perSecond }) => [family, perSecond]));
   await limiter.close();
-  expect(rates).toEqual(loadConfig({}).telnyx.ratesPerSecond);
+  expect(rates).toEqual(DEFAULT_RATES);
+  for (const [family, rate] of Object.entries(DEFAULT_RATES)) expect(configurationPage()).toContain(`${family}=${rate}`);
 });

@@ -1,26 +1,26 @@
 /** How a lane asks for the next slot: resolves when one call may go out, rejects when nobody in the queue can be served. */
-export type NextSlot = () => Promise<void>;
+export type NextSlot<S> = () => Promise<S>;
 
-export interface LaneOptions {
+export interface LaneOptions<S> {
   /** Calls of this lane that may be under way at once in this process. */
   maxInFlight: number;
   /** A caller that has waited this long for its turn gets an error, in milliseconds. */
   maxWaitMs: number;
-  nextSlot: NextSlot;
+  nextSlot: NextSlot<S>;
   /** Makes the error for a caller that waited too long. */
   tooLong: () => Error;
 }
 
 /** One family's queue within this process. */
-export interface Lane {
-  /** Runs `call` when it is its turn; first come, first served. */
-  run<T>(call: () => Promise<T>): Promise<T>;
+export interface Lane<S> {
+  /** Runs `call` with its slot when it is its turn; first come, first served. */
+  run<T>(call: (slot: S) => Promise<T>): Promise<T>;
   /** Refuses every caller that waits, and every later one, with `reason`. Resolves when the calls under way have ended. */
   close(reason: Error): Promise<void>;
 }
 
-interface Waiter {
-  go: () => void;
+interface Waiter<S> {
+  go: (slot: S) => void;
   sendAway: (reason: unknown) => void;
 }
 
@@ -29,8 +29,8 @@ interface Waiter {
  * as soon as it is requested, never moves it, and keeps it after the process died. So it must never hold more than one slot of
  * ours.
  */
-export function createLane(options: LaneOptions): Lane {
-  const waiting: Waiter[] = [];
+export function createLane<S>(options: LaneOptions<S>): Lane<S> {
+  const waiting: Waiter<S>[] = [];
   let inFlight = 0;
   let asking = false;
   let closed: Error | null = null;
@@ -45,11 +45,11 @@ export function createLane(options: LaneOptions): Lane {
     asking = true;
     try {
       while (waiting.length > 0 && inFlight < options.maxInFlight) {
-        await options.nextSlot();
+        const slot = await options.nextSlot();
         const next = waiting.shift();
         if (next === undefined) continue;
         inFlight += 1;
-        next.go();
+        next.go(slot);
       }
     } catch (reason) {
       // The reason holds for all callers behind this one too: nobody waits for a limiter that is away.
@@ -59,17 +59,17 @@ export function createLane(options: LaneOptions): Lane {
     }
   };
 
-  const turn = (): Promise<void> =>
+  const turn = (): Promise<S> =>
     new Promise((resolve, reject) => {
       const leave = (): void => {
         clearTimeout(timer);
         const at = waiting.indexOf(waiter);
         if (at >= 0) waiting.splice(at, 1);
       };
-      const waiter: Waiter = {
-        go: () => {
+      const waiter: Waiter<S> = {
+        go: (slot) => {
           leave();
-          resolve();
+          resolve(slot);
         },
         sendAway: (reason) => {
           leave();
@@ -84,9 +84,9 @@ export function createLane(options: LaneOptions): Lane {
   return {
     run: async (call) => {
       if (closed !== null) throw closed;
-      await turn();
+      const slot = await turn();
       try {
-        return await call();
+        return await call(slot);
       } finally {
         inFlight -= 1;
         if (inFlight === 0) idle();

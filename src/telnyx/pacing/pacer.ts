@@ -1,6 +1,7 @@
 import Bottleneck from 'bottleneck';
 import type { Redis } from 'ioredis';
 import { withinDeadline } from '../../domain/deadline.ts';
+import { REDIS_NOW } from './redis-clock.ts';
 
 /** Hands out time slots, one every `1 / rate` seconds over all processes that share the Redis. */
 export interface Pacer {
@@ -29,6 +30,9 @@ export interface PacerOptions {
  * that gave up earlier would book another slot behind them each time, and starve.
  */
 const SLOTS_AHEAD = 20;
+
+/** The spacing is stored again this often, because a process that knew less may have stored another one since. */
+const APPLY_EVERY_MS = 5_000;
 
 /** Bottleneck's script runner, which its typings leave out. */
 type ScriptCallback = (error: Error | null, replies?: unknown) => void;
@@ -67,8 +71,24 @@ function healOnRedis7(connection: Bottleneck.IORedisConnection): void {
   };
 }
 
+/** The line with which every script of Bottleneck 2.19.5 takes the time from the process that calls it. */
+const CALLER_NOW = 'local now = tonumber(ARGV[1])\n';
+
+/**
+ * Makes the scripts of Bottleneck use the clock of Redis. Otherwise a process whose clock is behind that of another one by some
+ * seconds would wait that much longer for each slot.
+ */
+function useClockOfRedis(redis: Redis): void {
+  const define = redis.defineCommand.bind(redis);
+  redis.defineCommand = (name, { lua, ...rest }) => {
+    if (!lua.includes(CALLER_NOW)) throw new Error(`the script ${name} of Bottleneck is not the one that is known`);
+    define(name, { ...rest, lua: lua.replace(CALLER_NOW, REDIS_NOW) });
+  };
+}
+
 /** Wraps an ioredis client that nobody else uses. `close` ends it and the subscriber that Bottleneck makes of it. */
 export function pacerConnection(redis: Redis, onError: (error: unknown) => void): PacerConnection {
+  useClockOfRedis(redis);
   const bottleneck = new Bottleneck.IORedisConnection({ client: redis });
   bottleneck.on('error', onError);
   healOnRedis7(bottleneck);
@@ -81,7 +101,7 @@ export function pacerConnection(redis: Redis, onError: (error: unknown) => void)
  */
 export function createPacer(options: PacerOptions): Pacer {
   let limiter: Bottleneck | null = null;
-  let applied = 0;
+  let applied = { minTime: 0, at: 0 };
 
   const build = (minTime: number): Bottleneck => {
     const { connection, id, clientTimeoutMs } = options;
@@ -94,23 +114,28 @@ export function createPacer(options: PacerOptions): Pacer {
     made.ready().catch(() => {
       if (limiter === made) limiter = null;
     });
-    applied = 0;
+    applied = { minTime: 0, at: 0 };
     return made;
   };
 
   const take = async (minTime: number): Promise<void> => {
     limiter ??= build(minTime);
-    if (minTime !== applied) {
+    if (minTime !== applied.minTime || performance.now() - applied.at > APPLY_EVERY_MS) {
       // Set again after building, because settings that an earlier process left in Redis would win otherwise.
       await limiter.updateSettings({ minTime });
-      applied = minTime;
+      applied = { minTime, at: performance.now() };
     }
-    await limiter.schedule(() => Promise.resolve());
+    const made = limiter;
+    // The slot has come when the job starts. Bottleneck tells its Redis of the end, for which the call need not wait.
+    await new Promise<void>((resolve, reject) => {
+      made.schedule(async () => resolve()).catch(reject);
+    });
   };
 
   return {
     slot: (perSecond) => {
-      const minTime = Math.max(1, Math.ceil(1_000 / perSecond));
+      // Tenths of a millisecond, because at 60 a second a whole one is 6 % of the rate.
+      const minTime = Math.ceil(10_000 / perSecond) / 10;
       return answerOfLimiter(take(minTime), Math.max(options.patienceMs, SLOTS_AHEAD * minTime));
     },
   };

@@ -9,28 +9,35 @@ export interface RateHeaders {
   announced: string | null;
   /** First figure of `x-ratelimit-limit`. */
   limit: number | null;
-  /** Requests a second, when the header names its window (`2000, 2000;w=1`). */
-  announcedPerSecond: number | null;
+  /** The tightest window that the header names (`2000, 2000;w=1`). */
+  window: { calls: number; ms: number } | null;
   remaining: number | null;
   /** Milliseconds until the window starts anew. */
   resetMs: number | null;
 }
 
 /** The longest wait that a header may cause. A wrong header must not stop the product for a year. */
-const LONGEST_WAIT_MS = 10 * 60_000;
+export const LONGEST_WAIT_MS = 10 * 60_000;
 
 /** A value above this is a Unix time in seconds; a value below it is a duration in seconds. Telnyx documents both. */
 const EPOCH_FROM = 1e9;
 
-/** Reads `x-ratelimit-*`; Telnyx sends them on normal answers too. */
+/**
+ * A `date` header is in whole seconds. For the length of a window the middle of its second is taken; after a 429 its begin, because
+ * a wait that is too short is refused again.
+ */
+const HALF_A_SECOND = 500;
+
+/** Reads `x-ratelimit-*`; Telnyx sends them on normal answers too. `now` counts only for an answer without a `date`. */
 export function readRateHeaders(headers: HeaderSource, now: Date): RateHeaders {
+  const answeredAt = timeOf(headers, now, HALF_A_SECOND);
   const announced = headers.get('x-ratelimit-limit');
   return {
     announced,
     limit: firstNumber(announced),
-    announcedPerSecond: perSecond(announced),
+    window: tightestWindow(announced),
     remaining: firstNumber(headers.get('x-ratelimit-remaining')),
-    resetMs: secondsOrEpoch(headers.get('x-ratelimit-reset'), now),
+    resetMs: secondsOrEpoch(headers.get('x-ratelimit-reset'), answeredAt),
   };
 }
 
@@ -40,26 +47,38 @@ export function readRateHeaders(headers: HeaderSource, now: Date): RateHeaders {
  * or a moment that has passed, says nothing about a call that was refused just now.
  */
 export function retryAfterMs(headers: HeaderSource, now: Date): number | undefined {
-  const reset = secondsOrEpoch(headers.get('x-ratelimit-reset'), now) ?? 0;
-  const ms = Math.max(reset, retryAfter(headers.get('retry-after'), now) ?? 0);
+  const answeredAt = timeOf(headers, now, 0);
+  const reset = secondsOrEpoch(headers.get('x-ratelimit-reset'), answeredAt) ?? 0;
+  const ms = Math.max(reset, retryAfter(headers.get('retry-after'), answeredAt) ?? 0);
   return ms > 0 ? ms : undefined;
+}
+
+/** When Telnyx answered, by its own clock, because moments in its headers are by that clock too. Ours may be wrong. */
+function timeOf(headers: HeaderSource, now: Date, afterDateMs: number): number {
+  const date = httpDate(headers.get('date') ?? '');
+  return date === null ? now.getTime() : date + afterDateMs;
 }
 
 /** An HTTP date begins with the day of the week. `Date.parse` would also make a date of `-5`. */
 const HTTP_DATE = /^(mon|tue|wed|thu|fri|sat|sun)/i;
 
-function retryAfter(text: string | null, now: Date): number | null {
-  if (text === null) return null;
-  const seconds = secondsOrEpoch(text, now);
-  if (seconds !== null) return seconds;
+function httpDate(text: string): number | null {
   const date = HTTP_DATE.test(text.trim()) ? Date.parse(text) : Number.NaN;
-  return Number.isNaN(date) ? null : clamp(date - now.getTime());
+  return Number.isNaN(date) ? null : date;
 }
 
-function secondsOrEpoch(text: string | null, now: Date): number | null {
+function retryAfter(text: string | null, answeredAt: number): number | null {
+  if (text === null) return null;
+  const seconds = secondsOrEpoch(text, answeredAt);
+  if (seconds !== null) return seconds;
+  const date = httpDate(text);
+  return date === null ? null : clamp(date - answeredAt);
+}
+
+function secondsOrEpoch(text: string | null, answeredAt: number): number | null {
   const value = firstNumber(text);
   if (value === null) return null;
-  return clamp(value > EPOCH_FROM ? value * 1000 - now.getTime() : value * 1000);
+  return clamp(value > EPOCH_FROM ? value * 1000 - answeredAt : value * 1000);
 }
 
 function clamp(ms: number): number {
@@ -73,13 +92,13 @@ function firstNumber(text: string | null): number | null {
 }
 
 /** The tightest of all `count;w=seconds` parts. */
-function perSecond(text: string | null): number | null {
-  let tightest: number | null = null;
+function tightestWindow(text: string | null): RateHeaders['window'] {
+  let tightest: RateHeaders['window'] = null;
   for (const part of (text ?? '').split(',')) {
     const match = /^\s*(\d+)\s*;\s*w=(\d+)\s*$/.exec(part);
-    if (match?.[1] === undefined || match[2] === undefined || Number(match[2]) === 0) continue;
-    const rate = Number(match[1]) / Number(match[2]);
-    if (tightest === null || rate < tightest) tightest = rate;
+    const [calls, ms] = [Number(match?.[1] ?? 0), Number(match?.[2] ?? 0) * 1_000];
+    if (calls === 0 || ms === 0) continue;
+    if (tightest === null || calls / ms < tightest.calls / tightest.ms) tightest = { calls, ms };
   }
   return tightest;
 }

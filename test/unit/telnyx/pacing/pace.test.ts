@@ -1,7 +1,7 @@
 import { afterEach, beforeEach, describe, expect, it, vi } from 'vitest';
 import { createLane } from '../../../../src/telnyx/pacing/lane.ts';
-import { clampRate, halved, raised, recovered } from '../../../../src/telnyx/pacing/pace.ts';
-import { readRateHeaders } from '../../../../src/telnyx/pacing/rate-headers.ts';
+import { clampRate, goalOf, raised, recovered, slotRate, slowed } from '../../../../src/telnyx/pacing/pace.ts';
+import { readRateHeaders, retryAfterMs } from '../../../../src/telnyx/pacing/rate-headers.ts';
 
 const now = new Date('2026-10-01T00:00:00Z');
 const read = (headers: Record<string, string>) => readRateHeaders(new Headers(headers), now);
@@ -11,12 +11,12 @@ describe('rate-limit headers', () => {
     expect(read({ 'x-ratelimit-limit': '60', 'x-ratelimit-remaining': '0', 'x-ratelimit-reset': '4' })).toEqual({
       announced: '60',
       limit: 60,
-      announcedPerSecond: null,
+      window: null,
       remaining: 0,
       resetMs: 4_000,
     });
-    expect(read({ 'x-ratelimit-limit': '2000, 2000;w=1' })).toMatchObject({ limit: 2_000, announcedPerSecond: 2_000 });
-    expect(read({ 'x-ratelimit-limit': '10, 10;w=1, 60;w=60' }).announcedPerSecond).toBe(1);
+    expect(read({ 'x-ratelimit-limit': '2000, 2000;w=1' })).toMatchObject({ limit: 2_000, window: { calls: 2_000, ms: 1_000 } });
+    expect(read({ 'x-ratelimit-limit': '10, 10;w=1, 60;w=60' }).window).toEqual({ calls: 60, ms: 60_000 });
   });
 
   it('that ask for an absurd wait are capped', () => {
@@ -24,11 +24,19 @@ describe('rate-limit headers', () => {
     expect(read({ 'x-ratelimit-reset': '9999999999' }).resetMs).toBe(600_000);
   });
 
+  it('that name a moment are read by the clock of the answer, because ours may be wrong', () => {
+    const reset = String(Date.parse('2026-10-01T05:00:12Z') / 1_000);
+    const date = 'Thu, 01 Oct 2026 05:00:10 GMT';
+    expect(read({ 'x-ratelimit-reset': reset, date }).resetMs).toBe(1_500);
+    expect(retryAfterMs(new Headers({ 'x-ratelimit-reset': reset, date }), now)).toBe(2_000);
+    expect(read({ 'x-ratelimit-reset': '7', date: 'yesterday' }).resetMs).toBe(7_000);
+  });
+
   it('that are missing or unreadable say nothing', () => {
     expect(read({ 'x-ratelimit-limit': 'many', 'x-ratelimit-reset': '-3' })).toEqual({
       announced: 'many',
       limit: null,
-      announcedPerSecond: null,
+      window: null,
       remaining: null,
       resetMs: null,
     });
@@ -36,7 +44,7 @@ describe('rate-limit headers', () => {
 });
 
 describe('the rate of a family', () => {
-  const range = { start: 2, announced: null };
+  const range = { start: 2, cap: null, announced: null };
 
   it('rises by a tenth of the start while there is room, up to five times the start', () => {
     const room = read({ 'x-ratelimit-limit': '100', 'x-ratelimit-remaining': '80' });
@@ -50,9 +58,28 @@ describe('the rate of a family', () => {
   });
 
   it('is halved by a 429, below the start too, and never below a tenth of it', () => {
-    expect(halved(8, range)).toBe(4);
-    expect(halved(2, range)).toBe(1);
-    expect([1, 0.5, 0.25, 0.2].map((rate) => halved(rate, range))).toEqual([0.5, 0.25, 0.2, 0.2]);
+    expect(slowed(8, null, range)).toBe(4);
+    expect(slowed(2, 0, range)).toBe(1);
+    expect([1, 0.5, 0.25, 0.2].map((rate) => slowed(rate, 60_000, range))).toEqual([0.5, 0.25, 0.2, 0.2]);
+  });
+
+  it('below an announced limit, a first 429 takes a tenth of it, and one soon after takes half', () => {
+    const announced = { start: 2, cap: null, announced: 10 };
+    expect(slowed(10, null, announced)).toBe(9);
+    expect(slowed(9, 60_000, announced)).toBeCloseTo(8.1);
+    expect(slowed(9, 5_000, announced)).toBe(4.5);
+  });
+
+  it('at the announced limit hands out slots a little faster, because the window holds it; a slowed rate is kept by its slots', () => {
+    const announced = { start: 2, cap: null, announced: 10 };
+    expect([10, 9, 5].map((rate) => slotRate(rate, announced))).toEqual([12, 9, 5]);
+    expect(slotRate(2, range)).toBe(2);
+  });
+
+  it('recovers to the announced limit, far above its start too', () => {
+    const announced = { start: 2, cap: null, announced: 12 };
+    expect([0, 5_000, 25_000].map((ms) => recovered(6, ms, announced).toFixed(1))).toEqual(['6.0', '7.2', '12.0']);
+    expect(clampRate(20, { start: 2, cap: null, announced: 12 })).toBe(12);
   });
 
   it('recovers by time alone, from a tenth up to the start and no further', () => {
@@ -60,7 +87,7 @@ describe('the rate of a family', () => {
     expect([0, 4_999, 5_000, 20_000].map(aged).map((r) => r.toFixed(1))).toEqual(['0.2', '0.2', '0.4', '1.0']);
     expect([aged(45_000), aged(3_600_000)]).toEqual([2, 2]);
     expect(recovered(8, 3_600_000, range), 'what was announced stays').toBe(8);
-    expect(recovered(0.2, 3_600_000, { start: 2, announced: 1 })).toBe(1);
+    expect(recovered(0.2, 3_600_000, { start: 2, cap: null, announced: 1 })).toBe(1);
   });
 
   it('rises below the start as well while there is room', () => {
@@ -70,8 +97,28 @@ describe('the rate of a family', () => {
   });
 
   it('never exceeds what Telnyx announces, even below the start', () => {
-    expect(clampRate(9, { start: 2, announced: 3 })).toBe(3);
-    expect(clampRate(2, { start: 2, announced: 1 })).toBe(1);
+    expect(clampRate(9, { start: 2, cap: null, announced: 3 })).toBe(3);
+    expect(clampRate(2, { start: 2, cap: null, announced: 1 })).toBe(1);
+  });
+});
+
+describe('a rate that the operator set', () => {
+  const capped = { start: 4, cap: 4, announced: null };
+  const room = read({ 'x-ratelimit-limit': '100', 'x-ratelimit-remaining': '90' });
+
+  it('is never exceeded, whatever Telnyx shows or announces', () => {
+    expect(raised(4, room, capped)).toBe(4);
+    expect(goalOf({ ...capped, announced: 50 })).toBe(4);
+    expect(recovered(40, 3_600_000, { ...capped, announced: 50 })).toBe(4);
+    expect(slotRate(4, { ...capped, announced: 50 })).toBe(4);
+    expect(slotRate(3.9, { ...capped, announced: 3.9 })).toBe(4);
+  });
+
+  it('is lowered by a lower limit that Telnyx announces, and by a 429, and comes back to the lower of both', () => {
+    expect(goalOf({ ...capped, announced: 1.5 })).toBe(1.5);
+    expect(slowed(4, null, capped)).toBe(2);
+    expect(recovered(2, 3_600_000, capped)).toBe(4);
+    expect(recovered(1, 3_600_000, { ...capped, announced: 1.5 })).toBe(1.5);
   });
 });
 
