@@ -3,17 +3,14 @@ import { type Config, secretsOf } from '../config/config.ts';
 import { packageVersion } from '../config/version.ts';
 import { takeSoleWorker } from '../db/locks.ts';
 import { ProvisioningError } from '../domain/errors.ts';
-import { buildServer } from '../http/server.ts';
 import type { RootLog } from '../observability/log.ts';
 import { createScrubber } from '../observability/scrub.ts';
-import { createHandlers } from '../processors/handlers.ts';
-import { createRunJob } from '../processors/run-job.ts';
 import { EMERGENCY_AT_ONCE, MESSAGING_AT_ONCE, placesFor, type QueueName } from '../queues/catalogue.ts';
 import { refuseEviction } from '../queues/redis.ts';
 import { startWorkers, type Workers } from '../queues/workers.ts';
 import { aliveFile } from './alive-file.ts';
 import { liveBy } from './clock.ts';
-import { openWork, type Work, type WorkOptions } from './compose.ts';
+import type { Work, WorkOptions } from './compose.ts';
 import { type Foundation, type FoundationOptions, openFoundation } from './foundation.ts';
 import { heartbeat } from './heartbeat.ts';
 import { createLifecycle, type Lifecycle, runUntilSignal, type Service } from './lifecycle.ts';
@@ -63,6 +60,7 @@ export async function buildRole(role: Role, config: Config, log: RootLog, option
     const dog = watchdog(foundation, role !== 'serve', () => workers, options.healthEveryMs);
     services.push(dog);
     if (role !== 'serve') {
+      const { openWork } = await import('./compose.ts');
       const work = openWork(foundation, options);
       services.push(...workerServices(foundation, work, { ...options, role, started: (w) => (workers = w) }));
     }
@@ -98,6 +96,9 @@ export async function runRole(role: Role, config: Config, log: RootLog): Promise
   });
   return exit;
 }
+
+/** Loaded by a process that works, and not by one that only serves; the server the other way round. Each takes long to load. */
+const workingParts = () => Promise.all([import('../processors/handlers.ts'), import('../processors/run-job.ts')]);
 
 /** The services of a process that takes up work, in the order in which they start. `started` gets the workers once they run. */
 export function workerServices(
@@ -137,6 +138,7 @@ export function workerServices(
     {
       name: 'workers',
       start: async () => {
+        const [{ createHandlers }, { createRunJob }] = await workingParts();
         const runJob = createRunJob({
           handlers: createHandlers(work),
           log,
@@ -183,6 +185,7 @@ export function workerServices(
 async function httpService(f: Foundation, log: RootLog, health: Health, listening: (url: string) => void): Promise<Service> {
   const { config } = f;
   let stopping = false;
+  const { buildServer } = await import('../http/server.ts');
   const server = await buildServer({
     producer: f.deps,
     apiKeys: config.http.apiKeys,

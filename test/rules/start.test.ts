@@ -20,7 +20,7 @@ function packagesOf(...args: string[]): Set<string> {
   const trace = `data:text/javascript,${encodeURIComponent(TRACE)}`;
   const child = spawnSync(process.execPath, ['--import', TSX, '--import', trace, MAIN, ...args], {
     encoding: 'utf8',
-    env: { PATH: process.env['PATH'], DATABASE_URL: 'postgres://nobody@127.0.0.1:1/none' },
+    env: { PATH: process.env['PATH'], DATABASE_URL: 'postgres://nobody@127.0.0.1:1/none', TELNYX_API_KEY: 'KEY' },
   });
   const loaded = child.stderr.split('\n').filter((line) => line.startsWith('loaded '));
   expect(loaded.length, child.stderr).toBeGreaterThan(10);
@@ -55,4 +55,12 @@ describe('a command loads only what it needs', () => {
       expect(packages).toContain('postgres');
     },
   );
+
+  it.each([
+    ['worker', 'fastify'],
+    ['serve', 'telnyx'],
+  ])('%s does not load %s', (role, heavy) => {
+    expect(packagesOf(role)).toContain('bullmq');
+    expect(packagesOf(role)).not.toContain(heavy);
+  });
 });
