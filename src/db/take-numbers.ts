@@ -24,8 +24,21 @@ const UNIQUE_VIOLATION = '23505';
  * deadlock.
  */
 export async function takeNumbers(sql: SqlOrTx, chunk: Chunk, at: Date, passable: readonly string[]): Promise<Taken> {
+  const take = () => takeAll(sql, chunk, at, passable);
+  // After a violation the other claim is committed, so a second try reads whose it is: another run of this chunk, or another request.
+  const rows = (await take()) ?? (await take());
+  if (rows === null) return { kind: 'held_elsewhere' };
+  const [row] = rows;
+  if (row === undefined) throw new Error('the account row is missing: run `provisioner migrate`');
+  if (!row.letsThrough) return { kind: 'gate_closed', reasonCode: row.reasonCode };
+  if (row.free === 0 || row.taken === row.free) return { kind: 'taken' };
+  return row.earlier === null ? { kind: 'held_elsewhere' } : { kind: 'waits_for', requestId: row.earlier };
+}
+
+/** The statement of `takeNumbers`; `null` when a claim of the same moment made it do nothing. */
+async function takeAll(sql: SqlOrTx, chunk: Chunk, at: Date, passable: readonly string[]): Promise<Answer[] | null> {
   const { requestId, numbers } = chunk;
-  const rows = await sql<Answer[]>`
+  return await sql<Answer[]>`
     with gate as materialized (
       select gate_open or coalesce(reason_code, '') = any(${[...passable]}::text[]) as lets_through, reason_code from account where id = 1
     ), held as materialized (
@@ -53,12 +66,6 @@ export async function takeNumbers(sql: SqlOrTx, chunk: Chunk, at: Date, passable
     select lets_through, reason_code, (select request_id from earlier) as earlier, (select count(*)::int from free) as free,
       (select count(*)::int from taken) as taken
     from gate`.catch(asNothing);
-  if (rows === null) return { kind: 'held_elsewhere' };
-  const [row] = rows;
-  if (row === undefined) throw new Error('the account row is missing: run `provisioner migrate`');
-  if (!row.letsThrough) return { kind: 'gate_closed', reasonCode: row.reasonCode };
-  if (row.free === 0 || row.taken === row.free) return { kind: 'taken' };
-  return row.earlier === null ? { kind: 'held_elsewhere' } : { kind: 'waits_for', requestId: row.earlier };
 }
 
 interface Answer {
@@ -74,7 +81,7 @@ const olderThan = (sql: SqlOrTx, requestId: string) => sql`
   select 1 from requests o
   where o.finished_at is null and o.kind <> 'buy' and o.seq < (select seq from requests where id = ${requestId})`;
 
-/** Another request claimed one of the numbers at the same moment, so the whole statement did nothing. */
+/** Somebody claimed one of the numbers at the same moment, so the whole statement did nothing. */
 function asNothing(error: unknown): null {
   if (databaseCode(asError(error)) === UNIQUE_VIOLATION) return null;
   throw error;

@@ -159,14 +159,14 @@ it('of two runs of one chunk at once, the second does not end the job while the 
     if (chunk === undefined) throw new Error('no chunk');
     const run = () => h.handlers['batch.run']({ chunkId: chunk.id, requestId: id }, ctxOf(h));
     // Both have read the chunk as planned before one of them may claim it.
-    const { verifyOwnership } = h.deps.telnyx;
+    const { check } = h.deps.ownership;
     const both = door();
     let arrived = 0;
-    h.deps.telnyx.verifyOwnership = async (numbers) => {
+    h.deps.ownership.check = async (telnyx, numbers) => {
       arrived += 1;
       if (arrived === 2) both.open();
       await both.opened;
-      return verifyOwnership(numbers);
+      return check(telnyx, numbers);
     };
     const outcomes = await Promise.all([run(), run()]);
     expect((await h.chunks(id)).map((c) => c.state)).toEqual(['submitted']);
