@@ -1,24 +1,8 @@
-import { Readable } from 'node:stream';
-import { pipeline } from 'node:stream/promises';
 import { plannedSize, type StepKind } from '../domain/step.ts';
 import type { SqlOrTx } from './client.ts';
-import { copyField } from './copy-field.ts';
 import { customerReferenceOf, newChunkId } from './ids.ts';
 
 // Lists in which each number brings steps of its own. They are staged in the table of `incoming.ts`.
-
-/** Adds numbers with their steps by COPY. The steps are JSON; equal texts share chunks. `from` is the position of the first one. */
-export async function stageRows(
-  sql: SqlOrTx,
-  rows: readonly { number: string; at: string; steps?: string }[],
-  from: number,
-): Promise<void> {
-  let text = '';
-  for (const [i, { number, at, steps = null }] of rows.entries())
-    text += `${copyField(number)}\t${from + i}\t${copyField(at)}\t${copyField(steps)}\n`;
-  const sink = await sql`copy incoming (phone_number, position, place, steps) from stdin`.writable();
-  await pipeline(Readable.from([text]), sink);
-}
 
 /** A chunk as its queue job needs it. */
 export interface RowChunk {

@@ -1,9 +1,7 @@
-import { Readable } from 'node:stream';
-import { pipeline } from 'node:stream/promises';
 import type { ReasonCode } from '../domain/codes.ts';
 import { plannedSize, type Step } from '../domain/step.ts';
 import type { SqlOrTx } from './client.ts';
-import { copyField } from './copy-field.ts';
+import { copyField, sendCopy } from './copy-field.ts';
 import { customerReferenceOf, newChunkId } from './ids.ts';
 
 /** Creates a temporary table for an incoming list of numbers. Thanks to it, items are inserted once and need no update. */
@@ -12,12 +10,19 @@ export async function createIncoming(sql: SqlOrTx): Promise<void> {
     create temp table incoming (phone_number text not null, position int not null, place text not null, steps text) on commit drop`;
 }
 
-/** Adds numbers by COPY, each with its place in the user's input. `from` is the position of the first one. */
-export async function stageNumbers(sql: SqlOrTx, rows: readonly { number: string; at: string }[], from: number): Promise<void> {
-  let text = '';
-  for (const [i, { number, at }] of rows.entries()) text += `${copyField(number)}\t${from + i}\t${copyField(at)}\n`;
-  const sink = await sql`copy incoming (phone_number, position, place) from stdin`.writable();
-  await pipeline(Readable.from([text]), sink);
+/**
+ * Adds numbers by COPY, each with its place in the user's input and, where the list brings values row by row, its steps as JSON; equal
+ * texts share chunks. `from` is the position of the first one.
+ */
+export async function stageNumbers(
+  sql: SqlOrTx,
+  rows: readonly { number: string; at: string; steps?: string }[],
+  from: number,
+): Promise<void> {
+  let lines = '';
+  for (const [i, { number, at, steps = null }] of rows.entries())
+    lines += `${copyField(number)}\t${from + i}\t${copyField(at)}\t${copyField(steps)}\n`;
+  await sendCopy(sql`copy incoming (phone_number, position, place, steps) from stdin`, lines);
 }
 
 export interface DuplicateNumbers {

@@ -1,9 +1,7 @@
-import { Readable } from 'node:stream';
-import { pipeline } from 'node:stream/promises';
 import { OPEN_RUN_STATUSES } from '../domain/reconciliation.ts';
 import type { SqlOrTx, Tx } from './client.ts';
 import { NOT_OURS } from './compare-inventory.ts';
-import { copyField } from './copy-field.ts';
+import { copyField, sendCopy } from './copy-field.ts';
 import type { sightings } from './schema/index.ts';
 
 export type Sighting = typeof sightings.$inferSelect;
@@ -36,8 +34,7 @@ export async function copySightings(tx: Tx, rows: readonly Sighting[]): Promise<
   if (rows.length === 0) return;
   let text = '';
   for (const row of rows) text += copyLine(row);
-  const sink = await tx`copy sightings (${tx(COLUMNS)}) from stdin`.writable();
-  await pipeline(Readable.from([Buffer.from(text)]), sink);
+  await sendCopy(tx`copy sightings (${tx(COLUMNS)}) from stdin`, text);
 }
 
 /** One row in COPY's text format. It is written without a list of fields, because this runs for every number of the account. */

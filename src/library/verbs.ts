@@ -2,12 +2,11 @@ import type { Db } from '../db/client.ts';
 import { invalid, notFound, ProvisioningError } from '../domain/errors.ts';
 import { isE164 } from '../domain/phone-number.ts';
 import { hasEnded } from '../domain/request.ts';
-import type { Resolution } from '../producers/actions/decide.ts';
 import type { ProducerDeps } from '../producers/deps.ts';
 import { readNumber } from '../producers/read/history.ts';
 import { readAccountView, readChunks, readRequest, readRun, reportRun, streamItems } from '../producers/read/read.ts';
 import { streamNumbers, streamRuns } from '../producers/read/streams.ts';
-import type { CallOptions, Decision, Provisioner } from './interface.ts';
+import type { CallOptions, Provisioner } from './interface.ts';
 import type { RequestView } from './types.ts';
 
 /** What the verbs work with. It is opened by the first of them. */
@@ -98,8 +97,11 @@ function requestVerbs(deps: () => Promise<ProducerDeps>, actor: string): Pick<Pr
       return view(request.id);
     },
     resolve: async (id, chunkId, decision) => {
-      const { resolveChunk } = await import('../producers/actions/decide.ts');
-      await resolveChunk(await deps(), id, chunkId, resolutionOf(decision), actor);
+      const [{ parseDecision }, { resolveChunk }] = await Promise.all([
+        import('../producers/actions/parse-decision.ts'),
+        import('../producers/actions/decide.ts'),
+      ]);
+      await resolveChunk(await deps(), id, chunkId, parseDecision(decision), actor);
       return view(id);
     },
   };
@@ -135,21 +137,6 @@ function runVerbs(deps: () => Promise<ProducerDeps>, actor: string): Pick<Provis
       return acceptAnswer(await db(), runId, await acceptRun(await deps(), runId, parseChoice(choice), actor));
     },
   };
-}
-
-/** A decision in the words of the producers. It is checked, because a program without types may write anything. */
-function resolutionOf(decision: Decision): Resolution {
-  switch (decision.decision) {
-    case 'adopt':
-      if (typeof decision.order_id === 'string' && decision.order_id !== '')
-        return { kind: 'adopt', telnyxId: decision.order_id };
-      throw invalid([{ path: 'order_id', message: 'is missing; it must be the id of the order or job at Telnyx' }]);
-    case 'not_sent':
-    case 'give_up':
-      return { kind: decision.decision };
-    default:
-      throw invalid([{ path: 'decision', message: 'must be one of adopt, not_sent, give_up' }]);
-  }
 }
 
 function mustFind(request: RequestView | null, id: string): RequestView {

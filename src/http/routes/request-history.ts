@@ -1,8 +1,6 @@
 import { z } from 'zod';
-import { invalid } from '../../domain/errors.ts';
-import { type Resolution, resolveChunk } from '../../producers/actions/decide.ts';
-import { plainText } from '../../producers/intake/field-shapes.ts';
-import { checkShape } from '../../producers/intake/problem-words.ts';
+import { resolveChunk } from '../../producers/actions/decide.ts';
+import { decisionBody, parseDecision } from '../../producers/actions/parse-decision.ts';
 import { readHistory } from '../../producers/read/history.ts';
 import { actorOf } from '../auth.ts';
 import type { App, HttpDeps } from '../deps.ts';
@@ -13,21 +11,6 @@ import { viewOf } from './requests.ts';
 const historyQuery = z.strictObject(pageQuery);
 
 const chunkParams = idParams.extend({ chunk: z.string().min(1).max(100) });
-
-const decision = z
-  .discriminatedUnion(
-    'decision',
-    [
-      z.strictObject({
-        decision: z.literal('adopt'),
-        order_id: plainText(100).describe('The id at Telnyx of the order, batch job or messaging update'),
-      }),
-      z.strictObject({ decision: z.literal('not_sent') }),
-      z.strictObject({ decision: z.literal('give_up') }),
-    ],
-    'must be adopt, not_sent or give_up',
-  )
-  .meta({ id: 'Decision', description: 'What a person decides about a chunk that needs attention' });
 
 /** Routes for what people did to a request, and for deciding about a chunk that needs a person. */
 export function requestHistoryRoutes(app: App, { producer }: HttpDeps): void {
@@ -58,23 +41,15 @@ export function requestHistoryRoutes(app: App, { producer }: HttpDeps): void {
       description:
         'adopt: the worker follows the order or job with that id. not_sent: the same numbers are sent again; Telnyx refuses a second sale of a number, but carries out an update or a release again. give_up: its open numbers end as failed.',
       params: chunkParams,
-      body: decision,
+      body: decisionBody,
       response: answers({ 200: requestAnswer }),
     },
     handler: async (request) => {
       const { id, chunk } = request.params;
-      const chosen = resolutionOf(request.body);
+      const chosen = parseDecision(request.body);
       await resolveChunk(producer, id, chunk, chosen, actorOf(request));
       request.log.info({ requestId: id, chunkId: chunk, actor: actorOf(request) }, `resolved: ${chosen.kind}`);
       return viewOf(producer.db, id);
     },
   });
-}
-
-/** Reads the decision. Bodies are described to clients and checked by their handlers. Errors: `validation_failed`. */
-function resolutionOf(body: unknown): Resolution {
-  const checked = checkShape(decision, body ?? {});
-  if ('problems' in checked) throw invalid(checked.problems);
-  const { data } = checked;
-  return data.decision === 'adopt' ? { kind: 'adopt', telnyxId: data.order_id } : { kind: data.decision };
 }

@@ -1,7 +1,6 @@
 import type { Hash } from 'node:crypto';
 import type { SqlOrTx } from '../../db/client.ts';
 import { createIncoming, dropRepeats, duplicatesIncoming, stageNumbers } from '../../db/incoming.ts';
-import { stageRows } from '../../db/incoming-rows.ts';
 import { createProblems, type ErrorDetail, invalid, type Problems, ProvisioningError } from '../../domain/errors.ts';
 import type { RequestBody } from './request-shapes.ts';
 import { rowValues } from './row-values.ts';
@@ -68,7 +67,7 @@ export async function stageList(
   let staged = 0;
   let byRow = false;
   const flush = async () => {
-    if (slice.length > 0) await (byRow ? stageRows : stageNumbers)(sql, slice, staged);
+    if (slice.length > 0) await stageNumbers(sql, slice, staged);
     staged += slice.length;
     slice = [];
   };
