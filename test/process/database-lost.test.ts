@@ -1,6 +1,9 @@
+import { readdirSync, readFileSync } from 'node:fs';
+import { dirname, join } from 'node:path';
 import { expect, it } from 'vitest';
 import { endOf } from '../support/child-process.ts';
 import { openStage } from '../support/process-stage.ts';
+import { programArguments } from '../support/program.ts';
 import { hasRedis } from '../support/redis.ts';
 import { until } from '../support/until.ts';
 
@@ -30,3 +33,12 @@ it.skipIf(!hasRedis())(
   },
   300_000,
 );
+
+it('the program that is shipped loads the driver from its package, where a write that it loses is recognized', () => {
+  const folder = dirname(programArguments().at(-1) ?? '');
+  const files = readdirSync(folder).filter((name) => name.endsWith('.js'));
+  const texts = files.map((name) => readFileSync(join(folder, name), 'utf8'));
+  expect(texts.filter((text) => /from\s*["']postgres["']/.test(text))).not.toEqual([]);
+  // The function of the driver in which the write is lost. See src/db/lost-write.ts.
+  expect(files.filter((_, i) => texts[i]?.includes('nextWrite('))).toEqual([]);
+});
