@@ -97,17 +97,6 @@ export async function touchChunk(sql: SqlOrTx, chunk: Chunk, at: Date, patch: Ch
   return row ?? null;
 }
 
-/**
- * Locks a chunk that is still as the caller knows it. Returns `false` when another worker moved it meanwhile. A worker must hold
- * this lock while it changes anything beside the chunk's own row (claims, items), because a suspended worker would otherwise
- * change them for a chunk that has ended.
- */
-export async function lockUnmoved(sql: SqlOrTx, chunk: Chunk): Promise<boolean> {
-  const rows = await sql`
-    select 1 from chunks where id = ${chunk.id} and state = ${chunk.state} and generation = ${chunk.generation} for no key update`;
-  return rows.length > 0;
-}
-
 /** The driver encodes objects for jsonb columns. It would encode a string twice, so never pass one. */
 function patchValues(patch: ChunkPatch): Record<string, unknown> {
   const { evidence, payload, ...rest } = patch;

@@ -138,5 +138,4 @@ export type BuyBody = z.infer<typeof buy>;
 export type BuyLine = z.infer<typeof line>;
 export type UpdateBody = z.infer<typeof update>;
 export type UpdateSet = z.infer<typeof updateSet>;
-export type UpdateRow = z.infer<typeof updateRow>;
 export type DeleteBody = z.infer<typeof release>;

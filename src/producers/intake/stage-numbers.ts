@@ -84,17 +84,18 @@ export async function stageList(
     if (slice.length === SLICE) await flush();
   }
   await flush();
-  const repeats = await repeatsOf(sql, options.repeats, problems);
+  const repeats = await repeatsOf(sql, options.repeats, byRow, problems);
   if (problems.count > 0) throw invalid(problems.list());
   if (repeats.count > 0) await dropRepeats(sql);
   return { count: staged - repeats.count, repeats, byRow, listHash };
 }
 
 /** Finds the repeated numbers of the staged list. Those that are refused become problems. */
-async function repeatsOf(sql: SqlOrTx, on: OnRepeat, problems: Problems): Promise<Repeats> {
+async function repeatsOf(sql: SqlOrTx, on: OnRepeat, byRow: boolean, problems: Problems): Promise<Repeats> {
   if (on === 'once') {
-    const twoValues = await duplicatesIncoming(sql, 'with other values', MOST_PROBLEMS);
-    for (const r of twoValues.first) problems.add({ path: r.place, message: otherValuesProblem(r.phoneNumber, r.first) });
+    // Without values row by row, no two rows can differ in them, and the list need not be sorted for it.
+    const twoValues = byRow ? (await duplicatesIncoming(sql, 'with other values', MOST_PROBLEMS)).first : [];
+    for (const r of twoValues) problems.add({ path: r.place, message: otherValuesProblem(r.phoneNumber, r.first) });
     const { count, first } = await duplicatesIncoming(sql, 'all', SAMPLE);
     return { count, sample: first };
   }
