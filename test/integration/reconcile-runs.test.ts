@@ -56,6 +56,8 @@ describe('a reconciliation run and its workers', () => {
     const other = h().handlers['reconcile.run']({ runId }, ctxOf());
     await second.asleep.opened;
     const staged = () => h().db.sql`select phone_number, telnyx_id from sightings where run_id = ${runId} order by 1, 2`;
+    // The first and the third page are copied beside the second one, which waits.
+    await until('the other pages are staged', async () => (await staged()).length === 623 - 250);
     const before = await staged();
     first.awake.open();
     expect(await slow).toMatchObject({ kind: 'skipped', reason: expect.stringContaining('another worker has it') });
