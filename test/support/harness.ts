@@ -138,7 +138,7 @@ export async function openHarness(options: HarnessOptions = {}): Promise<Harness
   // From here on it opens what `buildRole('worker')` opens, with shorter waits.
   const foundation = await openFoundation(loadConfig(environment(options, database.url, sim.url)), log, {
     namespace: `test-${database.name}`,
-    maxConnections: 12,
+    maxConnections: 6,
     ...(options.asleepMs !== undefined && { asleepMs: options.asleepMs }),
   });
   tellWhenJobsEnd(foundation.metrics);

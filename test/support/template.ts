@@ -13,12 +13,20 @@ import { until } from './until.ts';
 /** The value is arbitrary, but all test files must use the same one. */
 const TEMPLATE_LOCK = 7_105_029_001;
 
+/** One check serves all files of a worker. */
+let ensured: Promise<void> | null = null;
+
 /**
  * Creates the migrated database that test databases are copied from, once for each server. It is built under another name and
  * renamed, because Postgres cannot copy a database with open connections. On a server that outlives the run, an old template is
  * replaced.
  */
-export async function ensureTemplate(): Promise<void> {
+export function ensureTemplate(): Promise<void> {
+  ensured ??= buildIfMissing();
+  return ensured;
+}
+
+async function buildIfMissing(): Promise<void> {
   const mark = migrationsHash();
   const sql = postgres(inject('pgUrl'), { max: 1, onnotice: () => undefined });
   try {
