@@ -1,11 +1,12 @@
 import postgres from 'postgres';
-import { afterAll } from 'vitest';
+import { afterEach } from 'vitest';
 import { SIMULATED_ACCOUNT, type Simulator, type SimulatorOptions, startSimulator } from '../../src/simulator/index.ts';
 import { disagreements, type Expected } from './agreement.ts';
-import { type Child, type Ended, endOf, run, type StartOptions, start } from './child-process.ts';
+import { type Child, type Ended, endOf, type StartOptions, start } from './child-process.ts';
 import { createTestDatabase } from './postgres.ts';
 import { programArguments } from './program.ts';
 import { type PrivateRedis, startRedis } from './redis.ts';
+import { ensureTemplate } from './template.ts';
 import { until } from './until.ts';
 
 // The program is compiled here, before any deadline runs.
@@ -55,7 +56,9 @@ export interface Stage {
 let starting: Promise<unknown> = Promise.resolve();
 
 export async function openStage(options: StageOptions = {}): Promise<Stage> {
-  const database = await createTestDatabase({ template: false });
+  const migrated = options.migrated !== false;
+  if (migrated) await ensureTemplate();
+  const database = await createTestDatabase({ template: migrated });
   const redis = options.redis === false ? null : await startRedis();
   const simulator = await startSimulator({
     apiKey: SECRETS.telnyx,
@@ -143,18 +146,14 @@ export async function openStage(options: StageOptions = {}): Promise<Stage> {
       if (leaks.length > 0) throw new Error(`a secret was written by: ${leaks.join('; ')}`);
     },
   };
-  if (options.migrated !== false) {
-    const { code, stderr } = await run(['migrate'], env);
-    if (code !== 0) throw new Error(`migrate ended with ${code}: ${stderr}`);
-  }
   return stage;
 }
 
-/** Opens stages for the tests of a file and ends all of them after it. */
+/** Opens stages for the tests of a file. Each ends with its test, because an idle worker still takes processor time. */
 export function useStages(): (options?: StageOptions) => Promise<Stage> {
   const stages: Stage[] = [];
-  afterAll(async () => {
-    for (const stage of stages) await stage.end();
+  afterEach(async () => {
+    for (const stage of stages.splice(0)) await stage.end();
   });
   return async (options = {}) => {
     const stage = await openStage(options);
