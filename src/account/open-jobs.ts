@@ -26,8 +26,8 @@ export interface NextFetch {
 
 /**
  * Notices finished batch jobs for all chunks of this process together: one list call tells which jobs are still open, and only the
- * others are fetched. A job that is the only one is fetched without the list. It only decides when a job is fetched. What became of a job is always read from the job itself, so a list that
- * lags costs time and nothing else.
+ * others are fetched. A job that is the only one is fetched without the list. It only decides when a job is fetched. What became
+ * of a job is always read from the job itself, so a list that lags costs time and nothing else.
  */
 export interface OpenJobs {
   /** Waits for a job. Call it again when a fetch showed that the job is still open. */
@@ -47,6 +47,8 @@ interface Waiting {
   dueAt: number;
   /** How often a check found the job open. */
   checks: number;
+  /** When a fetch was called worthwhile; `null` before. */
+  wokenAt: number | null;
   wake: () => void;
 }
 
@@ -56,7 +58,7 @@ export interface OpenJobsDeps {
   log: Log;
 }
 
-/** The longest time for which an estimate of a job that nobody waits for yet is kept. */
+/** How many estimates of jobs are kept at most, because nobody may ever wait for some of them. */
 const MOST_ESTIMATES = 1_000;
 
 /** A timer may fire this early, in milliseconds. */
@@ -75,11 +77,24 @@ export function watchOpenJobs({ telnyx, timings, log }: OpenJobsDeps): OpenJobs 
   let listing = false;
   let closed = false;
 
+  const asleep = (): Waiting[] => [...waiting.values()].filter(({ wokenAt }) => wokenAt === null);
+
+  const wakeUp = (one: Waiting): void => {
+    one.wokenAt ??= Date.now();
+    one.wake();
+  };
+
+  /** Another process may have fetched a job, and then nobody here waits for it again. */
+  const forgetLost = (): void => {
+    const longAgo = Date.now() - timings.pollMaxMs;
+    for (const [id, { wokenAt }] of waiting) if (wokenAt !== null && wokenAt < longAgo) waiting.delete(id);
+  };
+
   const schedule = (): void => {
     clearTimeout(timer);
-    if (listing || closed || waiting.size === 0) return;
+    const dues = asleep().map(({ dueAt }) => dueAt);
+    if (listing || closed || dues.length === 0) return;
     const now = Date.now();
-    const dues = [...waiting.values()].map(({ dueAt }) => dueAt);
     const at = bestCheck(dues, Math.max(now, listedAt + timings.listEveryMs), timings.listEveryMs);
     timer = setTimeout(() => void list(), at - now);
     timer.unref();
@@ -88,11 +103,11 @@ export function watchOpenJobs({ telnyx, timings, log }: OpenJobsDeps): OpenJobs 
   const list = async (): Promise<void> => {
     listing = true;
     listedAt = Date.now();
-    const asked = [...waiting.values()];
+    const asked = asleep();
     const [only] = asked;
     try {
       // A fetch of the only job costs no more than the list, and tells more.
-      if (asked.length <= 1) return only?.wake();
+      if (only !== undefined && asked.length === 1) return wakeUp(only);
       const open = await telnyx.listOpenJobs();
       for (const one of asked) judge(one, open.has(one.job.id));
     } catch (error) {
@@ -106,7 +121,7 @@ export function watchOpenJobs({ telnyx, timings, log }: OpenJobsDeps): OpenJobs 
   const judge = (one: Waiting, isOpen: boolean): void => {
     const isDue = one.dueAt <= listedAt + EARLY_MS;
     // A fetch has shown that this job is open although the list lacks it: the list lags, and says nothing before the next check.
-    if (!isOpen && (isDue || one.checks === 0)) one.wake();
+    if (!isOpen && (isDue || one.checks === 0)) wakeUp(one);
     else if (isDue) setBack(one);
   };
 
@@ -122,17 +137,25 @@ export function watchOpenJobs({ telnyx, timings, log }: OpenJobsDeps): OpenJobs 
     const due = asked.filter(({ dueAt }) => dueAt <= listedAt + EARLY_MS);
     for (const one of due) {
       if (later) one.dueAt = Date.now() + (error.retryAfterMs ?? timings.backoffMs);
-      else one.wake();
+      else wakeUp(one);
     }
   };
 
   return {
     wait: (job) => {
+      forgetLost();
       const before = waiting.get(job.id);
       const sentAt = job.sentAt.getTime();
       const expectedAt =
         before?.expectedAt ?? sentAt + recent.expected(job.kind, job.numbers, estimates.get(job.id) ?? null, timings);
-      const one: Waiting = { job, expectedAt, dueAt: expectedAt, checks: before?.checks ?? 0, wake: () => undefined };
+      const one: Waiting = {
+        job,
+        expectedAt,
+        dueAt: expectedAt,
+        checks: before?.checks ?? 0,
+        wokenAt: null,
+        wake: () => undefined,
+      };
       const wake = new Promise<void>((resolve) => {
         one.wake = resolve;
       });
@@ -157,7 +180,10 @@ export function watchOpenJobs({ telnyx, timings, log }: OpenJobsDeps): OpenJobs 
       estimates.delete(job.id);
       if (shown !== null) recent.note(job.kind, job.numbers, jobDuration(shown) ?? Date.now() - job.sentAt.getTime());
     },
-    expectedEnds: () => [...waiting.values()].map(({ expectedAt }) => expectedAt).sort((a, b) => a - b),
+    expectedEnds: () => {
+      forgetLost();
+      return [...waiting.values()].map(({ expectedAt }) => expectedAt).sort((a, b) => a - b);
+    },
     close: () => {
       closed = true;
       clearTimeout(timer);

@@ -3,9 +3,6 @@ export interface Clock {
   now(): Date;
 }
 
-/** The clock of this machine. */
-export const systemClock: Clock = { now: () => new Date(Date.now()) };
-
 /** The moment `ms` milliseconds after `from`. */
 export function after(from: Date, ms: number): Date {
   return new Date(from.getTime() + ms);

@@ -127,4 +127,16 @@ describe('the open batch jobs of a process', () => {
     expect(fetches).toBeLessThanOrEqual(telnyx.lists.length);
     watch.close();
   });
+
+  it('that another process fetched are forgotten, and nobody asks Telnyx about them any more', async () => {
+    const telnyx = telnyxWith(new Set());
+    const watch = watchOpenJobs({ telnyx, timings, log });
+    follow(watch, ['a', 'b']);
+    await vi.advanceTimersByTimeAsync(2_010);
+    const asked = telnyx.lists.length;
+    expect(watch.expectedEnds()).toHaveLength(2);
+    await vi.advanceTimersByTimeAsync(timings.pollMaxMs);
+    expect([telnyx.lists.length, watch.expectedEnds()]).toEqual([asked, []]);
+    watch.close();
+  });
 });
