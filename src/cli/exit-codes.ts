@@ -57,7 +57,7 @@ export function exitOfEnd(
 export function exitOfStatus(status: RequestStatus): number {
   if (status === 'succeeded') return EXIT.ok;
   if (status === 'partially_succeeded') return EXIT.partly;
-  if (status === 'awaiting_approval') return EXIT.refused;
+  if (status === 'awaiting_approval' || status === 'paused') return EXIT.refused;
   return EXIT.failed;
 }
 

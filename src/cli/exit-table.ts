@@ -33,6 +33,8 @@ const EXIT_OF_REFUSAL: Readonly<Record<RefusalCode, number>> = {
   not_ended: EXIT.refused,
   not_found: EXIT.notFound,
   not_in_inventory: EXIT.refused,
+  not_pausable: EXIT.refused,
+  not_paused: EXIT.refused,
   not_waiting_for_a_person: EXIT.refused,
   nothing_failed: EXIT.refused,
   pooled_queue: EXIT.failed,

@@ -5,8 +5,13 @@ import { parseRequest } from '../producers/intake/validate.ts';
 import { parseWhere, wholeNumber } from './flag-values.ts';
 import { commaList, readSettings } from './settings.ts';
 
+/** The flags that hold back the calls of a request. */
+export interface HoldFlags {
+  startAt?: string;
+}
+
 /** The flags of `buy` as commander returns them. */
-export interface BuyFlags {
+export interface BuyFlags extends HoldFlags {
   ndc: string[];
   state: string[];
   city: string[];
@@ -38,7 +43,7 @@ export interface TargetFlags {
   label?: string;
 }
 
-export interface UpdateFlags extends TargetFlags {
+export interface UpdateFlags extends TargetFlags, HoldFlags {
   set: string[];
   /** The settings whose values stand in columns of the file. */
   columns?: string;
@@ -83,17 +88,20 @@ export function buyBody(flags: BuyFlags): RequestBody {
     max_number_cost: flags.maxNumberCost,
     requirement_group_id: flags.requirementGroupId,
     reserve: flags.reserve ?? false,
+    ...holdFields(flags),
   });
   const lineFlags = drafts.map(({ flag }) => flag);
   return checked(body, { streamed: flags.numbers !== undefined, problems, told: ['lines'], lineFlags });
 }
+
+const holdFields = (flags: HoldFlags) => ({ start_at: flags.startAt });
 
 /** Returns the checked body of an `update`. Errors: `validation_failed` with every problem. */
 export function updateBody(flags: UpdateFlags): RequestBody {
   const byRow = flags.columns !== undefined && flags.numbers !== undefined;
   const { set, problems } = byRow && flags.set.length === 0 ? { set: {}, problems: [] } : readSettings(flags.set);
   const where = gathered(problems, () => parseWhere(flags.where));
-  const body = defined({ kind: 'update', label: flags.label, where, set });
+  const body = defined({ kind: 'update', label: flags.label, where, set, ...holdFields(flags) });
   return checked(body, { streamed: flags.numbers !== undefined, byRow, problems, told: ['phone_numbers', 'set'] });
 }
 
@@ -221,6 +229,7 @@ const FLAGS: Readonly<Record<string, string>> = {
   requirement_group_id: '--requirement-group-id',
   expected_count: '--expect',
   label: '--label',
+  start_at: '--start-at',
 };
 
 function flagOf(path: string, lineFlags: readonly string[]): string {

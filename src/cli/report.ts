@@ -25,6 +25,8 @@ export function requestText(view: RequestView, paint: Paint): string {
       ['filed by', view.filed_by],
       ['idempotency key', view.idempotency_key],
       ['created', view.created_at],
+      ['starts', view.status === 'scheduled' ? view.start_at : null],
+      ['paused', view.paused_at],
       ['cancel asked', view.cancel_requested_at],
       ['finished', view.finished_at],
       ['chunks', chunks.total === 0 ? null : `${count(chunks.settled)} of ${count(chunks.total)} settled`],

@@ -4,20 +4,20 @@ import type { RequestView } from '../producers/read/views.ts';
 import { type Cli, note, result } from './cli.ts';
 import { requestProgress } from './progress.ts';
 import { finalText } from './report.ts';
-import { exitOfWait, type Waited, waitForRequest } from './wait.ts';
+import { exitOfWait, pauseText, type Waited, waitForRequest } from './wait.ts';
 
 /** Waits for a request and prints its result or its progress. Returns the exit code. */
 export async function waitAndReport(
   cli: Cli,
   deps: ProducerDeps,
   id: string,
-  options: { timeoutMs: number | null; json: boolean | undefined; throughApproval?: boolean },
+  options: { timeoutMs: number | null; json: boolean | undefined; throughHolds?: boolean },
 ): Promise<number> {
   const interrupt = cli.io.interrupt();
   try {
     const waited = await waitForRequest(deps, id, {
       timeoutMs: options.timeoutMs,
-      throughApproval: options.throughApproval ?? false,
+      throughHolds: options.throughHolds ?? false,
       progress: await requestProgress(cli.io),
       signal: interrupt.signal,
     });
@@ -32,7 +32,8 @@ export async function waitAndReport(
 }
 
 function noteEnd(cli: Cli, { view, why, gateClosed }: Waited): void {
-  if (why === 'awaiting_approval') noteApproval(cli, view);
+  if (why === 'held' && view.status === 'paused') note(cli, `${pauseText(view)}; it goes on with: provisioner resume ${view.id}`);
+  else if (why === 'held') noteApproval(cli, view);
   if (why === 'timeout')
     note(
       cli,

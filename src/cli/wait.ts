@@ -3,7 +3,7 @@ import type { Account } from '../db/account.ts';
 import { isDatabaseAway } from '../db/away.ts';
 import { readAccount } from '../db/queries/account.ts';
 import { asError, notFound } from '../domain/errors.ts';
-import { hasEnded } from '../domain/request.ts';
+import { hasEnded, type RequestStatus } from '../domain/request.ts';
 import { NO_WORKER } from '../observability/liveness.ts';
 import type { ProducerDeps } from '../producers/deps.ts';
 import { readRequest, workerLives } from '../producers/read/read.ts';
@@ -22,15 +22,15 @@ const ALONE_MS = 2_000;
 export interface WaitOptions {
   /** Milliseconds; `null` waits until the end. */
   timeoutMs: number | null;
-  /** Whether to go on waiting while the request waits for approval. */
-  throughApproval: boolean;
+  /** Whether to go on waiting while the request waits for approval or is paused. */
+  throughHolds: boolean;
   progress: Progress;
   signal: AbortSignal;
 }
 
 export interface Waited {
   view: RequestView;
-  why: 'ended' | 'awaiting_approval' | 'timeout' | 'interrupted';
+  why: 'ended' | 'held' | 'timeout' | 'interrupted';
   /** True when the account gate keeps this request from going on. */
   gateClosed: boolean;
 }
@@ -55,7 +55,7 @@ export async function waitForRequest(deps: ProducerDeps, id: string, options: Wa
         last = now;
         progress.show(now.view);
         if (hasEnded(now.view.status)) return ended(now, 'ended');
-        if (now.view.status === 'awaiting_approval' && !options.throughApproval) return ended(now, 'awaiting_approval');
+        if (isHeld(now.view.status) && !options.throughHolds) return ended(now, 'held');
         remark(now.view, now.account, sayOnce);
         aloneSince = now.alone ? (aloneSince ?? Date.now()) : null;
         if (aloneSince !== null && Date.now() - aloneSince >= ALONE_MS) sayOnce(NO_WORKER);
@@ -77,12 +77,15 @@ export async function waitForRequest(deps: ProducerDeps, id: string, options: Wa
 export function exitOfWait(waited: Waited, reasons: Reasons): number {
   const { view, why, gateClosed } = waited;
   if (why === 'ended') return exitOfEnd(view, reasons);
-  if (why === 'awaiting_approval') return exitOfStatus(view.status);
+  if (why === 'held') return exitOfStatus(view.status);
   if (why === 'interrupted') return EXIT.interrupted;
   if (gateClosed) return EXIT.unavailable;
   // Such a request does not go on by itself.
   return view.status === 'needs_attention' ? EXIT.failed : EXIT.timeout;
 }
+
+/** True for a request that goes on only when a person says so. */
+const isHeld = (status: RequestStatus): boolean => status === 'awaiting_approval' || status === 'paused';
 
 function ended(last: Seen, why: Waited['why']): Waited {
   return { view: last.view, why, gateClosed: heldByGate(last.account, last.view.kind) !== null };
@@ -117,8 +120,13 @@ function remark(view: RequestView, account: Account, sayOnce: (text: string) => 
   if (held !== null) sayOnce(`${held.message} (${held.code})`);
   if (view.status === 'waiting') sayOnce('all open orders wait for paperwork at Telnyx');
   if (view.status === 'awaiting_approval') sayOnce(`the request waits for approval: provisioner approve ${view.id}`);
+  if (view.status === 'paused') sayOnce(`${pauseText(view)}: provisioner resume ${view.id}`);
+  if (view.status === 'scheduled') sayOnce(`the request starts at ${view.start_at}`);
   if (view.status === 'needs_attention') sayOnce(`a person must decide before it goes on: provisioner request ${view.id}`);
 }
+
+/** Why a request is paused. */
+export const pauseText = (view: RequestView): string => `the request is paused (${view.error?.message ?? 'no reason given'})`;
 
 function onlyOnce(say: (text: string) => void): (text: string) => void {
   const said = new Set<string>();

@@ -4,9 +4,11 @@ import type { ProducerDeps } from '../producers/deps.ts';
 import { workerLives } from '../producers/read/read.ts';
 import { type Cli, note } from './cli.ts';
 
+const HELD: ReadonlySet<RequestStatus> = new Set(['awaiting_approval', 'needs_attention', 'paused', 'scheduled']);
+
 /** True when a worker, and not a person, moves a request in this state. */
 export function needsWorker(status: RequestStatus): boolean {
-  return !hasEnded(status) && status !== 'awaiting_approval' && status !== 'needs_attention';
+  return !hasEnded(status) && !HELD.has(status);
 }
 
 /** Notes that nothing moves, when one of these requests needs a worker and none is alive. */

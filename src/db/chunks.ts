@@ -2,7 +2,8 @@ import { type ChunkCause, FINAL_STATES, FOLLOWED_STATES, isFinal, moveOf, WORKIN
 import type { TroubleCode } from '../domain/codes.ts';
 import { ProvisioningError } from '../domain/errors.ts';
 import type { Evidence } from '../domain/evidence.ts';
-import { OPEN_ITEM_STATUSES, type RequestKind } from '../domain/request.ts';
+import type { Holds } from '../domain/hold.ts';
+import { OPEN_ITEM_STATUSES } from '../domain/request.ts';
 import type { Payload, Step } from '../domain/step.ts';
 import type { SqlOrTx } from './client.ts';
 import { customerReferenceOf, newChunkId } from './ids.ts';
@@ -144,20 +145,16 @@ export async function insertChunk(sql: SqlOrTx, c: NewChunk): Promise<Chunk> {
   return row;
 }
 
-/** What a chunk must know of its request before each move. */
-export interface OfRequest {
-  kind: RequestKind;
-  cancelRequestedAt: Date | null;
-}
-
-/** Returns a chunk with what it must know of its request, or `null` when there is no chunk with this id. */
-export async function getChunkAtWork(sql: SqlOrTx, id: string): Promise<{ chunk: Chunk; request: OfRequest } | null> {
-  const [row] = await sql<(Chunk & { requestKind: RequestKind; requestCancelledAt: Date | null })[]>`
-    select c.*, r.kind as request_kind, r.cancel_requested_at as request_cancelled_at
+/** Returns a chunk with what may hold its request back, or `null` when there is no chunk with this id. */
+export async function getChunkAtWork(sql: SqlOrTx, id: string): Promise<{ chunk: Chunk; request: Holds } | null> {
+  const [row] = await sql<(Chunk & Omit<Holds, 'kind'> & { requestKind: Holds['kind'] })[]>`
+    select c.*, r.kind as request_kind, r.cancel_requested_at, r.paused_at, r.start_at, r.canary, r.canary_passed_at,
+      r.all_or_nothing, r.all_claimed_at
     from chunks c join requests r on r.id = c.request_id where c.id = ${id}`;
   if (row === undefined) return null;
-  const { requestKind, requestCancelledAt, ...chunk } = row;
-  return { chunk, request: { kind: requestKind, cancelRequestedAt: requestCancelledAt } };
+  const { requestKind, cancelRequestedAt, pausedAt, startAt, canary, canaryPassedAt, allOrNothing, allClaimedAt, ...chunk } = row;
+  const holds = { cancelRequestedAt, pausedAt, startAt, canary, canaryPassedAt, allOrNothing, allClaimedAt };
+  return { chunk, request: { kind: requestKind, ...holds } };
 }
 
 /** Returns a chunk, or `null` when there is none with this id. */

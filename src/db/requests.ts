@@ -10,17 +10,29 @@ import { countItems } from './items.ts';
 import type { requests } from './schema/index.ts';
 
 export type Request = typeof requests.$inferSelect;
-export type NewRequest = Omit<Request, 'seq' | 'updatedAt' | 'finishedAt' | 'cancelRequestedAt'>;
+export type NewRequest = Omit<
+  Request,
+  | 'seq'
+  | 'updatedAt'
+  | 'finishedAt'
+  | 'cancelRequestedAt'
+  | 'pausedAt'
+  | 'canaryPassedAt'
+  | 'acceptedFailed'
+  | 'acceptedEnded'
+  | 'allClaimedAt'
+>;
 
 /** Stores a request. Returns `null` when its idempotency key exists already. */
 export async function insertRequest(sql: SqlOrTx, r: NewRequest): Promise<Request | null> {
   const [row] = await sql<Request[]>`
     insert into requests (id, kind, status, label, body, steps, asked, max_upfront_cost, max_monthly_cost, idempotency_key,
-      key_space, body_hash, error_code, error, submitted_by, filed_by, update_charge, emergency_charge, created_at, updated_at)
+      key_space, body_hash, error_code, error, submitted_by, filed_by, update_charge, emergency_charge, start_at, canary,
+      stop_above, all_or_nothing, created_at, updated_at)
     values (${r.id}, ${r.kind}, ${r.status}, ${r.label}, ${JSON.stringify(r.body)}::text::jsonb,
       ${JSON.stringify(r.steps)}::text::jsonb, ${r.asked}, ${r.maxUpfrontCost}, ${r.maxMonthlyCost}, ${r.idempotencyKey},
       ${r.keySpace}, ${r.bodyHash}, ${r.errorCode}, ${r.error}, ${r.submittedBy}, ${r.filedBy},
-      ${r.updateCharge}, ${r.emergencyCharge}, ${r.createdAt}, ${r.createdAt})
+      ${r.updateCharge}, ${r.emergencyCharge}, ${r.startAt}, ${r.canary}, ${r.stopAbove}, ${r.allOrNothing}, ${r.createdAt}, ${r.createdAt})
     on conflict (key_space, idempotency_key) do nothing
     returning *`;
   return row ?? null;
@@ -68,6 +80,8 @@ export async function refreshRequest(sql: SqlOrTx, id: string, at: Date, locked?
     counts,
     cancelRequested: request.cancelRequestedAt !== null,
     awaitingApproval: request.status === 'awaiting_approval' && request.cancelRequestedAt === null,
+    paused: request.pausedAt !== null,
+    scheduled: request.startAt !== null && request.startAt > at,
     openChunks: await countOpenChunks(sql, id),
     searchingLines: open?.searching === true ? 1 : 0,
   });
@@ -121,14 +135,14 @@ async function setStatus(
 /** Approves a request that awaits approval, and appends the event. Call it while holding the request lock. */
 export async function approve(sql: SqlOrTx, id: string, by: { actor: string; at: Date }): Promise<Request> {
   const [row] = await sql<Request[]>`
-    update requests set status = 'queued', error_code = null, error = null, updated_at = ${by.at} where id = ${id} returning *`;
+    update requests set status = case when start_at > ${by.at} then 'scheduled' else 'queued' end, error_code = null, error = null, updated_at = ${by.at} where id = ${id} returning *`;
   if (row === undefined) throw notFound(`there is no request ${id}`);
   await insertEvent(sql, {
     subject: 'request',
     subjectId: id,
     requestId: id,
     from: 'awaiting_approval',
-    to: 'queued',
+    to: row.status,
     cause: 'approved',
     at: by.at,
     actor: by.actor,
@@ -152,19 +166,20 @@ export async function failedItems(sql: SqlOrTx, requestId: string): Promise<Fail
     where request_id = ${requestId} and status = 'failed' and bought_at is null order by position`;
 }
 
-/** Records for people what an open request waits for. A change of the status clears it. */
+/** Records for people what an open request waits for. A change of the status clears it. A paused request keeps the reason of its pause. */
 export async function noteTrouble(sql: SqlOrTx, id: string, code: TroubleCode, text: string): Promise<void> {
-  await sql`update requests set error_code = ${code}, error = ${text} where id = ${id} and finished_at is null`;
+  await sql`update requests set error_code = ${code}, error = ${text} where id = ${id} and finished_at is null and status <> 'paused'`;
 }
 
 /**
- * Records that a person wants the request cancelled, with an event for the first one who does. Returns `null` when it has already
- * ended.
+ * Records that a person wants the request cancelled, with an event for the first one who does. Nothing holds it from then on, so that
+ * what is left of it can end. Returns `null` when it has already ended.
  */
 export async function requestCancel(sql: SqlOrTx, id: string, by: { actor: string; at: Date }): Promise<Request | null> {
   const rows = await sql<(Request & { isFirst: boolean })[]>`
     with before as (select cancel_requested_at from requests where id = ${id} for no key update)
-    update requests set cancel_requested_at = coalesce(requests.cancel_requested_at, ${by.at}), updated_at = ${by.at}
+    update requests set cancel_requested_at = coalesce(requests.cancel_requested_at, ${by.at}), paused_at = null, start_at = null,
+      updated_at = ${by.at}
     from before where id = ${id} and finished_at is null
     returning requests.*, before.cancel_requested_at is null as is_first`;
   const [row] = rows;
@@ -177,9 +192,9 @@ export async function requestCancel(sql: SqlOrTx, id: string, by: { actor: strin
 
 /**
  * Returns requests whose status may be behind their rows, for the sweep: nothing is open any more, or nothing is at work although
- * they run. A worker that dies after a settlement leaves such a request.
+ * they run. A worker that dies after a settlement leaves such a request. A scheduled request is behind when its start has come.
  */
-export async function requestsBehind(sql: SqlOrTx, limit: number): Promise<string[]> {
+export async function requestsBehind(sql: SqlOrTx, now: Date, limit: number): Promise<string[]> {
   const rows = await sql<{ id: string }[]>`
     select r.id from requests r
     where r.finished_at is null
@@ -188,6 +203,7 @@ export async function requestsBehind(sql: SqlOrTx, limit: number): Promise<strin
         or (r.status in ('queued', 'running')
           and not exists (select 1 from chunks where request_id = r.id and state <> all(${FINAL_STATES}::text[]) and ${isAtWork(sql)})
           and not exists (${searchingLines(sql, sql`r.id`)}))
+        or (r.status = 'scheduled' and r.start_at <= ${now})
       )
     order by r.seq limit ${limit}`;
   return rows.map((r) => r.id);

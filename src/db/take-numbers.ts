@@ -18,7 +18,7 @@ const UNIQUE_VIOLATION = '23505';
 
 /**
  * Claims all numbers of a chunk for its request, or none of them, in one statement. The older request goes first, so that the last
- * change that was asked for wins. Claims that the request has already are kept and not questioned; otherwise two requests could wait
+ * change that was asked for wins; one that is paused or has not started keeps nobody waiting. Claims that the request has already are kept and not questioned; otherwise two requests could wait
  * for each other. The row of the chunk is locked, because nobody would ever release a claim for a chunk that is over. A gate that is
  * closed for one of the reasons `passable` lets the call through. Rows are inserted in sorted order, so that two requests cannot
  * deadlock.
@@ -49,7 +49,7 @@ async function takeAll(sql: SqlOrTx, chunk: Chunk, at: Date, passable: readonly 
       select i.request_id from items i join requests theirs on theirs.id = i.request_id
       where exists (${olderThan(sql, requestId)}) and i.phone_number = any(${numbers}::text[])
         and i.status = any(${OPEN_ITEM_STATUSES}::text[]) and i.phone_number in (select n from free)
-        and theirs.kind <> 'buy' and theirs.seq < (select seq from requests where id = ${requestId})
+        and theirs.kind <> 'buy' and theirs.status not in ('paused', 'scheduled') and theirs.seq < (select seq from requests where id = ${requestId})
       order by theirs.seq limit 1
     ), unmoved as materialized (
       select 1 from chunks
@@ -79,7 +79,7 @@ interface Answer {
 /** Open requests that were accepted before this one. Usually there is none, and then no item is read. */
 const olderThan = (sql: SqlOrTx, requestId: string) => sql`
   select 1 from requests o
-  where o.finished_at is null and o.kind <> 'buy' and o.seq < (select seq from requests where id = ${requestId})`;
+  where o.finished_at is null and o.kind <> 'buy' and o.status not in ('paused', 'scheduled') and o.seq < (select seq from requests where id = ${requestId})`;
 
 /** Somebody claimed one of the numbers at the same moment, so the whole statement did nothing. */
 function asNothing(error: unknown): null {

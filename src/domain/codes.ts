@@ -22,6 +22,8 @@ export const REFUSALS = {
   not_confirmed: 'Nobody confirmed the command, so nothing was changed; add `--yes`.',
   not_ended: 'The request or reconciliation is still in work.',
   not_found: 'What the call names does not exist, here or at Telnyx.',
+  not_paused: 'The request is not paused, so it cannot be resumed.',
+  not_pausable: 'The request has ended or waits for approval, so it cannot be paused.',
   not_in_inventory: 'The release names numbers that the inventory does not hold.',
   not_waiting_for_a_person: 'The chunk does not wait for the decision of a person.',
   nothing_failed: 'The request has no number that a retry could try again.',
@@ -135,6 +137,7 @@ export const GUARD_ENDS = {
 
 /** Why a number ended as it did, where no budget and no guard stopped it and no call was refused. */
 export const ENDS = {
+  all_or_nothing: 'Not every number of the buy could be had, so none was ordered, as asked.',
   already_gone: 'Several checks of ownership, and the list, do not show it in the account any more; also by `skip_gone`.',
   already_ours: 'The account has the listed number already.',
   cancelled: 'The user cancelled the request before it was sent, or Telnyx cancelled its order.',
@@ -159,10 +162,13 @@ export const ENDS = {
 
 /** What an open request waits for, or what a person should know of it. */
 export const WAITS = {
+  canary_failed: 'The first numbers did not all come out right, so the request paused before the others.',
   awaiting_approval: 'The buy costs more than `PROVISIONER_APPROVAL_ABOVE`, and a person must approve it.',
   cancel_incomplete: 'Telnyx has not cancelled all parts of an order; the message says how many, and why not the others.',
   gate_closed: 'The account gate is closed for a reason that nobody has noted.',
+  paused: 'A person has paused the request.',
   requirements_not_met: 'Telnyx waits for paperwork; the message says which, and until when.',
+  too_many_failures: 'More of its numbers have failed than `stop_above` allows, so the request paused.',
 } as const satisfies Family;
 
 export type RefusalCode = keyof typeof REFUSALS;

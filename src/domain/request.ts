@@ -1,9 +1,11 @@
 export type RequestKind = 'buy' | 'update' | 'delete';
 
 export const REQUEST_STATUSES = [
+  'scheduled',
   'awaiting_approval',
   'queued',
   'running',
+  'paused',
   'waiting',
   'succeeded',
   'partially_succeeded',
@@ -67,6 +69,10 @@ export interface RequestSituation {
   counts: ItemCounts | null;
   cancelRequested: boolean;
   awaitingApproval: boolean;
+  /** A person or a rule of the request holds it. */
+  paused: boolean;
+  /** Its start is still to come. */
+  scheduled: boolean;
   /** How many open chunks wait for a person, how many wait for paperwork, and how many others there are. */
   openChunks: { needsAttention: number; waiting: number; other: number };
   /** How many buy lines still search for numbers. */
@@ -88,6 +94,8 @@ export function requestStatus(s: RequestSituation): RequestStatus {
 
 function openStatus(s: RequestSituation): RequestStatus {
   if (s.awaitingApproval) return 'awaiting_approval';
+  if (s.paused) return 'paused';
+  if (s.scheduled) return 'scheduled';
   const { needsAttention, waiting, other } = s.openChunks;
   if (other > 0 || s.searchingLines > 0) return 'running';
   if (needsAttention > 0) return 'needs_attention';

@@ -74,6 +74,10 @@ export interface Provisioner {
 
   /** Cancels what was not sent; a request that has ended does not change. Errors: `not_found`. */
   cancel(id: string): Promise<RequestView>;
+  /** Holds a request between two chunks: no new call leaves any more. Errors: `not_found`, `not_pausable`. */
+  pause(id: string): Promise<RequestView>;
+  /** Lets a paused request go on where it stood, and accepts what paused it. Errors: `not_found`, `not_paused`. */
+  resume(id: string): Promise<RequestView>;
   /** Approves a buy that waits for it. Errors: `not_found`, `not_awaiting_approval`. */
   approve(id: string): Promise<RequestView>;
   /** Files a new request for the failed numbers, once. Errors: `not_found`, `not_ended`, `nothing_failed`. */

@@ -58,6 +58,8 @@ export interface BuyRequest {
   requirement_group_id?: string | undefined;
   /** Reserves the numbers before it orders them. Default: false. */
   reserve?: boolean | undefined;
+  /** Nothing is sent before this moment. */
+  start_at?: string | undefined;
 }
 
 /** Which owned numbers of the inventory; all conditions must hold, and one is needed. */
@@ -134,6 +136,8 @@ export interface UpdateRequest {
   }[] | undefined;
   /** Default: {}. */
   set?: UpdateSet | undefined;
+  /** Nothing is sent before this moment. */
+  start_at?: string | undefined;
 }
 
 /** Releases numbers: those of a list or of a filter. */
@@ -182,7 +186,7 @@ export interface DriftChoice {
 export interface RequestView {
   id: string;
   kind: 'buy' | 'update' | 'delete';
-  status: 'awaiting_approval' | 'queued' | 'running' | 'waiting' | 'succeeded' | 'partially_succeeded' | 'failed' | 'cancelled' | 'needs_attention';
+  status: 'scheduled' | 'awaiting_approval' | 'queued' | 'running' | 'paused' | 'waiting' | 'succeeded' | 'partially_succeeded' | 'failed' | 'cancelled' | 'needs_attention';
   label: string | null;
   /** ISO 8601, UTC. */
   created_at: string;
@@ -219,6 +223,10 @@ export interface RequestView {
   /** The request that this one retries, or the reconciliation that it repairs. */
   filed_by: string | null;
   cancel_requested_at: string | null;
+  /** Nothing is sent before; the numbers, guards and prices are checked then. */
+  start_at: string | null;
+  /** Since when no new call leaves; `error` tells why. */
+  paused_at: string | null;
 }
 
 /** A number that is owed to a request. */

@@ -46,7 +46,8 @@ export function verbs(open: () => Promise<Opened>, actor: string): Omit<Provisio
   };
 }
 
-type RequestVerbs = 'buy' | 'update' | 'delete' | 'request' | 'waitFor' | 'items' | 'chunks' | 'cancel' | 'approve' | 'retry';
+type RequestVerbs = 'buy' | 'update' | 'delete' | 'request' | 'waitFor' | 'items' | 'chunks' | 'cancel' | Acts;
+type Acts = 'pause' | 'resume' | 'approve' | 'retry';
 
 function requestVerbs(deps: () => Promise<ProducerDeps>, actor: string): Pick<Provisioner, RequestVerbs | 'resolve'> {
   const view = async (id: string): Promise<RequestView> => mustFind(await readRequest((await deps()).db, id), id);
@@ -84,6 +85,16 @@ function requestVerbs(deps: () => Promise<ProducerDeps>, actor: string): Pick<Pr
     cancel: async (id) => {
       const { cancelRequest } = await import('../producers/actions/cancel.ts');
       await cancelRequest(await deps(), id, actor);
+      return view(id);
+    },
+    pause: async (id) => {
+      const { pauseRequest } = await import('../producers/actions/pause.ts');
+      await pauseRequest(await deps(), id, actor);
+      return view(id);
+    },
+    resume: async (id) => {
+      const { resumeRequest } = await import('../producers/actions/pause.ts');
+      await resumeRequest(await deps(), id, actor);
       return view(id);
     },
     approve: async (id) => {

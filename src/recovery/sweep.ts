@@ -46,7 +46,7 @@ async function allParts(deps: WorkDeps): Promise<SweepResult> {
 
 async function endRequests(deps: WorkDeps): Promise<number> {
   let ended = 0;
-  for (const id of await requestsBehind(deps.db.sql, 200)) {
+  for (const id of await requestsBehind(deps.db.sql, deps.clock.now(), 200)) {
     const row = await deps.db.sql.begin((tx) => refreshRequest(tx, id, deps.clock.now()));
     if (row !== null && row.finishedAt !== null) ended += 1;
   }

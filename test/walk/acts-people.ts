@@ -27,7 +27,7 @@ export async function submit(notes: Notes, first?: 'buy'): Promise<void> {
           ? await updateBody(notes)
           : await deleteBody(notes);
   try {
-    const { request } = await submitRequest(notes.world.deps, body);
+    const { request } = await submitRequest(notes.world.deps, { ...body, ...(kind === 'delete' ? {} : holds(notes)) });
     notes.requests.push(request.id);
     count(notes, `submit:${kind}`);
     tell(notes, `submit ${kind} r${notes.requests.length} ${JSON.stringify(body)}`);
@@ -36,6 +36,11 @@ export async function submit(notes: Notes, first?: 'buy'): Promise<void> {
     count(notes, `refused at submit:${error.code}`);
     tell(notes, `submit ${kind} refused: ${error.code}`);
   }
+}
+
+/** What holds back some of the buys and updates. */
+function holds({ choice, world }: Notes): object {
+  return choice.chance(0.1) ? { start_at: new Date(world.now() + choice.int(1_000, 400_000)).toISOString() } : {};
 }
 
 function budgets(notes: Notes, quantity: number): object {

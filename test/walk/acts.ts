@@ -1,5 +1,6 @@
 import { sweepOnce } from '../../src/recovery/sweep.ts';
 import { settleDrift } from './acts-drift.ts';
+import { pause, resume } from './acts-holds.ts';
 import { cancel, reconcile, reopenGate, resolve, retry, shutGate, submit, webhook } from './acts-people.ts';
 import { armFault, brokenAccount, changeLag, clearFaults, decidePaperwork, lateArrival, portalAct } from './acts-world.ts';
 import { count, type Notes, tell } from './notes.ts';
@@ -48,6 +49,8 @@ const SIMPLE: readonly Entry[] = [
   { name: 'restart', weight: 0.7, act: restart },
   { name: 'submit', weight: 5, act: submit },
   { name: 'cancel', weight: 1.2, act: cancel },
+  { name: 'pause', weight: 1.5, act: pause },
+  { name: 'resume', weight: 1.5, act: resume },
   { name: 'retry', weight: 0.5, act: retry },
   { name: 'reconcile', weight: 1.5, act: reconcileLagging },
   { name: 'drift settled', weight: 1.5, act: settleDrift },
@@ -62,6 +65,7 @@ const SIMPLE: readonly Entry[] = [
 const MEANWHILE: readonly Entry[] = [
   ...SIMPLE,
   { name: 'cancel', weight: 5, act: cancel },
+  { name: 'pause', weight: 4, act: pause },
   { name: 'gate closed', weight: 4, act: shutGate },
 ];
 

@@ -1,6 +1,7 @@
 import { isDeepStrictEqual } from 'node:util';
 import type { NumberSettings, OrderSettings, Payload, Step } from '../../src/domain/step.ts';
 import type { TelnyxGateway } from '../../src/telnyx/gateway.ts';
+import { guardHolds } from './check-holds.ts';
 import { count, type Notes, Violation } from './notes.ts';
 
 /** The run of a job from which a call leaves. */
@@ -77,6 +78,7 @@ export async function guardCall(
   if (intent === undefined) throw new Violation('I1', `${name} leaves for no chunk`, { call, caller });
   guardIntent(notes, call, intent, caller);
   guardLeave(notes, call, intent);
+  await guardHolds(notes, name, intent.request_id, intent.claim);
   guardLift(intent);
   if (intent.kind === 'delete') await guardRelease(notes, intent, caller);
 }

@@ -1,5 +1,6 @@
 import { randomStep, sweep } from './acts.ts';
 import { acceptAllDrift, settleDrift } from './acts-drift.ts';
+import { resumeAll } from './acts-holds.ts';
 import { reconcile, reopenGate, resolve, submit } from './acts-people.ts';
 import { clearFaults, decidePaperwork, lateArrival } from './acts-world.ts';
 import { checkNothingOpen } from './check-drift.ts';
@@ -129,6 +130,7 @@ async function nudge(notes: Notes): Promise<void> {
   decidePaperwork(notes, AUTHORITY_MS);
   const isAsked = [...known.chunks.values()].some((c) => c.state === 'needs_attention');
   if (isAsked && (await resolve(notes))) return;
+  await resumeAll(notes);
   const due = world.queue.nextDue();
   world.advance(Math.max(STRIDE_MS, due === null ? 0 : due - world.now()));
   // A lack of funds must heal by itself.

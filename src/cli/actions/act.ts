@@ -2,6 +2,7 @@ import { invalid, notFound } from '../../domain/errors.ts';
 import { approveRequest } from '../../producers/actions/approve.ts';
 import { cancelRequest } from '../../producers/actions/cancel.ts';
 import { type Resolution, resolveChunk } from '../../producers/actions/decide.ts';
+import { pauseRequest, resumeRequest } from '../../producers/actions/pause.ts';
 import type { ProducerDeps } from '../../producers/deps.ts';
 import { readRequest } from '../../producers/read/read.ts';
 import { actor, type Cli, note, result, withProducer } from '../cli.ts';
@@ -37,6 +38,21 @@ export async function cancel(cli: Cli, id: string, flags: ActFlags): Promise<voi
     );
     return id;
   });
+}
+
+/** Holds a request between two chunks. */
+export async function pause(cli: Cli, id: string, flags: ActFlags): Promise<void> {
+  await act(cli, id, flags, `This holds request ${id}: no new call of it leaves until somebody resumes it.`, async (deps) => {
+    await pauseRequest(deps, id, actor());
+    note(cli, `paused; what is at Telnyx goes on. Go on with: provisioner resume ${id}`);
+    return id;
+  });
+}
+
+/** Lets a paused request go on. */
+export async function resume(cli: Cli, id: string, flags: ActFlags): Promise<void> {
+  const summary = `This lets request ${id} go on where it stood, and accepts what paused it.`;
+  await act(cli, id, flags, summary, async (deps) => (await resumeRequest(deps, id, actor())).id);
 }
 
 /** Approves a buy that waits for approval. */

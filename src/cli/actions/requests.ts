@@ -142,7 +142,7 @@ export async function history(cli: Cli, id: string, flags: PageFlags): Promise<v
 /** Follows a request until it has ended. Returns the exit code. */
 export async function watch(cli: Cli, id: string, flags: { timeout?: string; json?: boolean }): Promise<number> {
   const timeoutMs = flags.timeout === undefined ? null : parseDuration(flags.timeout, '--timeout');
-  return withProducer(cli, (deps) => waitAndReport(cli, deps, id, { timeoutMs, json: flags.json, throughApproval: true }));
+  return withProducer(cli, (deps) => waitAndReport(cli, deps, id, { timeoutMs, json: flags.json, throughHolds: true }));
 }
 
 /** Prints all numbers of a request as CSV. */

@@ -3,12 +3,18 @@ import type { ActFlags, ResolveFlags } from '../actions/act.ts';
 import type { Cli } from '../cli.ts';
 import { DECISIONS } from '../decisions.ts';
 
-/** Registers `cancel`, `approve`, `retry` and `resolve`: short actions on one request. */
+/** Registers `cancel`, `pause`, `resume`, `approve`, `retry` and `resolve`: short actions on one request. */
 export function registerActs(program: Command, cli: Cli): void {
   const acts = () => import('../actions/act.ts');
   acting(program.command('cancel').description('cancel what a request has not sent yet')).action(
     async (id: string, flags: ActFlags) => (await acts()).cancel(cli, id, flags),
   );
+  acting(program.command('pause').description('hold a request between two chunks: no new call of it leaves'))
+    .addHelpText('after', '\nExample:\n  provisioner pause req_01J9ZC4Q2V --yes')
+    .action(async (id: string, flags: ActFlags) => (await acts()).pause(cli, id, flags));
+  acting(program.command('resume').description('let a paused request go on where it stood'))
+    .addHelpText('after', '\nExample:\n  provisioner resume req_01J9ZC4Q2V --yes')
+    .action(async (id: string, flags: ActFlags) => (await acts()).resume(cli, id, flags));
   acting(program.command('approve').description('approve a buy that waits for approval')).action(
     async (id: string, flags: ActFlags) => (await acts()).approve(cli, id, flags),
   );

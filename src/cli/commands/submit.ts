@@ -45,7 +45,7 @@ function registerBuy(program: Command, cli: Cli): void {
     .option('--max-number-cost <amount>', 'the highest price of one number, upfront or monthly')
     .option('--reserve', 'reserve the numbers before they are ordered')
     .option('--label <text>', 'a name for people');
-  withSubmitFlags(command).action(async (flags: BuyFlags & SubmitFlags) => {
+  withSubmitFlags(withHolds(command)).action(async (flags: BuyFlags & SubmitFlags) => {
     const [{ submit }, { buyBody }] = await submitting();
     cli.exit = await submit(cli, 'buy', () => buyBody(flags), flags);
   });
@@ -67,7 +67,7 @@ function registerUpdate(program: Command, cli: Cli): void {
       [],
     )
     .option('--label <text>', 'a name for people');
-  withSubmitFlags(command).action(async (flags: UpdateFlags & SubmitFlags) => {
+  withSubmitFlags(withHolds(command)).action(async (flags: UpdateFlags & SubmitFlags) => {
     const [{ submit }, { updateBody }] = await submitting();
     cli.exit = await submit(cli, 'update', () => updateBody(flags), flags);
   });
@@ -90,6 +90,11 @@ function registerDelete(program: Command, cli: Cli): void {
     const [{ submit }, { deleteBody }] = await submitting();
     cli.exit = await submit(cli, 'delete', () => deleteBody(flags), flags);
   });
+}
+
+/** Adds the flags that hold back what a buy or an update sends. */
+function withHolds(command: Command): Command {
+  return command.option('--start-at <moment>', 'send nothing before this moment, such as 2026-12-01T06:00:00Z');
 }
 
 /** Adds these flags to a command. */

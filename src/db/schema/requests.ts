@@ -1,5 +1,5 @@
 import { sql } from 'drizzle-orm';
-import { bigserial, index, integer, jsonb, pgTable, text, uniqueIndex } from 'drizzle-orm/pg-core';
+import { bigserial, boolean, doublePrecision, index, integer, jsonb, pgTable, text, uniqueIndex } from 'drizzle-orm/pg-core';
 import type { TroubleCode } from '../../domain/codes.ts';
 import type { KeySpace } from '../../domain/key-space.ts';
 import type { RequestKind, RequestStatus } from '../../domain/request.ts';
@@ -37,6 +37,21 @@ export const requests = pgTable(
     updateCharge: money('update_charge'),
     emergencyCharge: money('emergency_charge'),
     cancelRequestedAt: moment('cancel_requested_at'),
+    /** Nothing is sent before this moment. */
+    startAt: moment('start_at'),
+    /** Set while a person or a rule of the request holds it: no new call leaves. The reason is in `errorCode` and `error`. */
+    pausedAt: moment('paused_at'),
+    /** So many numbers are done first. The others wait until these were read back, or until a person resumes. */
+    canary: integer('canary'),
+    canaryPassedAt: moment('canary_passed_at'),
+    /** The request pauses when more than this percentage of the ended numbers has failed. */
+    stopAbove: doublePrecision('stop_above'),
+    /** How many numbers had failed, and how many had ended, when a person resumed. They count no more for `stopAbove`. */
+    acceptedFailed: integer('accepted_failed').notNull().default(0),
+    acceptedEnded: integer('accepted_ended').notNull().default(0),
+    /** True for a buy that orders nothing before it has claimed every number. */
+    allOrNothing: boolean('all_or_nothing').notNull().default(false),
+    allClaimedAt: moment('all_claimed_at'),
     createdAt: moment('created_at').notNull(),
     updatedAt: moment('updated_at').notNull(),
     finishedAt: moment('finished_at'),

@@ -6,6 +6,7 @@ import { REQUEST_STATUSES } from '../../domain/request.ts';
 import { keyProblem } from '../../domain/text.ts';
 import { approveRequest } from '../../producers/actions/approve.ts';
 import { cancelRequest } from '../../producers/actions/cancel.ts';
+import { pauseRequest, resumeRequest } from '../../producers/actions/pause.ts';
 import { retryRequest } from '../../producers/actions/retry.ts';
 import { said } from '../../producers/intake/field-shapes.ts';
 import { notesOf } from '../../producers/intake/number-list.ts';
@@ -130,6 +131,40 @@ export function requestActRoutes(app: App, { producer }: HttpDeps): void {
       const { id } = request.params;
       if ((await cancelRequest(producer, id, actorOf(request))) === null) throw notFound(`there is no request ${id}`);
       return viewOf(producer.db, id);
+    },
+  });
+
+  app.route({
+    method: 'POST',
+    url: '/v1/requests/:id/pause',
+    schema: {
+      operationId: 'pauseRequest',
+      tags: ['requests'],
+      summary: 'Hold a request between two chunks',
+      description: 'From the answer on no new call of it leaves. What is at Telnyx goes on and is settled.',
+      params: idParams,
+      response: answers({ 200: requestAnswer }),
+    },
+    handler: async (request) => {
+      await pauseRequest(producer, request.params.id, actorOf(request));
+      return viewOf(producer.db, request.params.id);
+    },
+  });
+
+  app.route({
+    method: 'POST',
+    url: '/v1/requests/:id/resume',
+    schema: {
+      operationId: 'resumeRequest',
+      tags: ['requests'],
+      summary: 'Let a paused request go on where it stood',
+      description: 'Whoever resumes accepts what paused it: a canary that was not right, or the failures until now.',
+      params: idParams,
+      response: answers({ 200: requestAnswer }),
+    },
+    handler: async (request) => {
+      await resumeRequest(producer, request.params.id, actorOf(request));
+      return viewOf(producer.db, request.params.id);
     },
   });
 

@@ -1,11 +1,12 @@
 import type { WorkDeps } from '../../account/deps.ts';
 import { closedByFailure } from '../../account/gate.ts';
 import { giveSlotBack, keptFor, mayPrepareIn, noteSlot, type Ready, waitForSlot } from '../../account/prepared.ts';
-import { type Chunk, getChunkAtWork, type OfRequest, touchChunk } from '../../db/chunks.ts';
+import { type Chunk, getChunkAtWork, touchChunk } from '../../db/chunks.ts';
 import { lockRequest, noteTrouble, refreshRequest } from '../../db/requests.ts';
 import { isFinal } from '../../domain/chunk.ts';
 import { after } from '../../domain/clock.ts';
 import { ProvisioningError } from '../../domain/errors.ts';
+import { chunkHeldBack, type Holds } from '../../domain/hold.ts';
 import { hold, type Outcome, skipped, snooze } from '../../domain/outcome.ts';
 import type { E164 } from '../../domain/phone-number.ts';
 import { chunkJob } from '../../producers/enqueue.ts';
@@ -14,6 +15,7 @@ import { afterFailure, noteAccepted } from './after-send.ts';
 import { cancelledBeforeSending, claimChunk, lastCheck } from './claim.ts';
 import type { Carry, ChunkKind, Judgement, Observed, Prepared } from './kind.ts';
 import { lookUp, park } from './look-up.ts';
+import { parkHeld } from './park-held.ts';
 import { inHalves, type Settlement, settleChunk } from './settle.ts';
 import { movedByOthers, noteWait, pause, settled } from './wait.ts';
 
@@ -40,7 +42,7 @@ export async function advance(
   return kind.jobSlot === true ? noteSlot(deps, chunk, outcome) : outcome;
 }
 
-function oneMove(deps: WorkDeps, kind: ChunkKind, chunk: Chunk, request: OfRequest): Promise<Outcome> | Outcome {
+function oneMove(deps: WorkDeps, kind: ChunkKind, chunk: Chunk, request: Holds): Promise<Outcome> | Outcome {
   switch (chunk.state) {
     case 'planned':
       return prepareAndSend(deps, kind, chunk, request);
@@ -70,9 +72,11 @@ async function handToOwnQueue(deps: WorkDeps, chunk: Chunk): Promise<Outcome> {
  * Takes a planned chunk to Telnyx in two steps: prepares it (guards and reads), then claims and sends it. A kind that takes a job
  * slot is prepared without one, and waits for its slot as a prepared chunk.
  */
-async function prepareAndSend(deps: WorkDeps, kind: ChunkKind, chunk: Chunk, request: OfRequest): Promise<Outcome> {
+async function prepareAndSend(deps: WorkDeps, kind: ChunkKind, chunk: Chunk, request: Holds): Promise<Outcome> {
   const cancelled = cancelledBeforeSending(kind, chunk, request);
   if (cancelled !== null) return settled(deps, chunk, cancelled, 'cancelled');
+  const held = chunkHeldBack(request, chunk, deps.clock.now());
+  if (held !== null) return parkHeld(deps, chunk, held);
   if (kind.jobSlot !== true) {
     const ready = await prepare(deps, kind, chunk);
     return 'outcome' in ready ? ready.outcome : send(deps, kind, ready);

@@ -1,6 +1,6 @@
 import type { WorkDeps } from '../../account/deps.ts';
 import { getAccount } from '../../db/account.ts';
-import { type Chunk, moveChunk, type OfRequest } from '../../db/chunks.ts';
+import { type Chunk, moveChunk } from '../../db/chunks.ts';
 import type { SqlOrTx } from '../../db/client.ts';
 import { newLeaseToken } from '../../db/ids.ts';
 import { getRequest, lockRequest, type Request, refreshRequest } from '../../db/requests.ts';
@@ -9,6 +9,7 @@ import { clearedNote } from '../../domain/blockers.ts';
 import { after, isRecent } from '../../domain/clock.ts';
 import { ProvisioningError } from '../../domain/errors.ts';
 import { seeing } from '../../domain/evidence.ts';
+import { chunkHeldBack, type Holds } from '../../domain/hold.ts';
 import type { E164 } from '../../domain/phone-number.ts';
 import type { Payload } from '../../domain/step.ts';
 import type { LastCheck } from '../../telnyx/gateway.ts';
@@ -29,7 +30,7 @@ export async function claimChunk(
   const at = deps.clock.now();
   return deps.db.sql.begin(async (tx) => {
     const request = await (kind.jobSlot === true ? lockForSlot(tx, chunk.requestId) : lockRequest(tx, chunk.requestId));
-    if (request === null || (await whyNotSent(tx, kind, request)) !== null) return null;
+    if (request === null || (await whyNotSent(tx, kind, request, chunk, at)) !== null) return null;
     const claimed = await moveChunk(tx, chunk, {
       cause: 'claim',
       at,
@@ -54,11 +55,13 @@ export async function claimChunk(
 }
 
 /**
- * Checked again while holding the request lock, because the worker may have been suspended. Once a user was told that a cancel or
- * a closed gate is in force, no order may leave.
+ * Checked again while holding the request lock, because the worker may have been suspended. Once a user was told that a cancel, a pause
+ * or a closed gate is in force, no call that it stops may leave.
  */
-async function whyNotSent(sql: SqlOrTx, kind: ChunkKind, request: Request): Promise<string | null> {
+async function whyNotSent(sql: SqlOrTx, kind: ChunkKind, request: Request, chunk: Chunk, now: Date): Promise<string | null> {
   if (isCancelled(request, kind)) return 'the request was cancelled';
+  const held = chunkHeldBack(request, chunk, now);
+  if (held !== null) return held.reason;
   return kind.buys && !(await getAccount(sql)).gateOpen ? 'the account gate is closed' : null;
 }
 
@@ -66,13 +69,13 @@ async function whyNotSent(sql: SqlOrTx, kind: ChunkKind, request: Request): Prom
  * True when a cancel stops this chunk. A cancel of a buy stops its orders only: a bought number stays bought, so its next steps
  * (tags) are done, and no number is left half configured.
  */
-const isCancelled = (request: OfRequest, kind: ChunkKind): boolean =>
+const isCancelled = (request: Holds, kind: ChunkKind): boolean =>
   request.cancelRequestedAt !== null && (kind.buys || request.kind !== 'buy');
 
 /**
  * The check that the gateway makes when a claimed call leaves the rate limiter, which may be seconds after the claim. It throws
  * `held_back` (retry) in four cases: the lease is over, because other workers may have concluded that the call never left; its tags
- * were read too long ago, because somebody may have changed them since; the request is cancelled; or the call is an order and the
+ * were read too long ago, because somebody may have changed them since; the request is cancelled or held back; or the call is an order and the
  * account gate is closed.
  */
 export function lastCheck(deps: WorkDeps, kind: ChunkKind, claimed: Chunk): LastCheck {
@@ -83,13 +86,14 @@ export function lastCheck(deps: WorkDeps, kind: ChunkKind, claimed: Chunk): Last
     if (readAt !== undefined && !isRecent(readAt, deps.clock.now(), deps.timings.tagsMs))
       throw stop('its tags were read too long ago');
     const request = await getRequest(deps.db.sql, claimed.requestId);
-    const why = request === null ? 'there is no such request' : await whyNotSent(deps.db.sql, kind, request);
+    const why =
+      request === null ? 'there is no such request' : await whyNotSent(deps.db.sql, kind, request, claimed, deps.clock.now());
     if (why !== null) throw stop(why);
   };
 }
 
 /** The settlement of a planned chunk whose request is cancelled; `null` when the chunk may be sent. */
-export function cancelledBeforeSending(kind: ChunkKind, chunk: Chunk, request: OfRequest): Settlement | null {
+export function cancelledBeforeSending(kind: ChunkKind, chunk: Chunk, request: Holds): Settlement | null {
   if (!isCancelled(request, kind)) return null;
   const reason = `the request was cancelled before this number was sent${clearedNote(chunk.step)}`;
   return {

@@ -15,6 +15,7 @@ import {
 import { getRequest, lockRequest, refreshRequest } from '../../db/requests.ts';
 import { after } from '../../domain/clock.ts';
 import { ProvisioningError } from '../../domain/errors.ts';
+import { heldBack } from '../../domain/hold.ts';
 import { done, type Outcome, skipped, snooze } from '../../domain/outcome.ts';
 import { searchOf } from '../../domain/request.ts';
 import { chunkJob, enqueue } from '../../producers/enqueue.ts';
@@ -43,11 +44,27 @@ export async function fillLine(deps: WorkDeps, job: PayloadOf<'line.fill'>): Pro
     });
     return skipped('the request was cancelled or waits for approval');
   }
+  if (heldBack(request, now) !== null) return parkHeldLine(deps, line, now);
   const stopped = await whySpendingStopped(deps);
   const held: HeldLine = { line, keep: () => keepLine(deps, held) };
   const round: Round =
     stopped === null ? await runRound(deps, held) : { kind: 'again', delayMs: deps.timings.backoffMs, reason: stopped };
   return finishRound(deps, held.line, round);
+}
+
+/**
+ * Parks a buy line whose request is held back. What ends the hold makes it due again, in a transaction that locks the request as this
+ * one does.
+ */
+async function parkHeldLine(deps: WorkDeps, line: Line, now: Date): Promise<Outcome> {
+  const held = await deps.db.sql.begin(async (tx) => {
+    const request = await lockRequest(tx, line.requestId);
+    const held = request === null ? null : heldBack(request, now);
+    await releaseLine(tx, line, { at: now, nextRunAt: held === null ? now : held.until });
+    return held;
+  });
+  if (held === null) return snooze(0, 'no longer held back');
+  return held.until === null ? skipped(held.reason) : snooze(held.until.getTime() - now.getTime(), held.reason);
 }
 
 /** Extends the lease. A round of many searches calls it before each search. Throws `lease_lost` (retry). */

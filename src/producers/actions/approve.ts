@@ -4,6 +4,7 @@ import { type Approver, selfApprovalProblem } from '../../domain/approval.ts';
 import { notFound, refused } from '../../domain/errors.ts';
 import type { ProducerDeps } from '../deps.ts';
 import { enqueue, lineJob } from '../enqueue.ts';
+import { delayed } from '../intake/holds.ts';
 
 /**
  * Approves a buy that waits for approval, and enqueues its buy lines. Two approvals at once are one: the second finds that the
@@ -23,7 +24,11 @@ export async function approveRequest(deps: ProducerDeps, id: string, approver: s
   });
   await enqueue(
     deps,
-    lines.map((l) => lineJob(l)),
+    delayed(
+      lines.map((l) => lineJob(l)),
+      request.startAt,
+      at,
+    ),
   );
   return request;
 }

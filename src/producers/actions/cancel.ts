@@ -1,10 +1,12 @@
 import { chunksOfRequest, moveChunk } from '../../db/chunks.ts';
+import { wakeHeld } from '../../db/holds.ts';
 import { cancelPending, endItems, openItemsOfChunk } from '../../db/items.ts';
 import { getRequest, type Request, refreshRequest, requestCancel } from '../../db/requests.ts';
 import { clearedNote } from '../../domain/blockers.ts';
 import type { AnyEnqueue } from '../../queues/port.ts';
 import type { ProducerDeps } from '../deps.ts';
 import { chunkJob, enqueue } from '../enqueue.ts';
+import { jobsOfWoken } from './pause.ts';
 
 /**
  * Cancels everything of a request that was not sent. What was sent ends by the answer of Telnyx. Orders that wait for paperwork
@@ -14,6 +16,7 @@ import { chunkJob, enqueue } from '../enqueue.ts';
 export async function cancelRequest(deps: ProducerDeps, id: string, actor: string): Promise<Request | null> {
   const at = deps.clock.now();
   const wake: AnyEnqueue[] = [];
+  const add: AnyEnqueue[] = [];
   const found = await deps.db.sql.begin(async (tx) => {
     if ((await requestCancel(tx, id, { actor, at })) === null) return getRequest(tx, id);
     for (const chunk of await chunksOfRequest(tx, id)) {
@@ -37,9 +40,12 @@ export async function cancelRequest(deps: ProducerDeps, id: string, actor: strin
       await endItems(tx, chunk, ends, at);
     }
     await cancelPending(tx, id, at);
+    // What a pause held back and a cancel cannot end here, ends by its own queue job.
+    add.push(...jobsOfWoken(await wakeHeld(tx, id, at)));
     await refreshRequest(tx, id, at);
     return getRequest(tx, id);
   });
+  await enqueue(deps, add);
   for (const job of wake) await deps.queue.wake(job.name, job.id).catch(() => enqueue(deps, [job]));
   return found;
 }

@@ -39,7 +39,7 @@ export async function retryRequest(deps: ProducerDeps, id: string, actor: string
       await insertEvent(tx, { ...event, at: deps.clock.now(), actor, detail: { retry: retryId, numbers: failed.length } });
     },
   };
-  const { phone_numbers: _count, where: _where, rows, columns, ...body } = printable(request.body);
+  const { phone_numbers: _count, where: _where, rows, columns, ...body } = bodyForRetry(request.body);
   if (request.kind === 'delete')
     return submitRequest(deps, { ...body, expected_count: numbers.length }, { ...options, numbers: listed(numbers) });
   // The cast is sound, because the row holds a body that was checked. The values of a repair come from Telnyx and not from a
@@ -53,8 +53,12 @@ export async function retryRequest(deps: ProducerDeps, id: string, actor: string
   return submitRequest(deps, ...(await buyAgain(deps, request, failed, options)));
 }
 
-/** The body with a label that is allowed today. Older versions accepted any characters. */
-function printable(body: Request['body']): Request['body'] {
+/**
+ * The body with a label that is allowed today, because older versions accepted any characters. A retry starts at once, whenever its
+ * request was to start.
+ */
+function bodyForRetry(before: Request['body']): Request['body'] {
+  const { start_at: _start, ...body } = before;
   const { label } = body;
   return typeof label === 'string' ? { ...body, label: withoutControls(label) } : body;
 }
@@ -81,7 +85,7 @@ async function buyAgain(
     return quantity === undefined || bodyLines[l.position] === undefined ? [] : [{ ...bodyLines[l.position], quantity }];
   });
   const numbers = failed.flatMap((f) => (f.lineId !== null && searching.has(f.lineId) ? [] : (f.phoneNumber ?? [])));
-  const { phone_numbers: _listed, ...body } = printable(request.body);
+  const { phone_numbers: _listed, ...body } = bodyForRetry(request.body);
   const again = { ...body, lines };
   return [again, numbers.length > 0 ? { ...options, numbers: listed(numbers) } : options];
 }

@@ -47,6 +47,14 @@ const line = z.strictObject({
 
 const label = labelText(200).optional();
 
+// No field has a default, because a default would change the hash of bodies that do not name the field.
+const holds = {
+  start_at: z.iso
+    .datetime({ offset: true, error: 'must be a moment in ISO 8601 with its zone, such as "2026-12-01T06:00:00Z"' })
+    .optional()
+    .describe('Nothing is sent before this moment'),
+};
+
 const buy = z.strictObject({
   kind: z.literal('buy'),
   label,
@@ -66,6 +74,7 @@ const buy = z.strictObject({
   max_number_cost: money.optional().describe('No number dearer than this, upfront or monthly; a decimal amount'),
   requirement_group_id: uuid.optional(),
   reserve: z.boolean().default(false).describe('Reserves the numbers before it orders them'),
+  ...holds,
 });
 
 /** What an update changes. */
@@ -99,6 +108,7 @@ const update = z.strictObject({
     .describe('In place of phone_numbers: values number by number; numbers with equal values share a batch job'),
   // Without rows it must name a field; `validate.ts` checks that.
   set: updateSet.default({}),
+  ...holds,
 });
 const release = z.strictObject({
   kind: z.literal('delete'),

@@ -1,5 +1,6 @@
 import type { Tx } from '../../db/client.ts';
 import { insertEvent } from '../../db/events.ts';
+import { startLater } from '../../db/holds.ts';
 import { newRequestId } from '../../db/ids.ts';
 import { chunksFromIncoming, itemsFromIncoming, skipGone } from '../../db/incoming.ts';
 import { chunksFromRows } from '../../db/incoming-rows.ts';
@@ -19,6 +20,7 @@ import type { ProducerDeps } from '../deps.ts';
 import { chunkJob, enqueue, lineJob } from '../enqueue.ts';
 import { hashOfBody, withNumbers } from './body-hash.ts';
 import { guardDelete } from './guard-delete.ts';
+import { delayed, holdsOf } from './holds.ts';
 import { buySteps, deleteSteps, lineCriteria, updateSteps, worstCaseCost } from './plan.ts';
 import type { BuyBody, RequestBody, UpdateBody } from './request-shapes.ts';
 import { requirePrices, reserveCharges } from './reserve-charges.ts';
@@ -143,10 +145,11 @@ async function store(
   const { bodyHash, repeats } = staged;
   const asked = searchedFor(body) + staged.count;
   const approval = body.kind === 'buy' && needsApproval(deps, body, asked);
+  const holds = holdsOf(body, at);
   const request = await insertRequest(tx, {
     id: newRequestId(),
     kind: body.kind,
-    status: approval ? 'awaiting_approval' : 'queued',
+    status: approval ? 'awaiting_approval' : holds.startAt !== null ? 'scheduled' : 'queued',
     label: body.label ?? null,
     body: describe(body, staged, options.columns),
     steps,
@@ -162,12 +165,14 @@ async function store(
     filedBy,
     updateCharge: charges.update,
     emergencyCharge: charges.emergency,
+    ...holds,
     createdAt: at,
   });
   if (request === null) return { stored: null, bodyHash };
   const { id } = request;
   const jobs =
     body.kind === 'buy' ? await storeBuy(deps, tx, id, body, staged) : await storeTargets(deps, tx, request, body, staged);
+  if (request.startAt !== null) await startLater(tx, id, request.startAt);
   if (body.kind === 'delete') await guardDelete(tx, id, staged, body.expected_count);
   if (asked === 0) throw invalid([matchesNothing(body)]);
   await insertEvent(tx, {
@@ -185,7 +190,7 @@ async function store(
   // A release whose numbers had all left before ends at once.
   const ended = body.kind === 'delete' && jobs.length === 0 ? await refreshRequest(tx, id, at) : null;
   if (body.kind !== 'buy' && body.where !== undefined) await noteWide(deps, tx, id, asked);
-  return { stored: { request: ended ?? request, repeats, jobs: approval ? [] : jobs }, bodyHash };
+  return { stored: { request: ended ?? request, repeats, jobs: approval ? [] : delayed(jobs, request.startAt, at) }, bodyHash };
 }
 
 function stepsOf(body: RequestBody): Step[] {

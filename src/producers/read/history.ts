@@ -9,6 +9,8 @@ const ACTIONS = {
   submitted: 'submitted',
   approved: 'approved',
   cancel_requested: 'cancelled',
+  paused: 'paused',
+  resumed: 'resumed',
   retried: 'retried',
   ended: 'ended',
 } as const;

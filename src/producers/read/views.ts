@@ -8,7 +8,7 @@ import type { Request } from '../../db/requests.ts';
 import type { ErrorCode, TroubleCode } from '../../domain/codes.ts';
 import type { Check, Evidence, History } from '../../domain/evidence.ts';
 import { formatMoney, parseMoney } from '../../domain/money.ts';
-import { hasEnded, type RequestKind } from '../../domain/request.ts';
+import { hasEnded, type RequestKind, type RequestStatus } from '../../domain/request.ts';
 
 /** An amount of money as users see it, with at least two decimals. */
 export function moneyText(text: string | null): string | null {
@@ -51,10 +51,13 @@ export function heldByGate(a: Account, kind: RequestKind): { code: TroubleCode; 
   };
 }
 
+/** The statuses in which the account gate is not what a request waits for. */
+const HELD_BY_PEOPLE: ReadonlySet<RequestStatus> = new Set(['awaiting_approval', 'paused', 'scheduled']);
+
 /** The error that a request shows: its own, unless the account gate stops it completely. */
 function troubleOf(r: Request, account: Account): { code: TroubleCode; message: string } | null {
   const own = r.errorCode === null ? null : { code: r.errorCode, message: r.error ?? r.errorCode };
-  if (hasEnded(r.status) || r.status === 'awaiting_approval' || (r.status === 'waiting' && own !== null)) return own;
+  if (hasEnded(r.status) || HELD_BY_PEOPLE.has(r.status) || (r.status === 'waiting' && own !== null)) return own;
   return heldByGate(account, r.kind) ?? own;
 }
 
@@ -77,6 +80,8 @@ export function requestView(r: Request, f: RequestFigures, account: Account) {
     idempotency_key: r.keySpace === 'internal' ? null : r.idempotencyKey,
     filed_by: r.filedBy,
     cancel_requested_at: r.cancelRequestedAt?.toISOString() ?? null,
+    start_at: r.startAt?.toISOString() ?? null,
+    paused_at: r.pausedAt?.toISOString() ?? null,
   };
 }
 export type RequestView = ReturnType<typeof requestView>;

@@ -23,6 +23,7 @@ describe('exit codes', () => {
       cancelled: 1,
       needs_attention: 1,
       awaiting_approval: 6,
+      paused: 6,
     });
   });
 
@@ -55,7 +56,7 @@ describe('exit codes', () => {
 
   it('follow the end of a wait', () => {
     const view = (status: string) => ({ status, counts: { asked: 2 } }) as RequestView;
-    const wait = (why: 'ended' | 'awaiting_approval' | 'timeout' | 'interrupted', status: string, gateClosed = false) =>
+    const wait = (why: 'ended' | 'held' | 'timeout' | 'interrupted', status: string, gateClosed = false) =>
       exitOfWait({ view: view(status), why, gateClosed }, []);
     expect(wait('ended', 'succeeded')).toBe(0);
     expect(wait('ended', 'succeeded', true)).toBe(0);
@@ -63,7 +64,7 @@ describe('exit codes', () => {
     expect(wait('timeout', 'waiting')).toBe(5);
     expect(wait('timeout', 'running', true)).toBe(7);
     expect(wait('timeout', 'needs_attention')).toBe(1);
-    expect(wait('awaiting_approval', 'awaiting_approval')).toBe(6);
+    expect([wait('held', 'awaiting_approval'), wait('held', 'paused'), wait('timeout', 'paused')]).toEqual([6, 6, 5]);
   });
 
   it('tell a budget or a guard that let nothing through from a failure', () => {

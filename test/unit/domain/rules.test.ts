@@ -180,6 +180,8 @@ describe('I7 the status of a request', () => {
   const quiet: Omit<RequestSituation, 'counts'> = {
     cancelRequested: false,
     awaitingApproval: false,
+    paused: false,
+    scheduled: false,
     openChunks: { needsAttention: 0, waiting: 0, other: 0 },
     searchingLines: 0,
   };
@@ -211,6 +213,8 @@ describe('I7 the status of a request', () => {
     expect(status({ in_flight: 1 }, chunks(1, 1, 1))).toBe('running');
     expect(status({ pending: 1 }, { ...chunks(0, 1, 0), searchingLines: 1 })).toBe('running');
     expect(status({ pending: 1 }, { awaitingApproval: true })).toBe('awaiting_approval');
+    expect(status({ pending: 1 }, { paused: true, scheduled: true })).toBe('paused');
+    expect(status({ pending: 1 }, { scheduled: true })).toBe('scheduled');
   });
 });
 
