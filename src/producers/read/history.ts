@@ -10,6 +10,7 @@ const ACTIONS = {
   approved: 'approved',
   cancel_requested: 'cancelled',
   retried: 'retried',
+  undone: 'undone',
   ended: 'ended',
 } as const;
 type Action = (typeof ACTIONS)[keyof typeof ACTIONS] | 'decided';
