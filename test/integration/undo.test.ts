@@ -54,7 +54,11 @@ describe('I8 an undo', () => {
       voice: { tech_prefix_enabled: true },
     });
     const later = await h().submit(
-      { kind: 'update', phone_numbers: [three], set: { connection_id: connection, customer_reference: 'otto', add_tags: ['vip'] } },
+      {
+        kind: 'update',
+        phone_numbers: [three],
+        set: { connection_id: connection, customer_reference: 'otto', add_tags: ['vip'] },
+      },
       { actor: 'otto' },
     );
     expect(await h().ended(later)).toMatchObject({ status: 'succeeded' });
