@@ -168,11 +168,11 @@ const MOST_CHANGED = 100;
 export async function readUndo(tx: Tx, request: Pick<Request, 'id'>): Promise<UndoPlan> {
   const changes = await tx<(UndoChange & { groups: number })[]>`
     select field, was as "from", wanted as "to", count(*)::int as count, (count(*) over ())::int as groups,
-      (array_agg(phone_number order by phone_number))[1:3] as sample
+      (array_agg(phone_number order by phone_number collate "C"))[1:3] as sample
     from undoing where verdict = 'back' group by field, was, wanted order by count(*) desc, field, was, wanted limit ${MOST_CHANGES}`;
   const numbersOf = async (verdict: string) => {
     const [row] = await tx<{ count: number; sample: string[] }[]>`
-      select count(*)::int as count, coalesce((array_agg(phone_number order by phone_number))[1:3], '{}') as sample
+      select count(*)::int as count, coalesce((array_agg(phone_number order by phone_number collate "C"))[1:3], '{}') as sample
       from (select distinct phone_number from undoing where verdict = ${verdict}) n`;
     return row ?? { count: 0, sample: [] };
   };
@@ -213,13 +213,13 @@ async function changedSince(tx: Tx): Promise<UndoPlan['changedSince']> {
 }
 
 const cannotPutBack = (tx: Tx): Promise<CannotPutBackRow[]> => tx<CannotPutBackRow[]>`
-  select field, verdict as why, count(*)::int as count, (array_agg(phone_number order by phone_number))[1:3] as sample
+  select field, verdict as why, count(*)::int as count, (array_agg(phone_number order by phone_number collate "C"))[1:3] as sample
   from undoing where verdict not in ('back', 'already', 'changed', 'busy', 'gone') group by field, verdict order by field, verdict`;
 
 /** The numbers whose voice settings a call of the request may have changed. A number that failed in such a call is left out. */
 async function voiceOf(tx: Tx, requestId: string): Promise<CannotPutBackRow[]> {
   const [row] = await tx<{ count: number; sample: string[] | null }[]>`
-    select count(*)::int as count, (array_agg(phone_number order by phone_number))[1:3] as sample
+    select count(*)::int as count, (array_agg(phone_number order by phone_number collate "C"))[1:3] as sample
     from (
       select distinct n as phone_number from chunks c cross join lateral unnest(c.numbers) n
       where c.request_id = ${requestId} and c.submitted_at is not null and c.step -> 'settings' ? 'voice'
