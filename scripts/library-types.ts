@@ -1,14 +1,16 @@
 import { z } from 'zod';
 // Each of these gives its shapes a name in zod's registry.
 import '../src/http/schemas.ts';
+import '../src/http/undo-schema.ts';
 import '../src/producers/actions/parse-choice.ts';
+import '../src/producers/actions/parse-undo.ts';
 import '../src/producers/intake/request-shapes.ts';
 
 /**
  * The types that the library publishes, and the shapes that they are made of. Bodies are what a user may write, answers are what
  * is sent. The names that a program would confuse with others get longer.
  */
-const BODIES = ['BuyRequest', 'UpdateRequest', 'DeleteRequest', 'NumberFilter', 'DriftChoice'];
+const BODIES = ['BuyRequest', 'UpdateRequest', 'DeleteRequest', 'NumberFilter', 'DriftChoice', 'UndoChoice'];
 const ANSWERS: Readonly<Record<string, string>> = {
   Request: 'RequestView',
   Item: 'ItemView',
@@ -18,6 +20,7 @@ const ANSWERS: Readonly<Record<string, string>> = {
   Reconciliation: 'RunReport',
   Repair: 'RepairAnswer',
   Acceptance: 'AcceptAnswer',
+  Undo: 'UndoAnswer',
   Account: 'AccountView',
 };
 

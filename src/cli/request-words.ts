@@ -61,6 +61,8 @@ export function actText(act: ActView): string {
       return `${wordsOf(decision ?? '')}: chunk ${chunk_id ?? ''}`;
     case 'retried':
       return `as ${said('retry') ?? ''}`;
+    case 'undone':
+      return `by ${said('undo') ?? ''}`;
     default:
       return to === null ? '' : wordsOf(to);
   }

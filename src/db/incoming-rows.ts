@@ -1,4 +1,4 @@
-import { plannedSize, type StepKind } from '../domain/step.ts';
+import { plannedSize, type Step, type StepKind } from '../domain/step.ts';
 import type { SqlOrTx } from './client.ts';
 import { customerReferenceOf, newChunkId } from './ids.ts';
 
@@ -9,6 +9,17 @@ export interface RowChunk {
   id: string;
   position: number;
   kind: StepKind;
+}
+
+/**
+ * Returns a step of each kind that sets something paid on a number of the list: an emergency address, or the name of inbound callers.
+ */
+export async function paidStepsIncoming(sql: SqlOrTx): Promise<Step[]> {
+  const rows = await sql<{ step: Step }[]>`
+    select distinct on (step ->> 'kind') step
+    from (select distinct steps from incoming where steps is not null) i cross join lateral jsonb_array_elements(i.steps::jsonb) s(step)
+    where step ->> 'emergency_enabled' = 'true' or step #>> '{settings,voice,caller_id_name_enabled}' = 'true'`;
+  return rows.map((r) => r.step);
 }
 
 /**

@@ -45,7 +45,10 @@ export const requestAnswer = z
     body: z.record(z.string(), z.unknown()).describe('What was asked; phone_numbers is a count'),
     submitted_by: z.string().nullable().describe('Who asked: an API key by name, an OS user (cli:…), a caller of the library'),
     idempotency_key: z.string().nullable(),
-    filed_by: z.string().nullable().describe('The request that this one retries, or the reconciliation that it repairs'),
+    filed_by: z
+      .string()
+      .nullable()
+      .describe('The request that this one retries or undoes, or the reconciliation that it repairs'),
     cancel_requested_at: moment.nullable(),
     start_at: moment.nullable().describe('Nothing is sent before; the numbers, guards and prices are checked then'),
     paused_at: moment.nullable().describe('Since when no new call leaves; `error` tells why'),
@@ -56,7 +59,7 @@ export const actAnswer = z
   .object({
     at: moment,
     by: z.string().nullable().describe('Who did it; null for the end of the work, and in rows of older versions'),
-    action: z.enum(['submitted', 'approved', 'cancelled', 'paused', 'resumed', 'decided', 'retried', 'ended']),
+    action: z.enum(['submitted', 'approved', 'cancelled', 'paused', 'resumed', 'decided', 'retried', 'undone', 'ended']),
     decision: z.string().nullable().describe('What was decided about a chunk: adopt, declare_not_sent or give_up'),
     from: z.string().nullable(),
     to: z.string().nullable(),

@@ -23,6 +23,7 @@ import { reconciliationRoutes } from './routes/reconciliations.ts';
 import { requestEventRoutes } from './routes/request-events.ts';
 import { requestHistoryRoutes } from './routes/request-history.ts';
 import { requestItemRoutes } from './routes/request-items.ts';
+import { requestUndoRoutes } from './routes/request-undo.ts';
 import { requestActRoutes, requestRoutes } from './routes/requests.ts';
 import { webhookRoutes } from './routes/webhooks.ts';
 import { refuseForeign, refuseNameless, refuseNoText, setHeaders } from './security.ts';
@@ -88,6 +89,7 @@ export async function buildServer(deps: HttpDeps): Promise<FastifyInstance> {
   const sendCsv = createDownloads(deps);
   requestRoutes(app, deps);
   requestActRoutes(app, deps);
+  requestUndoRoutes(app, deps);
   requestItemRoutes(app, deps, sendCsv);
   requestEventRoutes(app, deps);
   requestHistoryRoutes(app, deps);

@@ -12,6 +12,8 @@ import type {
   RepairAnswer,
   RequestView,
   RunReport,
+  UndoAnswer,
+  UndoChoice,
   UpdateRequest,
 } from './types.ts';
 
@@ -82,6 +84,11 @@ export interface Provisioner {
   approve(id: string): Promise<RequestView>;
   /** Files a new request for the failed numbers, once. Errors: `not_found`, `not_ended`, `nothing_failed`. */
   retry(id: string): Promise<RequestView>;
+  /**
+   * Files an update that puts back what an ended update changed; with `plan_only` it only tells what that would be. While an undo
+   * of the request is open, a repeat gives that undo. Errors: `not_found`, `not_ended`, `not_undoable`, `nothing_to_undo`, `undo_moved`.
+   */
+  undo(id: string, choice?: UndoChoice): Promise<UndoAnswer>;
   /** Decides about a chunk that needs attention. Errors: `not_found`, `not_waiting_for_a_person`, `validation_failed`. */
   resolve(id: string, chunkId: string, decision: Decision): Promise<RequestView>;
 

@@ -182,6 +182,14 @@ export interface DriftChoice {
   phone_numbers?: string[] | undefined;
 }
 
+/** Whether to plan or to file; without a field, the undo is filed. */
+export interface UndoChoice {
+  /** Shows what an undo would put back, and files nothing. Default: false. */
+  plan_only?: boolean | undefined;
+  /** The mark of a plan: another plan is refused. */
+  mark?: string | undefined;
+}
+
 /** A request as it stands. */
 export interface RequestView {
   id: string;
@@ -220,7 +228,7 @@ export interface RequestView {
   /** Who asked: an API key by name, an OS user (cli:…), a caller of the library. */
   submitted_by: string | null;
   idempotency_key: string | null;
-  /** The request that this one retries, or the reconciliation that it repairs. */
+  /** The request that this one retries or undoes, or the reconciliation that it repairs. */
   filed_by: string | null;
   cancel_requested_at: string | null;
   /** Nothing is sent before; the numbers, guards and prices are checked then. */
@@ -422,6 +430,63 @@ export interface AcceptAnswer {
     missing: number;
     surplus: number;
   };
+}
+
+/** What an undo puts back, and what it leaves. */
+export interface UndoAnswer {
+  undoes: string;
+  /** How many numbers get a value back. */
+  numbers: number;
+  /** How many numbers go from which value to which; of tags one tag each: `from` is removed, `to` is put back. */
+  changes: {
+    field: 'connection_id' | 'messaging_profile_id' | 'billing_group_id' | 'customer_reference' | 'external_pin' | 'deletion_lock_enabled' | 'hd_voice_enabled' | 'emergency_address_id' | 'emergency_enabled' | 'tags';
+    from: unknown;
+    to: unknown;
+    count: number;
+    /** Some of them. */
+    numbers: string[];
+  }[];
+  /** How many further pairs of values `changes` leaves out. */
+  more_changes: number;
+  /** Fields that somebody else changed since; they are left as they are. */
+  changed_since: {
+    count: number;
+    first: {
+      phone_number: string;
+      field: 'connection_id' | 'messaging_profile_id' | 'billing_group_id' | 'customer_reference' | 'external_pin' | 'deletion_lock_enabled' | 'hd_voice_enabled' | 'emergency_address_id' | 'emergency_enabled' | 'tags';
+      request_set: unknown;
+      now: unknown;
+      at: string | null;
+      by: string | null;
+      request_id: string | null;
+      run_id: string | null;
+    }[];
+  };
+  cannot_be_put_back: {
+    field: string;
+    reason: string;
+    count: number;
+    /** Some of them. */
+    numbers: string[];
+  }[];
+  /** Numbers that an open request works on; they are left to it. */
+  under_way: {
+    count: number;
+    /** Some of them. */
+    numbers: string[];
+  };
+  /** Numbers that are not in the account any more. */
+  not_owned: {
+    count: number;
+    /** Some of them. */
+    numbers: string[];
+  };
+  /** Fields that have their value of before. */
+  already_back: number;
+  /** Identifies this plan. */
+  mark: string;
+  /** The request that puts back; null for a plan. */
+  request: RequestView | null;
 }
 
 /** The account, its gate and what was learned of it. */

@@ -47,7 +47,7 @@ export function verbs(open: () => Promise<Opened>, actor: string): Omit<Provisio
 }
 
 type RequestVerbs = 'buy' | 'update' | 'delete' | 'request' | 'waitFor' | 'items' | 'chunks' | 'cancel' | Acts;
-type Acts = 'pause' | 'resume' | 'approve' | 'retry';
+type Acts = 'pause' | 'resume' | 'approve' | 'retry' | 'undo';
 
 function requestVerbs(deps: () => Promise<ProducerDeps>, actor: string): Pick<Provisioner, RequestVerbs | 'resolve'> {
   const view = async (id: string): Promise<RequestView> => mustFind(await readRequest((await deps()).db, id), id);
@@ -106,6 +106,17 @@ function requestVerbs(deps: () => Promise<ProducerDeps>, actor: string): Pick<Pr
       const { retryRequest } = await import('../producers/actions/retry.ts');
       const { request } = await retryRequest(await deps(), id, actor);
       return view(request.id);
+    },
+    undo: async (id, choice) => {
+      const [{ parseUndo }, { planUndo, undoRequest }, { undoAnswer }] = await Promise.all([
+        import('../producers/actions/parse-undo.ts'),
+        import('../producers/actions/undo.ts'),
+        import('../producers/read/undo-answer.ts'),
+      ]);
+      const { planOnly, ...chosen } = parseUndo(choice);
+      if (planOnly) return undoAnswer(id, await planUndo(await deps(), id), null);
+      const { request, plan } = await undoRequest(await deps(), id, { ...chosen, actor });
+      return undoAnswer(id, plan, await view(request.id));
     },
     resolve: async (id, chunkId, decision) => {
       const [{ parseDecision }, { resolveChunk }] = await Promise.all([

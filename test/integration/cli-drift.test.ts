@@ -126,3 +126,29 @@ describe('the way in', () => {
     await server.lifecycle.stop('the test is over');
   });
 });
+
+describe('undo on the command line', () => {
+  it('shows the plan, asks, and files; `--plan` only shows it, and nobody is asked off a terminal', async () => {
+    const [one = '', two = ''] = stage.simulator.ownedNumbers().slice(20, 22);
+    const set = (tags: string, list: string) =>
+      run(['update', '--numbers', '-', '--set', `add_tags=${tags}`, '--yes', '--wait', '--json'], list);
+    const update = await set('live', `${one}\n${two}\n`);
+    const { id } = update.json();
+    const requests = async () => (await stage.sql`select count(*)::int as n from requests`)[0]?.['n'];
+    const before = await requests();
+    expect(await run(['undo', id])).toMatchObject({ exit: 6, err: expect.stringContaining('add --yes') });
+    const plan = await run(['undo', id, '--plan']);
+    expect(plan.exit).toBe(0);
+    expect(plan.out).toMatch(new RegExp(`^This puts 2 numbers back to what they were before request ${id}:\\n`));
+    expect(plan.out).toMatch(/^tags +live +- +2 numbers /m);
+    const no = await stage.run(['undo', id], { canAsk: true, stdin: 'n\n' });
+    expect(no).toMatchObject({ exit: 6, err: expect.stringContaining('This puts 2 numbers back') });
+    expect(await requests()).toBe(before);
+    const yes = await stage.run(['undo', id, '--json'], { canAsk: true, stdin: 'y\n' });
+    expect(yes.json()).toMatchObject({ undoes: id, numbers: 2, request: { kind: 'update', filed_by: id } });
+    const { id: undoId } = Object(yes.json()['request']) as { id: string };
+    expect(await run(['watch', undoId, '--timeout', '20s'])).toMatchObject({ exit: 0 });
+    expect((await run(['history', id])).out).toMatch(new RegExp(`undone +by ${undoId}`));
+    expect(await run(['undo', id, '--yes'])).toMatchObject({ exit: 6, err: expect.stringContaining('values are as before') });
+  });
+});

@@ -14,6 +14,7 @@ import {
   page,
   submitted,
   testServer,
+  viewer,
 } from '../support/http-harness.ts';
 
 const server = await fileServer({ beforeEach, afterAll });
@@ -215,6 +216,40 @@ describe('history', () => {
         },
       ],
     });
+  });
+});
+
+describe('undo', () => {
+  it('plans without filing, files once under the name of who undoes, and refuses a buy', async () => {
+    const numbers = numbersFrom(4_000, 2);
+    await own(db, numbers, { connectionId: '1' });
+    const { id } = await submit({ kind: 'update', phone_numbers: numbers, set: { connection_id: '2' } });
+    const undo = (payload: object, headers = operator) => ask(app, 'POST', `/v1/requests/${id}/undo`, { headers, payload });
+    expect(codeOf((await undo({})).body)).toBe('not_ended');
+    const [chunk] = await db.sql<{ id: string }[]>`update chunks set submitted_at = now() where request_id = ${id} returning id`;
+    const because = { cause: 'update', at: new Date(), requestId: id, chunkId: chunk?.id ?? '' };
+    await changeNumbers(db.sql, numbers, { connectionId: '2' }, because);
+    await endAll(db, id, 'succeeded');
+
+    expect((await undo({}, viewer)).status).toBe(403);
+    const wrong = await undo({ plan: true });
+    expect([wrong.status, failure.parse(wrong.body).error.details.map((d) => d.path)]).toEqual([422, ['plan']]);
+    const plan = await undo({ plan_only: true });
+    expect([plan.status, plan.body]).toMatchObject([
+      200,
+      { undoes: id, numbers: 2, request: null, changes: [{ field: 'connection_id', from: '2', to: '1', count: 2, numbers }] },
+    ]);
+    expect(codeOf((await undo({ mark: 'another' })).body)).toBe('undo_moved');
+    const filed = await undo({ mark: String(Reflect.get(Object(plan.body), 'mark')) });
+    expect([filed.status, filed.body]).toMatchObject([
+      202,
+      { numbers: 2, request: { submitted_by: 'otto', filed_by: id, counts: { asked: 2 }, body: { undoes: id } } },
+    ]);
+    expect(await undo({})).toMatchObject({ status: 200, headers: { location: filed.headers['location'] } });
+    expect((await history(id)).at(-1)).toMatchObject({ action: 'undone', by: 'otto', detail: { numbers: 2 } });
+    const bought = await submit(buy('for good'));
+    const refused = await ask(app, 'POST', `/v1/requests/${bought.id}/undo`);
+    expect([refused.status, codeOf(refused.body)]).toEqual([409, 'not_undoable']);
   });
 });
 

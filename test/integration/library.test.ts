@@ -68,6 +68,11 @@ describe('the library, with a worker in another place', () => {
     expect(await library.request(update.id)).toMatchObject({ id: update.id, status: 'succeeded', error: null });
     expect(await library.request('req_none')).toBeNull();
     expect(await library.reconcile()).toMatchObject({ trigger: 'manual', repair: false, repair_requests: [] });
+    expect(await library.undo(update.id, { plan_only: true })).toMatchObject({
+      request: null,
+      cannot_be_put_back: [{ count: 5 }],
+    });
+    await expect(library.undo(update.id)).rejects.toMatchObject({ code: 'nothing_to_undo' });
     await expect(library.buy({ lines: [] })).rejects.toMatchObject({ code: 'validation_failed' });
   });
 

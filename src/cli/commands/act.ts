@@ -1,9 +1,10 @@
 import type { Command } from 'commander';
 import type { ActFlags, ResolveFlags } from '../actions/act.ts';
+import type { UndoFlags } from '../actions/undo.ts';
 import type { Cli } from '../cli.ts';
 import { DECISIONS } from '../decisions.ts';
 
-/** Registers `cancel`, `pause`, `resume`, `approve`, `retry` and `resolve`: short actions on one request. */
+/** Registers `cancel`, `pause`, `resume`, `approve`, `retry`, `undo` and `resolve`: short actions on one request. */
 export function registerActs(program: Command, cli: Cli): void {
   const acts = () => import('../actions/act.ts');
   acting(program.command('cancel').description('cancel what a request has not sent yet')).action(
@@ -21,6 +22,14 @@ export function registerActs(program: Command, cli: Cli): void {
   acting(program.command('retry').description('file a new request for the failed numbers of an ended one')).action(
     async (id: string, flags: ActFlags) => (await acts()).retry(cli, id, flags),
   );
+  program
+    .command('undo')
+    .description('put back what an update changed: shows the plan, then files an update')
+    .argument('<id>', 'the request')
+    .option('--plan', 'only show what would be put back')
+    .option('--yes', 'do not ask')
+    .option('--json', 'print what is put back, and the new request, as JSON')
+    .action(async (id: string, flags: UndoFlags) => (await import('../actions/undo.ts')).undo(cli, id, flags));
   acting(program.command('resolve').description('decide about a chunk that needs attention'))
     .requiredOption('--chunk <id>', 'the chunk')
     .option('--adopt <id>', DECISIONS.adopt)

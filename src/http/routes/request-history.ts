@@ -20,7 +20,7 @@ export function requestHistoryRoutes(app: App, { producer }: HttpDeps): void {
     schema: {
       operationId: 'getRequestHistory',
       tags: ['requests'],
-      summary: 'Who did what when: submitted, approved, cancelled, decided, retried, ended',
+      summary: 'Who did what when: submitted, approved, cancelled, decided, retried, undone, ended',
       params: idParams,
       querystring: historyQuery,
       response: answers({ 200: pageOf(actAnswer) }),

@@ -20,6 +20,8 @@ export interface StagedBody extends Staged {
 export interface StageOptions {
   /** Numbers outside the body. The stream is read once and never held. */
   numbers?: AsyncIterable<NumberRow>;
+  /** Reads the numbers within this transaction. */
+  numbersIn?: (tx: Tx) => AsyncIterable<NumberRow>;
   /** What to do with a repeated number of the list: `refuse` (the default) or count it `once`. */
   repeats?: OnRepeat;
   /** True when the numbers come from Telnyx and not from a user. */
@@ -33,7 +35,7 @@ export async function stageBody(tx: Tx, body: RequestBody, options: StageOptions
   // The hash contains the filter and not the numbers that match it now, so the same filter is the same body.
   if (body.kind !== 'buy' && body.where !== undefined)
     return { ...nothing, count: await stageWhere(tx, body.where), listed: true };
-  const { numbers } = options;
+  const numbers = options.numbersIn?.(tx) ?? options.numbers;
   if (body.kind === 'buy' && body.phone_numbers.length === 0 && numbers === undefined) return nothing;
   const rows = upTo(body.kind === 'buy' ? MAX_ASKED - searchedFor(body) : null, numbers ?? rowsOfBody(body));
   const { known, repeats = 'refuse' } = options;

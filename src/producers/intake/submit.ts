@@ -3,7 +3,7 @@ import { insertEvent } from '../../db/events.ts';
 import { startLater } from '../../db/holds.ts';
 import { newRequestId } from '../../db/ids.ts';
 import { chunksFromIncoming, itemsFromIncoming, skipGone } from '../../db/incoming.ts';
-import { chunksFromRows } from '../../db/incoming-rows.ts';
+import { chunksFromRows, paidStepsIncoming } from '../../db/incoming-rows.ts';
 import { insertSlots } from '../../db/items.ts';
 import { insertLine } from '../../db/lines.ts';
 import { countOwned } from '../../db/numbers.ts';
@@ -38,6 +38,8 @@ export interface SubmitOptions {
   actor?: string;
   /** Numbers outside the body, such as the rows of a CSV file. The stream is read once and never held. */
   numbers?: AsyncIterable<NumberRow>;
+  /** In place of `numbers`: reads them within the transaction that stores the request. When it rejects, nothing is stored. */
+  numbersIn?: (tx: Tx) => AsyncIterable<NumberRow>;
   /** The settings whose values the rows of `numbers` bring. The stored body names them for people. */
   columns?: readonly string[];
   /** What to do with a repeated number of the list: `refuse` (the default) or count it `once`. */
@@ -72,11 +74,14 @@ export async function submitRequest(deps: ProducerDeps, input: unknown, options:
   return takeOn(deps, body, { ...options, known: false });
 }
 
+/** The body of an update that we made. `undoes` is the request that it undoes, as people read it in the stored body. */
+export type KnownBody = UpdateBody & { undoes?: string };
+
 /**
  * Does the same for an update that we made from values of Telnyx. Its numbers and values are not checked, because Telnyx also has
  * values that a user may not write (a tag with a blank).
  */
-export async function submitKnown(deps: ProducerDeps, body: UpdateBody, options: SubmitOptions = {}): Promise<Submitted> {
+export async function submitKnown(deps: ProducerDeps, body: KnownBody, options: SubmitOptions = {}): Promise<Submitted> {
   return takeOn(deps, body, { ...options, known: true });
 }
 
@@ -139,9 +144,10 @@ async function store(
   const at = deps.clock.now();
   const { actor = LIBRARY_ACTOR, filedBy = null } = options;
   const steps = stepsOf(body);
-  const charges = chargesOf(steps, deps.limits.prices);
-  requirePrices(deps, actor, charges);
   const staged = await stageBody(tx, body, options);
+  // Where each row has values of its own, a paid setting of one number is counted for all of them: rather too much than too little.
+  const charges = chargesOf(staged.byRow ? await paidStepsIncoming(tx) : steps, deps.limits.prices);
+  requirePrices(deps, actor, charges);
   const { bodyHash, repeats } = staged;
   const asked = searchedFor(body) + staged.count;
   const approval = body.kind === 'buy' && needsApproval(deps, body, asked);

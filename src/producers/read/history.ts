@@ -12,6 +12,7 @@ const ACTIONS = {
   paused: 'paused',
   resumed: 'resumed',
   retried: 'retried',
+  undone: 'undone',
   ended: 'ended',
 } as const;
 type Action = (typeof ACTIONS)[keyof typeof ACTIONS] | 'decided';
