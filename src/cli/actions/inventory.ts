@@ -9,8 +9,9 @@ import { NUMBER_COLUMNS, numberRows } from '../../producers/read/streams.ts';
 import type { NumberView } from '../../producers/read/views.ts';
 import { type Cli, note, result, withProducer } from '../cli.ts';
 import { parseWhere, wholeNumber } from '../flag-values.ts';
-import { moneyWith, type Paint, pairs, table } from '../output.ts';
+import { type Column, moneyWith, type Paint, pairs, table } from '../output.ts';
 import { fieldText } from '../request-words.ts';
+import { idText, timeText } from '../short.ts';
 
 /** The flags of `inventory`. */
 export interface InventoryFlags {
@@ -40,14 +41,21 @@ export async function inventory(cli: Cli, flags: InventoryFlags): Promise<void> 
   );
   await result(cli, flags.json, { data: page.data, next_cursor: page.nextCursor }, () =>
     table(
-      ['phone number', 'status', 'type', 'connection', 'messaging profile', 'tags'],
+      [
+        'phone number',
+        'status',
+        'type',
+        'connection',
+        { title: 'messaging profile', fit: 'cut' },
+        { title: 'tags', fit: 'fold' },
+      ],
       page.data.map((n) => [
         n.phone_number,
         n.status ?? n.state,
         n.phone_number_type ?? '',
         n.connection_id ?? '-',
         n.messaging_profile_id ?? '-',
-        n.tags.join(','),
+        n.tags.join(', '),
       ]),
       cli.io.paintOut,
     ),
@@ -76,16 +84,22 @@ function numberText(found: NonNullable<Awaited<ReturnType<typeof readNumber>>>, 
   const rows = found.history.flatMap((e) => {
     const changes: FieldChange[] = e.changes.length > 0 ? e.changes : [{ field: 'state', before: e.from, after: e.to }];
     return changes.map((c) => [
-      e.at,
+      timeText(e.at, paint),
       c.field,
       fieldText(c.before),
       fieldText(c.after),
       e.by ?? '-',
       e.cause,
-      e.request_id ?? e.run_id ?? '',
+      idText(e.request_id ?? e.run_id ?? '', paint),
     ]);
   });
-  const columns = ['when', 'field', 'before', 'after', 'who', 'why', 'request or run'];
+  const columns: (Column | string)[] = [
+    ...['when', 'field'],
+    { title: 'before', fit: 'fold' },
+    { title: 'after', fit: 'fold' },
+    { title: 'who', fit: 'cut' },
+    ...['why', 'request or run'],
+  ];
   const history = rows.length === 0 ? '' : `\n\n${table(columns, rows, paint)}`;
   return pairs(facts, paint) + history;
 }
