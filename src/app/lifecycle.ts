@@ -36,7 +36,7 @@ const AT_LEAST_MS = 1_000;
 export function createLifecycle(services: readonly Service[], log: Log, allStopsMs = ALL_STOPS_MS): Lifecycle {
   const started: Service[] = [];
   let stopped: Promise<StopReport> | undefined;
-  const stop = (reason: string): Promise<StopReport> => {
+  const stop = (reason: string | null): Promise<StopReport> => {
     stopped ??= stopAll(started, reason, log, allStopsMs);
     return stopped;
   };
@@ -50,8 +50,9 @@ export function createLifecycle(services: readonly Service[], log: Log, allStops
         try {
           await service.start?.();
         } catch (thrown) {
-          log.error({ err: thrown, service: service.name }, 'a service did not start');
-          await stop(`${service.name} did not start`);
+          // The caller reports the error. Only that others were stopped is added here.
+          log.debug({ service: service.name }, 'a service did not start');
+          await stop(null);
           throw asError(thrown);
         }
       }
@@ -63,9 +64,10 @@ export function createLifecycle(services: readonly Service[], log: Log, allStops
   };
 }
 
-async function stopAll(started: Service[], reason: string, log: Log, allStopsMs: number): Promise<StopReport> {
+/** Stops what was started. `reason` is null when the start failed: then nothing was running, and only problems are logged. */
+async function stopAll(started: Service[], reason: string | null, log: Log, allStopsMs: number): Promise<StopReport> {
   const until = Date.now() + allStopsMs;
-  log.info({ reason }, 'stopping');
+  if (reason !== null) log.info({ reason }, 'stopping');
   const problems: Error[] = [];
   // Taken one by one, because a start that still runs may add its service meanwhile.
   for (let service = started.pop(); service !== undefined; service = started.pop()) {
@@ -76,7 +78,8 @@ async function stopAll(started: Service[], reason: string, log: Log, allStopsMs:
       problems.push(problem);
     }
   }
-  log.info({ count: problems.length }, problems.length === 0 ? 'stopped' : 'stopped, not cleanly');
+  if (reason !== null || problems.length > 0)
+    log.info({ count: problems.length }, problems.length === 0 ? 'stopped' : 'stopped, not cleanly');
   return { clean: problems.length === 0, problems };
 }
 

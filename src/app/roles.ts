@@ -2,7 +2,7 @@ import { setFlagsFromString } from 'node:v8';
 import { type Config, secretsOf } from '../config/config.ts';
 import { packageVersion } from '../config/version.ts';
 import { takeSoleWorker } from '../db/locks.ts';
-import { ProvisioningError } from '../domain/errors.ts';
+import { asError, ProvisioningError } from '../domain/errors.ts';
 import type { RootLog } from '../observability/log.ts';
 import { createScrubber } from '../observability/scrub.ts';
 import { EMERGENCY_AT_ONCE, MESSAGING_AT_ONCE, placesFor, type QueueName } from '../queues/catalogue.ts';
@@ -84,11 +84,13 @@ export async function runRole(role: Role, config: Config, log: RootLog): Promise
   setFlagsFromString(`--heap-growing-percent=${HEAP_GROWTH_PERCENT}`);
   const { foundation, lifecycle, url } = await buildRole(role, config, log);
   liveBy(foundation.deps.clock);
-  const exit = new Promise<number>((resolve) => {
+  const exit = new Promise<number>((resolve, reject) => {
     const host = { on: process.on.bind(process), off: process.off.bind(process), exit: resolve };
     runUntilSignal({ lifecycle, log, process: host, beforeExit: log.flush }).then(
       () => log.info({ role, ...(url() !== null && { url: url() ?? '' }) }, url() === null ? 'working' : `listening on ${url()}`),
       (error: unknown) => {
+        // What a person can put right is one line of the command, without a stack.
+        if (error instanceof ProvisioningError && error.disposition === 'rejected') return reject(error);
         log.error({ err: error, role }, 'not started');
         resolve(1);
       },
@@ -182,6 +184,19 @@ export function workerServices(
   ];
 }
 
+/** Why a server may not listen. */
+const LISTEN_PROBLEMS: { readonly [code: string]: string } = {
+  EADDRINUSE: 'is in use by another program; choose another with --port or PROVISIONER_PORT',
+  EACCES: 'may not be used by this user; choose another with --port or PROVISIONER_PORT',
+  EADDRNOTAVAIL: 'cannot be used, because this machine does not have that address; correct PROVISIONER_HOST',
+};
+
+/** Turns the usual errors of listening into `invalid_config` with what to do. Any other error stays as it is. */
+function listenProblem(error: Error, host: string, port: number): Error {
+  const why = 'code' in error ? LISTEN_PROBLEMS[String(error.code)] : undefined;
+  return why === undefined ? error : new ProvisioningError('invalid_config', 'rejected', `port ${port} of ${host} ${why}`);
+}
+
 async function httpService(f: Foundation, log: RootLog, health: Health, listening: (url: string) => void): Promise<Service> {
   const { config } = f;
   let stopping = false;
@@ -204,7 +219,12 @@ async function httpService(f: Foundation, log: RootLog, health: Health, listenin
   });
   return {
     name: 'http',
-    start: async () => listening(await server.listen({ host: config.http.host, port: config.http.port })),
+    start: async () => {
+      const { host, port } = config.http;
+      listening(
+        await server.listen({ host, port }).catch((error: unknown) => Promise.reject(listenProblem(asError(error), host, port))),
+      );
+    },
     stop: async () => {
       stopping = true;
       await server.close();

@@ -16,11 +16,20 @@ export interface Cli {
   exit: number;
   /** Removes secrets from texts. It knows the secrets of the configuration once that has been read. */
   scrub: Scrub;
+  /** What was opened before the action runs, for the action to use. */
+  kept: Opened | null;
+}
+
+/** The database and the queue, with the configuration that names them. */
+export interface Opened {
+  deps: ProducerDeps;
+  config: Config;
+  close(): Promise<void>;
 }
 
 /** Makes the context of one command. */
 export function createCli(io: Io, services: Services): Cli {
-  return { io, services, exit: EXIT.ok, scrub: createScrubber([]) };
+  return { io, services, exit: EXIT.ok, scrub: createScrubber([]), kept: null };
 }
 
 /** Writes the result to stdout. Nothing else is written there. */
@@ -56,16 +65,32 @@ export async function configOf(cli: Cli): Promise<Config> {
 
 /** Runs `use` with the database and the queue open. It needs no Telnyx key. */
 export async function withProducer<T>(cli: Cli, use: (deps: ProducerDeps, config: Config) => Promise<T>): Promise<T> {
+  const { deps, config, close } = await keepProducer(cli);
+  // Whoever runs next opens its own.
+  cli.kept = null;
+  try {
+    return await use(deps, config);
+  } finally {
+    await close();
+  }
+}
+
+/** Opens the database and the queue once and keeps them open for the action, which closes them; else `runCli` does. */
+export async function keepProducer(cli: Cli): Promise<Opened> {
+  cli.kept ??= await openAll(cli);
+  return cli.kept;
+}
+
+async function openAll(cli: Cli): Promise<Opened> {
   const config = await configOf(cli);
   requireDatabase(config);
   const log = await quietLog(cli, config);
   const producer = await cli.services.openProducer(config, log);
-  try {
-    return await use(producer.deps, config);
-  } finally {
+  const close = async () => {
     await producer.close();
     log.flush();
-  }
+  };
+  return { deps: producer.deps, config, close };
 }
 
 /** Refuses when no database is configured, and says what to set. Errors: `validation_failed`. */

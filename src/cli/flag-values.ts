@@ -26,3 +26,12 @@ export function wholeNumber(text: string, option: string, most = Number.MAX_SAFE
     },
   ]);
 }
+
+const LAST_PORT = 65_535;
+
+/** Reads a port; 0 asks for any free one. Errors: `validation_failed`. */
+export function portNumber(text: string): number {
+  const port = /^\d{1,5}$/.test(text) ? Number(text) : Number.NaN;
+  if (port <= LAST_PORT) return port;
+  throw invalid([{ path: '--port', message: `must be a whole number from 0 to ${LAST_PORT}, not "${text}"` }]);
+}

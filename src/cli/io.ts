@@ -34,10 +34,17 @@ export function processIo(): Io {
     env,
     canAsk: stdin.isTTY === true && stderr.isTTY === true,
     live: stderr.isTTY === true && env['TERM'] !== 'dumb',
-    paintOut: painter(colours && stdout.isTTY === true),
-    paintErr: painter(colours && stderr.isTTY === true),
+    paintOut: painter(colours && stdout.isTTY === true, widthOfTerminal(stdout)),
+    paintErr: painter(colours && stderr.isTTY === true, widthOfTerminal(stderr)),
     interrupt: interruptOfProcess,
   };
+}
+
+/** A terminal of unknown width has the width that terminals begin with. */
+const USUAL_COLUMNS = 80;
+
+function widthOfTerminal(stream: { isTTY?: boolean; columns?: number }): number | null {
+  return stream.isTTY === true ? stream.columns || USUAL_COLUMNS : null;
 }
 
 /** The first signal ends the wait in good order. The second one ends the process, as Node does by default. */

@@ -1,12 +1,11 @@
 import { createReadStream } from 'node:fs';
 import { access, constants } from 'node:fs/promises';
 import type { Readable } from 'node:stream';
-import { asError, createProblems, type ErrorDetail, invalid } from '../domain/errors.ts';
+import { asError, type ErrorDetail, invalid } from '../domain/errors.ts';
 import type { RequestKind } from '../domain/request.ts';
 import { emptyReport, type ListReport, notesOf, numbersOf } from '../producers/intake/number-list.ts';
 import { rowReader, type ValueColumn, valueColumns } from '../producers/intake/row-values.ts';
 import type { NumberRow } from '../producers/intake/stage-numbers.ts';
-import { listCheck, otherValuesProblem } from '../producers/intake/validate.ts';
 
 /** The FILE of `--numbers`, and how to read it. */
 export interface ListFile {
@@ -88,47 +87,6 @@ export async function* tellingNumbers(list: ListFile, stdin: Readable, tell: (no
   const report = emptyReport();
   yield* readNumbers(list, stdin, report);
   for (const note of notesOf(report)) tell(note);
-}
-
-/** What a list holds. */
-export interface ListContent {
-  /** How many different numbers. */
-  count: number;
-  /** How many different sets of values, when the rows have values of their own. */
-  sets: number;
-  /** What people should know. */
-  notes: string[];
-}
-
-/** Reads FILE to its end before a question is asked. Throws `validation_failed`. */
-export async function readThrough(list: ListFile, stdin: Readable): Promise<ListContent> {
-  const report = emptyReport();
-  // As integers the numbers take a tenth of the memory. 15 digits fit exactly. Each one has the place of its set of values.
-  const seen = new Map<number, number>();
-  const sets = new Map<string, number>();
-  const problems = createProblems();
-  const check = listCheck('once');
-  let rows = 0;
-  for await (const row of readNumbers(list, stdin, report)) {
-    const problem = check(row);
-    if (problem !== null) problems.add(problem);
-    if (problem !== null || problems.full) continue;
-    rows += 1;
-    const set = placeOf(sets, row.steps ?? '');
-    const before = seen.get(Number(row.number)) ?? set;
-    if (before !== set) problems.add({ path: row.at, message: otherValuesProblem(row.number, 'an earlier row') });
-    seen.set(Number(row.number), before);
-  }
-  if (problems.count > 0) throw invalid(problems.list());
-  const repeated = rows - seen.size;
-  const once = `${repeated} repeated ${repeated === 1 ? 'number is' : 'numbers are'} counted once`;
-  return { count: seen.size, sets: sets.size, notes: [...notesOf(report), ...(repeated > 0 ? [once] : [])] };
-}
-
-function placeOf(sets: Map<string, number>, steps: string): number {
-  const place = sets.get(steps) ?? sets.size;
-  sets.set(steps, place);
-  return place;
 }
 
 /** Refuses a FILE that cannot be read, before anything is opened or asked. Errors: `validation_failed`. */

@@ -3,6 +3,7 @@ import { packageVersion } from '../config/version.ts';
 import type { Cli } from './cli.ts';
 import { registerAccount } from './commands/account.ts';
 import { registerActs } from './commands/act.ts';
+import { registerCompletion } from './commands/completion.ts';
 import { registerDoctor } from './commands/doctor.ts';
 import { registerInventory } from './commands/inventory.ts';
 import { registerReconcile } from './commands/reconcile.ts';
@@ -10,6 +11,8 @@ import { registerRequests } from './commands/requests.ts';
 import { registerRoles } from './commands/roles.ts';
 import { registerRuns } from './commands/runs.ts';
 import { registerSubmit } from './commands/submit.ts';
+import { addExamples } from './examples.ts';
+import { takeShortIds } from './short-ids.ts';
 
 const EXIT_CODES = `
 Exit codes: 0 all succeeded, 1 failed, 2 usage (for reconcile: open drift), 3 partly succeeded, 4 not found,
@@ -38,5 +41,8 @@ export function createProgram(cli: Cli): Command {
   registerAccount(program, cli);
   registerRoles(program, cli);
   registerDoctor(program, cli);
+  registerCompletion(program, cli);
+  addExamples(program);
+  takeShortIds(program, cli);
   return program;
 }

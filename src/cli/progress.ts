@@ -37,7 +37,7 @@ async function barProgress(io: Io): Promise<Progress> {
   let bar: SingleBar | null = null;
   return {
     show: (view) => {
-      const payload = { text: `${io.paintErr('cyan', wordsOf(view.status))}  ${figures(view)}` };
+      const payload = { text: `${io.paintErr('cyan', view.status)}  ${figures(view)}` };
       if (bar === null) bar = bars.create(view.counts.asked, settledOf(view), payload);
       else bar.update(settledOf(view), payload);
     },
@@ -69,7 +69,7 @@ function lineProgress(io: Io): Progress {
   };
   return {
     show: (view) => {
-      const text = `${count(settledOf(view))}/${count(view.counts.asked)}  ${wordsOf(view.status)}  ${figures(view)}`;
+      const text = `${count(settledOf(view))}/${count(view.counts.asked)}  ${view.status}  ${figures(view)}`;
       if (text === last) return;
       if (Date.now() - lastAt >= LINE_EVERY_MS) write(text);
       else held = text;
@@ -85,11 +85,6 @@ function lineProgress(io: Io): Progress {
 export function settledOf(view: RequestView): number {
   const { succeeded, failed, cancelled, skipped } = view.counts;
   return succeeded + failed + cancelled + skipped;
-}
-
-/** `partially_succeeded` → `partially succeeded` */
-export function wordsOf(status: string): string {
-  return status.replaceAll('_', ' ');
 }
 
 function figures(view: RequestView): string {

@@ -4,8 +4,8 @@ import { readChunks, type reasonsOf } from '../producers/read/read.ts';
 import type { ChunkView, EvidenceView, ItemView, RequestView } from '../producers/read/views.ts';
 import { DECISIONS } from './decisions.ts';
 import { type Column, count, type Paint, type Painted, painted, pairs, plural, table } from './output.ts';
-import { wordsOf } from './progress.ts';
 import { bodyPairs } from './request-words.ts';
+import { idText, timeText } from './short.ts';
 
 export type Reasons = Awaited<ReturnType<typeof reasonsOf>>;
 
@@ -24,11 +24,11 @@ export function requestText(view: RequestView, paint: Paint): string {
       ['asked by', view.submitted_by],
       ['filed by', view.filed_by],
       ['idempotency key', view.idempotency_key],
-      ['created', view.created_at],
-      ['starts', view.status === 'scheduled' ? view.start_at : null],
-      ['paused', view.paused_at],
-      ['cancel asked', view.cancel_requested_at],
-      ['finished', view.finished_at],
+      ['created', timeText(view.created_at, paint)],
+      ['starts', view.status === 'scheduled' && view.start_at !== null ? timeText(view.start_at, paint) : null],
+      ['paused', view.paused_at === null ? null : timeText(view.paused_at, paint)],
+      ['cancel asked', view.cancel_requested_at === null ? null : timeText(view.cancel_requested_at, paint)],
+      ['finished', view.finished_at === null ? null : timeText(view.finished_at, paint)],
       ['chunks', chunks.total === 0 ? null : `${count(chunks.settled)} of ${count(chunks.total)} settled`],
       ['cost', view.kind === 'buy' ? `${cost.upfront} ${cost.currency} upfront, ${cost.monthly} ${cost.currency} a month` : null],
       ['error', view.error === null ? null : `${view.error.message} (${view.error.code})`],
@@ -36,11 +36,7 @@ export function requestText(view: RequestView, paint: Paint): string {
     paint,
   );
   const names = ['asked', 'succeeded', 'failed', 'cancelled', 'skipped', 'in_flight', 'pending'] as const;
-  const figures = table(
-    names.map((name) => right(wordsOf(name))),
-    [names.map((name) => count(counts[name]))],
-    paint,
-  );
+  const figures = table(names.map(right), [names.map((name) => count(counts[name]))], paint);
   return `${head}\n\n${figures}`;
 }
 
@@ -48,27 +44,34 @@ export function requestText(view: RequestView, paint: Paint): string {
 export function reasonsText(reasons: Reasons, paint: Paint): string {
   if (reasons.length === 0) return '';
   const rows = reasons.map((r) => [count(r.count), r.code, r.reason]);
-  return `\n\n${table([right('numbers'), 'reason', 'meaning'], rows, paint)}`;
+  return `\n\n${table([right('numbers'), 'reason', { title: 'meaning', fit: 'fold' }], rows, paint)}`;
 }
 
 /** One line for each chunk. */
 export function chunksText(chunks: readonly ChunkView[], paint: Paint): string {
   if (chunks.length === 0) return '';
   const rows = chunks.map((c) => [
-    c.id,
+    idText(c.id, paint),
     c.kind,
-    c.waiting ? `${wordsOf(c.state)}, waits for paperwork` : wordsOf(c.state),
+    c.waiting ? `${c.state}, waits for paperwork` : c.state,
     count(c.numbers),
     c.telnyx_id ?? '-',
     c.error === null ? '' : c.error.message,
   ]);
-  return `\n\n${table(['chunk', 'kind', 'state', right('numbers'), 'at Telnyx', 'error'], rows, paint)}`;
+  const telnyx: Column = { title: 'at Telnyx', fit: 'cut' };
+  return `\n\n${table(['chunk', 'kind', 'state', right('numbers'), telnyx, { title: 'error', fit: 'fold' }], rows, paint)}`;
 }
 
 /** One line for each item. */
 export function itemsText(items: readonly ItemView[], paint: Paint): string {
-  const rows = items.map((i) => [i.phone_number ?? '-', wordsOf(i.status), i.reason_code ?? '', i.reason ?? '', i.updated_at]);
-  return `\n\n${table(['phone number', 'status', 'reason', 'meaning', 'updated'], rows, paint)}`;
+  const rows = items.map((i) => [
+    i.phone_number ?? '-',
+    i.status,
+    i.reason_code ?? '',
+    i.reason ?? '',
+    timeText(i.updated_at, paint),
+  ]);
+  return `\n\n${table(['phone number', 'status', 'reason', { title: 'meaning', fit: 'fold' }, 'updated'], rows, paint)}`;
 }
 
 /** Describes a chunk that a person must decide about, with each choice as the command that makes it. */
@@ -141,8 +144,8 @@ async function openDecisions(deps: ProducerDeps, view: RequestView): Promise<Chu
 
 /** Returns a status in its colour. */
 export function statusText(status: string): Painted {
-  if (status === 'succeeded') return painted('green', wordsOf(status));
-  if (status === 'failed') return painted('red', wordsOf(status));
-  if (status === 'running' || status === 'queued') return painted('cyan', wordsOf(status));
-  return painted('yellow', wordsOf(status));
+  if (status === 'succeeded') return painted('green', status);
+  if (status === 'failed') return painted('red', status);
+  if (status === 'running' || status === 'queued') return painted('cyan', status);
+  return painted('yellow', status);
 }

@@ -2,9 +2,12 @@ import { type Drift, isOpen, type OpenDrift } from '../db/queries/drift.ts';
 import type { RunCounts } from '../domain/reconciliation.ts';
 import type { AcceptAnswer, RepairAnswer } from '../producers/read/drift-answers.ts';
 import type { RunReport } from '../producers/read/read.ts';
-import { count, type Paint, pairs, plural, table } from './output.ts';
+import { type Column, count, type Paint, pairs, plural, table } from './output.ts';
+import { idText, timeText } from './short.ts';
 
 const COUNTS = ['seen', 'matched', 'adopted', 'missing', 'changed', 'healed', 'surplus', 'too_fresh', 'undecided'] as const;
+
+const SELDOM: ReadonlySet<string> = new Set(['healed', 'surplus', 'too_fresh', 'undecided']);
 
 /** Describes a run with its counts and the given drift rows. `more` says that the run has further rows. */
 export function runText(run: RunReport, drift: readonly Drift[], more: boolean, paint: Paint): string {
@@ -13,8 +16,8 @@ export function runText(run: RunReport, drift: readonly Drift[], more: boolean, 
     [
       ['run', run.id],
       ['status', paint(colour, run.status)],
-      ['started', run.started_at],
-      ['finished', run.finished_at],
+      ['started', run.started_at === null ? null : timeText(run.started_at, paint)],
+      ['finished', run.finished_at === null ? null : timeText(run.finished_at, paint)],
       ['error', run.error],
       ['open', isOpen(run.open) ? openWords(run.open) : null],
       ['repairs', run.repair_requests.length === 0 ? null : run.repair_requests.join(', ')],
@@ -23,23 +26,38 @@ export function runText(run: RunReport, drift: readonly Drift[], more: boolean, 
   );
   const counts = run.counts === null ? '' : `\n\n${countsText(run.counts, paint)}${unjudgedText(run.counts)}`;
   if (drift.length === 0) return head + counts;
-  const rows = drift.map((d) => [d.kind, d.phoneNumber, d.field ?? '', d.ours ?? '', d.theirs ?? '', d.state, d.stateBy ?? '']);
+  const rows = drift.map((d) => [
+    d.kind,
+    d.phoneNumber,
+    d.field ?? '',
+    d.ours ?? '',
+    d.theirs ?? '',
+    d.state,
+    idText(d.stateBy ?? '', paint),
+  ]);
   const rest = more ? `\n${paint('dim', `more rows: provisioner run ${run.id} --csv`)}` : '';
-  return `${head}${counts}\n\n${table(['drift', 'phone number', 'field', 'ours', 'theirs', 'state', 'by'], rows, paint)}${rest}`;
+  return `${head}${counts}\n\n${table(DRIFT, rows, paint)}${rest}`;
 }
+
+const DRIFT: readonly (Column | string)[] = [
+  ...['drift', 'phone number', 'field'],
+  { title: 'ours', fit: 'cut' },
+  { title: 'theirs', fit: 'cut' },
+  'state',
+  { title: 'by', fit: 'cut' },
+];
 
 /** One line for each run. */
 export function runsText(runs: readonly RunReport[], paint: Paint): string {
   const n = (run: RunReport, name: (typeof COUNTS)[number]) => (run.counts === null ? '' : count(run.counts[name] ?? 0));
   return table(
-    ['run', 'created', 'trigger', 'status', { title: 'seen', align: 'right' }, { title: 'matched', align: 'right' }, 'open'],
+    ['run', 'created', 'trigger', 'status', { title: 'seen', align: 'right' }, { title: 'open', fit: 'fold' }],
     runs.map((r) => [
-      r.id,
-      r.created_at,
+      idText(r.id, paint),
+      timeText(r.created_at, paint),
       r.trigger,
       r.status,
       n(r, 'seen'),
-      n(r, 'matched'),
       isOpen(r.open) ? openWords(r.open) : '-',
     ]),
     paint,
@@ -81,9 +99,11 @@ function unjudgedText(counts: RunCounts): string {
 }
 
 function countsText(counts: RunCounts, paint: Paint): string {
+  // What seldom happens is shown only when it did, so that a row fits on a terminal.
+  const shown = COUNTS.filter((name) => !SELDOM.has(name) || (counts[name] ?? 0) > 0);
   return table(
-    COUNTS.map((name) => ({ title: name.replace('_', ' '), align: 'right' as const })),
-    [COUNTS.map((name) => count(counts[name] ?? 0))],
+    shown.map((name) => ({ title: name.replace('_', ' '), align: 'right' as const })),
+    [shown.map((name) => count(counts[name] ?? 0))],
     paint,
   );
 }

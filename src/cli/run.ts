@@ -1,4 +1,4 @@
-import { CommanderError } from 'commander';
+import { type Command, CommanderError } from 'commander';
 import { countOfProblems, type ErrorDetail } from '../domain/errors.ts';
 import { visible, visibleLines } from '../domain/text.ts';
 import { createCli, jsonText, note, say } from './cli.ts';
@@ -35,8 +35,29 @@ export async function runCli(argv: readonly string[], io: Io, services: Services
       );
     else note(cli, failureText(failure, io));
     if (failure.stack !== null && io.env['LOG_LEVEL'] === 'debug') note(cli, failure.stack);
+    if (!json && isUsage(failure)) note(cli, `see \`${helpOf(program, argv)}\``);
     return failure.exit;
+  } finally {
+    await cli.kept?.close();
   }
+}
+
+/** True when the words of the command are wrong, and not what a file or the database holds. */
+function isUsage({ code, details }: Failure): boolean {
+  return code === 'usage' || (code === 'validation_failed' && details.some(({ path }) => path.startsWith('--')));
+}
+
+/** The call that prints the help of the command that these arguments name. */
+function helpOf(program: Command, argv: readonly string[]): string {
+  const names = [program.name()];
+  let at = program;
+  for (const word of argv) {
+    const next = at.commands.find((command) => command.name() === word);
+    if (next === undefined) break;
+    names.push(word);
+    at = next;
+  }
+  return `${names.join(' ')} --help`;
 }
 
 function failureText(failure: Failure, io: Io): string {

@@ -1,29 +1,17 @@
-import { countMatching } from '../db/queries/inventory.ts';
 import { invalid, notFound } from '../domain/errors.ts';
 import type { RequestKind } from '../domain/request.ts';
 import type { ProducerDeps } from '../producers/deps.ts';
-import { worstCaseCost } from '../producers/intake/plan.ts';
-import type { BuyBody, BuyLine, RequestBody } from '../producers/intake/request-shapes.ts';
+import type { RequestBody } from '../producers/intake/request-shapes.ts';
 import { listProblems, noteOfRepeats } from '../producers/intake/stage-numbers.ts';
-import { submitRequest } from '../producers/intake/submit.ts';
-import { wideNote } from '../producers/intake/wide-filter.ts';
+import { type SubmitOptions, submitRequest } from '../producers/intake/submit.ts';
 import { readRequest } from '../producers/read/read.ts';
 import { actor, type Cli, note, result, withProducer } from './cli.ts';
-import { confirm, requireConsent } from './confirm.ts';
+import { requireConsent } from './confirm.ts';
 import { parseDuration } from './duration.ts';
 import { EXIT } from './exit-table.ts';
 import { problemsIn } from './flags.ts';
-import {
-  type ListContent,
-  type ListFile,
-  type ListFlags,
-  listOf,
-  readNumbers,
-  readThrough,
-  requireReadable,
-  tellingNumbers,
-} from './numbers-file.ts';
-import { plural } from './output.ts';
+import { type ListFile, type ListFlags, listOf, readNumbers, requireReadable, tellingNumbers } from './numbers-file.ts';
+import { askFirst } from './question.ts';
 import { requestText } from './report.ts';
 import { noteApproval, waitAndReport } from './wait-report.ts';
 import { noteWorkerless } from './workerless.ts';
@@ -50,19 +38,19 @@ export async function submit(cli: Cli, kind: RequestKind, read: () => RequestBod
   if (list !== null) await requireReadable(list.file);
   requireConsent(cli.io, flags.yes, list?.file === '-');
   return withProducer(cli, async (deps) => {
-    await confirm(cli.io, flags.yes, async () => {
-      const ahead = await readAhead(cli, deps, body, list);
-      return [...ahead.notes, summaryOf(body, ahead, list, deps)].join('\n');
-    });
-    const numbers = list === null ? undefined : tellingNumbers(list, cli.io.stdin, (text) => note(cli, text));
-    const { request, created, repeats } = await submitRequest(deps, body, {
-      ...(numbers !== undefined && { numbers, repeats: 'once' }),
-      ...(list?.columns !== undefined && { columns: list.columns.map((c) => c.field) }),
+    const columns = list?.columns?.map((c) => c.field);
+    const options = (tell: (text: string) => void): SubmitOptions & { actor: string } => ({
+      ...(list !== null && { numbers: tellingNumbers(list, cli.io.stdin, tell), repeats: 'once' }),
+      ...(columns !== undefined && { columns }),
       actor: actor(),
       ...(idempotencyKey !== undefined && { idempotencyKey, keySpace: 'cli' as const }),
     });
+    const asks = flags.yes !== true;
+    if (asks) await askFirst(cli, deps, body, { columns: columns ?? [], ...options((text) => note(cli, text)) });
+    const told = (text: string) => (asks ? undefined : note(cli, text));
+    const { request, created, repeats } = await submitRequest(deps, body, options(told));
     const repeated = noteOfRepeats(repeats);
-    if (repeated !== null) note(cli, repeated);
+    if (repeated !== null) told(repeated);
     if (!created) note(cli, `this idempotency key was used before: request ${request.id}`);
     return flags.wait === true
       ? waitAndReport(cli, deps, request.id, { timeoutMs, json: flags.json })
@@ -95,58 +83,4 @@ async function accepted(cli: Cli, deps: ProducerDeps, id: string, json: boolean 
   note(cli, `accepted; follow it with: provisioner watch ${id}`);
   await noteWorkerless(cli, deps, [view]);
   return EXIT.ok;
-}
-
-/** What an answer of yes is about. Reads the file once more than needed, but only where a person waits. */
-async function readAhead(cli: Cli, deps: ProducerDeps, body: RequestBody, list: ListFile | null): Promise<ListContent> {
-  if (list !== null) return readThrough(list, cli.io.stdin);
-  if (body.kind === 'buy') return { count: 0, sets: 0, notes: [] };
-  const counts = await countMatching(deps.db.reads, body.where ?? {});
-  const wide = wideNote(counts);
-  return { count: counts.matched, sets: 0, notes: wide === null ? [] : [`Mind that ${wide}.`] };
-}
-
-function summaryOf(body: RequestBody, { count: listed, sets }: ListContent, list: ListFile | null, deps: ProducerDeps): string {
-  if (body.kind === 'buy') return buySummary(body, listed, deps);
-  if (body.kind === 'update') {
-    const byRow = list?.columns?.map((c) => c.field).join(', ');
-    const each = byRow === undefined ? [] : [`${byRow} as each row says (${plural(sets, 'different set')} of values)`];
-    const all = Object.entries(body.set).map(([key, value]) => `${key} = ${JSON.stringify(value)}`);
-    return `This changes ${plural(listed, 'number')}: ${[...each, ...all].join(', ')}`;
-  }
-  const guards = [
-    ...(body.include_locked ? ['deletion-locked ones'] : []),
-    ...(body.include_emergency ? ['emergency-enabled ones'] : []),
-  ];
-  const included = guards.length === 0 ? '' : `, including ${guards.join(' and ')}`;
-  const skipped = body.skip_gone === true ? ' Numbers that have already left the account are skipped.' : '';
-  return `This RELEASES ${plural(listed, 'number')}${included}.${skipped} Released numbers may be gone for good. Expected: ${body.expected_count}.`;
-}
-
-function buySummary(body: BuyBody, listed: number, deps: ProducerDeps): string {
-  const total = listed + body.lines.reduce((sum, l) => sum + l.quantity, 0);
-  const lines = [...body.lines.map(lineSummary), ...(listed === 0 ? [] : [`${plural(listed, 'number')} from the list`])];
-  const attached = Object.entries(body.assign).flatMap(([key, value]) =>
-    value === undefined ? [] : [`${key} ${String(value)}`],
-  );
-  return [
-    `This buys ${plural(total, 'number')}:`,
-    ...lines.map((line) => `  ${line}`),
-    ...(attached.length === 0 ? [] : [`  with ${attached.join(', ')}`]),
-    `This costs at most ${worstCaseCost(body, listed, deps.limits.maxNumberCost)} upfront and for the first month.`,
-  ].join('\n');
-}
-
-function lineSummary(line: BuyLine): string {
-  const center = line.rate_center === undefined ? undefined : `rate center ${line.rate_center}`;
-  const where = [center, line.locality, line.administrative_area, line.national_destination_code].filter((p) => p !== undefined);
-  const type = line.phone_number_type === 'toll_free' ? 'toll-free' : `${line.country_code} ${line.phone_number_type}`;
-  const fallback = line.fallback;
-  const rest =
-    fallback === undefined
-      ? ''
-      : fallback.best_effort
-        ? ', else whatever is near'
-        : `, else ${fallback.national_destination_codes.join(', ')}`;
-  return `${line.quantity} ${type}${where.length === 0 ? '' : ` in ${where.join(', ')}`}${rest}`;
 }

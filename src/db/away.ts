@@ -31,3 +31,19 @@ export function databaseCode(error: Error): string | null {
   const inner: unknown[] = error instanceof AggregateError ? error.errors : [];
   return inner.map((one) => databaseCode(asError(one))).find((code) => code !== null) ?? null;
 }
+
+/** What to do about an error of a database that answers but does not let us in, by its SQLSTATE. */
+const CURES: { readonly [state: string]: string } = {
+  '3D000': 'create it, or correct DATABASE_URL',
+  '28P01': 'correct DATABASE_URL',
+  '28000': 'correct DATABASE_URL',
+};
+
+/** Says in one line why the database cannot be used, and what to do. `null` for an error of a query. */
+export function databaseTrouble(error: Error): string | null {
+  const cure = CURES[databaseCode(error) ?? ''];
+  if (cure !== undefined) return `${error.message}; ${cure}`;
+  if (!isDatabaseAway(error)) return null;
+  const why = error instanceof AggregateError ? error.errors.map(String).join('; ') : String(error);
+  return `Postgres does not answer (${why}); check DATABASE_URL and that it runs`;
+}

@@ -58,7 +58,9 @@ export async function moveChunk(sql: SqlOrTx, chunk: Chunk, move: Move): Promise
     throw new ProvisioningError('illegal_move', 'bug', `chunk ${chunk.id}: no move "${move.cause}" from ${chunk.state}`);
   }
   const { to } = legal;
+  // The trouble on the way to an end is over. An end that has a reason of its own brings it in the patch.
   const values = patchValues({
+    ...(isFinal(to) ? { errorCode: null, error: null } : {}),
     ...move.patch,
     ...(isFinal(to) ? { nextRunAt: null, settledAt: move.at } : {}),
   });

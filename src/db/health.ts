@@ -1,7 +1,8 @@
 import postgres from 'postgres';
 import { FINAL_STATES, WORKING_STATES } from '../domain/chunk.ts';
-import { ProvisioningError } from '../domain/errors.ts';
+import { asError, ProvisioningError } from '../domain/errors.ts';
 import { OPEN_ITEM_STATUSES } from '../domain/request.ts';
+import { databaseTrouble } from './away.ts';
 import type { Reads, Sql } from './client.ts';
 
 /**
@@ -27,11 +28,10 @@ export async function answering<T>(ask: () => PromiseLike<T>): Promise<T> {
     return await ask();
   } catch (error) {
     if (error instanceof ProvisioningError) throw error;
-    const why = error instanceof AggregateError ? error.errors.map(String).join('; ') : String(error);
     throw new ProvisioningError(
       'database_unavailable',
       'retry',
-      `Postgres does not answer (${why}); check DATABASE_URL and that it runs`,
+      databaseTrouble(asError(error)) ?? `Postgres refuses the first query: ${asError(error).message}`,
       { cause: error },
     );
   }

@@ -3,7 +3,8 @@ import { fileURLToPath } from 'node:url';
 import { readMigrationFiles } from 'drizzle-orm/migrator';
 import { drizzle } from 'drizzle-orm/postgres-js';
 import { migrate } from 'drizzle-orm/postgres-js/migrator';
-import { ProvisioningError } from '../domain/errors.ts';
+import { asError, ProvisioningError } from '../domain/errors.ts';
+import { databaseTrouble } from './away.ts';
 import type { Sql } from './client.ts';
 import { one, probeConnection } from './session.ts';
 
@@ -33,9 +34,14 @@ export async function migrateDatabase(url: string): Promise<void> {
     }
   } catch (error) {
     if (error instanceof ProvisioningError) throw error;
-    throw new ProvisioningError('database_unavailable', 'retry', `the migrations could not be applied: ${reasonOf(error)}`, {
-      cause: error,
-    });
+    throw new ProvisioningError(
+      'database_unavailable',
+      'retry',
+      `the migrations could not be applied: ${databaseTrouble(asError(error)) ?? reasonOf(error)}`,
+      {
+        cause: error,
+      },
+    );
   }
 }
 

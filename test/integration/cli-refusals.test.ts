@@ -188,6 +188,10 @@ describe('bad input is refused by the real commands, with nothing stored and not
     const text = await stage.run([...argv(), '--yes']);
     expect([text.exit, text.out]).toEqual([exit, '']);
     for (const [path] of details.slice(1)) expect(text.err).toContain(path);
+    // Nobody is asked about what is refused.
+    const asked = await stage.run(argv(), { stdin: 'y\n', canAsk: true });
+    expect([asked.exit, asked.err]).toEqual([exit, expect.not.stringContaining('Go ahead?')]);
+    expect(await stage.sql`select count(*) from requests`).toEqual(before.requests);
   });
 
   it('a foreign number to update ends as not owned after a look, and holds up no other', async () => {
@@ -195,6 +199,64 @@ describe('bad input is refused by the real commands, with nothing stored and not
     expect({ exit: said.exit, ...said.json() }).toMatchObject({ exit: 3, counts: { asked: 2, succeeded: 1, failed: 1 } });
     const shown = (await stage.run(['request', said.json().id, '--items', 'failed', '--json'])).json();
     expect(shown['items']).toMatchObject([{ phone_number: STRANGER, reason_code: 'not_owned' }]);
+  });
+});
+
+describe('the question on a terminal', () => {
+  const ask = async (argv: string[], env: Record<string, string> = {}) => {
+    const before = await stage.sql`select count(*) from requests`;
+    const said = await stage.run(argv, { stdin: 'n\n', canAsk: true, env });
+    expect(said.exit).toBe(6);
+    expect(await stage.sql`select count(*) from requests`).toEqual(before);
+    return said.err;
+  };
+
+  it('tells everything about a buy, and explains its sum', async () => {
+    const asked = await ask([
+      ...buy('--ndc', '312=20', '--feature', 'sms,voice', '--fallback', 'ndc:773,872', '--tag', 'launch', '--label', 'Chicago'),
+      ...['--max-upfront', '25', '--reserve'],
+    ]);
+    expect(asked.split('\n').map((line) => line.replace(/ {2,}(?=\S)/g, '  '))).toEqual([
+      'This buys 20 numbers:',
+      '  label  Chicago',
+      '  lines  20 US local in 312 with sms and voice, else in 773 or 872',
+      '  tags  launch',
+      '  reserve  the numbers are reserved before they are ordered',
+      '  each number  at most 5.00 USD upfront and 5.00 USD a month',
+      '  budget  at most 25 USD upfront',
+      'It costs at most 125.00 USD: 25.00 upfront (your budget) and 100.00 for the first month (20 numbers at 5.00 at most).',
+      expect.stringContaining('Go ahead?'),
+      '',
+    ]);
+  });
+
+  it('says what an update replaces and takes away', async () => {
+    await stage.sql`update phone_numbers set tags = '{old}', messaging_profile_id = 'p' where phone_number = any(${ours})`;
+    const asked = await ask([...setting('tags=new', 'messaging_profile_id='), '--label', 'Move']);
+    for (const text of [
+      'This changes 2 numbers:',
+      /label +Move/,
+      new RegExp(`numbers +${ours.toSorted().join(', ').replaceAll('+', '\\+')}\n`),
+      /tags +new \(replaces all tags\)/,
+      /messaging profile +none \(takes the messaging profile away\)/,
+      '2 numbers have tags now, which are replaced.',
+      'The messaging profile is taken away from 2 numbers.',
+    ])
+      expect(asked).toMatch(text);
+    const paid = { PROVISIONER_PRICES: 'caller_id_name=0.40' };
+    expect(await ask(setting('voice.caller_id_name_enabled=true'), paid)).toContain(
+      'It costs 0.80 USD: 2 numbers at 0.40 each, by PROVISIONER_PRICES.',
+    );
+  });
+
+  it('says what the guards of a release keep', async () => {
+    await stage.sql`update phone_numbers set deletion_lock_enabled = true, monthly_cost = 1 where phone_number = any(${ours})`;
+    const argv = release(...file('ours.csv'), '--expect', '2');
+    expect(await ask(argv)).toMatch(
+      /This RELEASES 2 numbers:\n[\s\S]*2 have a deletion lock, and are kept\n[\s\S]*2\.00 USD a month/,
+    );
+    expect(await ask([...argv, '--include-locked'])).toMatch(/2 have a deletion lock, and are released too\n/);
+    await stage.sql`update phone_numbers set deletion_lock_enabled = false where phone_number = any(${ours})`;
   });
 });
 

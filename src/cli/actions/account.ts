@@ -5,6 +5,7 @@ import type { AccountView } from '../../producers/read/views.ts';
 import { actor, type Cli, note, result, withProducer } from '../cli.ts';
 import { confirm, requireConsent } from '../confirm.ts';
 import { moneyWith, type Paint, painted, pairs, table } from '../output.ts';
+import { timeText } from '../short.ts';
 
 /** Shows the account gate, the balance, the slots in use and the learned limits. */
 export async function showAccount(cli: Cli, flags: { json?: boolean }): Promise<void> {
@@ -36,14 +37,17 @@ function accountText(view: AccountView, paint: Paint): string {
       ['gate', gate.open ? painted('green', 'open') : painted('red', 'closed')],
       ['reason', gate.code === null ? gate.reason : `${gate.reason ?? ''} (${gate.code})`.trim()],
       ['what to do', gate.advice],
-      ['closed', gate.closed_at],
-      ['next probe', gate.next_probe_at],
-      ['last opened', gate.reopened === null ? null : `${gate.reopened.at} by ${gate.reopened.by ?? 'somebody'}`],
+      ['closed', gate.closed_at === null ? null : timeText(gate.closed_at, paint)],
+      ['next probe', gate.next_probe_at === null ? null : timeText(gate.next_probe_at, paint)],
+      [
+        'last opened',
+        gate.reopened === null ? null : `${timeText(gate.reopened.at, paint)} by ${gate.reopened.by ?? 'somebody'}`,
+      ],
       [
         'balance',
         balance === null
           ? 'not looked up yet'
-          : `${moneyWith(balance.amount, balance.currency)} (${balance.as_of ?? 'unknown time'})`,
+          : `${moneyWith(balance.amount, balance.currency)} (${balance.as_of === null ? 'unknown time' : timeText(balance.as_of, paint)})`,
       ],
       [
         'credit',
@@ -58,6 +62,11 @@ function accountText(view: AccountView, paint: Paint): string {
 
 function limitsText(limits: AccountView['limits'], paint: Paint): string {
   if (limits.length === 0) return '';
-  const rows = limits.map((l) => [l.family, String(l.per_second ?? '-'), l.announced ?? '-', l.paused_until ?? '-']);
+  const rows = limits.map((l) => [
+    l.family,
+    String(l.per_second ?? '-'),
+    l.announced ?? '-',
+    l.paused_until === null ? '-' : timeText(l.paused_until, paint),
+  ]);
   return `\n\n${table(['calls', { title: 'a second', align: 'right' }, 'announced by Telnyx', 'paused until'], rows, paint)}`;
 }

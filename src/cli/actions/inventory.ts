@@ -1,22 +1,25 @@
 import { pipeline } from 'node:stream/promises';
 import type { InventoryFilter } from '../../db/queries/inventory.ts';
+import { type Share, summarize } from '../../db/queries/summary.ts';
 import { invalid, notFound } from '../../domain/errors.ts';
 import { isE164 } from '../../domain/phone-number.ts';
 import { CSV } from '../../producers/read/csv.ts';
 import { type FieldChange, readNumber } from '../../producers/read/history.ts';
 import { readInventory } from '../../producers/read/read.ts';
 import { NUMBER_COLUMNS, numberRows } from '../../producers/read/streams.ts';
-import type { NumberView } from '../../producers/read/views.ts';
+import { moneyText, type NumberView } from '../../producers/read/views.ts';
 import { type Cli, note, result, withProducer } from '../cli.ts';
 import { parseWhere, wholeNumber } from '../flag-values.ts';
-import { moneyWith, type Paint, pairs, table } from '../output.ts';
+import { type Column, count, moneyWith, type Paint, pairs, plural, table } from '../output.ts';
 import { fieldText } from '../request-words.ts';
+import { idText, timeText } from '../short.ts';
 
 /** The flags of `inventory`. */
 export interface InventoryFlags {
   where: string[];
   limit: string;
   cursor?: string;
+  summary?: boolean;
   csv?: boolean;
   json?: boolean;
 }
@@ -25,6 +28,7 @@ export interface InventoryFlags {
 export async function inventory(cli: Cli, flags: InventoryFlags): Promise<void> {
   const filter = await filterOf(flags.where);
   if (flags.csv === true && flags.json === true) throw invalid([{ path: '--csv', message: 'cannot be combined with --json' }]);
+  if (flags.summary === true) return summary(cli, filter, flags);
   if (flags.csv === true) {
     const { stringify } = await import('csv-stringify');
     await withProducer(cli, (deps) =>
@@ -40,20 +44,65 @@ export async function inventory(cli: Cli, flags: InventoryFlags): Promise<void> 
   );
   await result(cli, flags.json, { data: page.data, next_cursor: page.nextCursor }, () =>
     table(
-      ['phone number', 'status', 'type', 'connection', 'messaging profile', 'tags'],
+      [
+        'phone number',
+        'status',
+        'type',
+        'connection',
+        { title: 'messaging profile', fit: 'cut' },
+        { title: 'tags', fit: 'fold' },
+      ],
       page.data.map((n) => [
         n.phone_number,
         n.status ?? n.state,
         n.phone_number_type ?? '',
         n.connection_id ?? '-',
         n.messaging_profile_id ?? '-',
-        n.tags.join(','),
+        n.tags.join(', '),
       ]),
       cli.io.paintOut,
     ),
   );
   if (page.nextCursor !== null && flags.json !== true)
     note(cli, `there are more: --cursor ${page.nextCursor}, or all of them: --csv`);
+}
+
+/** Counts the matching numbers and what they cost a month, in all, by area code and by tag. */
+async function summary(cli: Cli, filter: InventoryFilter, flags: InventoryFlags): Promise<void> {
+  if (flags.csv === true) throw invalid([{ path: '--summary', message: 'cannot be combined with --csv' }]);
+  const found = await withProducer(cli, (deps) => summarize(deps.db.reads, filter));
+  const currency = found.all.currency ?? 'USD';
+  const view = ({ numbers, monthly, priced }: Share) => ({ numbers, monthly_cost: moneyText(monthly), with_known_price: priced });
+  const value = {
+    currency,
+    total: view(found.all),
+    by_area_code: found.areaCodes.map((s) => ({ national_destination_code: s.of, ...view(s) })),
+    by_tag: found.tags.map((s) => ({ tag: s.of, ...view(s) })),
+  };
+  await result(cli, flags.json, value, () => summaryText(found, currency, cli.io.paintOut));
+}
+
+/** A summary on a terminal has at most this many rows of each sort. */
+const SHOWN_SHARES = 20;
+
+function summaryText(found: Awaited<ReturnType<typeof summarize>>, currency: string, paint: Paint): string {
+  const { all, areaCodes, tags } = found;
+  const unknown = all.numbers - all.priced;
+  const total = pairs(
+    [
+      ['numbers', count(all.numbers)],
+      ['a month', moneyWith(moneyText(all.monthly), currency)],
+      ['unknown', unknown === 0 ? null : `${plural(unknown, 'number')} bought elsewhere, whose price Telnyx does not tell`],
+    ],
+    paint,
+  );
+  const part = (title: string, none: string, shares: readonly Share[]) => {
+    const shown = shares.slice(0, SHOWN_SHARES).map((s) => [s.of ?? none, count(s.numbers), moneyText(s.monthly) ?? '']);
+    const more = shares.length - shown.length;
+    const columns: Column[] = [{ title, fit: 'cut' }, { title: 'numbers', align: 'right' }, { title: 'a month', align: 'right' }];
+    return `${table(columns, shown, paint)}${more > 0 ? `\n${paint('dim', `and ${count(more)} more: --json`)}` : ''}`;
+  };
+  return [total, part('area code', 'other', areaCodes), part('tag', 'none', tags)].join('\n\n');
 }
 
 /** Checks the filter. The shapes load slowly, so a list without a filter does not import them. */
@@ -76,16 +125,22 @@ function numberText(found: NonNullable<Awaited<ReturnType<typeof readNumber>>>, 
   const rows = found.history.flatMap((e) => {
     const changes: FieldChange[] = e.changes.length > 0 ? e.changes : [{ field: 'state', before: e.from, after: e.to }];
     return changes.map((c) => [
-      e.at,
+      timeText(e.at, paint),
       c.field,
       fieldText(c.before),
       fieldText(c.after),
       e.by ?? '-',
       e.cause,
-      e.request_id ?? e.run_id ?? '',
+      idText(e.request_id ?? e.run_id ?? '', paint),
     ]);
   });
-  const columns = ['when', 'field', 'before', 'after', 'who', 'why', 'request or run'];
+  const columns: (Column | string)[] = [
+    ...['when', 'field'],
+    { title: 'before', fit: 'fold' },
+    { title: 'after', fit: 'fold' },
+    { title: 'who', fit: 'cut' },
+    ...['why', 'request or run'],
+  ];
   const history = rows.length === 0 ? '' : `\n\n${table(columns, rows, paint)}`;
   return pairs(facts, paint) + history;
 }

@@ -17,9 +17,10 @@ import type { RequestView } from '../../producers/read/views.ts';
 import { type Cli, note, result, withProducer } from '../cli.ts';
 import { parseDuration } from '../duration.ts';
 import { wholeNumber } from '../flag-values.ts';
-import { count, type Paint, table } from '../output.ts';
+import { count, fold, type Paint, table } from '../output.ts';
 import { attentionOf, chunksText, itemsText, reasonsText, requestText, statusText } from '../report.ts';
 import { actText } from '../request-words.ts';
+import { idText, timeText } from '../short.ts';
 import { waitAndReport } from '../wait-report.ts';
 import { noteWorkerless } from '../workerless.ts';
 
@@ -59,31 +60,35 @@ export async function list(cli: Cli, flags: ListFlags): Promise<void> {
 
 /** One line for each request. Below an open request, a line says what it waits for. */
 function listText(requests: readonly RequestView[], paint: Paint): string {
+  const rows = requests.map((r) => [
+    r.label ?? '',
+    idText(r.id, paint),
+    r.kind,
+    statusText(r.status),
+    `${count(r.counts.succeeded)}/${count(r.counts.asked)}`,
+    r.counts.failed === 0 ? '' : count(r.counts.failed),
+    timeText(r.created_at, paint),
+  ]);
   const [head = '', ...lines] = table(
     [
+      { title: 'label', fit: 'cut' },
       'request',
       'kind',
       'status',
-      { title: 'asked', align: 'right' },
-      { title: 'succeeded', align: 'right' },
+      { title: 'done', align: 'right' },
       { title: 'failed', align: 'right' },
       'created',
-      'label',
     ],
-    requests.map((r) => [
-      r.id,
-      r.kind,
-      statusText(r.status),
-      count(r.counts.asked),
-      count(r.counts.succeeded),
-      count(r.counts.failed),
-      r.created_at,
-      r.label ?? '',
-    ]),
+    rows,
     paint,
   ).split('\n');
+  const room = paint.width === null ? Number.POSITIVE_INFINITY : paint.width - 4;
   const waits = (r: RequestView | undefined) =>
-    r?.error == null ? [] : [paint('dim', visible(`  waits: ${r.error.message} (${r.error.code})`))];
+    r?.error == null
+      ? []
+      : fold(visible(`waits: ${r.error.message} (${r.error.code})`), room).map((line, n) =>
+          paint('dim', `${n === 0 ? '  ' : '    '}${line}`),
+        );
   return [head, ...lines.flatMap((line, i) => [line, ...waits(requests[i])])].join('\n');
 }
 
@@ -131,8 +136,8 @@ export async function history(cli: Cli, id: string, flags: PageFlags): Promise<v
   });
   await result(cli, flags.json, { data: page.data, next_cursor: page.nextCursor }, () =>
     table(
-      ['when', 'who', 'what', 'detail'],
-      page.data.map((act) => [act.at, act.by ?? '-', act.action, actText(act)]),
+      ['when', { title: 'who', fit: 'cut' }, 'what', { title: 'detail', fit: 'fold' }],
+      page.data.map((act) => [timeText(act.at, cli.io.paintOut), act.by ?? '-', act.action, actText(act)]),
       cli.io.paintOut,
     ),
   );

@@ -11,6 +11,7 @@ export function registerInventory(program: Command, cli: Cli): void {
     .option('--where <key=value>', 'only numbers that match, such as tag=solar; repeatable', many, [])
     .option('--limit <count>', 'how many numbers, at most 500', '100')
     .option('--cursor <cursor>', 'continue after the previous list')
+    .option('--summary', 'count the numbers and their monthly cost, by area code and by tag')
     .option('--csv', 'print all numbers as CSV')
     .option('--json', 'print JSON')
     .action(async (flags: InventoryFlags) => (await import('../actions/inventory.ts')).inventory(cli, flags));

@@ -1,6 +1,7 @@
 import type { Command } from 'commander';
 import type { SimulateFlags } from '../actions/simulate.ts';
 import { type Cli, configOf, requireDatabase, result, withProducer } from '../cli.ts';
+import { portNumber } from '../flag-values.ts';
 import type { Role } from '../services.ts';
 
 const ROLES: readonly (readonly [Role, string])[] = [
@@ -20,14 +21,15 @@ export function registerRoles(program: Command, cli: Cli): void {
       await result(cli, flags.json, { migrated: true }, () => 'the database is up to date');
     });
   for (const [role, description] of ROLES) {
-    program
-      .command(role)
-      .description(description)
-      .action(async () => {
-        const config = await configOf(cli);
-        requireDatabase(config);
-        cli.exit = await cli.services.runRole(role, config, await cli.services.createLog(config, {}));
-      });
+    const command = program.command(role).description(description);
+    if (role !== 'worker') command.option('--port <port>', 'where to listen; 0 for any free port (default: PROVISIONER_PORT)');
+    command.action(async (flags: { port?: string }) => {
+      const { http, ...config } = await configOf(cli);
+      const port = flags.port === undefined ? http.port : portNumber(flags.port);
+      requireDatabase({ ...config, http });
+      const log = await cli.services.createLog({ ...config, http }, {});
+      cli.exit = await cli.services.runRole(role, { ...config, http: { ...http, port } }, log);
+    });
   }
   program
     .command('simulate')

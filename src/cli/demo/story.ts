@@ -10,7 +10,7 @@ import type { RequestView } from '../../producers/read/views.ts';
 import { waitForEnd } from '../../producers/read/wait.ts';
 import { SIMULATED_ACCOUNT } from '../../simulator/index.ts';
 import { count, plural } from '../output.ts';
-import { settledOf, tally, wordsOf } from '../progress.ts';
+import { settledOf, tally } from '../progress.ts';
 import type { Board, StepBar } from './board.ts';
 import { OWNED_AT_START, type Stage } from './stage.ts';
 
@@ -115,7 +115,7 @@ async function carryOut(stage: Stage, bar: StepBar, signal: AbortSignal, body: o
   const last = await waitForEnd(stage.deps.db, request.id, { everyMs: POLL_MS, timeoutMs: STEP_MS, seen, signal });
   const ok = last?.status === 'succeeded';
   if (last === null) throw new Error(`request ${request.id} is gone`);
-  bar.end(ok, ok ? '' : `${wordsOf(last.status)}: ${figures(last)}`);
+  bar.end(ok, ok ? '' : `${last.status}: ${figures(last)}`);
   return last;
 }
 

@@ -41,7 +41,7 @@ const isCompared = (field: FilterField): field is keyof typeof COLUMN_OF => fiel
 const inState = (f: InventoryFilter): SQL => eq(phoneNumbers.state, f.state ?? 'owned');
 
 /** The condition for the rows that match exactly. Without a state in the filter, only owned numbers match. */
-function matching(f: InventoryFilter): SQL | undefined {
+export function matching(f: InventoryFilter): SQL | undefined {
   const { tag, national_destination_code: areaCode } = f;
   const compared = INVENTORY_FILTERS.filter(isCompared).map((field) => {
     const value = f[field];

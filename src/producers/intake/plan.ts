@@ -74,17 +74,31 @@ function worksLate(line: BuyLine): true | undefined {
   return line.country_code === 'US' && line.phone_number_type === 'toll_free' ? true : undefined;
 }
 
+/** The highest possible cost of one column of a price, as decimal text. */
+export interface WorstColumn {
+  amount: string;
+  /** True when the budget of the request is what limits it, and not the price caps of the numbers. */
+  byBudget: boolean;
+}
+
 /**
- * The highest possible cost of a buy before any search: every number at its price cap, upfront and first month, limited by the
- * budgets of the request.
+ * The highest possible cost of a buy before any search, upfront and for the first month: every number at its price cap, limited by
+ * the budgets of the request.
  */
-export function worstCaseCost(body: BuyBody, listed: number, maxNumberCost: string): string {
+export function worstCase(body: BuyBody, listed: number, maxNumberCost: string): { upfront: WorstColumn; monthly: WorstColumn } {
   const cap = (own: string | undefined) => moneyOf(own ?? body.max_number_cost ?? maxNumberCost);
   const perColumn =
     body.lines.reduce((sum, l) => sum + BigInt(l.quantity) * cap(l.max_number_cost), 0n) + BigInt(listed) * cap(undefined);
-  const least = (budget: string | undefined) => {
+  const least = (budget: string | undefined): WorstColumn => {
     const limit = budget === undefined ? null : moneyOf(budget);
-    return limit !== null && limit < perColumn ? limit : perColumn;
+    const byBudget = limit !== null && limit < perColumn;
+    return { amount: formatMoney(byBudget ? limit : perColumn), byBudget };
   };
-  return formatMoney(least(body.max_upfront_cost) + least(body.max_monthly_cost));
+  return { upfront: least(body.max_upfront_cost), monthly: least(body.max_monthly_cost) };
+}
+
+/** The sum of both columns of `worstCase`. */
+export function worstCaseCost(body: BuyBody, listed: number, maxNumberCost: string): string {
+  const { upfront, monthly } = worstCase(body, listed, maxNumberCost);
+  return formatMoney(moneyOf(upfront.amount) + moneyOf(monthly.amount));
 }

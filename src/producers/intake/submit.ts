@@ -47,7 +47,7 @@ export interface SubmitOptions {
   /** The request or reconciliation run that files this one. */
   filedBy?: string;
   /** Stores more rows in the same transaction. When it rejects, the request is not stored either. */
-  together?: (tx: Tx, requestId: string) => Promise<void>;
+  together?: (tx: Tx, requestId: string, repeats: Repeats) => Promise<void>;
 }
 
 /** A stored request. */
@@ -192,7 +192,7 @@ async function store(
     detail: { asked, ...(filedBy !== null && { filed_by: filedBy }) },
   });
   await reserveCharges(deps, tx, request, at);
-  await options.together?.(tx, id);
+  await options.together?.(tx, id, repeats);
   // A release whose numbers had all left before ends at once.
   const ended = body.kind === 'delete' && jobs.length === 0 ? await refreshRequest(tx, id, at) : null;
   if (body.kind !== 'buy' && body.where !== undefined) await noteWide(deps, tx, id, asked);

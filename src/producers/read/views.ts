@@ -161,7 +161,8 @@ export function chunkView(c: Chunk) {
     waiting: c.waiting,
     deadline: c.deadline?.toISOString() ?? null,
     evidence: c.evidence === null ? null : evidenceView(c.evidence),
-    error: c.errorCode === null ? null : { code: c.errorCode, message: c.error ?? c.errorCode },
+    // A claim clears the text and keeps the code, which then only says what the last call met.
+    error: c.errorCode === null || c.error === null ? null : { code: c.errorCode, message: c.error },
   };
 }
 export type ChunkView = ReturnType<typeof chunkView>;
@@ -189,7 +190,8 @@ function limitView(limit: Readonly<Record<string, unknown>>) {
   const { family, perSecond, announced, pausedUntil } = limit;
   return {
     family: typeof family === 'string' ? family : 'unknown',
-    per_second: typeof perSecond === 'number' ? perSecond : null,
+    // The learned rate is the product of many small steps; without rounding it reads 2.4000000000000004.
+    per_second: typeof perSecond === 'number' ? Math.round(perSecond * 1_000) / 1_000 : null,
     announced: typeof announced === 'string' ? announced : null,
     paused_until: typeof pausedUntil === 'string' ? pausedUntil : null,
   };

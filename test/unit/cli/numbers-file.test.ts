@@ -3,7 +3,7 @@ import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { Readable } from 'node:stream';
 import { afterAll, describe, expect, it } from 'vitest';
-import { type ListFile, listOf, readNumbers, readThrough, tellingNumbers } from '../../../src/cli/numbers-file.ts';
+import { type ListFile, listOf, readNumbers, tellingNumbers } from '../../../src/cli/numbers-file.ts';
 import type { NumberRow } from '../../../src/producers/intake/stage-numbers.ts';
 import { problemsOf } from '../../support/cli-runs.ts';
 
@@ -42,12 +42,6 @@ describe('FILE', () => {
     expect(told).toEqual([]);
     expect((await rows.next()).done).toBe(true);
     expect(told).toEqual(['another column is ignored: name', '1 number was rewritten: "3125550100" is +13125550100 (row 2)']);
-  });
-
-  it('is looked through before a question: each number counts once, and wrong ones are told instead', async () => {
-    const read = (text: string) => readThrough({ file: '-', kind: 'delete' }, stdinOf(text));
-    expect(await read(`${A}\n${B}\n${A}\n`)).toEqual({ count: 2, sets: 1, notes: ['1 repeated number is counted once'] });
-    expect((await problemsOf(() => read(`${A}\nx\n+1312\n`))).map((p) => p.path)).toEqual(['row 2', 'row 3']);
   });
 
   it('of a buy: numbers of other countries of +1 than the US are told, also without --country', async () => {
