@@ -56,7 +56,7 @@ export const actAnswer = z
   .object({
     at: moment,
     by: z.string().nullable().describe('Who did it; null for the end of the work, and in rows of older versions'),
-    action: z.enum(['submitted', 'approved', 'cancelled', 'paused', 'resumed', 'decided', 'retried', 'ended']),
+    action: z.enum(['submitted', 'approved', 'cancelled', 'paused', 'resumed', 'canary_passed', 'decided', 'retried', 'ended']),
     decision: z.string().nullable().describe('What was decided about a chunk: adopt, declare_not_sent or give_up'),
     from: z.string().nullable(),
     to: z.string().nullable(),
