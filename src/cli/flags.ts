@@ -8,6 +8,8 @@ import { commaList, readSettings } from './settings.ts';
 /** The flags that hold back the calls of a request. */
 export interface HoldFlags {
   startAt?: string;
+  canary?: string;
+  stopAbove?: string;
 }
 
 /** The flags of `buy` as commander returns them. */
@@ -33,6 +35,7 @@ export interface BuyFlags extends HoldFlags {
   maxMonthly?: string;
   maxNumberCost?: string;
   reserve?: boolean;
+  allOrNothing?: boolean;
   label?: string;
 }
 
@@ -88,20 +91,25 @@ export function buyBody(flags: BuyFlags): RequestBody {
     max_number_cost: flags.maxNumberCost,
     requirement_group_id: flags.requirementGroupId,
     reserve: flags.reserve ?? false,
-    ...holdFields(flags),
+    ...holdFields(flags, problems),
+    all_or_nothing: flags.allOrNothing,
   });
   const lineFlags = drafts.map(({ flag }) => flag);
   return checked(body, { streamed: flags.numbers !== undefined, problems, told: ['lines'], lineFlags });
 }
 
-const holdFields = (flags: HoldFlags) => ({ start_at: flags.startAt });
+const holdFields = ({ startAt, canary, stopAbove }: HoldFlags, problems: ErrorDetail[]) => ({
+  start_at: startAt,
+  canary: canary === undefined ? undefined : gathered(problems, () => wholeNumber(canary, '--canary')),
+  stop_above: stopAbove === undefined ? undefined : Number(/^([\d.]+)%?$/.exec(stopAbove)?.[1] ?? Number.NaN),
+});
 
 /** Returns the checked body of an `update`. Errors: `validation_failed` with every problem. */
 export function updateBody(flags: UpdateFlags): RequestBody {
   const byRow = flags.columns !== undefined && flags.numbers !== undefined;
   const { set, problems } = byRow && flags.set.length === 0 ? { set: {}, problems: [] } : readSettings(flags.set);
   const where = gathered(problems, () => parseWhere(flags.where));
-  const body = defined({ kind: 'update', label: flags.label, where, set, ...holdFields(flags) });
+  const body = defined({ kind: 'update', label: flags.label, where, set, ...holdFields(flags, problems) });
   return checked(body, { streamed: flags.numbers !== undefined, byRow, problems, told: ['phone_numbers', 'set'] });
 }
 
@@ -230,6 +238,8 @@ const FLAGS: Readonly<Record<string, string>> = {
   expected_count: '--expect',
   label: '--label',
   start_at: '--start-at',
+  canary: '--canary',
+  stop_above: '--stop-above',
 };
 
 function flagOf(path: string, lineFlags: readonly string[]): string {

@@ -1,3 +1,4 @@
+import { CANARY_POSITION } from '../domain/hold.ts';
 import { plannedSize, type Step, type StepKind } from '../domain/step.ts';
 import type { SqlOrTx } from './client.ts';
 import { customerReferenceOf, newChunkId } from './ids.ts';
@@ -24,9 +25,13 @@ export async function paidStepsIncoming(sql: SqlOrTx): Promise<Step[]> {
 
 /**
  * Cuts the list into planned chunks and inserts their items, in set-wise statements. Numbers with equal steps fill chunks
- * together, so there are as few as can be. `size` is the size of a batch; see `plannedSize`.
+ * together, so there are as few as can be. `size` is the size of a batch; see `plannedSize`. The first `canary` numbers get chunks of
+ * their own, which all stand at the first place.
  */
-export async function chunksFromRows(sql: SqlOrTx, c: { requestId: string; size: number; at: Date }): Promise<RowChunk[]> {
+export async function chunksFromRows(
+  sql: SqlOrTx,
+  c: { requestId: string; size: number; canary: number; at: Date },
+): Promise<RowChunk[]> {
   const plain = plannedSize({ kind: 'update', settings: {} }, c.size);
   const readFirst = plannedSize({ kind: 'update', settings: {}, tags: { add: [], remove: [] } }, c.size);
   await sql`
@@ -35,12 +40,14 @@ export async function chunksFromRows(sql: SqlOrTx, c: { requestId: string; size:
       select steps, min(position) as first,
         case when steps::jsonb -> 0 ? 'tags' then ${readFirst}::int else ${plain}::int end as size
       from incoming group by steps
-    ), parted as (
-      select phone_number, position, steps, first,
-        (row_number() over (partition by first order by phone_number collate "C") - 1) / size as part
+    ), sorted as (
+      select phone_number, position, steps, first, size,
+        row_number() over (order by first, phone_number collate "C") > ${c.canary} as behind
       from incoming join sets using (steps)
+    ), parted as (
+      select *, (row_number() over (partition by behind, first order by phone_number collate "C") - 1) / size as part from sorted
     )
-    select phone_number, position, steps, (dense_rank() over (order by first, part) - 1)::int as k from parted`;
+    select phone_number, position, steps, behind, (dense_rank() over (order by behind, first, part) - 1)::int as k from parted`;
   const [most] = await sql<{ chunks: number }[]>`select coalesce(max(k) + 1, 0) as chunks from cuts`;
   const ids = Array.from({ length: most?.chunks ?? 0 }, newChunkId);
   await sql`
@@ -49,12 +56,12 @@ export async function chunksFromRows(sql: SqlOrTx, c: { requestId: string; size:
     from unnest(${ids}::text[], ${ids.map(customerReferenceOf)}::text[]) with ordinality as chunk (id, reference, n)`;
   const chunks = await sql<RowChunk[]>`
     with filled as (
-      select k, min(steps)::jsonb as steps, array_agg(phone_number order by phone_number collate "C") as numbers
+      select k, min(steps)::jsonb as steps, case when bool_and(behind) then k else ${CANARY_POSITION} end as place, array_agg(phone_number order by phone_number collate "C") as numbers
       from cuts group by k
     ), made as (
       insert into chunks (id, request_id, position, kind, state, numbers, step, next_steps, customer_reference, next_run_at,
         created_at, updated_at)
-      select id, ${c.requestId}, k, steps -> 0 ->> 'kind', 'planned', numbers, steps -> 0, steps - 0, reference, ${c.at}, ${c.at},
+      select id, ${c.requestId}, place, steps -> 0 ->> 'kind', 'planned', numbers, steps -> 0, steps - 0, reference, ${c.at}, ${c.at},
         ${c.at}
       from filled join named using (k)
       returning id, request_id, position, kind

@@ -111,18 +111,21 @@ export interface CutChunk {
 /**
  * Cuts the list into planned chunks and inserts their items, in set-wise statements. `size` is the size of a batch; see
  * `plannedSize`. The list is sorted by number, so that a chunk has few prefixes: reading numbers back costs one call for each
- * prefix.
+ * prefix. The first `canary` numbers get a chunk of their own.
  */
 export async function chunksFromIncoming(
   sql: SqlOrTx,
-  c: { requestId: string; count: number; size: number; step: Step; nextSteps: Step[]; at: Date },
+  c: { requestId: string; count: number; size: number; canary: number; step: Step; nextSteps: Step[]; at: Date },
 ): Promise<CutChunk[]> {
   const size = plannedSize(c.step, c.size);
-  const ids = Array.from({ length: Math.ceil(c.count / size) }, newChunkId);
+  const canaries = c.canary > 0 ? 1 : 0;
+  const ids = Array.from({ length: canaries + Math.ceil((c.count - c.canary) / size) }, newChunkId);
   const references = ids.map(customerReferenceOf);
   await sql`
     create temp table placed on commit drop as
-    select phone_number, position, ((row_number() over (order by phone_number collate "C") - 1) / ${size})::int as k from incoming`;
+    select phone_number, position,
+      case when nth <= ${c.canary} then 0 else (${canaries}::int + (nth - ${c.canary}::int - 1) / ${size}::int)::int end as k
+    from (select *, row_number() over (order by phone_number collate "C") as nth from incoming) sorted`;
   await sql`
     with made as (
       insert into chunks (id, request_id, position, kind, state, numbers, step, next_steps, customer_reference, next_run_at,

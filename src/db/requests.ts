@@ -115,6 +115,7 @@ async function setStatus(
   if (status === request.status && !ended) return null;
   const [row] = await sql<Request[]>`
     update requests set status = ${status}, finished_at = ${ended ? at : null}, updated_at = ${at},
+      paused_at = case when ${ended} then null else paused_at end,
       error_code = case when ${status !== 'awaiting_approval'} then null else error_code end,
       error = case when ${status !== 'awaiting_approval'} then null else error end
     where id = ${request.id} and finished_at is null returning *`;

@@ -1,4 +1,4 @@
-import type { RequestKind } from './request.ts';
+import type { ItemCounts, RequestKind } from './request.ts';
 import type { StepKind } from './step.ts';
 
 /** What of a request may hold its calls back. */
@@ -53,13 +53,13 @@ export function chunkHeldBack(r: Holds, chunk: { kind: StepKind; position: numbe
 /** The fewest numbers that must have ended before the share of the failed ones is judged. */
 const FEWEST_ENDS = 20;
 
-/** True when more of the numbers have failed than `stopAbove` (a percentage) allows. Ends that a person has accepted do not count. */
-export function failsTooOften(
+/** How many numbers have ended and failed since a person last resumed, and whether that is more than `stopAbove` (a percentage) allows. */
+export function failuresIn(
   r: { stopAbove: number | null; canary: number | null; acceptedFailed: number; acceptedEnded: number },
-  counts: { failed: number; ended: number },
-): boolean {
-  if (r.stopAbove === null) return false;
-  const ended = counts.ended - r.acceptedEnded;
+  counts: ItemCounts,
+): { failed: number; ended: number; tooMany: boolean } {
+  const ended = counts.succeeded + counts.failed + counts.cancelled + counts.skipped - r.acceptedEnded;
   const failed = counts.failed - r.acceptedFailed;
-  return ended >= Math.max(FEWEST_ENDS, r.canary ?? 0) && failed * 100 > r.stopAbove * ended;
+  const isEnough = ended >= Math.max(FEWEST_ENDS, r.canary ?? 0);
+  return { failed, ended, tooMany: r.stopAbove !== null && isEnough && failed * 100 > r.stopAbove * ended };
 }

@@ -58,6 +58,8 @@ export interface Payload {
   tagsReadAt?: string;
   /** When ownership was asked and showed all numbers of the chunk, as an ISO date. */
   ownedAt?: string;
+  /** Orders only: when the numbers were reserved before the order was due, as an ISO date. */
+  reservedAt?: string;
   /** Only kinds that send one number a call: the numbers whose call may have left. */
   sent?: E164[];
 }

@@ -105,7 +105,8 @@ async function* inPieces(bytes: Buffer): AsyncGenerator<Buffer> {
   }
 }
 
-const BOOLEANS = /^(include_locked|include_emergency|skip_gone|reserve|\w+_enabled)$/;
+const BOOLEANS = /^(include_locked|include_emergency|skip_gone|reserve|all_or_nothing|\w+_enabled)$/;
+const NUMBERS = /^(expected_count|canary|stop_above)$/;
 const LISTS = /^(tags|add_tags|remove_tags)$/;
 
 /** Turns the fields of a query into a body. `set.add_tags=a,b` is a field of `set`; a whole object or list may be JSON. */
@@ -129,7 +130,7 @@ function bodyOf(query: Record<string, unknown>): { body: Record<string, unknown>
 /** Converts a value to the type of its field. A value of another shape stays text, and the check of the body reports it. */
 function typed(name: string, text: string): unknown {
   if (BOOLEANS.test(name) && /^(true|false)$/.test(text)) return text === 'true';
-  if (name === 'expected_count' && /^\d{1,15}$/.test(text)) return Number(text);
+  if (NUMBERS.test(name) && /^\d{1,15}(\.\d{1,9})?$/.test(text)) return Number(text);
   if (LISTS.test(name) && !text.startsWith('[')) return text.split(',').flatMap((t) => (t.trim() === '' ? [] : [t.trim()]));
   if (!/^[{[]|^null$/.test(text)) return text;
   try {

@@ -60,6 +60,12 @@ export interface BuyRequest {
   reserve?: boolean | undefined;
   /** Nothing is sent before this moment. */
   start_at?: string | undefined;
+  /** So many numbers are done and read back first; the request goes on only when all of them are right. */
+  canary?: number | undefined;
+  /** Pauses the request when more than this percentage of the ended numbers has failed. */
+  stop_above?: number | undefined;
+  /** Orders nothing before every number is claimed within the budget. */
+  all_or_nothing?: boolean | undefined;
 }
 
 /** Which owned numbers of the inventory; all conditions must hold, and one is needed. */
@@ -138,6 +144,10 @@ export interface UpdateRequest {
   set?: UpdateSet | undefined;
   /** Nothing is sent before this moment. */
   start_at?: string | undefined;
+  /** So many numbers are done and read back first; the request goes on only when all of them are right. */
+  canary?: number | undefined;
+  /** Pauses the request when more than this percentage of the ended numbers has failed. */
+  stop_above?: number | undefined;
 }
 
 /** Releases numbers: those of a list or of a filter. */

@@ -5,6 +5,7 @@ import { takeSweep } from '../db/locks.ts';
 import { refreshRequest, requestsBehind } from '../db/requests.ts';
 import { asError } from '../domain/errors.ts';
 import { rescueStuck } from './expired-leases.ts';
+import { judgeCanaries } from './judge-canaries.ts';
 import { requeueOrphans } from './requeue-lost.ts';
 
 /** How many chunks were made ambiguous, queue jobs added or woken, and requests ended. */
@@ -15,7 +16,7 @@ export interface SweepResult {
 }
 
 /**
- * Does one round of recovery: handles expired leases, puts lost work back, ends finished requests, probes a closed account gate.
+ * Does one round of recovery: handles expired leases, puts lost work back, judges ended canaries, ends finished requests, probes a closed account gate.
  * Every process tries, and an advisory lock lets one through; `null` when another process has the lock. A failed part does not
  * stop the next one.
  */
@@ -38,6 +39,7 @@ async function allParts(deps: WorkDeps): Promise<SweepResult> {
   };
   const rescued = await attempt('rescue', () => rescueStuck(deps), []);
   const requeued = await attempt('requeue', () => requeueOrphans(deps), 0);
+  await attempt('canaries', () => judgeCanaries(deps), 0);
   const ended = await attempt('end', () => endRequests(deps), 0);
   await attempt('probe', () => probeGate(deps), 'not_due');
   await attempt('limits', () => noteLimits(deps.db.sql, deps.telnyx.limits(), deps.clock.now()), undefined);

@@ -18,7 +18,7 @@ export async function submit(notes: Notes, first?: 'buy'): Promise<void> {
   if (notes.requests.length >= MOST_REQUESTS) return;
   const { choice } = notes;
   const kind = first ?? choice.one(['buy', 'buy', 'list', 'update', 'update', 'delete', 'delete'] as const);
-  const body =
+  const asked =
     kind === 'buy'
       ? buyBody(notes)
       : kind === 'list'
@@ -26,8 +26,9 @@ export async function submit(notes: Notes, first?: 'buy'): Promise<void> {
         : kind === 'update'
           ? await updateBody(notes)
           : await deleteBody(notes);
+  const body = kind === 'delete' ? asked : { ...asked, ...holds(notes, kind, askedIn(asked)) };
   try {
-    const { request } = await submitRequest(notes.world.deps, { ...body, ...(kind === 'delete' ? {} : holds(notes)) });
+    const { request } = await submitRequest(notes.world.deps, body);
     notes.requests.push(request.id);
     count(notes, `submit:${kind}`);
     tell(notes, `submit ${kind} r${notes.requests.length} ${JSON.stringify(body)}`);
@@ -39,8 +40,19 @@ export async function submit(notes: Notes, first?: 'buy'): Promise<void> {
 }
 
 /** What holds back some of the buys and updates. */
-function holds({ choice, world }: Notes): object {
-  return choice.chance(0.1) ? { start_at: new Date(world.now() + choice.int(1_000, 400_000)).toISOString() } : {};
+function holds({ choice, world }: Notes, kind: string, asked: number): object {
+  const whole = kind !== 'update' && choice.chance(0.12);
+  return {
+    ...(choice.chance(0.1) && { start_at: new Date(world.now() + choice.int(1_000, 400_000)).toISOString() }),
+    ...(choice.chance(0.1) && { stop_above: choice.int(0, 30) }),
+    ...(whole ? { all_or_nothing: true } : choice.chance(0.2) && asked > 1 && { canary: choice.int(1, asked - 1) }),
+  };
+}
+
+/** How many numbers a body asks for. */
+function askedIn(body: object): number {
+  const { lines = [], phone_numbers = [] } = body as { lines?: { quantity: number }[]; phone_numbers?: string[] };
+  return phone_numbers.length + lines.reduce((sum, l) => sum + l.quantity, 0);
 }
 
 function budgets(notes: Notes, quantity: number): object {

@@ -2,6 +2,7 @@ import type { Ledger } from '../../src/simulator/index.ts';
 import { checkBuys, duplicates } from './check-buys.ts';
 import { checkChanges, OPEN_ITEM } from './check-changes.ts';
 import { checkEvidence, checkOpenDrift } from './check-drift.ts';
+import { countHolds } from './check-holds.ts';
 import { laggedNumbers } from './lags.ts';
 import { cameTooLate, type Notes, Violation } from './notes.ts';
 import { type ChunkRow, type ItemRow, type RequestRow, type Rows, takeSnapshot } from './snapshot.ts';
@@ -17,6 +18,7 @@ export async function checkAll(notes: Notes): Promise<void> {
   const lagged = laggedNumbers(notes, ledger);
   checkChanges(notes, changes, lagged);
   checkEvidence(notes, changes);
+  countHolds(notes, changes.events);
   known.take(changes);
   const rows = known.rows();
   checkBuys(notes, rows, ledger, lagged);

@@ -44,6 +44,7 @@ function registerBuy(program: Command, cli: Cli): void {
     .option('--max-monthly <amount>', 'spend at most this a month')
     .option('--max-number-cost <amount>', 'the highest price of one number, upfront or monthly')
     .option('--reserve', 'reserve the numbers before they are ordered')
+    .option('--all-or-nothing', 'order nothing before every number is claimed within the budget')
     .option('--label <text>', 'a name for people');
   withSubmitFlags(withHolds(command)).action(async (flags: BuyFlags & SubmitFlags) => {
     const [{ submit }, { buyBody }] = await submitting();
@@ -94,7 +95,10 @@ function registerDelete(program: Command, cli: Cli): void {
 
 /** Adds the flags that hold back what a buy or an update sends. */
 function withHolds(command: Command): Command {
-  return command.option('--start-at <moment>', 'send nothing before this moment, such as 2026-12-01T06:00:00Z');
+  return command
+    .option('--start-at <moment>', 'send nothing before this moment, such as 2026-12-01T06:00:00Z')
+    .option('--canary <count>', 'do so many numbers first, read them back, and go on only when all are right')
+    .option('--stop-above <share>', 'pause when more than this share of the ended numbers has failed, such as 5%');
 }
 
 /** Adds these flags to a command. */

@@ -76,6 +76,7 @@ async function prepareAndSend(deps: WorkDeps, kind: ChunkKind, chunk: Chunk, req
   const cancelled = cancelledBeforeSending(kind, chunk, request);
   if (cancelled !== null) return settled(deps, chunk, cancelled, 'cancelled');
   const held = chunkHeldBack(request, chunk, deps.clock.now());
+  if (held?.why === 'not_all_claimed') await kind.whileClaiming?.(deps, chunk);
   if (held !== null) return parkHeld(deps, chunk, held);
   if (kind.jobSlot !== true) {
     const ready = await prepare(deps, kind, chunk);

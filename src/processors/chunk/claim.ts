@@ -1,15 +1,17 @@
 import type { WorkDeps } from '../../account/deps.ts';
 import { getAccount } from '../../db/account.ts';
 import { type Chunk, moveChunk } from '../../db/chunks.ts';
-import type { SqlOrTx } from '../../db/client.ts';
+import type { SqlOrTx, Tx } from '../../db/client.ts';
+import { pause } from '../../db/holds.ts';
 import { newLeaseToken } from '../../db/ids.ts';
+import { countItems } from '../../db/items.ts';
 import { getRequest, lockRequest, type Request, refreshRequest } from '../../db/requests.ts';
 import { isSlotFree, lockForSlot } from '../../db/slots.ts';
 import { clearedNote } from '../../domain/blockers.ts';
 import { after, isRecent } from '../../domain/clock.ts';
 import { ProvisioningError } from '../../domain/errors.ts';
 import { seeing } from '../../domain/evidence.ts';
-import { chunkHeldBack, type Holds } from '../../domain/hold.ts';
+import { chunkHeldBack, failuresIn, type Holds } from '../../domain/hold.ts';
 import type { E164 } from '../../domain/phone-number.ts';
 import type { Payload } from '../../domain/step.ts';
 import type { LastCheck } from '../../telnyx/gateway.ts';
@@ -31,6 +33,7 @@ export async function claimChunk(
   return deps.db.sql.begin(async (tx) => {
     const request = await (kind.jobSlot === true ? lockForSlot(tx, chunk.requestId) : lockRequest(tx, chunk.requestId));
     if (request === null || (await whyNotSent(tx, kind, request, chunk, at)) !== null) return null;
+    if (await pausedByFailures(tx, request, at)) return null;
     const claimed = await moveChunk(tx, chunk, {
       cause: 'claim',
       at,
@@ -63,6 +66,21 @@ async function whyNotSent(sql: SqlOrTx, kind: ChunkKind, request: Request, chunk
   const held = chunkHeldBack(request, chunk, now);
   if (held !== null) return held.reason;
   return kind.buys && !(await getAccount(sql)).gateOpen ? 'the account gate is closed' : null;
+}
+
+/**
+ * Pauses the request when more of its numbers have failed than it allows. Asked at each claim, under the request lock, so that no call
+ * leaves after the share is passed.
+ */
+async function pausedByFailures(tx: Tx, request: Request, at: Date): Promise<boolean> {
+  if (request.stopAbove === null || request.cancelRequestedAt !== null) return false;
+  const counts = await countItems(tx, request.id);
+  const failures = failuresIn(request, counts);
+  if (!failures.tooMany) return false;
+  const since = request.acceptedEnded > 0 ? ' since it was resumed' : '';
+  const text = `${failures.failed} of the ${failures.ended} numbers that ended${since} have failed, more than ${request.stopAbove}%`;
+  await pause(tx, request, { code: 'too_many_failures', text, at });
+  return true;
 }
 
 /**

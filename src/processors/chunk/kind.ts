@@ -32,6 +32,8 @@ export interface ChunkKind<S extends Step = Step, Over = unknown> {
    * Telnyx.
    */
   prepare(deps: WorkDeps, chunk: ChunkOf<S>): Promise<Prepared>;
+  /** What is done once for a chunk that waits until its buy has claimed every number: an order reserves its own. */
+  whileClaiming?(deps: WorkDeps, chunk: ChunkOf<S>): Promise<void>;
   /**
    * Sends the call once. The gateway runs `lastCheck` when the call leaves the rate limiter; it throws when the call must not
    * leave any more. Returns the id of the order, batch job or bulk update at Telnyx. When Telnyx takes one number a call, the

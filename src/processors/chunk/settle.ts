@@ -1,4 +1,5 @@
 import type { WorkDeps } from '../../account/deps.ts';
+import { keepWhole } from '../../db/all-or-nothing.ts';
 import { type Chunk, type ChunkPatch, insertChunk, moveChunk } from '../../db/chunks.ts';
 import type { Tx } from '../../db/client.ts';
 import { endItems, handOver, type ItemEnd } from '../../db/items.ts';
@@ -77,6 +78,7 @@ export async function settleChunk(deps: WorkDeps, chunk: Chunk, s: Settlement): 
 async function settleOrder(tx: Tx, deps: WorkDeps, chunk: Chunk, s: Settlement, at: Date): Promise<AnyEnqueue[] | null> {
   const request = await lockRequest(tx, chunk.requestId);
   const jobs = await settleIn(tx, deps, chunk, s, at);
+  if (jobs !== null && request !== null) await keepWhole(tx, request, at);
   if (jobs !== null) await refreshRequest(tx, chunk.requestId, at, request ?? undefined);
   return jobs;
 }

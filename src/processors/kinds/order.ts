@@ -1,7 +1,8 @@
 import type { WorkDeps } from '../../account/deps.ts';
 import { logUnlessOff } from '../../account/feature-off.ts';
 import { whySpendingStopped } from '../../account/gate.ts';
-import { backoff } from '../../domain/clock.ts';
+import { type Chunk, touchChunk } from '../../db/chunks.ts';
+import { backoff, isRecent } from '../../domain/clock.ts';
 import type { ProvisioningError } from '../../domain/errors.ts';
 import { mayTakeEffectLate, seeing, seenIn } from '../../domain/evidence.ts';
 import { refusedForNumbers } from '../../domain/lost-call.ts';
@@ -29,6 +30,7 @@ export const order: ChunkKind<StepOf<'order'>, OverOrder> = {
   holdsSlot: false,
   buys: true,
   prepare,
+  whileClaiming: reserveAhead,
   send: async (telnyx, chunk, lastCheck) =>
     (await telnyx.createOrder(chunk.numbers, chunk.customerReference, chunk.step.settings, lastCheck)).id,
   refused,
@@ -50,8 +52,21 @@ async function prepare(deps: WorkDeps, chunk: OrderChunk): Promise<Prepared> {
   const settlement = await refreshedSearch(deps, chunk);
   if (settlement !== null) return { kind: 'settle', chunk, settlement };
   // Numbers are reserved once only: `submittingAt` is set by the first claim and stays.
-  if (chunk.step.settings.reserve === true && chunk.submittingAt === null) await reserve(deps, chunk);
+  if (chunk.step.settings.reserve === true && chunk.submittingAt === null && !isReserved(deps, chunk)) await reserve(deps, chunk);
   return { kind: 'ready', chunk, numbers: chunk.numbers, payload: {} };
+}
+
+/** How long Telnyx keeps a reservation, in milliseconds. */
+const RESERVED_MS = 30 * 60_000;
+
+const isReserved = (deps: WorkDeps, { payload }: Chunk): boolean => isRecent(payload?.reservedAt, deps.clock.now(), RESERVED_MS);
+
+/** Reserves the numbers of an order that must wait for other numbers of its buy, and notes it in the row. */
+async function reserveAhead(deps: WorkDeps, chunk: OrderChunk): Promise<void> {
+  if (chunk.step.settings.reserve !== true || isReserved(deps, chunk) || (await whySpendingStopped(deps)) !== null) return;
+  const at = deps.clock.now();
+  await reserve(deps, chunk);
+  await touchChunk(deps.db.sql, chunk, at, { payload: { ...chunk.payload, reservedAt: at.toISOString() } });
 }
 
 /** Reserves the numbers for half an hour. When Telnyx refuses (85006, 85007), the order is sent without a reservation. */

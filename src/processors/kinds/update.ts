@@ -1,7 +1,6 @@
+import { settingsNotShown } from '../../account/not-shown.ts';
 import { noteSettings } from '../../db/numbers.ts';
 import type { NumberSettings, StepOf } from '../../domain/step.ts';
-import { sameTags } from '../../domain/tags.ts';
-import type { AccountNumber } from '../../telnyx/gateway.ts';
 import type { ChunkKind, ChunkOf } from '../chunk/kind.ts';
 import { mergedTags } from '../guards/merge-tags.ts';
 import { ownNumbers } from '../guards/own-numbers.ts';
@@ -29,28 +28,9 @@ export const update: ChunkKind<StepOf<'update'>, BatchResult> = {
     const settings = settingsOf(chunk);
     const because = { cause: 'update', at: deps.clock.now(), requestId: chunk.requestId, chunkId: chunk.id };
     return judgeValues(deps, chunk, result, {
-      isApplied: (shown) => settings.voice === undefined && showsSettings(shown, settings),
+      isApplied: (shown) => settings.voice === undefined && settingsNotShown(shown, settings).length === 0,
       note: (tx, numbers) => noteSettings(tx, numbers, settings, because),
     });
   },
   find: (deps, chunk) => findJobs(deps, chunk, 'update_phone_numbers'),
 };
-
-/**
- * True when the account shows every wanted setting. Voice settings are not part of what the list returns, so they are not
- * compared here.
- */
-function showsSettings(n: AccountNumber, s: NumberSettings): boolean {
-  const same = (wanted: boolean | undefined, shown: boolean | undefined) => wanted === undefined || wanted === shown;
-  // Telnyx returns null for a text that was set to the empty string.
-  const sameText = (wanted: string | undefined, shown: string | null) => wanted === undefined || wanted === (shown ?? '');
-  return (
-    sameText(s.connection_id, n.connectionId) &&
-    sameText(s.billing_group_id, n.billingGroupId) &&
-    sameText(s.customer_reference, n.customerReference) &&
-    sameText(s.external_pin, n.externalPin) &&
-    same(s.hd_voice_enabled, n.hdVoiceEnabled) &&
-    same(s.deletion_lock_enabled, n.deletionLockEnabled) &&
-    (s.tags === undefined || (n.tags !== undefined && sameTags(s.tags, n.tags)))
-  );
-}

@@ -1,9 +1,13 @@
 import type { WorkDeps } from '../../account/deps.ts';
 import { balanceShortfall } from '../../account/gate.ts';
+import { noteAllClaimed } from '../../db/all-or-nothing.ts';
+import { canaryRoom } from '../../db/canaries.ts';
 import type { SqlOrTx } from '../../db/client.ts';
+import { wakeHeld } from '../../db/holds.ts';
 import { committedCost } from '../../db/items.ts';
 import { fillSlots, heldCost, type Line, lockLeased, priceListed } from '../../db/lines.ts';
 import { getRequest, lockRequest, noteTrouble, type Request, refreshRequest } from '../../db/requests.ts';
+import { awaitsCanary } from '../../domain/hold.ts';
 import { formatMoney, moneyOf } from '../../domain/money.ts';
 import { searchOf } from '../../domain/request.ts';
 import { chunkJob, enqueue } from '../../producers/enqueue.ts';
@@ -19,9 +23,11 @@ export interface Claimed {
   budgetReached: string | null;
   /** When refused numbers stop counting against the budget, if only these numbers have used it up. */
   heldUntil: Date | null;
+  /** True when offers were left, because the canary of the request has no room for them. */
+  behindCanary: boolean;
 }
 
-const NOTHING: Claimed = { numbers: [], budgetReached: null, heldUntil: null };
+const NOTHING: Claimed = { numbers: [], budgetReached: null, heldUntil: null, behindCanary: false };
 
 /**
  * Claims offers for a buy line within the budget of its request. One transaction locks the request, so that the numbers it holds
@@ -37,12 +43,15 @@ export async function claimOffers(deps: WorkDeps, line: Line, offers: Offer[], m
     const mayClaim = request !== null && request.cancelRequestedAt === null && request.finishedAt === null;
     if (!mayClaim || !(await lockLeased(tx, line))) return { claimed: NOTHING, chunks: [] };
     await lockBudgetOf(tx, deps, request, at);
-    const { fitting, budgetReached, heldUntil } = await withinBudget(tx, deps, request, offers, at);
+    const room = awaitsCanary(request) ? Math.max(0, await canaryRoom(tx, request)) : offers.length;
+    const behindCanary = offers.length > room;
+    const { fitting, budgetReached, heldUntil } = await withinBudget(tx, deps, request, offers.slice(0, room), at);
     const numbers = mode === 'search' ? await fillSlots(tx, line, fitting, at) : await priceListed(tx, line, fitting, at);
     const criteria = searchOf(line);
-    const made = criteria === null ? [] : await cutShared(tx, deps, { request, line, criteria, all: false }, at);
+    const made = criteria === null ? [] : await cutShared(tx, deps, { request, line, criteria, all: awaitsCanary(request) }, at);
+    const freed = (await noteAllClaimed(tx, request, at)) ? (await wakeHeld(tx, request.id, at)).chunks : [];
     await refreshRequest(tx, request.id, at);
-    return { claimed: { numbers, budgetReached, heldUntil }, chunks: made };
+    return { claimed: { numbers, budgetReached, heldUntil, behindCanary }, chunks: [...made, ...freed] };
   });
   await enqueue(
     deps,

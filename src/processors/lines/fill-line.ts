@@ -1,5 +1,9 @@
 import type { WorkDeps } from '../../account/deps.ts';
 import { closedByFailure, whySpendingStopped } from '../../account/gate.ts';
+import { isClaiming, letAllGo } from '../../db/all-or-nothing.ts';
+import { canaryRoom } from '../../db/canaries.ts';
+import type { Chunk } from '../../db/chunks.ts';
+import type { Tx } from '../../db/client.ts';
 import { cancelPending } from '../../db/items.ts';
 import {
   emptySlots,
@@ -12,15 +16,15 @@ import {
   releaseLine,
   renewLine,
 } from '../../db/lines.ts';
-import { getRequest, lockRequest, refreshRequest } from '../../db/requests.ts';
+import { getRequest, lockRequest, type Request, refreshRequest } from '../../db/requests.ts';
 import { after } from '../../domain/clock.ts';
 import { ProvisioningError } from '../../domain/errors.ts';
-import { heldBack } from '../../domain/hold.ts';
+import { awaitsCanary, heldBack } from '../../domain/hold.ts';
 import { done, type Outcome, skipped, snooze } from '../../domain/outcome.ts';
 import { searchOf } from '../../domain/request.ts';
 import { chunkJob, enqueue } from '../../producers/enqueue.ts';
 import type { PayloadOf } from '../../queues/catalogue.ts';
-import { cutShared, cutWaiting } from './cut-orders.ts';
+import { cutList, cutShared, cutWaiting } from './cut-orders.ts';
 import { fillFromList } from './from-list.ts';
 import { fillFromSearch } from './from-search.ts';
 import type { HeldLine, Round } from './round.ts';
@@ -48,7 +52,7 @@ export async function fillLine(deps: WorkDeps, job: PayloadOf<'line.fill'>): Pro
   const stopped = await whySpendingStopped(deps);
   const held: HeldLine = { line, keep: () => keepLine(deps, held) };
   const round: Round =
-    stopped === null ? await runRound(deps, held) : { kind: 'again', delayMs: deps.timings.backoffMs, reason: stopped };
+    stopped === null ? await runRound(deps, held, request) : { kind: 'again', delayMs: deps.timings.backoffMs, reason: stopped };
   return finishRound(deps, held.line, round);
 }
 
@@ -87,12 +91,14 @@ async function whileTaken(deps: WorkDeps, lineId: string, now: Date): Promise<Ou
 }
 
 /** Searches for what the buy line still needs. Does nothing when it has all its numbers. */
-async function runRound(deps: WorkDeps, held: HeldLine): Promise<Round> {
+async function runRound(deps: WorkDeps, held: HeldLine, request: Request): Promise<Round> {
   const { line } = held;
   try {
+    const room = awaitsCanary(request) ? await canaryRoom(deps.db.sql, request) : Number.POSITIVE_INFINITY;
+    if (room <= 0) return { kind: 'behind_canary' };
     if (line.criteria.kind === 'list') {
       const numbers = await looseNumbers(deps.db.sql, line.id);
-      return numbers.length === 0 ? { kind: 'nothing' } : await fillFromList(deps, held, line.criteria, numbers);
+      return numbers.length === 0 ? { kind: 'nothing' } : await fillFromList(deps, held, line.criteria, numbers, room);
     }
     const slots = await emptySlots(deps.db.sql, line.id);
     await cutWaiting(deps, line, line.criteria, slots === 0);
@@ -127,13 +133,10 @@ async function finishRound(deps: WorkDeps, line: Line, round: Round): Promise<Ou
   const { left, cut } = await deps.db.sql.begin(async (tx) => {
     const request = await lockRequest(tx, line.requestId);
     if (request === null || !(await lockLeased(tx, line))) return { left: 0, cut: [] };
-    const criteria = searchOf(line);
-    const mayCut = criteria !== null && request.cancelRequestedAt === null && request.finishedAt === null;
-    // What this buy line has claimed is ordered. Only its empty slots fail.
-    const cut = mayCut && round.kind === 'exhausted' ? await cutShared(tx, deps, { request, line, criteria, all: true }, at) : [];
-    if (round.kind === 'exhausted') await failUnclaimed(tx, line, { code: round.code, reason: round.reason, at });
+    const cut = await cutAfter(tx, deps, line, { round, request, at });
+    const isBehind = round.kind === 'behind_canary' && awaitsCanary(request) && (await canaryRoom(tx, request)) <= 0;
     // A slot may have become free while this round ran. The buy line then goes on at once.
-    const slots = (await emptySlots(tx, line.id)) + (await looseNumbers(tx, line.id)).length;
+    const slots = isBehind ? 0 : (await emptySlots(tx, line.id)) + (await looseNumbers(tx, line.id)).length;
     await releaseLine(tx, line, {
       at,
       nextRunAt: slots > 0 ? at : null,
@@ -147,6 +150,33 @@ async function finishRound(deps: WorkDeps, line: Line, round: Round): Promise<Ou
     cut.map((c) => chunkJob(c)),
   );
   if (left > 0) return snooze(0, 'slots became free');
+  if (round.kind === 'behind_canary') return skipped('waits until the first numbers are judged');
   if (round.kind === 'nothing') return skipped('the buy line has all its numbers');
   return done(round.kind === 'filled' ? 'the buy line has all its numbers' : `${round.code}: ${round.reason}`);
+}
+
+/**
+ * Cuts what the buy line has claimed and orders cannot wait for any longer, and fails the slots of a buy line that is exhausted. A buy
+ * that may order nothing without them ends there.
+ */
+async function cutAfter(
+  tx: Tx,
+  deps: WorkDeps,
+  line: Line,
+  { round, request, at }: { round: Exclude<Round, { kind: 'again' }>; request: Request; at: Date },
+): Promise<Chunk[]> {
+  const criteria = searchOf(line);
+  const mayCut = request.cancelRequestedAt === null && request.finishedAt === null;
+  if (round.kind === 'behind_canary' && mayCut && criteria === null) {
+    const found = (await looseNumbers(tx, line.id)).filter((n) => n.searchedAt !== null).map((n) => n.phoneNumber);
+    return cutList(tx, deps, request, line, found, at);
+  }
+  if (round.kind !== 'exhausted') return [];
+  const isShort = isClaiming(request);
+  // What this buy line has claimed is ordered. Only its empty slots fail.
+  const cut =
+    mayCut && criteria !== null && !isShort ? await cutShared(tx, deps, { request, line, criteria, all: true }, at) : [];
+  const failed = await failUnclaimed(tx, line, { code: round.code, reason: round.reason, at });
+  if (isShort && failed > 0) await letAllGo(tx, request, `nothing was ordered: ${round.reason}`, at);
+  return cut;
 }

@@ -1,7 +1,8 @@
 import type { WorkDeps } from '../../account/deps.ts';
+import { isClaiming, letAllGo } from '../../db/all-or-nothing.ts';
 import type { Chunk } from '../../db/chunks.ts';
 import { failUnclaimed, lockLeased, looseNumbers, unusableNumbers } from '../../db/lines.ts';
-import { lockRequest } from '../../db/requests.ts';
+import { lockRequest, refreshRequest } from '../../db/requests.ts';
 import type { ReasonCode } from '../../domain/codes.ts';
 import type { ListLine } from '../../domain/request.ts';
 import { chunkJob, enqueue } from '../../producers/enqueue.ts';
@@ -15,16 +16,17 @@ const ROUND = 500;
 
 /**
  * Does one round for an explicit list. Numbers that were not searched yet are searched by prefix, claimed and priced. When all
- * are, they are cut into orders.
+ * are, they are cut into orders. `room` is how many more may be begun now.
  */
 export async function fillFromList(
   deps: WorkDeps,
   held: HeldLine,
   criteria: ListLine,
   loose: { phoneNumber: string; searchedAt: Date | null }[],
+  room: number,
 ): Promise<Round> {
   const unsearched = loose.filter((n) => n.searchedAt === null).map((n) => n.phoneNumber);
-  if (unsearched.length > 0) return searchSome(deps, held, criteria, unsearched.slice(0, ROUND));
+  if (unsearched.length > 0) return searchSome(deps, held, criteria, unsearched.slice(0, Math.min(ROUND, room)));
   const { line } = held;
   const at = deps.clock.now();
   const chunks: Chunk[] = await deps.db.sql.begin(async (tx) => {
@@ -78,10 +80,20 @@ async function searchSome(deps: WorkDeps, held: HeldLine, criteria: ListLine, nu
     groups.set(code, group);
   }
   await deps.db.sql.begin(async (tx) => {
-    await lockRequest(tx, line.requestId);
+    const request = await lockRequest(tx, line.requestId);
     // Another worker that has the buy line by now may have claimed what this round did not get.
     if (!(await lockLeased(tx, line))) return;
-    for (const [code, group] of groups) await failUnclaimed(tx, line, { code, ...group, at: deps.clock.now() });
+    const at = deps.clock.now();
+    for (const [code, group] of groups) await failUnclaimed(tx, line, { code, ...group, at });
+    const [short] = groups.values();
+    if (request === null || short === undefined || !isClaiming(request)) return;
+    await letAllGo(
+      tx,
+      request,
+      `nothing was ordered: ${short.numbers.length} listed numbers could not be had: ${short.reason}`,
+      at,
+    );
+    await refreshRequest(tx, request.id, at);
   });
   if (claimed.heldUntil !== null) return waitForHeld(deps, claimed.heldUntil);
   return { kind: 'again', delayMs: 0, reason: 'more to search or to order' };

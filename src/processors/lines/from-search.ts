@@ -25,6 +25,7 @@ export async function fillFromSearch(deps: WorkDeps, line: Line, criteria: Searc
   const wait = await waitForFunds(deps, line, wanted);
   if (wait !== null) return wait;
   const claimed = await claimOffers(deps, line, wanted, 'search');
+  if (claimed.behindCanary && claimed.budgetReached === null) return { kind: 'behind_canary' };
   if (claimed.budgetReached !== null && claimed.heldUntil !== null) return waitForHeld(deps, claimed.heldUntil);
   if (claimed.budgetReached !== null) return { kind: 'exhausted', code: 'budget_reached', reason: claimed.budgetReached };
   if (claimed.numbers.length >= slots) return filled(deps, line, criteria);

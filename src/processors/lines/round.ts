@@ -12,6 +12,8 @@ export interface HeldLine {
 export type Round =
   /** The buy line goes on after `delayMs` milliseconds, where `rung` and `cursor` say. */
   | { kind: 'again'; delayMs: number; reason: string; rung?: number; cursor?: number }
+  /** The buy line waits until the canary of its request is judged, and makes no search before. */
+  | { kind: 'behind_canary' }
   /** The buy line had no free slot. */
   | { kind: 'nothing' }
   /** The buy line has all its numbers now. */

@@ -54,11 +54,11 @@ export async function retryRequest(deps: ProducerDeps, id: string, actor: string
 }
 
 /**
- * The body with a label that is allowed today, because older versions accepted any characters. A retry starts at once, whenever its
- * request was to start.
+ * The body with a label that is allowed today, because older versions accepted any characters. A retry starts at once and without a
+ * canary, which may be larger than what is left to do.
  */
 function bodyForRetry(before: Request['body']): Request['body'] {
-  const { start_at: _start, ...body } = before;
+  const { start_at: _start, canary: _canary, ...body } = before;
   const { label } = body;
   return typeof label === 'string' ? { ...body, label: withoutControls(label) } : body;
 }

@@ -10,7 +10,8 @@ export function buySteps(body: BuyBody, requirementGroupId: string | undefined):
   const settings: OrderSettings = defined({
     ...attached,
     requirement_group_id: requirementGroupId,
-    reserve: body.reserve ? true : undefined,
+    // All or nothing claims for a while before it orders.
+    reserve: body.reserve || body.all_or_nothing === true ? true : undefined,
   });
   const steps: Step[] = [{ kind: 'order', settings }];
   if (tags !== undefined && tags.length > 0) steps.push({ kind: 'update', settings: { tags } });

@@ -47,12 +47,23 @@ const line = z.strictObject({
 
 const label = labelText(200).optional();
 
+const PERCENTAGE = 'must be a percentage from 0 to less than 100, such as 5';
+
 // No field has a default, because a default would change the hash of bodies that do not name the field.
 const holds = {
   start_at: z.iso
     .datetime({ offset: true, error: 'must be a moment in ISO 8601 with its zone, such as "2026-12-01T06:00:00Z"' })
     .optional()
     .describe('Nothing is sent before this moment'),
+  canary: wholeNumber(1)
+    .optional()
+    .describe('So many numbers are done and read back first; the request goes on only when all of them are right'),
+  stop_above: z
+    .number({ error: PERCENTAGE })
+    .min(0, PERCENTAGE)
+    .lt(100, PERCENTAGE)
+    .optional()
+    .describe('Pauses the request when more than this percentage of the ended numbers has failed'),
 };
 
 const buy = z.strictObject({
@@ -75,6 +86,7 @@ const buy = z.strictObject({
   requirement_group_id: uuid.optional(),
   reserve: z.boolean().default(false).describe('Reserves the numbers before it orders them'),
   ...holds,
+  all_or_nothing: z.boolean().optional().describe('Orders nothing before every number is claimed within the budget'),
 });
 
 /** What an update changes. */

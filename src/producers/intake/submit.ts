@@ -151,7 +151,7 @@ async function store(
   const { bodyHash, repeats } = staged;
   const asked = searchedFor(body) + staged.count;
   const approval = body.kind === 'buy' && needsApproval(deps, body, asked);
-  const holds = holdsOf(body, at);
+  const holds = holdsOf(body, { asked, batchSize: deps.limits.batchSize, now: at });
   const request = await insertRequest(tx, {
     id: newRequestId(),
     kind: body.kind,
@@ -244,11 +244,19 @@ async function storeTargets(
   const count = staged.count - skipped;
   const [step, ...nextSteps] = request.steps;
   if (count > 0 && staged.byRow) {
-    const made = await chunksFromRows(tx, { requestId, size: deps.limits.batchSize, at });
+    const made = await chunksFromRows(tx, { requestId, size: deps.limits.batchSize, canary: request.canary ?? 0, at });
     return made.map((c) => chunkJob({ ...c, requestId, requeues: 0, state: 'planned' }));
   }
   if (count === 0 || step === undefined) return [];
-  const chunks = await chunksFromIncoming(tx, { requestId, count, size: deps.limits.batchSize, step, nextSteps, at });
+  const chunks = await chunksFromIncoming(tx, {
+    requestId,
+    count,
+    size: deps.limits.batchSize,
+    canary: request.canary ?? 0,
+    step,
+    nextSteps,
+    at,
+  });
   return chunks.map((c) => chunkJob({ ...c, requestId, kind: step.kind, requeues: 0, state: 'planned' }));
 }
 

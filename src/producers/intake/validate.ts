@@ -49,11 +49,15 @@ function buyProblems(body: Fields, options: Parsed): ErrorDetail[] {
   const nothing = (list: unknown) => list === undefined || (Array.isArray(list) && list.length === 0);
   if (nothing(lines) && nothing(phone_numbers) && options.streamed !== true)
     return [{ path: 'lines', message: 'a buy needs at least one line or phone number' }];
+  const whole = body['all_or_nothing'] === true && body['canary'] !== undefined;
+  const both = whole
+    ? [{ path: 'canary', message: 'cannot be combined with all_or_nothing, which orders every number or none' }]
+    : [];
   const told = listOf(lines)
     .slice(0, MAX_LINES)
     .flatMap((l, i) => lineProblems(fieldsOf(l), `lines.${i}`));
   const tooMany = askedProblem(quantityOf(lines) + listOf(phone_numbers).length);
-  return tooMany === null ? told : [...told, tooMany];
+  return [...told, ...both, ...(tooMany === null ? [] : [tooMany])];
 }
 
 /** The problem of a buy that asks for too many numbers, or `null`. */

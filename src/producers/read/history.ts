@@ -11,6 +11,7 @@ const ACTIONS = {
   cancel_requested: 'cancelled',
   paused: 'paused',
   resumed: 'resumed',
+  canary_passed: 'canary_passed',
   retried: 'retried',
   undone: 'undone',
   ended: 'ended',
