@@ -10,6 +10,7 @@ import { registerRequests } from './commands/requests.ts';
 import { registerRoles } from './commands/roles.ts';
 import { registerRuns } from './commands/runs.ts';
 import { registerSubmit } from './commands/submit.ts';
+import { registerWebhooks } from './commands/webhooks.ts';
 
 const EXIT_CODES = `
 Exit codes: 0 all succeeded, 1 failed, 2 usage (for reconcile: open drift), 3 partly succeeded, 4 not found,
@@ -36,6 +37,7 @@ export function createProgram(cli: Cli): Command {
   registerRuns(program, cli);
   registerInventory(program, cli);
   registerAccount(program, cli);
+  registerWebhooks(program, cli);
   registerRoles(program, cli);
   registerDoctor(program, cli);
   return program;
