@@ -55,6 +55,11 @@ export const ROOMS: readonly Room[] = [
     because: 'Actions change rows; what people read about them is built above.',
   },
   { path: 'account', imports: ['producers', 'telnyx', ...STORES, ...BASE] },
+  {
+    path: 'outgoing',
+    imports: ['db', ...BASE],
+    because: 'What users are told is in the rows: delivering them needs no queue and no Telnyx.',
+  },
   { path: 'reconcile', imports: ['account', 'producers', 'telnyx', ...STORES, ...BASE] },
   { path: 'recovery', imports: ['account', 'producers', ...STORES, ...BASE] },
   { path: 'processors', imports: ['reconcile', 'account', 'producers', 'telnyx', ...STORES, ...BASE] },
@@ -66,7 +71,19 @@ export const ROOMS: readonly Room[] = [
   },
   {
     path: 'app',
-    imports: ['http', 'processors', 'reconcile', 'recovery', 'account', 'producers', 'telnyx', 'simulator', ...STORES, ...BASE],
+    imports: [
+      'http',
+      'processors',
+      'reconcile',
+      'recovery',
+      'account',
+      'outgoing',
+      'producers',
+      'telnyx',
+      'simulator',
+      ...STORES,
+      ...BASE,
+    ],
   },
   {
     path: 'app/embedded-postgres',
@@ -113,6 +130,7 @@ export const WRAPPED: readonly WrappedPackage[] = [
   { name: 'pg', homes: ['queues/postgres.ts'], typesAnywhere: false },
   { name: 'telnyx', homes: ['telnyx/'], typesAnywhere: true },
   { name: 'bottleneck', homes: ['telnyx/pacing/'], typesAnywhere: false },
+  { name: 'standardwebhooks', homes: ['outgoing/message.ts'], typesAnywhere: false },
   { name: 'prom-client', homes: ['observability/metrics.ts'], typesAnywhere: false },
   { name: 'embedded-postgres', homes: [], typesAnywhere: false },
 ];

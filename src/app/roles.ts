@@ -9,6 +9,7 @@ import { EMERGENCY_AT_ONCE, MESSAGING_AT_ONCE, placesFor, type QueueName } from 
 import { refuseEviction } from '../queues/redis.ts';
 import { startWorkers, type Workers } from '../queues/workers.ts';
 import { aliveFile } from './alive-file.ts';
+import { announcer } from './announcer.ts';
 import { liveBy } from './clock.ts';
 import type { Work, WorkOptions } from './compose.ts';
 import { type Foundation, type FoundationOptions, openFoundation } from './foundation.ts';
@@ -180,6 +181,7 @@ export function workerServices(
       stopWithinMs: DRAIN_MS + 5_000,
     },
     sweeper(work, queues, config, metrics),
+    announcer(f),
     heartbeat(f, options.role),
   ];
 }

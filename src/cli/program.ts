@@ -11,6 +11,7 @@ import { registerRequests } from './commands/requests.ts';
 import { registerRoles } from './commands/roles.ts';
 import { registerRuns } from './commands/runs.ts';
 import { registerSubmit } from './commands/submit.ts';
+import { registerWebhooks } from './commands/webhooks.ts';
 import { addExamples } from './examples.ts';
 import { takeShortIds } from './short-ids.ts';
 
@@ -39,6 +40,7 @@ export function createProgram(cli: Cli): Command {
   registerRuns(program, cli);
   registerInventory(program, cli);
   registerAccount(program, cli);
+  registerWebhooks(program, cli);
   registerRoles(program, cli);
   registerDoctor(program, cli);
   registerCompletion(program, cli);

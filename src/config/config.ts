@@ -5,9 +5,11 @@ import type { ApiKey, Field, RedisTarget } from './fields.ts';
 import { nearest } from './nearest.ts';
 import type { Secret } from './secret.ts';
 import { VARIABLES, type Variable, type VariableName } from './variables.ts';
+import { secretsOfTarget, type WebhookTarget } from './webhook-targets.ts';
 
 export type { ApiKey, ApiRole, RedisNode, RedisTarget } from './fields.ts';
 export { type Secret, secret } from './secret.ts';
+export type { WebhookTarget } from './webhook-targets.ts';
 
 /** Everything that can be configured. Deep-frozen; secrets show as `[redacted]` wherever it is printed. */
 export interface Config {
@@ -35,6 +37,8 @@ export interface Config {
   };
   /** `cron: null` means no nightly run. */
   readonly reconcile: { readonly cron: string | null; readonly tz: string };
+  /** Who is told of events. */
+  readonly webhooks: { readonly targets: readonly WebhookTarget[]; readonly allowPrivate: boolean };
   /** `null`: the worker writes no alive file. */
   readonly aliveFile: string | null;
   readonly log: { readonly level: string; readonly format: 'json' | 'pretty' };
@@ -107,6 +111,7 @@ function grouped(v: Values): Config {
       fundsProbeMs: v.PROVISIONER_FUNDS_PROBE_SECONDS * 1_000,
     },
     reconcile: { cron: v.PROVISIONER_RECONCILE_CRON, tz: v.PROVISIONER_RECONCILE_TZ },
+    webhooks: { targets: v.PROVISIONER_WEBHOOK_URLS ?? [], allowPrivate: v.PROVISIONER_ALLOW_PRIVATE_WEBHOOKS },
     aliveFile: v.PROVISIONER_ALIVE_FILE ?? null,
     log: { level: v.LOG_LEVEL, format: v.LOG_FORMAT },
   };
@@ -125,6 +130,7 @@ export function secretsOf(config: Config): string[] {
     s === null ? [] : [s.reveal()],
   );
   return [
+    ...config.webhooks.targets.flatMap(secretsOfTarget),
     ...wrapped.flatMap((s) => (s === null ? [] : [s.reveal()])),
     ...[...urls, ...(baseUrl === null ? [] : [baseUrl])].flatMap(passwordsIn),
   ];

@@ -1,5 +1,6 @@
 import { DEFAULT_RATES, RATE_FAMILIES } from '../domain/rate-families.ts';
 import * as field from './fields.ts';
+import { webhookTargets } from './webhook-targets.ts';
 
 export interface Variable {
   read: field.Field<unknown>;
@@ -108,6 +109,16 @@ export const VARIABLES = {
     meaning: 'When the nightly run starts; `off` for never.',
   },
   PROVISIONER_RECONCILE_TZ: { read: field.timeZone, fallback: 'UTC', meaning: 'The time zone of that cron line.' },
+  PROVISIONER_WEBHOOK_URLS: {
+    read: webhookTargets,
+    meaning:
+      'Comma list of addresses that are told of events, each `url` or `url#secret`; the secret is `whsec_` and the base64 of 24 to 64 bytes, and signs the messages ([webhooks](webhooks.md)). Give every worker the same list.',
+  },
+  PROVISIONER_ALLOW_PRIVATE_WEBHOOKS: {
+    read: field.onOff,
+    fallback: '0',
+    meaning: '`1` also delivers to loopback, private, link-local and other addresses that are not public.',
+  },
   PROVISIONER_ALIVE_FILE: {
     read: field.plainText,
     meaning:

@@ -1,8 +1,9 @@
 import type { ErrorCode } from '../domain/codes.ts';
 import { OPEN_ITEM_STATUSES } from '../domain/request.ts';
-import type { SqlOrTx } from './client.ts';
+import type { Sql, SqlOrTx, Tx } from './client.ts';
 import { insertEvent } from './events.ts';
 import type { account } from './schema/index.ts';
+import { tellUsers } from './webhook-messages.ts';
 
 export type Account = typeof account.$inferSelect;
 
@@ -23,9 +24,13 @@ export function onlyRow([row]: readonly Account[]): Account {
  * does not, the new reason replaces it. Then only a person may open the gate.
  */
 export async function closeGate(
-  sql: SqlOrTx,
+  sql: Sql,
   why: { code: ErrorCode; reason: string; at: Date; probeAt: Date | null },
 ): Promise<boolean> {
+  return sql.begin((tx) => closeIn(tx, why));
+}
+
+async function closeIn(sql: Tx, why: Parameters<typeof closeGate>[1]): Promise<boolean> {
   const rows = await sql<{ wasOpen: boolean }[]>`
     with before as (select gate_open, probe_at from account where id = 1 for update)
     update account set gate_open = false, reason_code = ${why.code}, reason = ${why.reason}, closed_at = ${why.at},
@@ -43,11 +48,16 @@ export async function closeGate(
     at: why.at,
     detail: { reason: why.reason },
   });
+  await tellUsers(sql, 'gate.closed', { code: why.code, reason: why.reason, opens_by_itself: why.probeAt !== null }, why.at);
   return true;
 }
 
 /** Opens the gate. Returns `false` when it was open already. */
-export async function openGate(sql: SqlOrTx, by: { actor: string; at: Date }): Promise<boolean> {
+export async function openGate(sql: Sql, by: { actor: string; at: Date }): Promise<boolean> {
+  return sql.begin((tx) => openIn(tx, by));
+}
+
+async function openIn(sql: Tx, by: { actor: string; at: Date }): Promise<boolean> {
   const rows = await sql`
     update account set gate_open = true, reason_code = null, reason = null, closed_at = null, probe_at = null
     where id = 1 and not gate_open returning id`;
@@ -61,6 +71,7 @@ export async function openGate(sql: SqlOrTx, by: { actor: string; at: Date }): P
     at: by.at,
     actor: by.actor,
   });
+  await tellUsers(sql, 'gate.opened', { by: by.actor }, by.at);
   return true;
 }
 

@@ -8,6 +8,7 @@ export const newLineId = (): string => make('lin');
 export const newChunkId = (): string => make('chk');
 export const newRunId = (): string => make('run');
 export const newWorkerId = (): string => make('wrk');
+export const newMessageId = (): string => make('msg');
 export const newLeaseToken = (): string => make('lse');
 
 const OURS = 'prv-';

@@ -8,6 +8,7 @@ import type { SqlOrTx } from './client.ts';
 import { insertEvent } from './events.ts';
 import { countItems } from './items.ts';
 import type { requests } from './schema/index.ts';
+import { tellOfRequest } from './webhook-messages.ts';
 
 export type Request = typeof requests.$inferSelect;
 export type NewRequest = Omit<
@@ -129,6 +130,7 @@ async function setStatus(
     cause: ended ? 'ended' : 'progress',
     at,
   });
+  await tellOfRequest(sql, row, at);
   if (ended) await sql`delete from claims where request_id = ${request.id}`;
   return row;
 }

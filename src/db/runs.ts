@@ -1,6 +1,7 @@
 import { OPEN_RUN_STATUSES, type RunCounts } from '../domain/reconciliation.ts';
 import type { Sql, SqlOrTx, Tx } from './client.ts';
 import type { runs } from './schema/index.ts';
+import { tellUsers } from './webhook-messages.ts';
 
 export type Run = typeof runs.$inferSelect;
 
@@ -74,14 +75,19 @@ export async function lockLeasedRun(tx: Tx, run: LeasedRun): Promise<boolean> {
 }
 
 export async function finishRun(
-  sql: SqlOrTx,
+  sql: Sql,
   run: LeasedRun,
   end: { status: 'completed' | 'incomplete' | 'failed'; counts: RunCounts | null; error: string | null; at: Date },
 ): Promise<void> {
-  await sql`
+  await sql.begin(async (tx) => {
+    const [ended] = await tx<Run[]>`
     update reconciliation_runs set status = ${end.status}, counts = ${JSON.stringify(end.counts)}::text::jsonb,
       error = ${end.error}, finished_at = ${end.at}, lease_until = null
-    where id = ${run.id} and status = 'running' and generation = ${run.generation}`;
+    where id = ${run.id} and status = 'running' and generation = ${run.generation} returning *`;
+    if (ended === undefined) return;
+    const { id, status, trigger, startedBy: started_by, counts, error } = ended;
+    await tellUsers(tx, 'reconciliation.completed', { id, status, trigger, started_by, counts, error }, end.at);
+  });
 }
 
 /** Returns the run that is under way or queued, or `null`. */

@@ -25,6 +25,7 @@ import { requestHistoryRoutes } from './routes/request-history.ts';
 import { requestItemRoutes } from './routes/request-items.ts';
 import { requestUndoRoutes } from './routes/request-undo.ts';
 import { requestActRoutes, requestRoutes } from './routes/requests.ts';
+import { webhookDeliveryRoutes } from './routes/webhook-deliveries.ts';
 import { webhookRoutes } from './routes/webhooks.ts';
 import { refuseForeign, refuseNameless, refuseNoText, setHeaders } from './security.ts';
 
@@ -97,6 +98,7 @@ export async function buildServer(deps: HttpDeps): Promise<FastifyInstance> {
   reconciliationRoutes(app, deps);
   driftRoutes(app, deps, sendCsv);
   accountRoutes(app, deps);
+  webhookDeliveryRoutes(app, deps);
   healthRoutes(app, deps, door);
   pageRoutes(app, door);
   await webhookRoutes(app, deps);

@@ -7,5 +7,6 @@ export * from './lines.ts';
 export * from './phone-numbers.ts';
 export * from './reconciliation.ts';
 export * from './requests.ts';
+export * from './webhook-deliveries.ts';
 export * from './webhook-events.ts';
 export * from './workers.ts';

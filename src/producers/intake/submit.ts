@@ -8,6 +8,7 @@ import { insertSlots } from '../../db/items.ts';
 import { insertLine } from '../../db/lines.ts';
 import { countOwned } from '../../db/numbers.ts';
 import { insertRequest, type Request, refreshRequest, requestByIdempotencyKey } from '../../db/requests.ts';
+import { tellOfRequest } from '../../db/webhook-messages.ts';
 import { chargesOf } from '../../domain/budget.ts';
 import { type ErrorDetail, invalid, ProvisioningError } from '../../domain/errors.ts';
 import { type KeySpace, LIBRARY_ACTOR } from '../../domain/key-space.ts';
@@ -193,6 +194,7 @@ async function store(
   });
   await reserveCharges(deps, tx, request, at);
   await options.together?.(tx, id, repeats);
+  await tellOfRequest(tx, request, at);
   // A release whose numbers had all left before ends at once.
   const ended = body.kind === 'delete' && jobs.length === 0 ? await refreshRequest(tx, id, at) : null;
   if (body.kind !== 'buy' && body.where !== undefined) await noteWide(deps, tx, id, asked);
