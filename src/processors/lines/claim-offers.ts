@@ -7,6 +7,7 @@ import { getRequest, lockRequest, noteTrouble, type Request, refreshRequest } fr
 import { formatMoney, moneyOf } from '../../domain/money.ts';
 import { searchOf } from '../../domain/request.ts';
 import { chunkJob, enqueue } from '../../producers/enqueue.ts';
+import { logBegin } from '../../producers/log-lines.ts';
 import type { Offer } from '../../telnyx/gateway.ts';
 import { cutShared } from './cut-orders.ts';
 import { lockBudgetOf, monthlyLimit, type SpendingLimit } from './key-budget.ts';
@@ -41,7 +42,7 @@ export async function claimOffers(deps: WorkDeps, line: Line, offers: Offer[], m
     const numbers = mode === 'search' ? await fillSlots(tx, line, fitting, at) : await priceListed(tx, line, fitting, at);
     const criteria = searchOf(line);
     const made = criteria === null ? [] : await cutShared(tx, deps, { request, line, criteria, all: false }, at);
-    await refreshRequest(tx, request.id, at);
+    logBegin(deps, request, await refreshRequest(tx, request.id, at));
     return { claimed: { numbers, budgetReached, heldUntil }, chunks: made };
   });
   await enqueue(

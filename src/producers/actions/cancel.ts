@@ -5,6 +5,7 @@ import { clearedNote } from '../../domain/blockers.ts';
 import type { AnyEnqueue } from '../../queues/port.ts';
 import type { ProducerDeps } from '../deps.ts';
 import { chunkJob, enqueue } from '../enqueue.ts';
+import { logEnd } from '../log-lines.ts';
 
 /**
  * Cancels everything of a request that was not sent. What was sent ends by the answer of Telnyx. Orders that wait for paperwork
@@ -14,6 +15,7 @@ import { chunkJob, enqueue } from '../enqueue.ts';
 export async function cancelRequest(deps: ProducerDeps, id: string, actor: string): Promise<Request | null> {
   const at = deps.clock.now();
   const wake: AnyEnqueue[] = [];
+  let changed: Request | null = null;
   const found = await deps.db.sql.begin(async (tx) => {
     if ((await requestCancel(tx, id, { actor, at })) === null) return getRequest(tx, id);
     for (const chunk of await chunksOfRequest(tx, id)) {
@@ -37,9 +39,10 @@ export async function cancelRequest(deps: ProducerDeps, id: string, actor: strin
       await endItems(tx, chunk, ends, at);
     }
     await cancelPending(tx, id, at);
-    await refreshRequest(tx, id, at);
+    changed = await refreshRequest(tx, id, at);
     return getRequest(tx, id);
   });
+  await logEnd(deps, changed);
   for (const job of wake) await deps.queue.wake(job.name, job.id).catch(() => enqueue(deps, [job]));
   return found;
 }
