@@ -138,7 +138,8 @@ function fitted(columns: readonly { width: number; shrinks: boolean }[], most: n
   return widths;
 }
 
-function cutTo(text: string, width: number): string {
+/** Cuts a text to so many columns; an ellipsis marks the cut. */
+export function cutTo(text: string, width: number): string {
   const chars = [...text];
   return chars.length <= width
     ? text

@@ -43,6 +43,15 @@ export async function committedCost(sql: SqlOrTx, requestId: string): Promise<Co
   return row ?? { upfront: '0', monthly: '0', currency: null };
 }
 
+/** Returns what the numbers of an order chunk cost together. */
+export async function costOfChunk(sql: SqlOrTx, chunkId: string): Promise<Costs> {
+  const [row] = await sql<Costs[]>`
+    select coalesce(sum(upfront_cost), 0)::text as upfront, coalesce(sum(monthly_cost), 0)::text as monthly,
+      max(currency) as currency
+    from items where chunk_id = ${chunkId}`;
+  return row ?? { upfront: '0', monthly: '0', currency: null };
+}
+
 export interface ItemEnd {
   phoneNumber: string;
   status: Extract<ItemStatus, 'succeeded' | 'failed' | 'cancelled' | 'skipped'>;

@@ -36,6 +36,8 @@ export interface LogFields {
   counts?: object;
   kind?: string;
   asked?: number;
+  actor?: string;
+  cost?: object;
   code?: string;
   part?: string;
   service?: string;

@@ -4,6 +4,7 @@ import { noteLimits } from '../db/account.ts';
 import { takeSweep } from '../db/locks.ts';
 import { refreshRequest, requestsBehind } from '../db/requests.ts';
 import { asError } from '../domain/errors.ts';
+import { logEnd } from '../producers/log-lines.ts';
 import { rescueStuck } from './expired-leases.ts';
 import { judgeCanaries } from './judge-canaries.ts';
 import { requeueOrphans } from './requeue-lost.ts';
@@ -50,6 +51,7 @@ async function endRequests(deps: WorkDeps): Promise<number> {
   let ended = 0;
   for (const id of await requestsBehind(deps.db.sql, deps.clock.now(), 200)) {
     const row = await deps.db.sql.begin((tx) => refreshRequest(tx, id, deps.clock.now()));
+    await logEnd(deps, row);
     if (row !== null && row.finishedAt !== null) ended += 1;
   }
   return ended;

@@ -99,7 +99,11 @@ function summaryText(found: Awaited<ReturnType<typeof summarize>>, currency: str
   const part = (title: string, none: string, shares: readonly Share[]) => {
     const shown = shares.slice(0, SHOWN_SHARES).map((s) => [s.of ?? none, count(s.numbers), moneyText(s.monthly) ?? '']);
     const more = shares.length - shown.length;
-    const columns: Column[] = [{ title, fit: 'cut' }, { title: 'numbers', align: 'right' }, { title: 'a month', align: 'right' }];
+    const columns: Column[] = [
+      { title, fit: 'cut' },
+      { title: 'numbers', align: 'right' },
+      { title: 'a month', align: 'right' },
+    ];
     return `${table(columns, shown, paint)}${more > 0 ? `\n${paint('dim', `and ${count(more)} more: --json`)}` : ''}`;
   };
   return [total, part('area code', 'other', areaCodes), part('tag', 'none', tags)].join('\n\n');

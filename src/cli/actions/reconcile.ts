@@ -1,6 +1,6 @@
 import { setTimeout as sleep } from 'node:timers/promises';
 import { isOpen, listDrift, type OpenDrift, openEverywhere } from '../../db/queries/drift.ts';
-import { findRun } from '../../db/queries/runs.ts';
+import { findRun, progressOfRun } from '../../db/queries/runs.ts';
 import type { Run } from '../../db/runs.ts';
 import { NO_WORKER } from '../../observability/liveness.ts';
 import { startRun } from '../../producers/actions/start-run.ts';
@@ -10,10 +10,13 @@ import { driftView } from '../../producers/read/views.ts';
 import { actor, type Cli, note, result, withProducer } from '../cli.ts';
 import { confirm, requireConsent } from '../confirm.ts';
 import { EXIT } from '../exit-table.ts';
+import { createDisplay } from '../progress.ts';
 import { openText, runText } from '../run-text.ts';
 
 const POLL_MS = 500;
 const ALONE_MS = 2_000;
+/** A run that ends within this time shows no progress. */
+const SILENT_MS = 1_500;
 export const SHOWN_DRIFT = 20;
 
 /** The flags of `reconcile`. */
@@ -58,23 +61,37 @@ export function exitOfRun(run: Pick<Run, 'status' | 'counts' | 'error'>, open: r
   return open.some(isOpen) ? EXIT.drift : EXIT.ok;
 }
 
-/** Waits for the end of the run. Returns `null` when the wait was interrupted. */
+/** Waits for the end of the run and shows how far it is. Returns `null` when the wait was interrupted. */
 async function waitForRun(cli: Cli, deps: ProducerDeps, id: string): Promise<Run | null> {
   const interrupt = cli.io.interrupt();
+  const display = await createDisplay(cli.io);
   const started = Date.now();
   let said = false;
+  let most = 0;
   try {
     while (!interrupt.signal.aborted) {
       const run = await findRun(deps.db.reads, id);
       if (run !== null && run.finishedAt !== null) return run;
       if (!said && Date.now() - started >= ALONE_MS && !(await workerLives(deps.db))) {
-        note(cli, NO_WORKER);
+        display.note(NO_WORKER);
         said = true;
+      }
+      if (run !== null && Date.now() - started >= SILENT_MS) {
+        const { read, known } = await progressOfRun(deps.db.reads, id);
+        most = Math.max(most, read);
+        // What was read is deleted after the comparison, before the run ends.
+        display.show({ done: most, total: Math.max(known, most), state: stateOf(run, read, most), more: '' });
       }
       await sleep(POLL_MS, undefined, { signal: interrupt.signal }).catch(() => undefined);
     }
     return null;
   } finally {
+    display.done();
     interrupt.done();
   }
+}
+
+function stateOf(run: Run, read: number, most: number): string {
+  if (run.status === 'queued') return 'queued';
+  return most > 0 && read === 0 ? 'comparing' : 'reading the account';
 }

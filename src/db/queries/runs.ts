@@ -1,7 +1,7 @@
-import { asc, desc, eq, inArray, lt } from 'drizzle-orm';
+import { asc, count, desc, eq, inArray, lt } from 'drizzle-orm';
 import type { Reads } from '../client.ts';
 import type { Run } from '../runs.ts';
-import { requests, runs } from '../schema/index.ts';
+import { phoneNumbers, requests, runs, sightings } from '../schema/index.ts';
 
 /** Returns a reconciliation run, or `null` when there is none with this id. */
 export async function findRun(reads: Reads, id: string): Promise<Run | null> {
@@ -28,4 +28,13 @@ export async function repairsFiledBy(reads: Reads, runIds: string[]): Promise<Ma
   );
   for (const { id, filedBy } of rows) if (filedBy !== null) filed.set(filedBy, [...(filed.get(filedBy) ?? []), id]);
   return filed;
+}
+
+/** How many numbers a run under way has read, and how many the inventory holds as ours: about as many as there are to read. */
+export async function progressOfRun(reads: Reads, id: string): Promise<{ read: number; known: number }> {
+  const [[read], [known]] = await Promise.all([
+    reads((q) => q.select({ n: count() }).from(sightings).where(eq(sightings.runId, id))),
+    reads((q) => q.select({ n: count() }).from(phoneNumbers).where(eq(phoneNumbers.state, 'owned'))),
+  ]);
+  return { read: read?.n ?? 0, known: known?.n ?? 0 };
 }

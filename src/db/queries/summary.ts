@@ -16,12 +16,19 @@ export interface Share {
 }
 
 /** A number of the North American plan has its area code behind +1. Others are summed up without one. */
-const AREA_CODE = sql<string | null>`case when ${phoneNumbers.phoneNumber} like '+1%' then substr(${phoneNumbers.phoneNumber}, 3, 3) end`;
+const AREA_CODE = sql<
+  string | null
+>`case when ${phoneNumbers.phoneNumber} like '+1%' then substr(${phoneNumbers.phoneNumber}, 3, 3) end`;
 /** A number with several tags counts once for each, and one without tags counts for `null`. */
-const TAG = sql<string | null>`unnest(case when cardinality(${phoneNumbers.tags}) = 0 then array[null]::text[] else ${phoneNumbers.tags} end)`;
+const TAG = sql<
+  string | null
+>`unnest(case when cardinality(${phoneNumbers.tags}) = 0 then array[null]::text[] else ${phoneNumbers.tags} end)`;
 
 /** Sums up the matching numbers: in all, by area code and by tag. */
-export async function summarize(reads: Reads, filter: InventoryFilter): Promise<{ all: Share; areaCodes: Share[]; tags: Share[] }> {
+export async function summarize(
+  reads: Reads,
+  filter: InventoryFilter,
+): Promise<{ all: Share; areaCodes: Share[]; tags: Share[] }> {
   const [[all], areaCodes, tags] = await Promise.all([
     shares(reads, filter, sql<null>`null::text`),
     shares(reads, filter, AREA_CODE),

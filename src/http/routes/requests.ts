@@ -76,7 +76,7 @@ export function requestRoutes(app: App, { producer }: HttpDeps): void {
         ...(csv !== null && { numbers: csv.numbers, repeats: 'once', ...defined({ columns: csv.columns }) }),
       });
       const notes = csv === null ? [] : [...notesOf(csv.report), noteOfRepeats(repeats)].filter((n) => n !== null);
-      request.log.info({ requestId: stored.id, actor: actorOf(request) }, created ? 'submitted' : 'submitted before');
+      if (!created) request.log.info({ requestId: stored.id, actor: actorOf(request) }, 'accepted before');
       const stands = await view(stored.id);
       if (!created) reply.header('idempotent-replayed', 'true');
       return reply
@@ -198,7 +198,6 @@ export function requestActRoutes(app: App, { producer }: HttpDeps): void {
     },
     handler: async (request, reply) => {
       const { request: stored, created } = await retryRequest(producer, request.params.id, actorOf(request));
-      request.log.info({ requestId: stored.id, actor: actorOf(request) }, 'retry submitted');
       const stands = await viewOf(producer.db, stored.id);
       return reply
         .code(created ? 202 : 200)

@@ -1,12 +1,14 @@
 import type { WorkDeps } from '../../account/deps.ts';
 import { closedByFailure } from '../../account/gate.ts';
 import { type Chunk, getChunk, moveChunk } from '../../db/chunks.ts';
+import { costOfChunk } from '../../db/items.ts';
 import { lockRequest } from '../../db/requests.ts';
 import { clearedNote } from '../../domain/blockers.ts';
 import { after } from '../../domain/clock.ts';
 import { ProvisioningError } from '../../domain/errors.ts';
 import { type History, seeing } from '../../domain/evidence.ts';
 import { done, type Outcome, snooze } from '../../domain/outcome.ts';
+import { costInLog } from '../../producers/log-lines.ts';
 import type { ChunkKind, Sent } from './kind.ts';
 import { inHalves, type Settlement, settleChunk } from './settle.ts';
 import { movedByOthers, pause } from './wait.ts';
@@ -30,10 +32,19 @@ export async function noteAccepted(deps: WorkDeps, kind: ChunkKind, chunk: Chunk
     leaseUntil: null,
   };
   const accepted = pause(kind, delayMs, 'accepted', wake);
+  await logSent(deps, kind, { ...chunk, telnyxId });
   if ((await moveChunk(deps.db.sql, chunk, { cause: 'accepted', at, patch })) !== null) return accepted;
   const now = await getChunk(deps.db.sql, chunk.id);
   if (now?.state !== 'ambiguous') return movedByOthers;
   return (await moveChunk(deps.db.sql, now, { cause: 'found', at, patch })) === null ? movedByOthers : accepted;
+}
+
+/** Logs that Telnyx took a call: which, for how many numbers and, of an order, at what price. */
+async function logSent(deps: WorkDeps, kind: ChunkKind, { id, requestId, numbers, telnyxId, kind: name }: Chunk): Promise<void> {
+  const fields = { requestId, chunkId: id, kind: name, count: numbers.length };
+  if (!kind.buys) return deps.log.info({ ...fields, ...(telnyxId !== null && { telnyxJobId: telnyxId }) }, 'sent');
+  const cost = costInLog(await costOfChunk(deps.db.sql, id));
+  deps.log.info({ ...fields, ...(telnyxId !== null && { orderId: telnyxId }), cost }, 'order sent');
 }
 
 /** Decides what a failed call means. Its kind decides first, then the disposition of the error. */

@@ -14,6 +14,7 @@ import { seeing } from '../../domain/evidence.ts';
 import { chunkHeldBack, failuresIn, type Holds } from '../../domain/hold.ts';
 import type { E164 } from '../../domain/phone-number.ts';
 import type { Payload } from '../../domain/step.ts';
+import { logBegin } from '../../producers/log-lines.ts';
 import type { LastCheck } from '../../telnyx/gateway.ts';
 import type { ChunkKind } from './kind.ts';
 import type { Settlement } from './settle.ts';
@@ -52,7 +53,7 @@ export async function claimChunk(
     });
     if (claimed === null) return kind.jobSlot === true && !(await isSlotFree(tx, deps.slots.most)) ? 'no_slot' : null;
     // A claim changes no other status: it only makes a queued request a running one.
-    if (request.status !== 'running') await refreshRequest(tx, chunk.requestId, at, request);
+    if (request.status !== 'running') logBegin(deps, request, await refreshRequest(tx, chunk.requestId, at, request));
     return claimed;
   });
 }

@@ -4,13 +4,14 @@ import { type Chunk, type ChunkPatch, insertChunk, moveChunk } from '../../db/ch
 import type { Tx } from '../../db/client.ts';
 import { endItems, handOver, type ItemEnd } from '../../db/items.ts';
 import { emptyLostSlots, noteLosses, reopenLine } from '../../db/lines.ts';
-import { goesOn, lockRequest, refreshRequest } from '../../db/requests.ts';
+import { goesOn, lockRequest, type Request, refreshRequest } from '../../db/requests.ts';
 import type { ChunkCause } from '../../domain/chunk.ts';
 import type { ReasonCode } from '../../domain/codes.ts';
 import { type Evidence, type History, inherited, seeing } from '../../domain/evidence.ts';
 import { inSlices } from '../../domain/phone-number.ts';
 import { buysNumbers, type Payload, type Step } from '../../domain/step.ts';
 import { chunkJob, enqueue, lineJob } from '../../producers/enqueue.ts';
+import { logEnd } from '../../producers/log-lines.ts';
 import type { AnyEnqueue } from '../../queues/port.ts';
 
 /** How numbers of a chunk end. Its kind decides, and `settleChunk` writes everything in one transaction. */
@@ -65,22 +66,33 @@ export interface Again {
  */
 export async function settleChunk(deps: WorkDeps, chunk: Chunk, s: Settlement): Promise<boolean> {
   const at = deps.clock.now();
-  const jobs = await deps.db.sql.begin((tx) =>
-    buysNumbers(chunk.kind) ? settleOrder(tx, deps, chunk, s, at) : settleIn(tx, deps, chunk, s, at),
-  );
+  if (buysNumbers(chunk.kind)) {
+    const { jobs, changed } = await deps.db.sql.begin((tx) => settleOrder(tx, deps, chunk, s, at));
+    if (jobs === null) return false;
+    await enqueue(deps, jobs);
+    await logEnd(deps, changed);
+    return true;
+  }
+  const jobs = await deps.db.sql.begin((tx) => settleIn(tx, deps, chunk, s, at));
   if (jobs === null) return false;
   await enqueue(deps, jobs);
-  if (!buysNumbers(chunk.kind)) await refreshAfter(deps, chunk, at);
+  await refreshAfter(deps, chunk, at);
   return true;
 }
 
 /** What an order bought or lost counts against the budget of its request, so one order of a request is settled at a time. */
-async function settleOrder(tx: Tx, deps: WorkDeps, chunk: Chunk, s: Settlement, at: Date): Promise<AnyEnqueue[] | null> {
+async function settleOrder(
+  tx: Tx,
+  deps: WorkDeps,
+  chunk: Chunk,
+  s: Settlement,
+  at: Date,
+): Promise<{ jobs: AnyEnqueue[] | null; changed: Request | null }> {
   const request = await lockRequest(tx, chunk.requestId);
   const jobs = await settleIn(tx, deps, chunk, s, at);
   if (jobs !== null && request !== null) await keepWhole(tx, request, at);
-  if (jobs !== null) await refreshRequest(tx, chunk.requestId, at, request ?? undefined);
-  return jobs;
+  const changed = jobs === null ? null : await refreshRequest(tx, chunk.requestId, at, request ?? undefined);
+  return { jobs, changed };
 }
 
 /**
@@ -90,7 +102,7 @@ async function settleOrder(tx: Tx, deps: WorkDeps, chunk: Chunk, s: Settlement, 
  */
 async function refreshAfter(deps: WorkDeps, { requestId }: Chunk, at: Date): Promise<void> {
   if (await goesOn(deps.db.sql, requestId)) return;
-  await deps.db.sql.begin((tx) => refreshRequest(tx, requestId, at));
+  await logEnd(deps, await deps.db.sql.begin((tx) => refreshRequest(tx, requestId, at)));
 }
 
 async function settleIn(tx: Tx, deps: WorkDeps, chunk: Chunk, s: Settlement, at: Date): Promise<AnyEnqueue[] | null> {

@@ -11,6 +11,7 @@ import { awaitsCanary } from '../../domain/hold.ts';
 import { formatMoney, moneyOf } from '../../domain/money.ts';
 import { searchOf } from '../../domain/request.ts';
 import { chunkJob, enqueue } from '../../producers/enqueue.ts';
+import { logBegin } from '../../producers/log-lines.ts';
 import type { Offer } from '../../telnyx/gateway.ts';
 import { cutShared } from './cut-orders.ts';
 import { lockBudgetOf, monthlyLimit, type SpendingLimit } from './key-budget.ts';
@@ -50,7 +51,7 @@ export async function claimOffers(deps: WorkDeps, line: Line, offers: Offer[], m
     const criteria = searchOf(line);
     const made = criteria === null ? [] : await cutShared(tx, deps, { request, line, criteria, all: awaitsCanary(request) }, at);
     const freed = (await noteAllClaimed(tx, request, at)) ? (await wakeHeld(tx, request.id, at)).chunks : [];
-    await refreshRequest(tx, request.id, at);
+    logBegin(deps, request, await refreshRequest(tx, request.id, at));
     return { claimed: { numbers, budgetReached, heldUntil, behindCanary }, chunks: [...made, ...freed] };
   });
   await enqueue(

@@ -23,6 +23,7 @@ import { awaitsCanary, heldBack } from '../../domain/hold.ts';
 import { done, type Outcome, skipped, snooze } from '../../domain/outcome.ts';
 import { searchOf } from '../../domain/request.ts';
 import { chunkJob, enqueue } from '../../producers/enqueue.ts';
+import { logEnd } from '../../producers/log-lines.ts';
 import type { PayloadOf } from '../../queues/catalogue.ts';
 import { cutList, cutShared, cutWaiting } from './cut-orders.ts';
 import { fillFromList } from './from-list.ts';
@@ -39,13 +40,14 @@ export async function fillLine(deps: WorkDeps, job: PayloadOf<'line.fill'>): Pro
   if (line === null) return whileTaken(deps, job.lineId, now);
   const request = await getRequest(deps.db.sql, line.requestId);
   if (request === null || request.cancelRequestedAt !== null || request.status === 'awaiting_approval') {
-    await deps.db.sql.begin(async (tx) => {
+    const changed = await deps.db.sql.begin(async (tx) => {
       const locked = await lockRequest(tx, line.requestId);
       // A slot may have become free after the cancel, because its number was lost. Nothing else would end this slot.
       if (locked !== null && locked.cancelRequestedAt !== null) await cancelPending(tx, line.requestId, now);
       await releaseLine(tx, line, { at: now, nextRunAt: null });
-      await refreshRequest(tx, line.requestId, now);
+      return refreshRequest(tx, line.requestId, now);
     });
+    await logEnd(deps, changed);
     return skipped('the request was cancelled or waits for approval');
   }
   if (heldBack(request, now) !== null) return parkHeldLine(deps, line, now);
@@ -130,9 +132,9 @@ async function finishRound(deps: WorkDeps, line: Line, round: Round): Promise<Ou
     });
     return snooze(round.delayMs, round.reason);
   }
-  const { left, cut } = await deps.db.sql.begin(async (tx) => {
+  const { left, cut, changed } = await deps.db.sql.begin(async (tx) => {
     const request = await lockRequest(tx, line.requestId);
-    if (request === null || !(await lockLeased(tx, line))) return { left: 0, cut: [] };
+    if (request === null || !(await lockLeased(tx, line))) return { left: 0, cut: [], changed: null };
     const cut = await cutAfter(tx, deps, line, { round, request, at });
     const isBehind = round.kind === 'behind_canary' && awaitsCanary(request) && (await canaryRoom(tx, request)) <= 0;
     // A slot may have become free while this round ran. The buy line then goes on at once.
@@ -142,13 +144,13 @@ async function finishRound(deps: WorkDeps, line: Line, round: Round): Promise<Ou
       nextRunAt: slots > 0 ? at : null,
       ...(round.kind === 'exhausted' && { rung: 0, cursor: 0 }),
     });
-    await refreshRequest(tx, line.requestId, at);
-    return { left: slots, cut };
+    return { left: slots, cut, changed: await refreshRequest(tx, line.requestId, at) };
   });
   await enqueue(
     deps,
     cut.map((c) => chunkJob(c)),
   );
+  await logEnd(deps, changed);
   if (left > 0) return snooze(0, 'slots became free');
   if (round.kind === 'behind_canary') return skipped('waits until the first numbers are judged');
   if (round.kind === 'nothing') return skipped('the buy line has all its numbers');

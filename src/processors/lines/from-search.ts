@@ -142,7 +142,7 @@ async function usableOffers(deps: WorkDeps, line: Line, offers: Offer[], maxNumb
   const cap = moneyOf(maxNumberCost);
   const affordable = offers.filter((o) => [o.upfrontCost, o.monthlyCost].every((c) => (parseMoney(c) ?? cap + 1n) <= cap));
   if (affordable.length < offers.length) {
-    deps.log.info(
+    deps.log.debug(
       { lineId: line.id, requestId: line.requestId, count: offers.length - affordable.length },
       `offers above ${formatMoney(cap)} left out`,
     );

@@ -6,6 +6,7 @@ import { clearedNote } from '../../domain/blockers.ts';
 import type { AnyEnqueue } from '../../queues/port.ts';
 import type { ProducerDeps } from '../deps.ts';
 import { chunkJob, enqueue } from '../enqueue.ts';
+import { logEnd } from '../log-lines.ts';
 import { jobsOfWoken } from './pause.ts';
 
 /**
@@ -17,6 +18,7 @@ export async function cancelRequest(deps: ProducerDeps, id: string, actor: strin
   const at = deps.clock.now();
   const wake: AnyEnqueue[] = [];
   const add: AnyEnqueue[] = [];
+  let changed: Request | null = null;
   const found = await deps.db.sql.begin(async (tx) => {
     if ((await requestCancel(tx, id, { actor, at })) === null) return getRequest(tx, id);
     for (const chunk of await chunksOfRequest(tx, id)) {
@@ -42,9 +44,10 @@ export async function cancelRequest(deps: ProducerDeps, id: string, actor: strin
     await cancelPending(tx, id, at);
     // What a pause held back and a cancel cannot end here, ends by its own queue job.
     add.push(...jobsOfWoken(await wakeHeld(tx, id, at)));
-    await refreshRequest(tx, id, at);
+    changed = await refreshRequest(tx, id, at);
     return getRequest(tx, id);
   });
+  await logEnd(deps, changed);
   await enqueue(deps, add);
   for (const job of wake) await deps.queue.wake(job.name, job.id).catch(() => enqueue(deps, [job]));
   return found;

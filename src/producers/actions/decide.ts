@@ -1,10 +1,11 @@
 import { type Chunk, getChunk, moveChunk, requeueChunk } from '../../db/chunks.ts';
 import { endItems, openItemsOfChunk } from '../../db/items.ts';
-import { lockRequest, refreshRequest } from '../../db/requests.ts';
+import { lockRequest, type Request, refreshRequest } from '../../db/requests.ts';
 import { notFound, refused } from '../../domain/errors.ts';
 import { seeing } from '../../domain/evidence.ts';
 import type { ProducerDeps } from '../deps.ts';
 import { chunkJob, enqueue } from '../enqueue.ts';
+import { logEnd } from '../log-lines.ts';
 
 /** The decision of a person about a chunk whose evidence contradicts itself. */
 export type Resolution = { kind: 'adopt'; telnyxId: string } | { kind: 'not_sent' } | { kind: 'give_up' };
@@ -18,6 +19,7 @@ export async function resolveChunk(
   actor: string,
 ): Promise<Chunk> {
   const at = deps.clock.now();
+  let changed: Request | null = null;
   const moved = await deps.db.sql.begin(async (tx) => {
     await lockRequest(tx, requestId);
     const chunk = await getChunk(tx, chunkId);
@@ -78,9 +80,10 @@ export async function resolveChunk(
       );
       await endItems(tx, chunk, ends, at);
     }
-    await refreshRequest(tx, requestId, at);
+    changed = await refreshRequest(tx, requestId, at);
     return row;
   });
+  await logEnd(deps, changed);
   const open = moved.state === 'settled' ? null : await requeueChunk(deps.db.sql, moved);
   if (open !== null) await enqueue(deps, [chunkJob(open)]);
   return moved;

@@ -19,6 +19,7 @@ import { keyProblem, labelProblem } from '../../domain/text.ts';
 import type { AnyEnqueue } from '../../queues/port.ts';
 import type { ProducerDeps } from '../deps.ts';
 import { chunkJob, enqueue, lineJob } from '../enqueue.ts';
+import { logEnd } from '../log-lines.ts';
 import { hashOfBody, withNumbers } from './body-hash.ts';
 import { guardDelete } from './guard-delete.ts';
 import { delayed, holdsOf } from './holds.ts';
@@ -106,7 +107,9 @@ async function takeOn(deps: ProducerDeps, body: RequestBody, options: TakeOption
   }
   const { request, repeats, jobs } = stored;
   await enqueue(deps, jobs);
-  deps.log.info({ requestId: request.id, kind: request.kind, asked: request.asked }, 'request accepted');
+  const { id: requestId, kind, asked } = request;
+  deps.log.info({ requestId, kind, asked, actor: options.actor ?? LIBRARY_ACTOR }, 'request accepted');
+  await logEnd(deps, request);
   return { request, created: true, repeats };
 }
 
