@@ -8,7 +8,6 @@ import type { Log } from '../observability/log.ts';
 const READ_EVERY_MS = 30_000;
 /** How soon it is noticed that this machine slept, or that somebody set its clock. */
 const CHECK_EVERY_MS = 1_000;
-const FIRST_READINGS = 3;
 
 export interface KeptClock {
   clock: Clock;
@@ -22,7 +21,7 @@ export interface KeptClock {
  * Keeps the time of the database, which all processes share: one machine writes due times and leases, and another judges them.
  * Throws when the first readings fail because the database is away. Later readings are skipped while it is away.
  */
-export async function keepClock(sql: Sql, log: Log): Promise<KeptClock> {
+export async function keepClock(sql: Sql, log: Log, firstReadings: number): Promise<KeptClock> {
   const clock = createSharedClock();
   let toldOff = false;
   let readAt = 0;
@@ -42,7 +41,7 @@ export async function keepClock(sql: Sql, log: Log): Promise<KeptClock> {
     if (off !== null && !toldOff) log.warn({ part: 'clock' }, off);
     toldOff = off !== null;
   };
-  for (let n = 0; n < FIRST_READINGS; n += 1) await read();
+  for (let n = 0; n < firstReadings; n += 1) await read();
   const timer = setInterval(() => {
     if (reading !== null || (!clock.drifted() && clock.tick() - readAt < READ_EVERY_MS)) return;
     reading = read()

@@ -1,5 +1,5 @@
 import type { Config } from '../config/config.ts';
-import { connectDb, type Db } from '../db/client.ts';
+import { connectBriefly, connectDb, type Db } from '../db/client.ts';
 import { answering, assertUsable } from '../db/health.ts';
 import { ProvisioningError } from '../domain/errors.ts';
 import type { Log } from '../observability/log.ts';
@@ -11,6 +11,8 @@ export interface DatabaseOptions {
   idleInTransactionMs?: number;
   /** See `DbOptions`. */
   maxConnections?: number;
+  /** True for a process that ends soon: few connections, and one reading of the clock. */
+  brief?: boolean;
 }
 
 /** What must be closed, in the order of opening. */
@@ -22,6 +24,8 @@ export async function closeAll(closers: Closers): Promise<void> {
 }
 
 const MAX_CONNECTIONS = 20;
+/** Readings of the clock at the start of a process. The quickest of them is the most exact. */
+const FIRST_READINGS = 3;
 
 /** Opens the database of the configuration and reads its clock. What it opened is added to `closers`, also when it throws. */
 export async function openDatabase(
@@ -31,17 +35,18 @@ export async function openDatabase(
   options: DatabaseOptions = {},
 ): Promise<{ url: string; db: Db; clock: KeptClock }> {
   const url = await databaseUrl(config, closers);
+  const connect = options.brief === true ? connectBriefly : connectDb;
   const db = await answering(() =>
-    connectDb(url, {
+    connect(url, {
       maxConnections: options.maxConnections ?? MAX_CONNECTIONS,
       onNotice: (text) => log.debug({ reason: text }, 'postgres notice'),
       ...(options.idleInTransactionMs !== undefined && { idleInTransactionMs: options.idleInTransactionMs }),
     }),
   );
   closers.push(db.close);
-  await assertUsable(db.sql);
+  await assertUsable(db.first);
   if (db.pooled && config.queue.redis === null) throw needsRedis();
-  const clock = await keepClock(db.sql, log);
+  const clock = await keepClock(db.first, log, options.brief === true ? 1 : FIRST_READINGS);
   closers.push(clock.close);
   return { url, db, clock };
 }

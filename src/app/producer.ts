@@ -9,10 +9,14 @@ import { type Closers, closeAll, limitsOf, openDatabase } from './database.ts';
  * never use it and it loads slowly. Errors of the database name the setting to change. A queue that cannot be opened fails the
  * call, and whoever enqueues leaves that work to the sweep.
  */
-export async function openProducer(config: Config, log: Log): Promise<{ deps: ProducerDeps; close(): Promise<void> }> {
+export async function openProducer(
+  config: Config,
+  log: Log,
+  options: { brief?: boolean } = {},
+): Promise<{ deps: ProducerDeps; close(): Promise<void> }> {
   const closers: Closers = [];
   try {
-    const { url, db, clock } = await openDatabase(config, log, closers);
+    const { url, db, clock } = await openDatabase(config, log, closers, options);
     const queue = queueOnDemand(async () => {
       const { openQueue } = await import('./queue-store.ts');
       return (await openQueue(config, url, log, closers)).queues;

@@ -33,7 +33,7 @@ export const realServices: Services = {
       secrets: secretsOf(config),
     });
   },
-  openProducer: async (config, log) => (await import('../app/producer.ts')).openProducer(config, log),
+  openProducer: async (config, log) => (await import('../app/producer.ts')).openProducer(config, log, { brief: true }),
   runRole: async (role, config, log) => (await import('../app/roles.ts')).runRole(role, config, log),
   migrate: async (url) => (await import('../db/migrate.ts')).migrateDatabase(url),
   startSimulator: async (options) => (await import('../simulator/index.ts')).startSimulator(options),

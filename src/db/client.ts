@@ -1,7 +1,7 @@
 import { connect, type Socket } from 'node:net';
 import type { PostgresJsDatabase } from 'drizzle-orm/postgres-js';
 import postgres from 'postgres';
-import { type Connection, probeConnection, RELIED_ON, type Session } from './session.ts';
+import { type Connection, probeConnection, RELIED_ON, type Session, sessionOfPostgres } from './session.ts';
 import { KNOWN_TYPES } from './wire-types.ts';
 
 export type Sql = postgres.Sql;
@@ -37,15 +37,45 @@ export interface DbOptions {
   idleInTransactionMs?: number;
 }
 
+/** An open database, and what its opening has found out. */
+export interface Connected extends Db {
+  /** True behind a pooler that gives out another connection for each transaction. */
+  pooled: boolean;
+  /** The pool for the first questions of the process: the one that has a connection already. */
+  first: Sql;
+}
+
 /** Connections of the pool for people who read. */
 const READERS = 6;
+/** A command asks its questions one after the other over one connection. */
+const BRIEF_READERS = 1;
 /** A read that takes longer than this is cancelled, because readers share few connections. */
 const READ_MS = 30_000;
 
 /** Finds out how the database is reached, and opens it that way. Errors: those of `probeConnection`. */
-export async function connectDb(url: string, options: DbOptions = {}): Promise<Db & { pooled: boolean }> {
+export async function connectDb(url: string, options: DbOptions = {}): Promise<Connected> {
   const connection = await probeConnection(url);
-  return { ...openDb(url, { ...options, connection }), pooled: connection.pooled };
+  const db = openDb(url, { ...options, connection });
+  return { ...db, pooled: connection.pooled, first: db.sql };
+}
+
+/**
+ * Opens the database for a command, which ends soon. Its first reading connection proves that it leads to Postgres itself, so a
+ * command that only reads opens no other one. Without that proof (a pooler, an address that is translated on the way, a Unix
+ * socket) it does what `connectDb` does. Errors: those of `probeConnection`.
+ */
+export async function connectBriefly(url: string, options: DbOptions = {}): Promise<Connected> {
+  const ports = new Set<number>();
+  const readers = readersPool(url, options, { max: BRIEF_READERS, ports });
+  let session: Session | null = null;
+  try {
+    session = await sessionOfPostgres(readers, (port) => ports.has(port));
+  } finally {
+    if (session === null) await readers.end({ timeout: 1 });
+  }
+  if (session === null) return connectDb(url, options);
+  const work = workPool(url, { ...options, connection: { session, pooled: false } });
+  return { ...dbOf(work, readers), pooled: false, first: readers };
 }
 
 /**
@@ -53,25 +83,10 @@ export async function connectDb(url: string, options: DbOptions = {}): Promise<D
  * first query does.
  */
 export function openDb(url: string, options: DbOptions = {}): Db {
-  const { session, pooled } = options.connection ?? { session: RELIED_ON, pooled: false };
-  const silence: Session =
-    options.idleInTransactionMs === undefined ? {} : { idle_in_transaction_session_timeout: String(options.idleInTransactionMs) };
-  const common = {
-    onnotice: (notice: postgres.Notice) => options.onNotice?.(String(notice['message'])),
-    connect_timeout: 10,
-    idle_timeout: 60,
-    backoff: (retries: number) => Math.min(2, 0.1 * 2 ** retries),
-    // Statements are not prepared, because a pooler may run the next one on another connection.
-    prepare: false,
-    ...KNOWN_TYPES,
-    ...eagerSockets(),
-  };
-  const stating = (more: Session = {}) => ({ connection: { application_name: 'provisioner', ...session, ...(!pooled && more) } });
-  const camel = { transform: { column: { from: postgres.toCamel, to: postgres.fromCamel } } };
-  const sql = postgres(url, { ...common, ...stating(silence), ...camel, max: options.maxConnections ?? 10 });
-  if (pooled) stateInTransactions(sql, { ...RELIED_ON, ...silence });
-  const forReaders = { default_transaction_read_only: 'on', statement_timeout: String(READ_MS) };
-  const readers = postgres(url, { ...common, ...stating(forReaders), max: READERS });
+  return dbOf(workPool(url, options), readersPool(url, options));
+}
+
+function dbOf(sql: Sql, readers: Sql): Db {
   return {
     sql,
     reads: readsOver(readers),
@@ -81,8 +96,41 @@ export function openDb(url: string, options: DbOptions = {}): Db {
   };
 }
 
+const DIRECT: Connection = { session: RELIED_ON, pooled: false };
+
+function workPool(url: string, options: DbOptions): Sql {
+  const connection = options.connection ?? DIRECT;
+  const { idleInTransactionMs } = options;
+  const silence: Session =
+    idleInTransactionMs === undefined ? {} : { idle_in_transaction_session_timeout: String(idleInTransactionMs) };
+  const camel = { transform: { column: { from: postgres.toCamel, to: postgres.fromCamel } } };
+  const sql = postgres(url, { ...poolOf(options, connection, silence), ...camel, max: options.maxConnections ?? 10 });
+  if (connection.pooled) stateInTransactions(sql, { ...RELIED_ON, ...silence });
+  return sql;
+}
+
+/** The pool for people who read. The port of this machine that each socket uses is added to `ports`. */
+function readersPool(url: string, options: DbOptions, { max = READERS, ports }: { max?: number; ports?: Set<number> } = {}): Sql {
+  const forReaders = { default_transaction_read_only: 'on', statement_timeout: String(READ_MS) };
+  return postgres(url, { ...poolOf(options, options.connection ?? DIRECT, forReaders, ports), max });
+}
+
+function poolOf({ onNotice }: DbOptions, { session, pooled }: Connection, more: Session, ports?: Set<number>) {
+  return {
+    onnotice: (notice: postgres.Notice) => onNotice?.(String(notice['message'])),
+    connect_timeout: 10,
+    idle_timeout: 60,
+    backoff: (retries: number) => Math.min(2, 0.1 * 2 ** retries),
+    // Statements are not prepared, because a pooler may run the next one on another connection.
+    prepare: false,
+    ...KNOWN_TYPES,
+    ...eagerSockets(ports),
+    connection: { application_name: 'provisioner', ...session, ...(!pooled && more) },
+  };
+}
+
 /** Drizzle loads slowly, so only a process that reads for people imports it. */
-const drizzlePackage = () => Promise.all([import('drizzle-orm'), import('drizzle-orm/postgres-js')]);
+const drizzlePackage = () => Promise.all([import('drizzle-orm/errors'), import('drizzle-orm/postgres-js')]);
 
 /**
  * Unwraps Drizzle's error. Drizzle says "Failed query" with the whole statement and its values, and hides the database's code in
@@ -129,12 +177,13 @@ interface SocketTarget {
  * delayed acknowledgement: a page of 250 rows took 94 ms instead of 2 on the same machine. A socket may be returned before it is
  * connected, because Node queues writes until then. Several hosts are tried in turn, as postgres.js does.
  */
-function eagerSockets(): object {
+function eagerSockets(ports?: Set<number>): object {
   let tries = 0;
   const socket = ({ host, port, path }: SocketTarget): Socket => {
     const i = tries++ % host.length;
     const target = { host: host[i] ?? 'localhost', port: port[i] ?? 5432 };
     const opened = path ? connect(path) : connect(target);
+    if (ports !== undefined) opened.once('connect', () => opened.localPort !== undefined && ports.add(opened.localPort));
     // postgres.js reads the host from the socket for TLS.
     return Object.assign(opened.setNoDelay(true), target);
   };

@@ -68,6 +68,32 @@ export async function probeConnection(url: string): Promise<Connection> {
   }
 }
 
+/** Settings to which connections for readers give values of their own. */
+const OF_READERS = new Set(['default_transaction_read_only', 'statement_timeout']);
+/** Seconds that a server process may be older than its first question by the clock of its machine. A pooler keeps them for longer. */
+const NEW_S = 10;
+
+/**
+ * Returns the settings to state on this server when the pool leads to Postgres itself, and `null` without a proof. Postgres tells from
+ * which port it is reached. Behind a pooler this is the pooler's own port and not one of ours. The pool must be one for readers that
+ * states `RELIED_ON`. Errors of the connection are thrown unchanged, but a pooler that refuses the settings is no error.
+ */
+export async function sessionOfPostgres(sql: postgres.Sql, isOurs: (port: number) => boolean): Promise<Session | null> {
+  const stated = Object.fromEntries(Object.entries(RELIED_ON).filter(([name]) => !OF_READERS.has(name)));
+  try {
+    const [row] = await sql<{ port: number | null; young: boolean; wrong: number; found: Setting[] }[]>`
+      select inet_client_port() as port, clock_timestamp() - backend_start < make_interval(secs => ${NEW_S}) as young,
+        (select count(*)::int ${whereUnsuited(sql, stated)}) as wrong,
+        (select json_agg(s) from (select name, setting from pg_settings where name = any(${LEARNED}::text[])) s) as found
+      from pg_stat_activity where pid = pg_backend_pid()`;
+    const direct = row !== undefined && row.port !== null && isOurs(row.port) && row.young && row.wrong === 0;
+    return direct ? settingsOf(row.found) : null;
+  } catch (error) {
+    if (refusesSettings(error)) return null;
+    throw error;
+  }
+}
+
 /**
  * True when the server accepts the settings as startup parameters. PgBouncer refuses with "unsupported startup parameter:
  * search_path"; other poolers word it differently, with the same code.
@@ -77,10 +103,12 @@ async function takesSettings(sql: postgres.Sql): Promise<boolean> {
     await sql`select 1`;
     return true;
   } catch (error) {
-    if (error instanceof Error && /startup parameter/i.test(error.message)) return false;
+    if (refusesSettings(error)) return false;
     throw error;
   }
 }
+
+const refusesSettings = (error: unknown): boolean => error instanceof Error && /startup parameter/i.test(error.message);
 
 /** Opens a pool of one connection, for checks and migrations. */
 export function one(url: string, session: Session): postgres.Sql {
@@ -95,14 +123,23 @@ export function one(url: string, session: Session): postgres.Sql {
   });
 }
 
+/** A setting of the server, and the settings whose value it must tell before ours are stated. */
+interface Setting {
+  name: string;
+  setting: string;
+}
+const LEARNED = [...Object.keys(NEWER), 'synchronous_commit'];
+
+async function settingsFor(sql: postgres.Sql): Promise<Session> {
+  return settingsOf(await sql<Setting[]>`select name, setting from pg_settings where name = any(${LEARNED}::text[])`);
+}
+
 /**
  * Returns the settings to state on this server. `synchronous_commit` is switched on when it is off: a commit that is reported before
  * it is on the disk may be lost in a crash, and its call would be sent again.
  */
-async function settingsFor(sql: postgres.Sql): Promise<Session> {
-  const rows = await sql<{ name: string; setting: string }[]>`
-    select name, setting from pg_settings where name = any(${[...Object.keys(NEWER), 'synchronous_commit']}::text[])`;
-  const known = new Map(rows.map((r) => [r.name, r.setting]));
+function settingsOf(found: readonly Setting[]): Session {
+  const known = new Map(found.map((r) => [r.name, r.setting]));
   return {
     ...RELIED_ON,
     ...Object.fromEntries(Object.entries(NEWER).filter(([name]) => known.has(name))),
@@ -143,10 +180,11 @@ async function assertSuited(sql: postgres.Sql, wanted: Session): Promise<void> {
  */
 async function unsuited(sql: postgres.Sql, wanted: Session): Promise<{ name: string; setting: string; wanted: string }[]> {
   const rows = await sql<{ name: string; setting: string; wanted: string }[]>`
-    select s.name, s.setting, w.value as wanted
-    from unnest(${Object.keys(wanted)}::text[], ${Object.values(wanted)}::text[]) as w(name, value)
-    join pg_settings s on lower(s.name) = lower(w.name)
-    where case when s.name = 'search_path' then current_schemas(false) <> '{public}' else s.setting <> w.value end
-    order by 1`;
+    select s.name, s.setting, w.value as wanted ${whereUnsuited(sql, wanted)} order by 1`;
   return [...rows];
 }
+
+const whereUnsuited = (sql: postgres.Sql, wanted: Session) => sql`
+  from unnest(${Object.keys(wanted)}::text[], ${Object.values(wanted)}::text[]) as w(name, value)
+  join pg_settings s on lower(s.name) = lower(w.name)
+  where case when s.name = 'search_path' then current_schemas(false) <> '{public}' else s.setting <> w.value end`;

@@ -1,8 +1,9 @@
 import { once } from 'node:events';
 import { type AddressInfo, connect, createServer, type Server } from 'node:net';
 import { afterAll, beforeEach, expect, it } from 'vitest';
-import { openDb } from '../../src/db/client.ts';
+import { connectBriefly, openDb } from '../../src/db/client.ts';
 import { fileDatabase } from '../support/postgres.ts';
+import { startProxy } from '../support/proxy.ts';
 import { door, until } from '../support/until.ts';
 
 const database = await fileDatabase({ beforeEach, afterAll });
@@ -105,5 +106,25 @@ it('lists of texts go to Postgres and come back as they are, whatever is in them
     expect(row).toEqual({ texts: ['a', null], missing: true });
   } finally {
     await db.close();
+  }
+});
+
+it('a command that only reads opens one connection, and whatever stands between it and Postgres is found', async () => {
+  const proxy = await startProxy(Number(new URL(database.url).port));
+  const through = new URL(database.url);
+  through.port = String(proxy.port);
+  const [direct, translated] = [await connectBriefly(database.url), await connectBriefly(through.href)];
+  try {
+    await Promise.all([1, 2, 3].map(() => direct.reads((q) => q.execute('select 1'))));
+    const connections = await direct.first`
+      select count(*)::int as n from pg_stat_activity
+      where datname = current_database() and application_name = 'provisioner'`;
+    expect(connections).toEqual([{ n: 1 }]);
+    expect([direct.first === direct.sql, translated.first === translated.sql]).toEqual([false, true]);
+    const [row] =
+      await direct.sql`select current_setting('synchronous_commit') as safe, current_setting('transaction_timeout') as t`;
+    expect(row).toEqual({ safe: 'on', t: '0' });
+  } finally {
+    await Promise.all([direct.close(), translated.close(), proxy.close()]);
   }
 });
