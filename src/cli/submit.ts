@@ -3,7 +3,7 @@ import { invalid, notFound } from '../domain/errors.ts';
 import type { RequestKind } from '../domain/request.ts';
 import type { ProducerDeps } from '../producers/deps.ts';
 import { worstCaseCost } from '../producers/intake/plan.ts';
-import type { BuyBody, BuyLine, RequestBody } from '../producers/intake/request-shapes.ts';
+import type { BuyBody, RequestBody } from '../producers/intake/request-shapes.ts';
 import { listProblems, noteOfRepeats } from '../producers/intake/stage-numbers.ts';
 import { submitRequest } from '../producers/intake/submit.ts';
 import { wideNote } from '../producers/intake/wide-filter.ts';
@@ -13,6 +13,7 @@ import { confirm, requireConsent } from './confirm.ts';
 import { parseDuration } from './duration.ts';
 import { EXIT } from './exit-table.ts';
 import { problemsIn } from './flags.ts';
+import { lineSummary } from './line-words.ts';
 import {
   type ListContent,
   type ListFile,
@@ -24,6 +25,7 @@ import {
   tellingNumbers,
 } from './numbers-file.ts';
 import { plural } from './output.ts';
+import { planOnly } from './plan.ts';
 import { requestText } from './report.ts';
 import { noteApproval, waitAndReport } from './wait-report.ts';
 import { noteWorkerless } from './workerless.ts';
@@ -31,6 +33,7 @@ import { noteWorkerless } from './workerless.ts';
 /** The flags that `buy`, `update` and `delete` share. */
 export interface SubmitFlags extends ListFlags {
   plan?: boolean;
+  detailedExitcode?: boolean;
   wait?: boolean;
   timeout?: string;
   idempotencyKey?: string;
@@ -43,7 +46,8 @@ export async function submit(cli: Cli, kind: RequestKind, read: () => RequestBod
   const named = listOf(flags, kind);
   const body = await bodyOf(cli, read, named);
   const list = named !== null && body.kind === 'update' ? { ...named, common: body.set } : named;
-  if (flags.plan === true) throw invalid([{ path: '--plan', message: 'is not available yet' }]);
+  if (flags.plan === true) return planOnly(cli, body, list, flags);
+  if (flags.detailedExitcode === true) throw invalid([{ path: '--detailed-exitcode', message: 'needs --plan' }]);
   if (flags.timeout !== undefined && flags.wait !== true) throw invalid([{ path: '--timeout', message: 'needs --wait' }]);
   const timeoutMs = parseDuration(flags.timeout ?? '10m', '--timeout');
   const { idempotencyKey } = flags;
@@ -84,7 +88,8 @@ async function bodyOf(cli: Cli, read: () => RequestBody, list: ListFile | null):
   }
 }
 
-async function accepted(cli: Cli, deps: ProducerDeps, id: string, json: boolean | undefined): Promise<number> {
+/** Prints a request that was taken on and goes on by itself. Returns the exit code. */
+export async function accepted(cli: Cli, deps: ProducerDeps, id: string, json: boolean | undefined): Promise<number> {
   const view = await readRequest(deps.db, id);
   if (view === null) throw notFound(`there is no request ${id}`);
   await result(cli, json, view, () => requestText(view, cli.io.paintOut));
@@ -135,18 +140,4 @@ function buySummary(body: BuyBody, listed: number, deps: ProducerDeps): string {
     ...(attached.length === 0 ? [] : [`  with ${attached.join(', ')}`]),
     `This costs at most ${worstCaseCost(body, listed, deps.limits.maxNumberCost)} upfront and for the first month.`,
   ].join('\n');
-}
-
-function lineSummary(line: BuyLine): string {
-  const center = line.rate_center === undefined ? undefined : `rate center ${line.rate_center}`;
-  const where = [center, line.locality, line.administrative_area, line.national_destination_code].filter((p) => p !== undefined);
-  const type = line.phone_number_type === 'toll_free' ? 'toll-free' : `${line.country_code} ${line.phone_number_type}`;
-  const fallback = line.fallback;
-  const rest =
-    fallback === undefined
-      ? ''
-      : fallback.best_effort
-        ? ', else whatever is near'
-        : `, else ${fallback.national_destination_codes.join(', ')}`;
-  return `${line.quantity} ${type}${where.length === 0 ? '' : ` in ${where.join(', ')}`}${rest}`;
 }

@@ -8,6 +8,22 @@ const COLUMN = 'the column with the numbers (phone_number)';
 const COLUMNS = 'settings whose values stand in columns of the file, row by row: connection_id,tags or connection_id=Trunk';
 const COUNTRY = 'the country of numbers in the file that have no +';
 
+const BUY_EXAMPLES = `
+Examples:
+  provisioner buy --ndc 312=200 --fallback ndc:773,872 --max-monthly 250 --plan
+  provisioner buy --state TX=50 --feature sms --tag launch --yes --wait
+  provisioner buy --numbers wanted.csv --plan --reserve
+
+--plan --reserve holds the numbers for 30 minutes. A reservation cannot be released: it lapses.`;
+const UPDATE_EXAMPLES = `
+Examples:
+  provisioner update --where tag=launch --set connection_id=1293384261075731500 --plan
+  provisioner update --numbers list.csv --set add_tags=live,texas --yes --wait`;
+const DELETE_EXAMPLES = `
+Examples:
+  provisioner delete --numbers old.csv --expect 300 --plan
+  provisioner delete --where tag=old --expect 300 --skip-gone --yes --wait`;
+
 /** Reading a body loads all schemas of bodies, so it is imported only by a command that submits. */
 const submitting = () => Promise.all([import('../submit.ts'), import('../flags.ts')]);
 
@@ -45,6 +61,7 @@ function registerBuy(program: Command, cli: Cli): void {
     .option('--max-number-cost <amount>', 'the highest price of one number, upfront or monthly')
     .option('--reserve', 'reserve the numbers before they are ordered')
     .option('--label <text>', 'a name for people');
+  command.addHelpText('after', BUY_EXAMPLES);
   withSubmitFlags(command).action(async (flags: BuyFlags & SubmitFlags) => {
     const [{ submit }, { buyBody }] = await submitting();
     cli.exit = await submit(cli, 'buy', () => buyBody(flags), flags);
@@ -67,6 +84,7 @@ function registerUpdate(program: Command, cli: Cli): void {
       [],
     )
     .option('--label <text>', 'a name for people');
+  command.addHelpText('after', UPDATE_EXAMPLES);
   withSubmitFlags(command).action(async (flags: UpdateFlags & SubmitFlags) => {
     const [{ submit }, { updateBody }] = await submitting();
     cli.exit = await submit(cli, 'update', () => updateBody(flags), flags);
@@ -86,6 +104,7 @@ function registerDelete(program: Command, cli: Cli): void {
     .option('--include-emergency', 'also release numbers with emergency calling')
     .option('--skip-gone', 'skip numbers that have already left the account; --expect counts them too')
     .option('--label <text>', 'a name for people');
+  command.addHelpText('after', DELETE_EXAMPLES);
   withSubmitFlags(command).action(async (flags: DeleteFlags & SubmitFlags) => {
     const [{ submit }, { deleteBody }] = await submitting();
     cli.exit = await submit(cli, 'delete', () => deleteBody(flags), flags);
@@ -95,7 +114,8 @@ function registerDelete(program: Command, cli: Cli): void {
 /** Adds these flags to a command. */
 function withSubmitFlags(command: Command): Command {
   return command
-    .option('--plan', 'search, price and count without changing anything')
+    .option('--plan', 'search, price and count without changing anything; the plan can be applied for 24 hours')
+    .option('--detailed-exitcode', 'with --plan: exit code 8 when something would change')
     .option('--wait', 'wait until the request has ended')
     .option('--timeout <duration>', 'how long --wait waits, such as 90s, 10m or 1h (default: 10m)')
     .option('--idempotency-key <key>', 'a request with the same key is accepted only once')
