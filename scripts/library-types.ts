@@ -1,5 +1,6 @@
 import { z } from 'zod';
 // Each of these gives its shapes a name in zod's registry.
+import '../src/http/plan-schemas.ts';
 import '../src/http/schemas.ts';
 import '../src/http/undo-schema.ts';
 import '../src/producers/actions/parse-choice.ts';
@@ -22,6 +23,7 @@ const ANSWERS: Readonly<Record<string, string>> = {
   Acceptance: 'AcceptAnswer',
   Undo: 'UndoAnswer',
   Account: 'AccountView',
+  Plan: 'PlanView',
 };
 
 const HEAD = `// Generated from the shapes of bodies and answers by \`npm run docs:generate\`. It imports nothing, so that the published types name no

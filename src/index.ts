@@ -7,10 +7,12 @@ import { silentLog } from './observability/log.ts';
 export type { ErrorCode, ReasonCode } from './domain/codes.ts';
 export { type ErrorDetail, ProvisioningError } from './domain/errors.ts';
 export type {
+  ApplyOptions,
   BuyBody,
   CallOptions,
   Decision,
   DeleteBody,
+  PlanOptions,
   Provisioner,
   ProvisionerOptions,
   UpdateBody,

@@ -13,6 +13,8 @@ export const EXIT = {
   timeout: 5,
   refused: 6,
   unavailable: 7,
+  /** Only of `--plan --detailed-exitcode`. */
+  wouldChange: 8,
   /** Stopped by Ctrl-C; shells use the same code. */
   interrupted: 130,
 } as const;
@@ -39,6 +41,9 @@ const EXIT_OF_REFUSAL: Readonly<Record<RefusalCode, number>> = {
   not_waiting_for_a_person: EXIT.refused,
   nothing_failed: EXIT.refused,
   nothing_to_undo: EXIT.refused,
+  plan_changed: EXIT.refused,
+  plan_expired: EXIT.refused,
+  plan_not_ready: EXIT.refused,
   pooled_queue: EXIT.failed,
   price_unknown: EXIT.refused,
   redis_evicts: EXIT.failed,
@@ -55,7 +60,12 @@ const EXIT_OF_REFUSAL: Readonly<Record<RefusalCode, number>> = {
 
 /** Codes of the other families whose exit code does not follow from their disposition. */
 const EXIT_OF_OTHERS: Readonly<Partial<Record<Exclude<ErrorCode, RefusalCode>, number>>> = {
+  being_processed: EXIT.unavailable,
+  blocked_for_now: EXIT.unavailable,
+  not_sent: EXIT.unavailable,
   server_error: EXIT.unavailable,
+  timeout: EXIT.unavailable,
+  unknown_outcome: EXIT.unavailable,
   rate_limited: EXIT.unavailable,
 };
 

@@ -178,7 +178,7 @@ function idleLineFlags(flags: BuyFlags, drafts: readonly { line: LineDraft }[]):
 }
 
 /** Reads `Chicago,IL`. The state follows the last comma. */
-function cityCriteria(key: string): LineDraft {
+export function cityCriteria(key: string): LineDraft {
   const comma = key.lastIndexOf(',');
   if (comma < 0) return { locality: key };
   return { locality: key.slice(0, comma).trim(), administrative_area: key.slice(comma + 1).trim() };

@@ -6,6 +6,7 @@ import { registerActs } from './commands/act.ts';
 import { registerCompletion } from './commands/completion.ts';
 import { registerDoctor } from './commands/doctor.ts';
 import { registerInventory } from './commands/inventory.ts';
+import { registerPlans } from './commands/plans.ts';
 import { registerReconcile } from './commands/reconcile.ts';
 import { registerRequests } from './commands/requests.ts';
 import { registerRoles } from './commands/roles.ts';
@@ -17,7 +18,8 @@ import { takeShortIds } from './short-ids.ts';
 
 const EXIT_CODES = `
 Exit codes: 0 all succeeded, 1 failed, 2 usage (for reconcile: open drift), 3 partly succeeded, 4 not found,
-5 wait timed out, 6 refused (confirmation, approval, guard), 7 Telnyx or the account unavailable.`;
+5 wait timed out, 6 refused (confirmation, approval, guard), 7 Telnyx or the account unavailable,
+8 something would change (only with --plan --detailed-exitcode).`;
 
 /** Makes all commands. They throw errors; `runCli` prints them and sets the exit code. */
 export function createProgram(cli: Cli): Command {
@@ -34,6 +36,7 @@ export function createProgram(cli: Cli): Command {
       outputError: () => undefined,
     });
   registerSubmit(program, cli);
+  registerPlans(program, cli);
   registerRequests(program, cli);
   registerActs(program, cli);
   registerReconcile(program, cli);

@@ -12,6 +12,7 @@ import { EXIT } from './exit-table.ts';
 import { problemsIn } from './flags.ts';
 import { type ListFile, type ListFlags, listOf, readNumbers, requireReadable, tellingNumbers } from './numbers-file.ts';
 import { askFirst } from './question.ts';
+import { planOnly } from './plan.ts';
 import { requestText } from './report.ts';
 import { noteApproval, waitAndReport } from './wait-report.ts';
 import { noteWorkerless } from './workerless.ts';
@@ -19,6 +20,7 @@ import { noteWorkerless } from './workerless.ts';
 /** The flags that `buy`, `update` and `delete` share. */
 export interface SubmitFlags extends ListFlags {
   plan?: boolean;
+  detailedExitcode?: boolean;
   wait?: boolean;
   timeout?: string;
   idempotencyKey?: string;
@@ -31,7 +33,8 @@ export async function submit(cli: Cli, kind: RequestKind, read: () => RequestBod
   const named = listOf(flags, kind);
   const body = await bodyOf(cli, read, named);
   const list = named !== null && body.kind === 'update' ? { ...named, common: body.set } : named;
-  if (flags.plan === true) throw invalid([{ path: '--plan', message: 'is not available yet' }]);
+  if (flags.plan === true) return planOnly(cli, body, list, flags);
+  if (flags.detailedExitcode === true) throw invalid([{ path: '--detailed-exitcode', message: 'needs --plan' }]);
   if (flags.timeout !== undefined && flags.wait !== true) throw invalid([{ path: '--timeout', message: 'needs --wait' }]);
   const timeoutMs = parseDuration(flags.timeout ?? '10m', '--timeout');
   const { idempotencyKey } = flags;
@@ -72,7 +75,8 @@ async function bodyOf(cli: Cli, read: () => RequestBody, list: ListFile | null):
   }
 }
 
-async function accepted(cli: Cli, deps: ProducerDeps, id: string, json: boolean | undefined): Promise<number> {
+/** Prints a request that was taken on and goes on by itself. Returns the exit code. */
+export async function accepted(cli: Cli, deps: ProducerDeps, id: string, json: boolean | undefined): Promise<number> {
   const view = await readRequest(deps.db, id);
   if (view === null) throw notFound(`there is no request ${id}`);
   await result(cli, json, view, () => requestText(view, cli.io.paintOut));

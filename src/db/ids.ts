@@ -7,6 +7,7 @@ export const newRequestId = (): string => make('req');
 export const newLineId = (): string => make('lin');
 export const newChunkId = (): string => make('chk');
 export const newRunId = (): string => make('run');
+export const newPlanId = (): string => make('plan');
 export const newWorkerId = (): string => make('wrk');
 export const newMessageId = (): string => make('msg');
 export const newLeaseToken = (): string => make('lse');

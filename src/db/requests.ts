@@ -28,12 +28,13 @@ export type NewRequest = Omit<
 export async function insertRequest(sql: SqlOrTx, r: NewRequest): Promise<Request | null> {
   const [row] = await sql<Request[]>`
     insert into requests (id, kind, status, label, body, steps, asked, max_upfront_cost, max_monthly_cost, idempotency_key,
-      key_space, body_hash, error_code, error, submitted_by, filed_by, update_charge, emergency_charge, start_at, canary,
-      stop_above, all_or_nothing, created_at, updated_at)
+      key_space, body_hash, error_code, error, submitted_by, filed_by, planned_by, update_charge, emergency_charge, start_at,
+      canary, stop_above, all_or_nothing, created_at, updated_at)
     values (${r.id}, ${r.kind}, ${r.status}, ${r.label}, ${JSON.stringify(r.body)}::text::jsonb,
       ${JSON.stringify(r.steps)}::text::jsonb, ${r.asked}, ${r.maxUpfrontCost}, ${r.maxMonthlyCost}, ${r.idempotencyKey},
-      ${r.keySpace}, ${r.bodyHash}, ${r.errorCode}, ${r.error}, ${r.submittedBy}, ${r.filedBy},
-      ${r.updateCharge}, ${r.emergencyCharge}, ${r.startAt}, ${r.canary}, ${r.stopAbove}, ${r.allOrNothing}, ${r.createdAt}, ${r.createdAt})
+      ${r.keySpace}, ${r.bodyHash}, ${r.errorCode}, ${r.error}, ${r.submittedBy}, ${r.filedBy}, ${r.plannedBy},
+      ${r.updateCharge}, ${r.emergencyCharge}, ${r.startAt}, ${r.canary}, ${r.stopAbove}, ${r.allOrNothing}, ${r.createdAt},
+      ${r.createdAt})
     on conflict (key_space, idempotency_key) do nothing
     returning *`;
   return row ?? null;

@@ -29,6 +29,9 @@ export const REFUSALS = {
   not_waiting_for_a_person: 'The chunk does not wait for the decision of a person.',
   nothing_failed: 'The request has no number that a retry could try again.',
   nothing_to_undo: 'The request changed no number that an undo could put back now.',
+  plan_changed: 'Numbers of the plan became dearer, are gone or are kept back now, and changes are not allowed.',
+  plan_expired: 'The plan was not applied within 24 hours.',
+  plan_not_ready: 'The plan is not computed, failed, or has nothing that could be applied.',
   pooled_queue: '`DATABASE_URL` leads to a transaction pooler, and the queue on Postgres cannot work behind one.',
   price_unknown: 'The asker has a budget, and the request sets something whose price `PROVISIONER_PRICES` does not tell.',
   redis_evicts: 'Redis may throw jobs away, because its `maxmemory-policy` is not `noeviction`.',
@@ -40,7 +43,7 @@ export const REFUSALS = {
   unsuited_session: 'The pooler in `DATABASE_URL` changes settings of the session that the product relies on.',
   usage: 'The command line has a wrong command, option or value.',
   validation_failed: 'The input is wrong; `details` lists every problem, and nothing was stored or sent.',
-  wait_timed_out: 'The time of the wait is over; the request goes on.',
+  wait_timed_out: 'The time of the wait is over; the request or plan goes on.',
 } as const satisfies Family;
 
 /** Thrown as `retry`: the call had no effect, and the same call may succeed later. */

@@ -48,6 +48,8 @@ export interface SearchCriteriaLine {
 
 export interface ListLine {
   kind: 'list';
+  /** The stored plan whose prices are the caps of these numbers. */
+  plan_id?: string;
   max_number_cost: string;
   requirement_group_id?: string;
 }

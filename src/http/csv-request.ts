@@ -1,9 +1,9 @@
 import { setImmediate as breathe } from 'node:timers/promises';
 import { z } from 'zod';
 import { type ErrorDetail, invalid, ProvisioningError } from '../domain/errors.ts';
-import { emptyReport, type ListReport, numbersOf } from '../producers/intake/number-list.ts';
+import { emptyReport, type ListReport, notesOf, numbersOf } from '../producers/intake/number-list.ts';
 import { rowReader, type ValueColumn, valueColumns } from '../producers/intake/row-values.ts';
-import { listProblems, type NumberRow } from '../producers/intake/stage-numbers.ts';
+import { listProblems, type NumberRow, noteOfRepeats, type Repeats } from '../producers/intake/stage-numbers.ts';
 import { parseRequest } from '../producers/intake/validate.ts';
 import type { App } from './deps.ts';
 
@@ -39,6 +39,16 @@ export interface CsvRequest {
   /** The settings whose values the rows bring. */
   columns?: string[];
 }
+
+/** How the numbers of a CSV body come in; nothing for a body of JSON. */
+export const listOptions = (csv: CsvRequest | null) =>
+  csv === null
+    ? {}
+    : { numbers: csv.numbers, repeats: 'once' as const, ...(csv.columns !== undefined && { columns: csv.columns }) };
+
+/** What the caller should know of how a CSV body was read. Call it when the numbers have been read. */
+export const notesOfCsv = (csv: CsvRequest | null, repeats: Repeats): string[] =>
+  csv === null ? [] : [...notesOf(csv.report), noteOfRepeats(repeats)].filter((n) => n !== null);
 
 /** Builds the request from a CSV body and its query. Throws `validation_failed` with every problem of both. */
 export async function csvRequest(bytes: Buffer, query: z.infer<typeof csvQuery>): Promise<CsvRequest> {

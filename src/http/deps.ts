@@ -49,6 +49,8 @@ export interface HttpTimings {
    * Milliseconds.
    */
   webhookMs: number;
+  /** How long an answer waits for a worker that computes or applies a plan, in milliseconds. */
+  planMs: number;
 }
 
 export const HTTP_TIMINGS: HttpTimings = {
@@ -57,6 +59,7 @@ export const HTTP_TIMINGS: HttpTimings = {
   idleReaderMs: 60_000,
   longestDownloadMs: 3_600_000,
   webhookMs: 1_500,
+  planMs: 25_000,
 };
 
 /** The server, with its schemas in zod. */

@@ -19,6 +19,20 @@ export const EXAMPLES: Readonly<Record<string, object>> = {
   UpdateRequest: { kind: 'update', where: { tag: 'launch' }, set: { connection_id: '1293384261075731500', add_tags: ['live'] } },
   DeleteRequest: { kind: 'delete', phone_numbers: ['+13125550100'], expected_count: 1 },
   DriftChoice: { only: ['tags'], phone_numbers: ['+13125550100'] },
+  ApplyPlan: { allow_changes: false },
+  Available: {
+    areas: [
+      {
+        area: '312',
+        count: 549,
+        exact: true,
+        cheapest: { upfront: '1.00', monthly: '1.00', currency: 'USD' },
+        dearest: { upfront: '2.00', monthly: '2.00', currency: 'USD' },
+        sample: [{ phone_number: '+13125550100', upfront: '1.00', monthly: '1.00', currency: 'USD' }],
+      },
+    ],
+    notes: [],
+  },
   Decision: { decision: 'adopt', order_id: '4b06d6a3-7a3c-4f2e-9a55-7ec3f1b1c0de' },
   StartReconciliation: { repair: false },
   Item: {

@@ -79,13 +79,14 @@ function allowNoBody(schemas: Readonly<Record<string, Named>>, { requestBody }: 
   if (requestBody !== undefined && name !== undefined && schemas[name]?.required === undefined) requestBody.required = false;
 }
 
-/** The numbers of a request may come as a list. Its route takes both content types, and the library describes one. */
+/** The numbers of a request, or of its plan, may come as a list. These routes take both content types, and the library describes one. */
 function addCsvBody(document: Document): void {
-  const body = document.paths['/v1/requests']?.['post']?.requestBody;
-  if (body === undefined) return;
   const csv = {
     schema: { type: 'string', description: 'A list of numbers; the other fields of the request are in the query' },
     example: 'phone_number\n+13125550100\n+13125550101\n',
   };
-  Object.assign(body.content, { 'text/csv': csv });
+  for (const path of ['/v1/requests', '/v1/plans']) {
+    const body = document.paths[path]?.['post']?.requestBody;
+    if (body !== undefined) Object.assign(body.content, { 'text/csv': csv });
+  }
 }

@@ -40,6 +40,7 @@ const toComponents = createJsonSchemaTransformObject({ zodToJsonConfig });
 
 const TAGS = [
   { name: 'requests', description: 'Buying, updating and releasing numbers' },
+  { name: 'plans', description: 'What is on sale, and what a request would do' },
   { name: 'numbers', description: 'The inventory' },
   { name: 'reconciliations', description: 'The inventory compared with the account' },
   { name: 'account', description: 'The account at Telnyx' },

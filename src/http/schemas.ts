@@ -14,11 +14,11 @@ export const errorBody = z
   })
   .meta({ id: 'Error', description: 'A refusal or a failure; `code` is stable, `details` lists every problem of the input' });
 
-const codeAndText = z.object({ code: z.string(), message: z.string() });
-const moment = z.string().meta({ format: 'date-time', description: 'ISO 8601, UTC' });
-const money = z.string().describe('A decimal amount, such as "2.00"');
-const count = z.int().min(0);
-const phoneNumber = z.string().describe('E.164, such as +13125550100');
+export const codeAndText = z.object({ code: z.string(), message: z.string() });
+export const moment = z.string().meta({ format: 'date-time', description: 'ISO 8601, UTC' });
+export const money = z.string().describe('A decimal amount, such as "2.00"');
+export const count = z.int().min(0);
+export const phoneNumber = z.string().describe('E.164, such as +13125550100');
 
 export const REQUEST_KINDS = ['buy', 'update', 'delete'] as const;
 

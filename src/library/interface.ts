@@ -9,6 +9,7 @@ import type {
   NumberFilter,
   NumberView,
   NumberWithHistory,
+  PlanView,
   RepairAnswer,
   RequestView,
   RunReport,
@@ -41,6 +42,18 @@ export interface CallOptions {
   actor?: string | undefined;
 }
 
+export interface PlanOptions {
+  /** Who asks, in place of the `actor` of the library. */
+  actor?: string | undefined;
+  /** The longest wait for a worker, in milliseconds; ten minutes without it. */
+  timeoutMs?: number | undefined;
+}
+
+export interface ApplyOptions extends PlanOptions {
+  /** Goes ahead without the numbers that are gone, and at the prices of now. */
+  allowChanges?: boolean | undefined;
+}
+
 /** What a person decides about a chunk that needs attention. */
 export type Decision =
   /** The worker follows the order or batch job with this id. */
@@ -61,6 +74,17 @@ export interface Provisioner {
   update(body: UpdateBody, options?: CallOptions): Promise<RequestView>;
   /** Errors: `validation_failed`, `idempotency_conflict`, `expected_count_mismatch`, `not_in_inventory`. */
   delete(body: DeleteBody, options?: CallOptions): Promise<RequestView>;
+
+  /**
+   * What a request would do: a worker computes it, and nothing is bought, changed or released. `reserve` of a buy holds its numbers for
+   * 30 minutes. Errors: `validation_failed` with every problem, `wait_timed_out` (the plan goes on), those of Telnyx.
+   */
+  plan(body: BuyRequest | UpdateRequest | DeleteRequest, options?: PlanOptions): Promise<PlanView>;
+  /**
+   * Files the request of a plan: exactly its numbers and prices. Applied again, or in parallel, it gives the same request. Errors:
+   * `not_found`, `plan_not_ready`, `plan_expired`, `plan_changed`, those of guards and budgets, `wait_timed_out` (apply again).
+   */
+  apply(planId: string, options?: ApplyOptions): Promise<RequestView>;
 
   /** `null` when there is no such request. */
   request(id: string): Promise<RequestView | null>;

@@ -538,3 +538,256 @@ export interface AccountView {
   }[];
   limits_as_of: string | null;
 }
+
+/** What was found for one buy line. */
+export interface PlannedLine {
+  /** The position of the buy line, from 0; null for the list of numbers. */
+  line: number | null;
+  asked: number;
+  found: number;
+  /** How many could not be found at up to the price cap. */
+  short: number;
+  on_sale: {
+    count: number;
+    /** False when there may be more. */
+    exact: boolean;
+  } | null;
+  /** On which rung of the fallback they were found. */
+  rungs: {
+    rung: string;
+    found: number;
+  }[];
+  prices: {
+    /** A decimal amount, such as "2.00". */
+    upfront: string;
+    /** A decimal amount, such as "2.00". */
+    monthly: string;
+    currency: string;
+    count: number;
+  }[];
+  /** Some of them. */
+  sample: string[];
+}
+
+/** What a buy would do. */
+export interface BuyPlan {
+  kind: 'buy';
+  lines: PlannedLine[];
+  /** How many the request would buy. */
+  numbers: number;
+  short: number;
+  cost: {
+    /** A decimal amount, such as "2.00". */
+    upfront: string;
+    /** A decimal amount, such as "2.00". */
+    monthly: string;
+    currency: string;
+  };
+  approval: {
+    needed: boolean;
+    above: string | null;
+  };
+  budgets: {
+    name: string;
+    /** A decimal amount, such as "2.00". */
+    limit: string;
+    /** A decimal amount, such as "2.00". */
+    used: string;
+    /** Used when it is applied. */
+    after: string;
+  }[];
+  reservation: {
+    held: number;
+    refused: number;
+    /** A reservation cannot be released: it lapses. */
+    until: string | null;
+  } | null;
+  /** What a guard or a budget would refuse. */
+  stops: {
+    code: string;
+    message: string;
+    /** How many it stops. */
+    numbers: number;
+  }[];
+  notes: string[];
+  /** Calls to Telnyx that applying needs, estimated. */
+  calls: {
+    call: string;
+    count: number;
+  }[];
+  /** The estimated time. */
+  seconds: number;
+}
+
+/** How one field changes, and on how many numbers. */
+export interface FieldChange {
+  field: string;
+  add: number;
+  change: number;
+  remove: number;
+  same: number;
+  /** Numbers whose present value the inventory does not hold. */
+  unknown: number;
+  /** The most frequent changes. */
+  values: {
+    sign: 'add' | 'change' | 'remove' | 'unknown';
+    before: string | null;
+    after: string | null;
+    count: number;
+    /** Some of them. */
+    sample: string[];
+  }[];
+}
+
+/** What an update would change. */
+export interface UpdatePlan {
+  kind: 'update';
+  numbers: number;
+  changed: number;
+  unchanged: number;
+  not_in_inventory: number;
+  fields: FieldChange[];
+  /** What paid settings cost, once. */
+  charge: string | null;
+  /** What a guard or a budget would refuse. */
+  stops: {
+    code: string;
+    message: string;
+    /** How many it stops. */
+    numbers: number;
+  }[];
+  notes: string[];
+  /** Calls to Telnyx that applying needs, estimated. */
+  calls: {
+    call: string;
+    count: number;
+  }[];
+  /** The estimated time. */
+  seconds: number;
+}
+
+/** What a release would release. */
+export interface DeletePlan {
+  kind: 'delete';
+  numbers: number;
+  release: number;
+  /** Numbers whose deletion lock is removed first. */
+  unlock: number;
+  /** Numbers whose emergency services are disabled first. */
+  disable_emergency: number;
+  /** Numbers that left the account before. */
+  gone: number;
+  /** What each guard keeps back, and why. */
+  kept: {
+    code: string;
+    message: string;
+    /** How many it stops. */
+    numbers: number;
+    /** Some of them. */
+    sample: string[];
+  }[];
+  monthly_ends: {
+    /** A decimal amount, such as "2.00". */
+    monthly: string;
+    currency: string;
+  }[];
+  /** Numbers whose price is not known. */
+  unpriced: number;
+  /** Some of them. */
+  sample: string[];
+  /** What a guard or a budget would refuse. */
+  stops: {
+    code: string;
+    message: string;
+    /** How many it stops. */
+    numbers: number;
+  }[];
+  notes: string[];
+  /** Calls to Telnyx that applying needs, estimated. */
+  calls: {
+    call: string;
+    count: number;
+  }[];
+  /** The estimated time. */
+  seconds: number;
+}
+
+/** What one area has on sale. */
+export interface AreaOnSale {
+  /** An area code, or the place where area codes are not told apart. */
+  area: string;
+  count: number;
+  /** False when there may be more. */
+  exact: boolean;
+  cheapest: {
+    /** A decimal amount, such as "2.00". */
+    upfront: string;
+    /** A decimal amount, such as "2.00". */
+    monthly: string;
+    currency: string;
+  } | null;
+  /** The dearest that a search showed. */
+  dearest: {
+    /** A decimal amount, such as "2.00". */
+    upfront: string;
+    /** A decimal amount, such as "2.00". */
+    monthly: string;
+    currency: string;
+  } | null;
+  sample: {
+    /** E.164, such as +13125550100. */
+    phone_number: string;
+    /** A decimal amount, such as "2.00". */
+    upfront: string;
+    /** A decimal amount, such as "2.00". */
+    monthly: string;
+    currency: string;
+  }[];
+}
+
+/** A search, which buys nothing. */
+export interface SearchPlan {
+  areas: AreaOnSale[];
+  notes: string[];
+  kind: 'search';
+}
+
+/** What a request would do, before it is filed. */
+export interface PlanView {
+  id: string;
+  kind: 'buy' | 'update' | 'delete' | 'search';
+  status: 'pending' | 'planned' | 'failed' | 'applied' | 'expired';
+  asked: number;
+  asked_by: string;
+  /** What was asked; phone_numbers is a count. */
+  body: Record<string, unknown>;
+  reserve: boolean;
+  result: BuyPlan | UpdatePlan | DeletePlan | SearchPlan | null;
+  /** Why it could not be computed. */
+  error: {
+    code: string;
+    message: string;
+    details: {
+      path: string;
+      message: string;
+    }[];
+  } | null;
+  /** Why it could not be applied the last time. */
+  apply_error: {
+    code: string;
+    message: string;
+    details: {
+      path: string;
+      message: string;
+    }[];
+  } | null;
+  applied_by: string | null;
+  /** The request that it became. */
+  request_id: string | null;
+  /** ISO 8601, UTC. */
+  created_at: string;
+  planned_at: string | null;
+  applied_at: string | null;
+  /** ISO 8601, UTC. */
+  expires_at: string;
+}

@@ -23,6 +23,7 @@ export function verbs(open: () => Promise<Opened>, actor: string): Omit<Provisio
   const deps = async (): Promise<ProducerDeps> => (await open()).deps;
   return {
     ...requestVerbs(deps, actor),
+    ...planVerbs(deps, actor),
     ...runVerbs(deps, actor),
     numbers: async function* (where = {}) {
       const { parseFilter } = await import('../producers/intake/filter-shapes.ts');
@@ -125,6 +126,29 @@ function requestVerbs(deps: () => Promise<ProducerDeps>, actor: string): Pick<Pr
       ]);
       await resolveChunk(await deps(), id, chunkId, parseDecision(decision), actor);
       return view(id);
+    },
+  };
+}
+
+function planVerbs(deps: () => Promise<ProducerDeps>, actor: string): Pick<Provisioner, 'plan' | 'apply'> {
+  const waitOf = (timeoutMs = 600_000) => ({ everyMs: CHECK_EVERY_MS / 2, timeoutMs });
+  return {
+    plan: async (body, options = {}) => {
+      const [{ makePlan }, { waitForPlan }, { planView }] = await Promise.all([
+        import('../producers/plans/make-plan.ts'),
+        import('../producers/plans/wait.ts'),
+        import('../producers/plans/plan-view.ts'),
+      ]);
+      const opened = await deps();
+      const { plan } = await makePlan(opened, body, { actor: options.actor ?? actor });
+      return planView(await waitForPlan(opened, plan.id, waitOf(options.timeoutMs)), opened.clock.now());
+    },
+    apply: async (planId, { allowChanges = false, timeoutMs, ...options } = {}) => {
+      const { applyPlan } = await import('../producers/plans/wait.ts');
+      const opened = await deps();
+      const applier = { actor: options.actor ?? actor, allowChanges };
+      const { requestId } = await applyPlan(opened, planId, applier, waitOf(timeoutMs));
+      return mustFind(await readRequest(opened.db, requestId), requestId);
     },
   };
 }

@@ -13,6 +13,7 @@ export interface LogFields {
   chunkId?: string;
   itemId?: string;
   runId?: string;
+  planId?: string;
   eventId?: string;
   queue?: string;
   job?: string;

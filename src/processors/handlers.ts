@@ -10,6 +10,7 @@ import { prune } from './jobs/prune.ts';
 import { runReconciliation, startNightly } from './jobs/reconcile.ts';
 import { KINDS } from './kinds/table.ts';
 import { fillLine } from './lines/fill-line.ts';
+import { runPlan } from './plans/run-plan.ts';
 
 /** The work of one queue job. `deps.log` carries the ids of the queue job. */
 type Work<N extends JobName> = (deps: WorkDeps, payload: PayloadOf<N>, ctx: JobContext) => Promise<Outcome>;
@@ -28,6 +29,7 @@ export function createHandlers(deps: WorkDeps): Handlers {
     'batch.run': chunk('batch.run'),
     'emergency.run': chunk('emergency.run'),
     'messaging.run': chunk('messaging.run'),
+    'plan.run': closingGate(deps, runPlan),
     'reconcile.run': closingGate(deps, runReconciliation),
     'reconcile.nightly': closingGate(deps, startNightly),
     'webhook.apply': closingGate(deps, applyWebhook),

@@ -48,6 +48,8 @@ export const CATALOGUE = {
   'emergency.run': { queue: 'emergency', payload: chunkPayload, attempts: 5, backoffMs: 2_000 },
   /** Takes one messaging chunk one step on. */
   'messaging.run': { queue: 'messaging', payload: chunkPayload, attempts: 5, backoffMs: 2_000 },
+  /** Computes one stored plan, or files the request of a plan that is being applied. */
+  'plan.run': { queue: 'buy', payload: z.object({ planId: z.string() }), attempts: 5, backoffMs: 2_000 },
   /** Walks the account for one reconciliation run. */
   'reconcile.run': { queue: 'reconcile', payload: z.object({ runId: z.string() }), attempts: 5, backoffMs: 5_000 },
   /** Starts the nightly run; added by a job scheduler. */

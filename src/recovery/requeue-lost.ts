@@ -1,10 +1,12 @@
 import type { WorkDeps } from '../account/deps.ts';
 import { overdueChunks, requeueChunk } from '../db/chunks.ts';
 import { overdueLines, reopenLine } from '../db/lines.ts';
+import { overduePlans } from '../db/plans.ts';
 import { overdueRuns } from '../db/runs.ts';
 import { after } from '../domain/clock.ts';
 import { runJob } from '../producers/actions/start-run.ts';
 import { chunkJob, lineJob } from '../producers/enqueue.ts';
+import { planJob } from '../producers/plans/make-plan.ts';
 import type { AnyEnqueue } from '../queues/port.ts';
 
 const PAGE = 500;
@@ -39,6 +41,7 @@ export async function requeueOrphans(deps: WorkDeps): Promise<number> {
     if (renewed !== null) jobs.push(lineJob(renewed));
   }
   for (const run of await overdueRuns(deps.db.sql, overdue, after(now, -1))) jobs.push(runJob(run));
+  for (const plan of await overduePlans(deps.db.sql, overdue, after(now, -1))) jobs.push(planJob(plan));
   if (jobs.length > 0) {
     await deps.queue.add(jobs);
     deps.log.warn({ jobs: jobs.length }, 'lost work was put back into the queue');

@@ -1,5 +1,6 @@
 import type { Redis } from 'ioredis';
 import type { RateFamily } from '../domain/rate-families.ts';
+import { coverage } from './endpoints/coverage.ts';
 import {
   deleteNumbers,
   getJob,
@@ -81,6 +82,7 @@ export function gatewayOn(transport: Transport, limiter: Pick<RateLimiter, 'limi
   const limits = searchLimits();
   return {
     search: (criteria) => search(transport, criteria, limits),
+    coverage: (criteria) => coverage(transport, criteria),
     reserve: (numbers, reference) => reserve(transport, numbers, reference),
     createOrder: (...args) => createOrder(transport, ...args),
     findOrders: (reference) => findOrders(transport, reference),

@@ -26,6 +26,18 @@ export interface SearchCriteria {
   limit: number;
 }
 
+/** Where to count what is on sale. It is a part of a search: Telnyx counts by country, type, state, area code and features only. */
+export type CoverageCriteria = Pick<
+  SearchCriteria,
+  'countryCode' | 'phoneNumberType' | 'nationalDestinationCode' | 'administrativeArea' | 'features'
+>;
+
+/** How many numbers an area code has on sale. */
+export interface AreaCount {
+  areaCode: string;
+  count: number;
+}
+
 /** A number that can be bought now, checked against the criteria. Costs are decimal strings. */
 export interface Offer {
   phoneNumber: E164;
@@ -207,6 +219,11 @@ export type LastCheck = () => Promise<void>;
  */
 export interface TelnyxGateway {
   search(criteria: SearchCriteria): Promise<SearchResult>;
+  /**
+   * Counts what is on sale by area code, without prices and without numbers. `null` where Telnyx does not count: not in this country,
+   * or not by these features.
+   */
+  coverage(criteria: CoverageCriteria): Promise<AreaCount[] | null>;
   reserve(numbers: E164[], reference: string): Promise<Reservation>;
   createOrder(numbers: E164[], reference: string, settings: OrderSettings, lastCheck?: LastCheck): Promise<Order>;
   /** Orders whose `customer_reference` is exactly `reference`; the filter of Telnyx may match more. */

@@ -12,6 +12,7 @@ export function fakeHandlers(given: Partial<Handlers>): Handlers {
   const nothing = async () => done();
   return {
     'line.fill': nothing,
+    'plan.run': nothing,
     'order.run': nothing,
     'batch.run': nothing,
     'emergency.run': nothing,

@@ -104,7 +104,8 @@ function withHolds(command: Command): Command {
 /** Adds these flags to a command. */
 function withSubmitFlags(command: Command): Command {
   return command
-    .option('--plan', 'search, price and count without changing anything')
+    .option('--plan', 'search, price and count without changing anything; the plan can be applied for 24 hours')
+    .option('--detailed-exitcode', 'with --plan: exit code 8 when something would change')
     .option('--wait', 'wait until the request has ended')
     .option('--timeout <duration>', 'how long --wait waits, such as 90s, 10m or 1h (default: 10m)')
     .option('--idempotency-key <key>', 'a request with the same key is accepted only once')

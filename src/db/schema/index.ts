@@ -5,6 +5,7 @@ export * from './events.ts';
 export * from './items.ts';
 export * from './lines.ts';
 export * from './phone-numbers.ts';
+export * from './plans.ts';
 export * from './reconciliation.ts';
 export * from './requests.ts';
 export * from './webhook-deliveries.ts';

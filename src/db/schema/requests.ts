@@ -33,6 +33,8 @@ export const requests = pgTable(
     submittedBy: text('submitted_by'),
     /** The request or run that filed this one, for example as a repair. */
     filedBy: text('filed_by'),
+    /** Who asked for the plan that became this request; null without a plan. */
+    plannedBy: text('planned_by'),
     /** What the paid settings of this request cost for one number, by the kind of the step that sets them. */
     updateCharge: money('update_charge'),
     emergencyCharge: money('emergency_charge'),

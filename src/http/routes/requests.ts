@@ -9,14 +9,12 @@ import { cancelRequest } from '../../producers/actions/cancel.ts';
 import { pauseRequest, resumeRequest } from '../../producers/actions/pause.ts';
 import { retryRequest } from '../../producers/actions/retry.ts';
 import { said } from '../../producers/intake/field-shapes.ts';
-import { notesOf } from '../../producers/intake/number-list.ts';
-import { noteOfRepeats } from '../../producers/intake/stage-numbers.ts';
 import { submitRequest } from '../../producers/intake/submit.ts';
 import { requestBody } from '../../producers/intake/validate.ts';
 import { listRequests, readRequest } from '../../producers/read/read.ts';
 import type { RequestView } from '../../producers/read/views.ts';
 import { actorOf, approverOf } from '../auth.ts';
-import { csvQuery, csvRequest } from '../csv-request.ts';
+import { csvQuery, csvRequest, listOptions, notesOfCsv } from '../csv-request.ts';
 import type { App, HttpDeps } from '../deps.ts';
 import { cursorOption, pageAnswer, pageQuery, ROW } from '../paging.ts';
 import { answers, idParams, pageOf, REQUEST_KINDS, requestAnswer } from '../schemas.ts';
@@ -26,7 +24,7 @@ const submittedAnswer = requestAnswer
   .meta({ id: 'SubmittedRequest', description: 'The request that was taken on' });
 
 /** Enough for 100,000 numbers and the rest of the body. */
-const SUBMIT_LIMIT = 32 * 1024 * 1024;
+export const SUBMIT_LIMIT = 32 * 1024 * 1024;
 
 const idempotency = z.object({
   'idempotency-key': said(z.string(), keyProblem)
@@ -73,9 +71,9 @@ export function requestRoutes(app: App, { producer }: HttpDeps): void {
         ...defined({ idempotencyKey }),
         keySpace: spaceOfClient(actorOf(request)),
         actor: actorOf(request),
-        ...(csv !== null && { numbers: csv.numbers, repeats: 'once', ...defined({ columns: csv.columns }) }),
+        ...listOptions(csv),
       });
-      const notes = csv === null ? [] : [...notesOf(csv.report), noteOfRepeats(repeats)].filter((n) => n !== null);
+      const notes = notesOfCsv(csv, repeats);
       if (!created) request.log.info({ requestId: stored.id, actor: actorOf(request) }, 'accepted before');
       const stands = await view(stored.id);
       if (!created) reply.header('idempotent-replayed', 'true');

@@ -15,7 +15,7 @@ import { searchListed } from '../lines/search-listed.ts';
  */
 const SEARCH_GOOD_FOR_MS = 50 * 60_000;
 /** The search accepts every price, so that a number that became too expensive is told apart from one that is gone. */
-const ANY_PRICE = '1000000';
+export const ANY_PRICE = '1000000';
 
 /**
  * Searches the numbers of a planned order again when their search is old, or when Telnyx said that it is. A found number may be
@@ -85,7 +85,8 @@ async function offersFor(deps: WorkDeps, chunk: Chunk): Promise<Map<string, Offe
   }
 }
 
-function isNoDearer(item: Item, offer: Offer): boolean {
+/** True when an offer costs no more, upfront and monthly, than these prices. */
+export function isNoDearer(item: Pick<Item, 'upfrontCost' | 'monthlyCost' | 'currency'>, offer: Offer): boolean {
   if (offer.currency !== item.currency) return false;
   const fits = (now: string, claimed: string | null) => {
     const [price, most] = [parseMoney(now), parseMoney(claimed ?? '')];

@@ -19,7 +19,7 @@ type Keep = Extract<GuardVerdict, { kind: 'keep' }>;
 type Verdict = GuardVerdict | { kind: 'unread' };
 
 const keep = (code: GuardCode, reason: string): Keep => ({ kind: 'keep', code, reason });
-const NOT_READABLE = keep(
+export const NOT_READABLE = keep(
   'not_readable',
   'Telnyx does not show this number in its list, and a number is released only after it was read',
 );
@@ -84,6 +84,15 @@ function verdictOf(
   step: ReleaseStep,
   n: { shown: AccountNumber | undefined; ours: PhoneNumber | undefined; asked: Date },
 ): Verdict {
+  const verdict = judgeRelease(step, n);
+  return verdict.kind === 'unread' ? verdict : onlyOnce(deps, chunk, step, verdict);
+}
+
+/** Decides the same without regard to blockers that were removed before. A plan of a release shows this. */
+export function judgeRelease(
+  step: ReleaseStep,
+  n: { shown: AccountNumber | undefined; ours: PhoneNumber | undefined; asked: Date },
+): Verdict {
   if (n.shown === undefined) return { kind: 'unread' };
   if (n.ours?.state !== 'owned') return keep('not_in_inventory', 'the inventory does not hold this number as ours');
   const bought = Math.max(n.ours.purchasedAt?.getTime() ?? 0, Date.parse(n.shown.purchasedAt ?? '') || 0);
@@ -96,7 +105,7 @@ function verdictOf(
   // A protection tag counts when only Telnyx or only the inventory knows it.
   const facts = { ...n.shown, tags: n.shown.tags && [...n.shown.tags, ...n.ours.tags] };
   const may = { includeLocked: step.include_locked, includeEmergency: step.include_emergency };
-  return onlyOnce(deps, chunk, step, guardDelete(facts, may));
+  return guardDelete(facts, may);
 }
 
 /**

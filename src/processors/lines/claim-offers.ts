@@ -108,20 +108,31 @@ async function withinBudget(sql: SqlOrTx, deps: WorkDeps, request: Request, offe
     },
     ...(ofAsker === null ? [] : [ofAsker]),
   ];
-  const fitting: Offer[] = [];
-  for (const offer of offers.filter((o) => o.currency === currency)) {
+  const { fitting, over } = withinLimits(
+    offers.filter((o) => o.currency === currency),
+    limits,
+  );
+  const heldUntil = over === null ? null : over === ofAsker ? ofAsker.heldUntil : held.until;
+  return { fitting, budgetReached: over?.text ?? null, heldUntil };
+}
+
+/** The offers that the limits can still pay for, up to the first that one of them (`over`) cannot. Counts them as used. */
+export function withinLimits<T extends Offer>(
+  offers: T[],
+  limits: SpendingLimit[],
+): { fitting: T[]; over: SpendingLimit | null } {
+  const fitting: T[] = [];
+  for (const offer of offers) {
     const over = limits.find((l) => l.max !== null && l.used + l.of(offer) > l.max);
-    if (over !== undefined) {
-      const heldUntil = over === ofAsker ? ofAsker.heldUntil : held.until;
-      return { fitting, budgetReached: over.text, heldUntil };
-    }
+    if (over !== undefined) return { fitting, over };
     for (const l of limits) l.used += l.of(offer);
     fitting.push(offer);
   }
-  return { fitting, budgetReached: null, heldUntil: null };
+  return { fitting, over: null };
 }
 
-function budgetOf(name: string, budget: string | null): Pick<SpendingLimit, 'text' | 'max'> {
+/** The words and the amount of a budget of the request. */
+export function budgetOf(name: string, budget: string | null): Pick<SpendingLimit, 'text' | 'max'> {
   const max = budget === null ? null : moneyOf(budget);
   return { text: `the ${name} budget of ${formatMoney(max ?? 0n)} is reached`, max };
 }

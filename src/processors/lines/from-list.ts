@@ -2,10 +2,14 @@ import type { WorkDeps } from '../../account/deps.ts';
 import { isClaiming, letAllGo } from '../../db/all-or-nothing.ts';
 import type { Chunk } from '../../db/chunks.ts';
 import { failUnclaimed, lockLeased, looseNumbers, unusableNumbers } from '../../db/lines.ts';
+import { plannedPrices } from '../../db/plan-numbers.ts';
 import { lockRequest, refreshRequest } from '../../db/requests.ts';
 import type { ReasonCode } from '../../domain/codes.ts';
+import type { E164 } from '../../domain/phone-number.ts';
 import type { ListLine } from '../../domain/request.ts';
 import { chunkJob, enqueue } from '../../producers/enqueue.ts';
+import type { Offer } from '../../telnyx/gateway.ts';
+import { isNoDearer } from '../guards/refresh-search.ts';
 import { claimOffers, waitForFunds, waitForHeld } from './claim-offers.ts';
 import { cutList } from './cut-orders.ts';
 import type { HeldLine, Round } from './round.ts';
@@ -56,7 +60,7 @@ async function searchSome(deps: WorkDeps, held: HeldLine, criteria: ListLine, nu
   const { line: asked } = held;
   const unusable = await unusableNumbers(deps.db.sql, asked.id, asked.requestId, numbers);
   const candidates = numbers.filter((n) => !unusable.has(n));
-  const offers = await searchListed(deps, candidates, criteria.max_number_cost, held.keep);
+  const offers = await asPlanned(deps, criteria, await searchListed(deps, candidates, criteria.max_number_cost, held.keep));
   const { line } = held;
   const wait = await waitForFunds(deps, line, [...offers.values()]);
   if (wait !== null) return wait;
@@ -70,7 +74,8 @@ async function searchSome(deps: WorkDeps, held: HeldLine, criteria: ListLine, nu
     if (held === 'claimed' || (offers.has(n) && claimed.budgetReached === null))
       return ['claimed_elsewhere', 'another open buy holds this number'];
     if (offers.has(n)) return ['budget_reached', claimed.budgetReached ?? 'the budget is reached'];
-    return ['number_unavailable', `Telnyx does not offer this number at up to ${criteria.max_number_cost}`];
+    const price = criteria.plan_id === undefined ? `up to ${criteria.max_number_cost}` : 'the price of its plan';
+    return ['number_unavailable', `Telnyx does not offer this number at ${price}`];
   };
   const groups = new Map<ReasonCode, { reason: string; numbers: string[] }>();
   for (const n of numbers.filter((x) => !got.has(x) && !waits(x))) {
@@ -97,4 +102,16 @@ async function searchSome(deps: WorkDeps, held: HeldLine, criteria: ListLine, nu
   });
   if (claimed.heldUntil !== null) return waitForHeld(deps, claimed.heldUntil);
   return { kind: 'again', delayMs: 0, reason: 'more to search or to order' };
+}
+
+/** The offers that cost no more than the plan of the request says. Without a plan, all of them. */
+async function asPlanned(deps: WorkDeps, criteria: ListLine, offers: Map<E164, Offer>): Promise<Map<E164, Offer>> {
+  if (criteria.plan_id === undefined) return offers;
+  const planned = await plannedPrices(deps.db.sql, criteria.plan_id, [...offers.keys()]);
+  return new Map(
+    [...offers].filter(([number, offer]) => {
+      const price = planned.get(number);
+      return price !== undefined && isNoDearer(price, offer);
+    }),
+  );
 }

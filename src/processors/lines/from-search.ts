@@ -12,14 +12,16 @@ import { MOST_OFFERS, mayHide } from './search-listed.ts';
 /** A search asks for at least this many rows, because a call costs the same for fewer. */
 const FEWEST_OFFERS = 100;
 
+/** How many rows a search for so many numbers asks for: a fifth more, because some may be taken. */
+export const rowsFor = (slots: number): number =>
+  Math.min(MOST_OFFERS, Math.max(FEWEST_OFFERS, slots + Math.ceil(slots / 5) + 10));
+
 /** Searches once on the present search rung, then claims and prices the fitting offers and cuts them into order chunks. */
 export async function fillFromSearch(deps: WorkDeps, line: Line, criteria: SearchCriteriaLine, slots: number): Promise<Round> {
   const ladder = rungs(criteria);
   const rung = ladder[line.rung];
   if (rung === undefined) return exhausted(criteria, slots);
-  const limit = Math.min(MOST_OFFERS, Math.max(FEWEST_OFFERS, slots + Math.ceil(slots / 5) + 10));
-  const { position } = readCursor(line.cursor);
-  const result = await deps.telnyx.search({ ...rung, ...patternOf(position), limit });
+  const result = await deps.telnyx.search({ ...rung, ...patternAt(line.cursor), limit: rowsFor(slots) });
   const usable = await usableOffers(deps, line, result.offers, criteria.max_number_cost);
   const wanted = usable.slice(0, slots);
   const wait = await waitForFunds(deps, line, wanted);
@@ -37,6 +39,8 @@ async function filled(deps: WorkDeps, line: Line, criteria: SearchCriteriaLine):
   if (!(await hasUnordered(deps, line, criteria))) return { kind: 'filled' };
   return { kind: 'again', delayMs: deps.timings.shareOrderMs, reason: 'waits to share an order with other buy lines' };
 }
+
+type Again = Extract<Round, { kind: 'again' }>;
 
 /** The position of a buy line on its search rung. One number in its row stores it. */
 interface Cursor {
@@ -64,13 +68,13 @@ const writeCursor = ({ position, claimed, longest }: Cursor): number =>
  * answer to the whole search that claims nothing. Every further pass has claimed a number, so the passes end at the latest when
  * the slots are full.
  */
-function afterAnswer(line: Line, result: SearchResult, gotSome: boolean): Round {
+export function afterAnswer(line: Pick<Line, 'rung' | 'cursor'>, result: SearchResult, gotSome: boolean): Again {
   const before = readCursor(line.cursor);
   const longest = Math.max(before.longest, result.seen);
   const claimed = before.claimed || (before.position > 0 && gotSome);
   const more = mayHide(result, before.longest);
   const next = nextCursor(before.position, { more, gotSome });
-  const again = (reason: string, cursor: Cursor): Round => ({ kind: 'again', delayMs: 0, reason, cursor: writeCursor(cursor) });
+  const again = (reason: string, cursor: Cursor): Again => ({ kind: 'again', delayMs: 0, reason, cursor: writeCursor(cursor) });
   if (next !== null) return again('more to search', { position: next, claimed, longest });
   if (before.position === 0) return gotSome ? again('searching once more', { position: 0, claimed, longest }) : nextRung(line);
   return claimed ? again('another pass over the patterns', { position: 0, claimed: false, longest }) : nextRung(line);
@@ -89,7 +93,7 @@ export function nextCursor(position: number, { more, gotSome }: { more: boolean;
   return k < 9 ? position + 1 : afterDigit(d);
 }
 
-const nextRung = (line: Line): Round => ({
+const nextRung = (line: Pick<Line, 'rung'>): Again => ({
   kind: 'again',
   delayMs: 0,
   reason: 'next search rung',
@@ -131,6 +135,9 @@ export function rungs(c: SearchCriteriaLine): Omit<SearchCriteria, 'limit'>[] {
   ];
 }
 
+/** The digit pattern that a cursor stands for. */
+export const patternAt = (cursor: number): { endsWith?: string } => patternOf(readCursor(cursor).position);
+
 function patternOf(position: number): { endsWith?: string } {
   if (position === 0) return {};
   if (position <= 10) return { endsWith: String(position - 1) };
@@ -138,7 +145,12 @@ function patternOf(position: number): { endsWith?: string } {
 }
 
 /** The offers within the price cap, without numbers that the account owns or another buy holds. */
-async function usableOffers(deps: WorkDeps, line: Line, offers: Offer[], maxNumberCost: string): Promise<Offer[]> {
+export async function usableOffers(
+  deps: WorkDeps,
+  line: Pick<Line, 'id' | 'requestId'>,
+  offers: Offer[],
+  maxNumberCost: string,
+): Promise<Offer[]> {
   const cap = moneyOf(maxNumberCost);
   const affordable = offers.filter((o) => [o.upfrontCost, o.monthlyCost].every((c) => (parseMoney(c) ?? cap + 1n) <= cap));
   if (affordable.length < offers.length) {

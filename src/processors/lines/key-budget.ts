@@ -28,7 +28,7 @@ export async function lockBudgetOf(tx: Tx, deps: WorkDeps, request: Request, at:
 export async function monthlyLimit(
   sql: SqlOrTx,
   deps: WorkDeps,
-  request: Request,
+  request: Pick<Request, 'submittedBy' | 'updateCharge' | 'emergencyCharge'>,
   at: Date,
 ): Promise<(SpendingLimit & { heldUntil: Date | null }) | null> {
   const { submittedBy: asker, updateCharge, emergencyCharge } = request;

@@ -18,7 +18,7 @@ export async function approveRequest(deps: ProducerDeps, id: string, approver: s
     if (locked === null) throw notFound(`there is no request ${id}`);
     if (locked.status !== 'awaiting_approval')
       throw refused('not_awaiting_approval', `request ${id} is ${locked.status}, not awaiting approval`);
-    const problem = deps.limits.selfApproval ? null : selfApprovalProblem(locked.submittedBy, by);
+    const problem = deps.limits.selfApproval ? null : selfApprovalProblem([locked.submittedBy, locked.plannedBy], by);
     if (problem !== null) throw refused('self_approval', problem);
     return { request: await approve(tx, id, { actor: by.name, at }), lines: await linesOfRequest(tx, id) };
   });

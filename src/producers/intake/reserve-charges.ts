@@ -2,8 +2,8 @@ import { lockBudget, usedInMonth } from '../../db/budgets.ts';
 import type { Tx } from '../../db/client.ts';
 import type { Request } from '../../db/requests.ts';
 import { budgetOf, type Charges, monthOf, type PaidSetting } from '../../domain/budget.ts';
-import { refused } from '../../domain/errors.ts';
-import { formatMoney, moneyOf } from '../../domain/money.ts';
+import { type ProvisioningError, refused } from '../../domain/errors.ts';
+import { formatMoney, type Micros, moneyOf } from '../../domain/money.ts';
 import type { ProducerDeps } from '../deps.ts';
 
 /** What a paid setting is called for people. */
@@ -35,9 +35,13 @@ export async function reserveCharges(deps: ProducerDeps, tx: Tx, request: Reques
   const used = moneyOf((await usedInMonth(tx, asker, month, at)).total);
   if (used <= moneyOf(budget)) return;
   const own = (moneyOf(updateCharge ?? '0') + moneyOf(emergencyCharge ?? '0')) * BigInt(request.asked);
-  const before = formatMoney(used - own);
-  throw refused(
+  throw overBudget({ own, asker, used: used - own, budget, month: month.name });
+}
+
+/** The refusal of what costs more than is left of a budget. Amounts are in millionths. */
+export function overBudget(b: { own: Micros; asker: string; used: Micros; budget: string; month: string }): ProvisioningError {
+  return refused(
     'budget_exceeded',
-    `this costs ${formatMoney(own)}, and "${asker}" has used ${before} of its budget of ${budget} for ${month.name}; nothing was stored`,
+    `this costs ${formatMoney(b.own)}, and "${b.asker}" has used ${formatMoney(b.used)} of its budget of ${b.budget} for ${b.month}; nothing was stored`,
   );
 }

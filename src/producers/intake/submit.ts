@@ -10,20 +10,21 @@ import { countOwned } from '../../db/numbers.ts';
 import { insertRequest, type Request, refreshRequest, requestByIdempotencyKey } from '../../db/requests.ts';
 import { tellOfRequest } from '../../db/webhook-messages.ts';
 import { chargesOf } from '../../domain/budget.ts';
-import { type ErrorDetail, invalid, ProvisioningError } from '../../domain/errors.ts';
+import { invalid, ProvisioningError } from '../../domain/errors.ts';
 import { type KeySpace, LIBRARY_ACTOR } from '../../domain/key-space.ts';
-import { moneyOf } from '../../domain/money.ts';
 import type { LineCriteria } from '../../domain/request.ts';
-import type { Step } from '../../domain/step.ts';
 import { keyProblem, labelProblem } from '../../domain/text.ts';
 import type { AnyEnqueue } from '../../queues/port.ts';
 import type { ProducerDeps } from '../deps.ts';
 import { chunkJob, enqueue, lineJob } from '../enqueue.ts';
 import { logEnd } from '../log-lines.ts';
 import { hashOfBody, withNumbers } from './body-hash.ts';
+import { describe, matchesNothing, stepsOf } from './describe-body.ts';
 import { guardDelete } from './guard-delete.ts';
 import { delayed, holdsOf } from './holds.ts';
-import { buySteps, deleteSteps, lineCriteria, updateSteps, worstCaseCost } from './plan.ts';
+import { approvalText, needsApproval } from './needs-approval.ts';
+import { lineCriteria } from './plan.ts';
+import { type PlannedRequest, stagePlanned, storePlannedBuy } from './planned.ts';
 import type { BuyBody, RequestBody, UpdateBody } from './request-shapes.ts';
 import { requirePrices, reserveCharges } from './reserve-charges.ts';
 import { type StagedBody, searchedFor, stageBody } from './stage-body.ts';
@@ -48,6 +49,8 @@ export interface SubmitOptions {
   repeats?: OnRepeat;
   /** The request or reconciliation run that files this one. */
   filedBy?: string;
+  /** The plan that becomes this request. Its numbers and prices are then in the rows of the plan. */
+  planned?: PlannedRequest;
   /** Stores more rows in the same transaction. When it rejects, the request is not stored either. */
   together?: (tx: Tx, requestId: string, repeats: Repeats) => Promise<void>;
 }
@@ -87,6 +90,15 @@ export async function submitKnown(deps: ProducerDeps, body: KnownBody, options: 
   return takeOn(deps, body, { ...options, known: true });
 }
 
+/** Files the request of a plan: exactly its numbers, with its prices as the caps. The plan checked the body when it was made. */
+export async function submitPlanned(
+  deps: ProducerDeps,
+  body: RequestBody,
+  options: SubmitOptions & { planned: PlannedRequest },
+): Promise<Submitted> {
+  return takeOn(deps, body, { ...options, known: true });
+}
+
 interface TakeOptions extends SubmitOptions {
   /** True when the numbers come from Telnyx and not from a user. */
   known: boolean;
@@ -115,7 +127,8 @@ async function takeOn(deps: ProducerDeps, body: RequestBody, options: TakeOption
 
 const MOST_ACTOR = 200;
 
-function actorProblem(actor: string): string | null {
+/** The problem of a name of an asker, or `null`. */
+export function actorProblem(actor: string): string | null {
   if (actor.length === 0 || actor.length > MOST_ACTOR) return `must have 1 to ${MOST_ACTOR} characters`;
   return labelProblem(actor);
 }
@@ -146,26 +159,27 @@ async function store(
   options: TakeOptions,
 ): Promise<{ stored: Stored | null; bodyHash: string }> {
   const at = deps.clock.now();
-  const { actor = LIBRARY_ACTOR, filedBy = null } = options;
+  const { actor = LIBRARY_ACTOR, planned } = options;
+  const filedBy = planned?.planId ?? options.filedBy ?? null;
   const steps = stepsOf(body);
-  const staged = await stageBody(tx, body, options);
+  const staged = planned === undefined ? await stageBody(tx, body, options) : await stagePlanned(tx, body, planned);
   // Where each row has values of its own, a paid setting of one number is counted for all of them: rather too much than too little.
   const charges = chargesOf(staged.byRow ? await paidStepsIncoming(tx) : steps, deps.limits.prices);
   requirePrices(deps, actor, charges);
   const { bodyHash, repeats } = staged;
-  const asked = searchedFor(body) + staged.count;
-  const approval = body.kind === 'buy' && needsApproval(deps, body, asked);
+  const asked = planned === undefined ? searchedFor(body) + staged.count : staged.count;
+  const approval = body.kind === 'buy' && needsApproval(deps, body, asked, planned?.cost ?? null);
   const holds = holdsOf(body, { asked, batchSize: deps.limits.batchSize, now: at });
   const request = await insertRequest(tx, {
     id: newRequestId(),
     kind: body.kind,
     status: approval ? 'awaiting_approval' : holds.startAt !== null ? 'scheduled' : 'queued',
     label: body.label ?? null,
-    body: describe(body, staged, options.columns),
+    body: planned?.body ?? describe(body, staged, options.columns),
     steps,
     asked,
-    maxUpfrontCost: body.kind === 'buy' ? (body.max_upfront_cost ?? null) : null,
-    maxMonthlyCost: body.kind === 'buy' ? (body.max_monthly_cost ?? null) : null,
+    maxUpfrontCost: body.kind === 'buy' ? (planned?.cost?.upfront ?? body.max_upfront_cost ?? null) : null,
+    maxMonthlyCost: body.kind === 'buy' ? (planned?.cost?.monthly ?? body.max_monthly_cost ?? null) : null,
     idempotencyKey: options.idempotencyKey ?? null,
     keySpace: options.idempotencyKey === undefined ? null : spaceOf(options),
     bodyHash,
@@ -173,6 +187,7 @@ async function store(
     error: approval ? approvalText(deps) : null,
     submittedBy: actor,
     filedBy,
+    plannedBy: planned?.plannedBy ?? null,
     updateCharge: charges.update,
     emergencyCharge: charges.emergency,
     ...holds,
@@ -180,8 +195,7 @@ async function store(
   });
   if (request === null) return { stored: null, bodyHash };
   const { id } = request;
-  const jobs =
-    body.kind === 'buy' ? await storeBuy(deps, tx, id, body, staged) : await storeTargets(deps, tx, request, body, staged);
+  const jobs = await storeWork(deps, tx, request, body, staged, planned);
   if (request.startAt !== null) await startLater(tx, id, request.startAt);
   if (body.kind === 'delete') await guardDelete(tx, id, staged, body.expected_count);
   if (asked === 0) throw invalid([matchesNothing(body)]);
@@ -204,9 +218,18 @@ async function store(
   return { stored: { request: ended ?? request, repeats, jobs: approval ? [] : delayed(jobs, request.startAt, at) }, bodyHash };
 }
 
-function stepsOf(body: RequestBody): Step[] {
-  if (body.kind === 'buy') return buySteps(body, body.requirement_group_id);
-  return body.kind === 'update' ? updateSteps(body.set) : deleteSteps(body);
+async function storeWork(
+  deps: ProducerDeps,
+  tx: Tx,
+  request: Request,
+  body: RequestBody,
+  staged: StagedBody,
+  planned: PlannedRequest | undefined,
+): Promise<AnyEnqueue[]> {
+  if (body.kind !== 'buy') return storeTargets(deps, tx, request, body, staged);
+  return planned === undefined
+    ? storeBuy(deps, tx, request.id, body, staged)
+    : storePlannedBuy(deps, tx, request.id, body, planned.planId);
 }
 
 /** Stores the buy lines of a buy with their items. Returns the queue jobs that fill them. */
@@ -269,34 +292,6 @@ async function storeTargets(
 async function noteWide(deps: ProducerDeps, tx: Tx, requestId: string, matched: number): Promise<void> {
   const note = wideNote({ matched, of: await countOwned(tx) });
   if (note !== null) deps.log.warn({ requestId, asked: matched }, note);
-}
-
-function matchesNothing(body: RequestBody): ErrorDetail {
-  if (body.kind === 'buy') return { path: 'lines', message: 'names no number' };
-  return body.where === undefined
-    ? { path: 'phone_numbers', message: 'names no number' }
-    : { path: 'where', message: 'matches no number' };
-}
-
-function needsApproval(deps: ProducerDeps, body: BuyBody, asked: number): boolean {
-  if (deps.limits.approvalAbove === null) return false;
-  const worst = moneyOf(worstCaseCost(body, asked - searchedFor(body), deps.limits.maxNumberCost));
-  return worst > moneyOf(deps.limits.approvalAbove);
-}
-
-function approvalText(deps: ProducerDeps): string {
-  return `may cost more than ${deps.limits.approvalAbove} upfront plus first month, and waits for approval`;
-}
-
-/**
- * The body as it is stored: with the count of the numbers that it lists instead of the numbers, which are items. `rows` says that
- * each had values of its own, which are in the chunks.
- */
-function describe(body: RequestBody, staged: StagedBody, columns: readonly string[] | undefined): Record<string, unknown> {
-  const { phone_numbers, ...rest } = body;
-  const selects = body.kind !== 'buy' && body.where !== undefined;
-  const listed = staged.listed && staged.count > 0 && !staged.byRow && !selects ? { phone_numbers: staged.count } : {};
-  return { ...rest, ...listed, ...(staged.byRow && { rows: staged.count }), ...(columns !== undefined && { columns }) };
 }
 
 function sameOrConflict(known: Request, bodyHash: string): Submitted {

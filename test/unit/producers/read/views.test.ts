@@ -44,6 +44,7 @@ const request = (kind: RequestKind, fields: Partial<Request> = {}): Request => (
   steps: [],
   asked: 0,
   submittedBy: null,
+  plannedBy: null,
   updateCharge: null,
   emergencyCharge: null,
   maxUpfrontCost: null,

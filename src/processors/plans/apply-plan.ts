@@ -1,0 +1,110 @@
+import type { WorkDeps } from '../../account/deps.ts';
+import { usedInMonth } from '../../db/budgets.ts';
+import { dropGone, goneSince, takenOfPlan } from '../../db/plan-numbers.ts';
+import { becomeRequest, type Plan } from '../../db/plans.ts';
+import { budgetOf, monthOf } from '../../domain/budget.ts';
+import { type ErrorDetail, moreOf, ProvisioningError, refused } from '../../domain/errors.ts';
+import { formatMoney, moneyOf } from '../../domain/money.ts';
+import type { BuyBody, RequestBody } from '../../producers/intake/request-shapes.ts';
+import { overBudget } from '../../producers/intake/reserve-charges.ts';
+import { submitPlanned } from '../../producers/intake/submit.ts';
+import { bodyOfPlan } from '../../producers/plans/stored-body.ts';
+import type { HeldPlan } from './hold-plan.ts';
+import { type Change, recheckOffers } from './recheck-offers.ts';
+import { recheckRelease } from './recheck-release.ts';
+
+/** How many changes a refusal shows. */
+const SHOWN = 20;
+
+/**
+ * Files the request of a plan: exactly its numbers, with its prices as the caps. What has changed since the plan was made is refused,
+ * unless changes are allowed; then it is left out, or goes at the price of now. Every guard runs again. The request is stored in one
+ * transaction with the end of the plan, so there is one request at most. Returns its id.
+ */
+export async function applyPlan(deps: WorkDeps, held: HeldPlan): Promise<string> {
+  const { plan } = held;
+  const planned = bodyOfPlan(plan);
+  if (planned.kind === 'search') throw refused('plan_not_ready', `${plan.id} is a search, and there is nothing to apply`);
+  const [stop] = plan.result !== null && 'stops' in plan.result && plan.kind !== 'buy' ? plan.result.stops : [];
+  if (stop !== undefined && (await takenOfPlan(deps.db.sql, plan.id)).count === 0) throw stopped(plan, stop.message);
+  requireUnchanged(plan, await changesOf(deps, held, planned.body));
+  const taken = await takenOfPlan(deps.db.sql, plan.id);
+  if (taken.count === 0) throw refused('plan_not_ready', `plan ${plan.id} has no number left that it could act on`);
+  await held.keep();
+  const body = bodyToFile(deps, planned.body, taken);
+  const cost = planned.body.kind === 'buy' ? capOf(planned.body, taken) : null;
+  if (cost !== null) await requireBudget(deps, plan, moneyOf(taken.upfront) + moneyOf(taken.monthly));
+  const { request } = await submitPlanned(deps, body, {
+    actor: plan.appliedBy ?? plan.askedBy,
+    ...(planned.columns !== undefined && { columns: planned.columns }),
+    planned: {
+      planId: plan.id,
+      plannedBy: plan.askedBy,
+      byRow: planned.byRow,
+      cost,
+      body: { ...plan.body, ...(body.kind === 'delete' && { expected_count: body.expected_count, phone_numbers: taken.count }) },
+    },
+    together: async (tx, requestId) => {
+      if (await becomeRequest(tx, plan, requestId, deps.clock.now())) return;
+      throw new ProvisioningError('lease_lost', 'retry', 'another worker has this plan by now');
+    },
+  });
+  return request.id;
+}
+
+const stopped = (plan: Plan, message: string): ProvisioningError =>
+  refused('plan_not_ready', `plan ${plan.id} would change nothing: ${message}`);
+
+/** What has changed since the plan was made. With `allowChanges`, the rows of the plan follow the changes. */
+async function changesOf(deps: WorkDeps, held: HeldPlan, body: RequestBody): Promise<{ first: Change[]; count: number }> {
+  const { plan } = held;
+  if (body.kind !== 'update') {
+    const all = body.kind === 'buy' ? await recheckOffers(deps, held, body) : await recheckRelease(deps, held);
+    return { first: all.slice(0, SHOWN), count: all.length };
+  }
+  const since = { id: plan.id, plannedAt: plan.plannedAt ?? plan.createdAt };
+  const gone = await goneSince(deps.db.sql, since, SHOWN);
+  if (plan.allowChanges) await dropGone(deps.db.sql, since);
+  return { first: gone.first.map((phoneNumber) => ({ phoneNumber, what: 'has left the account' })), count: gone.count };
+}
+
+/** Refuses what has changed, unless changes are allowed. Errors: `plan_changed`. */
+function requireUnchanged(plan: Plan, { first, count }: { first: readonly Change[]; count: number }): void {
+  if (count === 0 || plan.allowChanges) return;
+  const details = first.map(
+    ({ phoneNumber, what }): ErrorDetail => ({ path: 'phone_numbers', message: `${phoneNumber} ${what}` }),
+  );
+  const numbers = count === 1 ? '1 number has' : `${count.toLocaleString('en-US')} numbers have`;
+  throw refused(
+    'plan_changed',
+    `nothing was filed: ${numbers} changed since the plan was made; allow_changes (--allow-changes) goes ahead with what is left, at the prices of now`,
+    [...details, ...moreOf(count - details.length)],
+  );
+}
+
+/** The body of the request. A release expects exactly the numbers that its guards let through. */
+function bodyToFile(deps: WorkDeps, body: RequestBody, taken: { count: number; reservedUntil: Date | null }): RequestBody {
+  if (body.kind === 'delete') return { ...body, expected_count: taken.count };
+  if (body.kind === 'update') return body;
+  // Numbers that are held already cannot be reserved again.
+  const isHeld = taken.reservedUntil !== null && taken.reservedUntil.getTime() > deps.clock.now().getTime();
+  return { ...body, reserve: body.reserve && !isHeld };
+}
+
+/** The figure of the plan is the cap of the request; a lower budget of the body stays. */
+function capOf(body: BuyBody, taken: { upfront: string; monthly: string }): { upfront: string; monthly: string } {
+  const least = (sum: string, budget: string | undefined): string =>
+    formatMoney(budget !== undefined && moneyOf(budget) < moneyOf(sum) ? moneyOf(budget) : moneyOf(sum));
+  return { upfront: least(taken.upfront, body.max_upfront_cost), monthly: least(taken.monthly, body.max_monthly_cost) };
+}
+
+/** Refuses a buy that the budget of the applier does not pay for. Errors: `budget_exceeded`. */
+async function requireBudget(deps: WorkDeps, plan: Plan, own: bigint): Promise<void> {
+  const asker = plan.appliedBy ?? plan.askedBy;
+  const budget = budgetOf(deps.limits.budgets, asker);
+  if (budget === null) return;
+  const at = deps.clock.now();
+  const month = monthOf(at);
+  const used = moneyOf((await usedInMonth(deps.db.sql, asker, month, at)).total);
+  if (used + own > moneyOf(budget)) throw overBudget({ own, asker, used, budget, month: month.name });
+}
