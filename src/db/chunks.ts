@@ -238,6 +238,18 @@ export async function requeueChunk(sql: SqlOrTx, chunk: Chunk): Promise<Chunk | 
   return row ?? null;
 }
 
+/** Makes the parked chunks of a request due at `at`, under new job ids. A parked chunk is planned and has no next time. */
+export async function wakeParked(sql: SqlOrTx, requestId: string, at: Date): Promise<Chunk[]> {
+  return sql<Chunk[]>`
+    update chunks set next_run_at = ${at}, requeues = requeues + 1
+    where request_id = ${requestId} and state = 'planned' and next_run_at is null returning *`;
+}
+
+/** Lets the chunks of a request that was just stored wait until `startAt`. */
+export async function runFrom(sql: SqlOrTx, requestId: string, startAt: Date): Promise<void> {
+  await sql`update chunks set next_run_at = ${startAt} where request_id = ${requestId}`;
+}
+
 /** The open chunks of a request: how many wait for a person, how many wait for paperwork, and how many others there are. */
 export interface OpenChunks {
   needsAttention: number;

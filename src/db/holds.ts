@@ -1,6 +1,6 @@
 import type { TroubleCode } from '../domain/codes.ts';
 import type { ItemCounts } from '../domain/request.ts';
-import type { Chunk } from './chunks.ts';
+import { type Chunk, runFrom, wakeParked } from './chunks.ts';
 import type { SqlOrTx } from './client.ts';
 import { insertEvent } from './events.ts';
 import type { Line } from './lines.ts';
@@ -72,18 +72,16 @@ export interface Woken {
  * lock, in the transaction that ends the hold, so that work which parks itself at this moment is not missed.
  */
 export async function wakeHeld(sql: SqlOrTx, requestId: string, at: Date): Promise<Woken> {
-  const chunks = await sql<Chunk[]>`
-    update chunks set next_run_at = ${at}, requeues = requeues + 1
-    where request_id = ${requestId} and state = 'planned' and next_run_at is null returning *`;
+  const chunks = await wakeParked(sql, requestId, at);
   const lines = await sql<Line[]>`
     update lines l set next_run_at = ${at}, requeues = requeues + 1, updated_at = ${at}
     where request_id = ${requestId} and next_run_at is null
       and exists (select 1 from items i where i.line_id = l.id and i.status = 'pending' and i.chunk_id is null) returning *`;
-  return { chunks: [...chunks], lines: [...lines] };
+  return { chunks, lines: [...lines] };
 }
 
 /** Lets a request that was just stored wait: its chunks and buy lines are due at `startAt`, and not before. */
 export async function startLater(sql: SqlOrTx, requestId: string, startAt: Date): Promise<void> {
-  await sql`update chunks set next_run_at = ${startAt} where request_id = ${requestId}`;
+  await runFrom(sql, requestId, startAt);
   await sql`update lines set next_run_at = ${startAt} where request_id = ${requestId}`;
 }

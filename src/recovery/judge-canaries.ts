@@ -1,12 +1,12 @@
 import type { WorkDeps } from '../account/deps.ts';
 import { closedByFailure } from '../account/gate.ts';
-import { stepNotShown } from '../account/not-shown.ts';
 import { readNumbers } from '../account/read-numbers.ts';
 import { type CanaryNumber, canaryNumbers, endedCanaries, passCanary } from '../db/canaries.ts';
 import { pause, wakeHeld } from '../db/holds.ts';
 import { lockRequest, type Request } from '../db/requests.ts';
 import { ProvisioningError } from '../domain/errors.ts';
 import { awaitsCanary } from '../domain/hold.ts';
+import { stepNotShown } from '../domain/not-shown.ts';
 import { jobsOfWoken } from '../producers/actions/pause.ts';
 import { enqueue } from '../producers/enqueue.ts';
 

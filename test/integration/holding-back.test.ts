@@ -8,7 +8,7 @@ import { deliveredTo, expectAgreement } from '../support/expect-agreement.ts';
 import { useHarness } from '../support/harness.ts';
 import { until } from '../support/until.ts';
 import { unusedNumbers } from '../support/unused-numbers.ts';
-import { changesOf, updating } from '../support/updates.ts';
+import { changesOf, jobsOf, updating } from '../support/updates.ts';
 
 const [, connectionId = ''] = SIMULATED_ACCOUNT.connectionIds;
 
@@ -38,8 +38,9 @@ const claimsOf = async (id: string) => (await h().db.sql`select 1 from claims wh
 describe('a paused request', () => {
   it('sends nothing new and keeps no number from others; resumed after a restart on an empty queue it sends each number once', async () => {
     const numbers = take(60);
+    const jobs = jobsOf(h());
     const id = await h().submit(updates(numbers));
-    await until('a job is open', async () => (await h().view(id)).counts.in_flight > 0);
+    await until('a job is open', () => jobsOf(h()) > jobs);
     await pauseRequest(h().deps, id, 'anna');
     const rest = await until('what was at Telnyx is settled and the rest is parked', async () => {
       const { counts } = await h().view(id);

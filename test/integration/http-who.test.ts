@@ -185,6 +185,30 @@ describe('history', () => {
     expect((await ask(app, 'GET', '/v1/requests/req_none/history')).status).toBe(404);
   });
 
+  it('tells who paused and resumed; the request shows why it stands still, and each act is refused where it means nothing', async () => {
+    const start_at = new Date(Date.now() + 3_600_000).toISOString();
+    const { id } = await submit({ ...buy('held'), start_at });
+    const act = (what: string, headers = admin) => ask(app, 'POST', `/v1/requests/${id}/${what}`, { headers });
+    const early = await act('resume');
+    expect([early.status, codeOf(early.body)]).toEqual([409, 'not_paused']);
+    expect((await act('pause', operator)).body).toMatchObject({
+      status: 'paused',
+      start_at,
+      paused_at: expect.any(String),
+      error: { code: 'paused', message: 'paused by otto' },
+    });
+    expect((await act('pause')).status).toBe(200);
+    expect((await act('resume')).body).toMatchObject({ status: 'scheduled', paused_at: null, error: null });
+    expect((await history(id)).map((a) => [a['action'], a['by'], a['to']])).toEqual([
+      ['submitted', 'anna', 'scheduled'],
+      ['paused', 'otto', 'paused'],
+      ['resumed', 'anna', null],
+    ]);
+    const dear = await submit(buy('dear', DEAR));
+    const late = await ask(app, 'POST', `/v1/requests/${dear.id}/pause`);
+    expect([late.status, codeOf(late.body)]).toEqual([409, 'not_pausable']);
+  });
+
   it('a cancel of many chunks is one act', async () => {
     const numbers = numbersFrom(500, 1_200);
     const { id } = await submit({ kind: 'update', phone_numbers: numbers, set: { tags: ['x'] } });

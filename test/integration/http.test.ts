@@ -170,7 +170,9 @@ describe('acting on a request', () => {
 
   it('what is not there is a 404 in the error shape, whatever is asked of it', async () => {
     const gets = ['', '/items', '/items.csv', '/chunks', '/events'].map((end) => ask(app, 'GET', `/v1/requests/req_none${end}`));
-    const posts = ['cancel', 'approve', 'retry'].map((act) => ask(app, 'POST', `/v1/requests/req_none/${act}`));
+    const posts = ['cancel', 'pause', 'resume', 'approve', 'retry'].map((act) =>
+      ask(app, 'POST', `/v1/requests/req_none/${act}`),
+    );
     const others = [
       '/v1/numbers/+13125550000',
       '/v1/reconciliations/run_none',

@@ -108,6 +108,8 @@ describe('the library, with a worker in another place', () => {
     const asker = open({ PROVISIONER_APPROVAL_ABOVE: '1.00' }, 'bert');
     const [one, two] = [await asker.buy({ label: 'one', lines: LINES }), await asker.buy({ label: 'two', lines: LINES })];
     await expect(asker.approve(two.id)).rejects.toMatchObject({ code: 'self_approval' });
+    await expect(careful.pause(one.id)).rejects.toMatchObject({ code: 'not_pausable' });
+    await expect(careful.resume(one.id)).rejects.toMatchObject({ code: 'not_paused' });
     expect(await careful.cancel(one.id)).toMatchObject({ status: 'cancelled', counts: { cancelled: 5 } });
     expect(await careful.approve(two.id)).toMatchObject({ error: null });
     expect(await careful.waitFor(two.id)).toMatchObject({ status: 'succeeded' });

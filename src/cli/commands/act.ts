@@ -10,12 +10,12 @@ export function registerActs(program: Command, cli: Cli): void {
   acting(program.command('cancel').description('cancel what a request has not sent yet')).action(
     async (id: string, flags: ActFlags) => (await acts()).cancel(cli, id, flags),
   );
-  acting(program.command('pause').description('hold a request between two chunks: no new call of it leaves'))
-    .addHelpText('after', '\nExample:\n  provisioner pause req_01J9ZC4Q2V --yes')
-    .action(async (id: string, flags: ActFlags) => (await acts()).pause(cli, id, flags));
-  acting(program.command('resume').description('let a paused request go on where it stood'))
-    .addHelpText('after', '\nExample:\n  provisioner resume req_01J9ZC4Q2V --yes')
-    .action(async (id: string, flags: ActFlags) => (await acts()).resume(cli, id, flags));
+  acting(program.command('pause').description('hold a request between two chunks: no new call of it leaves')).action(
+    async (id: string, flags: ActFlags) => (await acts()).pause(cli, id, flags),
+  );
+  acting(program.command('resume').description('let a paused request go on where it stood')).action(
+    async (id: string, flags: ActFlags) => (await acts()).resume(cli, id, flags),
+  );
   acting(program.command('approve').description('approve a buy that waits for approval')).action(
     async (id: string, flags: ActFlags) => (await acts()).approve(cli, id, flags),
   );

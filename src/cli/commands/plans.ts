@@ -3,20 +3,6 @@ import type { ApplyFlags, SearchFlags } from '../actions/plans.ts';
 import type { Cli } from '../cli.ts';
 import { many } from './many.ts';
 
-const SEARCH_EXAMPLES = `
-Examples:
-  provisioner search --ndc 312 --ndc 773 --feature sms
-  provisioner search --state TX --limit 3
-  provisioner search --city "Chicago,IL" --starts-with 555 --json`;
-
-const APPLY_EXAMPLES = `
-Examples:
-  provisioner buy --ndc 312=200 --max-monthly 250 --plan
-  provisioner apply plan_0193... --wait
-  provisioner apply plan_0193... --allow-changes --yes
-
-A plan becomes one request at most: applied again, it gives the same request.`;
-
 /** Registers `search` and `apply`. */
 export function registerPlans(program: Command, cli: Cli): void {
   const actions = () => import('../actions/plans.ts');
@@ -32,7 +18,6 @@ export function registerPlans(program: Command, cli: Cli): void {
     .option('--starts-with <digits>', 'the first digits after the area code, or after the country code without one')
     .option('--limit <count>', 'how many numbers of each area to show, at most 100', '20')
     .option('--json', 'print JSON')
-    .addHelpText('after', SEARCH_EXAMPLES)
     .action(async (flags: SearchFlags) => {
       cli.exit = await (await actions()).search(cli, flags);
     });
@@ -45,7 +30,6 @@ export function registerPlans(program: Command, cli: Cli): void {
     .option('--timeout <duration>', 'how long --wait waits, such as 90s, 10m or 1h (default: 10m)')
     .option('--yes', 'do not ask')
     .option('--json', 'print the request as JSON')
-    .addHelpText('after', APPLY_EXAMPLES)
     .action(async (id: string, flags: ApplyFlags) => {
       cli.exit = await (await actions()).apply(cli, id, flags);
     });

@@ -15,9 +15,8 @@ import { afterFailure, noteAccepted } from './after-send.ts';
 import { cancelledBeforeSending, claimChunk, lastCheck } from './claim.ts';
 import type { Carry, ChunkKind, Judgement, Observed, Prepared } from './kind.ts';
 import { lookUp, park } from './look-up.ts';
-import { parkHeld } from './park-held.ts';
 import { inHalves, type Settlement, settleChunk } from './settle.ts';
-import { movedByOthers, noteWait, pause, settled } from './wait.ts';
+import { movedByOthers, noteWait, parkHeld, pause, settled } from './wait.ts';
 
 /** The queue jobs that advance a chunk. */
 export type ChunkJobName = Extract<JobName, 'order.run' | 'batch.run' | 'emergency.run' | 'messaging.run'>;

@@ -1,5 +1,5 @@
-import { settingsNotShown } from '../../account/not-shown.ts';
 import { noteSettings } from '../../db/numbers.ts';
+import { settingsNotShown } from '../../domain/not-shown.ts';
 import type { NumberSettings, StepOf } from '../../domain/step.ts';
 import type { ChunkKind, ChunkOf } from '../chunk/kind.ts';
 import { mergedTags } from '../guards/merge-tags.ts';

@@ -63,6 +63,27 @@ describe('buy flags', () => {
     expect(buy({ ndc: ['312=1'] })).not.toHaveProperty('lines.0.fallback.best_effort');
   });
 
+  it('hold back what is sent, and name what cannot be read', async () => {
+    const held = buy({
+      ndc: ['312=30'],
+      startAt: '2026-12-01T06:00:00Z',
+      canary: '20',
+      stopAbove: '5%',
+    });
+    expect(held).toMatchObject({ start_at: '2026-12-01T06:00:00Z', canary: 20, stop_above: 5 });
+    expect(buy({ ndc: ['312=30'], stopAbove: '2.5', allOrNothing: true })).toMatchObject({
+      stop_above: 2.5,
+      all_or_nothing: true,
+    });
+    const wrong = { ndc: ['312=30'], startAt: 'tomorrow', canary: 'some', stopAbove: 'half' };
+    const paths = (await problemsOf(() => buy(wrong))).map((p) => p.path);
+    expect(paths.sort()).toEqual(['--canary', '--start-at', '--stop-above']);
+    const both = { ndc: ['312=30'], canary: '5', allOrNothing: true };
+    expect(await problemsOf(() => buy(both))).toMatchObject([
+      { path: '--canary', message: expect.stringContaining('all_or_nothing') },
+    ]);
+  });
+
   it('lists every wrong flag at once, in the words of the command line', async () => {
     const problems = await problemsOf(() => buy({ ndc: ['312', '=5', '312=x'], tollFree: 'five', fallback: 'maybe' }));
     expect(problems.map((p) => p.path).sort()).toEqual([

@@ -1,17 +1,27 @@
-import { judgeEmergency } from '../domain/emergency.ts';
-import type { NumberSettings, Step } from '../domain/step.ts';
-import { sameTags } from '../domain/tags.ts';
-import type { AccountNumber } from '../telnyx/gateway.ts';
+import { type EmergencyFacts, judgeEmergency } from './emergency.ts';
+import type { NumberSettings, Step } from './step.ts';
+import { sameTags } from './tags.ts';
+
+/** The settings of a number as the list of Telnyx returns them. `undefined` means that Telnyx did not return the field. */
+export interface ShownNumber extends EmergencyFacts {
+  connectionId: string | null;
+  billingGroupId: string | null;
+  messagingProfileId: string | null | undefined;
+  customerReference: string | null;
+  externalPin: string | null;
+  hdVoiceEnabled: boolean | undefined;
+  deletionLockEnabled: boolean | undefined;
+  tags: string[] | undefined;
+}
 
 /**
  * The wanted settings that the account shows otherwise, by the names of their fields. Voice settings are not part of what the list
  * returns, so they are not compared.
  */
-export function settingsNotShown(n: AccountNumber, s: NumberSettings): string[] {
+export function settingsNotShown(n: ShownNumber, s: NumberSettings): string[] {
   const same = (wanted: boolean | undefined, shown: boolean | undefined) => wanted === undefined || wanted === shown;
   // Telnyx returns null for a text that was set to the empty string.
-  const sameText = (wanted: string | undefined, shown: string | null | undefined) =>
-    wanted === undefined || wanted === (shown ?? '');
+  const sameText = (wanted: string | undefined, shown: string | null) => wanted === undefined || wanted === (shown ?? '');
   const shown = {
     connection_id: sameText(s.connection_id, n.connectionId),
     billing_group_id: sameText(s.billing_group_id, n.billingGroupId),
@@ -25,7 +35,7 @@ export function settingsNotShown(n: AccountNumber, s: NumberSettings): string[] 
 }
 
 /** What a step has set and the account shows otherwise, by the names of the fields. */
-export function stepNotShown(n: AccountNumber, step: Step): string[] {
+export function stepNotShown(n: ShownNumber, step: Step): string[] {
   switch (step.kind) {
     case 'order': {
       const { connection_id, billing_group_id, messaging_profile_id: profile } = step.settings;
@@ -51,5 +61,5 @@ export function stepNotShown(n: AccountNumber, step: Step): string[] {
   }
 }
 
-const profileNotShown = (n: AccountNumber, profile: string): string[] =>
+const profileNotShown = (n: ShownNumber, profile: string): string[] =>
   n.messagingProfileId !== undefined && (n.messagingProfileId ?? '') === profile ? [] : ['messaging_profile_id'];
