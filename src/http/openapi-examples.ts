@@ -19,6 +19,7 @@ export const EXAMPLES: Readonly<Record<string, object>> = {
   UpdateRequest: { kind: 'update', where: { tag: 'launch' }, set: { connection_id: '1293384261075731500', add_tags: ['live'] } },
   DeleteRequest: { kind: 'delete', phone_numbers: ['+13125550100'], expected_count: 1 },
   DriftChoice: { only: ['tags'], phone_numbers: ['+13125550100'] },
+  UndoChoice: { plan_only: true },
   Decision: { decision: 'adopt', order_id: '4b06d6a3-7a3c-4f2e-9a55-7ec3f1b1c0de' },
   StartReconciliation: { repair: false },
   Item: {
