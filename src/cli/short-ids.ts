@@ -3,7 +3,7 @@ import { type IdPrefix, isPartOfId, wholeId } from '../producers/read/whole-id.t
 import { type Cli, keepProducer } from './cli.ts';
 
 /** What the arguments and options of these names stand for. A command that uses one of them takes short ids without more. */
-const NAMES: Readonly<Partial<Record<string, IdPrefix>>> = { id: 'req', run: 'run', chunk: 'chk' };
+const NAMES: Readonly<Partial<Record<string, IdPrefix>>> = { id: 'req', run: 'run', chunk: 'chk', plan: 'plan' };
 
 /** A place where a command was given an id. */
 interface Place {

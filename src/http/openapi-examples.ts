@@ -33,6 +33,7 @@ export const EXAMPLES: Readonly<Record<string, object>> = {
     ],
     notes: [],
   },
+  UndoChoice: { plan_only: true },
   Decision: { decision: 'adopt', order_id: '4b06d6a3-7a3c-4f2e-9a55-7ec3f1b1c0de' },
   StartReconciliation: { repair: false },
   Item: {

@@ -45,7 +45,7 @@ const TAGS = [
   { name: 'reconciliations', description: 'The inventory compared with the account' },
   { name: 'account', description: 'The account at Telnyx' },
   { name: 'health', description: 'For orchestrators and Prometheus' },
-  { name: 'webhooks', description: 'From Telnyx' },
+  { name: 'webhooks', description: 'From Telnyx, and to users' },
 ];
 
 /**

@@ -82,7 +82,15 @@ async function packAndInstall({ run }: Steps): Promise<void> {
 async function checkTypes(): Promise<void> {
   await compile('typescript', { ...STRICTEST, types: [] }, 'uses.ts');
   await compile('typescript-7', { ...STRICTEST, types: [] }, 'uses.ts');
-  await compile('typescript', BUILT, 'launch.ts', 'bullmq-app.ts', 'express-route.ts', 'without-postgres.ts');
+  await compile(
+    'typescript',
+    BUILT,
+    'launch.ts',
+    'bullmq-app.ts',
+    'express-route.ts',
+    'webhook-receiver.ts',
+    'without-postgres.ts',
+  );
 }
 
 async function compile(name: 'typescript' | 'typescript-7', compilerOptions: object, ...files: string[]): Promise<void> {
@@ -109,6 +117,12 @@ async function startProduct({ run, serve }: Steps): Promise<Record<string, strin
   const env = { DATABASE_URL: postgres.url, ...(redis !== null && { REDIS_URL: redis.url }) };
   const port = String(await freePort());
   const command = tool('provisioner/dist/cli/main.js');
+  const receiver = String(await freePort());
+  const secret = `whsec_${Buffer.alloc(32, 'consumer').toString('base64')}`;
+  await serve('examples/webhook-receiver.ts', [process.execPath, 'built/webhook-receiver.js'], /listening/, {
+    WEBHOOK_SECRET: secret,
+    PORT: receiver,
+  });
   await run('provisioner migrate', [...command, 'migrate'], env);
   await serve('provisioner up', [...command, 'up'], /ready|listening|started/i, {
     ...env,
@@ -117,6 +131,8 @@ async function startProduct({ run, serve }: Steps): Promise<Record<string, strin
     PROVISIONER_API_KEYS: `consumer:${API_KEY}`,
     PROVISIONER_PORT: port,
     PROVISIONER_RECONCILE_CRON: 'off',
+    PROVISIONER_WEBHOOK_URLS: `http://127.0.0.1:${receiver}/hooks#${secret}`,
+    PROVISIONER_ALLOW_PRIVATE_WEBHOOKS: '1',
   });
   return { ...env, API_URL: `http://127.0.0.1:${port}`, API_KEY };
 }
@@ -163,4 +179,19 @@ async function checkExamples({ run, serve }: Steps, env: Record<string, string>)
     ],
   );
   process.stdout.write('ok  examples/express-route.ts\n');
+  await checkWebhooks(env);
+}
+
+/** The receiver answers with 2xx only to messages whose signature is right. */
+async function checkWebhooks(env: Record<string, string>): Promise<void> {
+  const headers = { authorization: `Bearer ${env['API_KEY']}` };
+  const delivered = async (): Promise<number> => {
+    const answer = await fetch(`${env['API_URL']}/v1/webhook-deliveries?status=delivered`, { headers });
+    return ((await answer.json()) as { data: object[] }).data.length;
+  };
+  for (let tries = 0; (await delivered()) === 0; tries += 1) {
+    assert.ok(tries < 100, 'no webhook was accepted');
+    await new Promise((go) => setTimeout(go, 100));
+  }
+  process.stdout.write('ok  examples/webhook-receiver.ts\n');
 }

@@ -1,5 +1,7 @@
 import { afterAll, beforeEach, describe, expect, it } from 'vitest';
 import { z } from 'zod';
+import { refreshRequest } from '../../src/db/requests.ts';
+import { addressMessages } from '../../src/db/webhook-messages.ts';
 import { ask, buy, fileServer, numbersFrom, operator, page, viewer } from '../support/http-harness.ts';
 
 const server = await fileServer({ beforeEach, afterAll });
@@ -91,5 +93,31 @@ describe('reconciliations and the account', () => {
     expect((await ask(app, 'GET', `/v1/requests/${id}`)).body).toMatchObject({ status: 'queued', error: null });
     const [event] = await db.sql<{ actor: string }[]>`select actor from events where subject = 'account' and cause = 'reopen'`;
     expect(event?.actor).toBe('anna');
+  });
+});
+
+describe('outgoing webhooks', () => {
+  it('a request that needs a person is told once, and the deliveries are listed page by page for everybody who may look', async () => {
+    const [number = ''] = numbersFrom(7_000, 1);
+    const { id } = await submit({ kind: 'update', phone_numbers: [number], set: { tags: ['x'] } });
+    await db.sql`update chunks set state = 'needs_attention' where request_id = ${id}`;
+    for (let times = 0; times < 2; times += 1) await db.sql.begin((tx) => refreshRequest(tx, id, new Date()));
+    const told = await db.sql`select type, data from webhook_messages where data ->> 'id' = ${id}`;
+    expect(told).toMatchObject([{ type: 'request.needs_attention', data: { status: 'needs_attention', counts: { asked: 1 } } }]);
+    const at = new Date();
+    const to = ['a', 'b', 'c'].map((key) => ({ key, shown: `https://${key}.example/` }));
+    await db.sql.begin((tx) => addressMessages(tx, to, at, new Date(0)));
+    await db.sql`update webhook_deliveries set status = 'failed', last_status = 500, ended_at = now() where endpoint = 'b'`;
+    const listed = async (query: string) =>
+      page.parse((await ask(app, 'GET', `/v1/webhook-deliveries?${query}`, { headers: viewer })).body);
+    const first = await listed('limit=2');
+    const rest = await listed(`limit=500&cursor=${first.next_cursor}`);
+    const ours = [...first.data, ...rest.data].filter((d) => d['type'] === 'request.needs_attention');
+    expect(ours.map((d) => d['url']).sort()).toEqual(['https://a.example/', 'https://b.example/', 'https://c.example/']);
+    expect(new Set(ours.map((d) => d['webhook_id'])).size).toBe(1);
+    const failed = await listed('status=failed');
+    expect(failed.data.length).toBeGreaterThan(0);
+    for (const d of failed.data) expect(d).toMatchObject({ url: 'https://b.example/', last_status: 500, next_attempt_at: null });
+    expect((await ask(app, 'GET', '/v1/webhook-deliveries?status=lost')).status).toBe(422);
   });
 });

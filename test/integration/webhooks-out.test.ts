@@ -10,7 +10,10 @@ import { migrateDatabase } from '../../src/db/migrate.ts';
 import { tellUsers } from '../../src/db/webhook-messages.ts';
 import { DELIVERY_TIMINGS, type DeliveryDeps, deliverDue } from '../../src/outgoing/deliver.ts';
 import { readDeliveries } from '../../src/producers/read/deliveries.ts';
+import { start } from '../support/child-process.ts';
+import { openCliStage } from '../support/cli-harness.ts';
 import { fileDatabase } from '../support/postgres.ts';
+import { until } from '../support/until.ts';
 
 const SECRET = `whsec_${Buffer.from('a secret that nobody may ever log').toString('base64')}`;
 const database = await fileDatabase({ beforeEach, afterAll });
@@ -49,6 +52,9 @@ async function receiver(answer: (response: ServerResponse, got: Got, nth: number
   return { url: `http://127.0.0.1:${address.port}/hook`, got };
 }
 const open: Server[] = [];
+beforeEach(() => {
+  now = Date.now();
+});
 
 /** What the library says at the time of the test. It refuses a message that is older than five minutes. */
 function verified(body: string, headers: Record<string, string>): Pick<Got, 'type' | 'data'> {
@@ -178,6 +184,27 @@ describe('a webhook to a user', () => {
     expect(await deliveries()).toMatchObject([{ status: 'delivered', attempts: 2, last_status: 204 }]);
   });
 
+  it('comes again after its worker was killed in the middle of the call', async () => {
+    const { url, got } = await receiver((response, _, nth) => (nth === 1 ? undefined : accept(response)));
+    await tell(1);
+    const worker = start(['worker'], {
+      DATABASE_URL: database.url,
+      TELNYX_API_KEY: 'KEY_SIM',
+      TELNYX_BASE_URL: 'http://127.0.0.1:9/v2',
+      PROVISIONER_WEBHOOK_URLS: `${url}#${SECRET}`,
+      PROVISIONER_ALLOW_PRIVATE_WEBHOOKS: '1',
+    });
+    await until('the worker calls', () => got.length > 0, { withinMs: 30_000 });
+    worker.send('SIGKILL');
+    await worker.ended;
+    const { deliver } = sender(`${url}#${SECRET}`);
+    expect(await deliver()).toBe(0);
+    later(DELIVERY_TIMINGS.leaseMs + 30_000);
+    expect(await deliver()).toBe(1);
+    expect(got.map((g) => g.id)).toEqual([got[0]?.id, got[0]?.id]);
+    expect(`${worker.stdout}${worker.stderr}`).not.toContain(SECRET.slice(6));
+  });
+
   it('is given back at once by a worker that stops', async () => {
     const { url, got } = await receiver((response, _, nth) => (nth === 1 ? undefined : accept(response)));
     const [stopping, other] = [sender(`${url}#${SECRET}`), sender(`${url}#${SECRET}`)];
@@ -247,4 +274,38 @@ describe('a webhook to a user', () => {
     for (const hidden of [SECRET, SECRET.slice(6), 't0psecret', 'a secret that nobody']) expect(said).not.toContain(hidden);
     expect(lines.join('')).not.toContain('/hook');
   });
+});
+
+it('a worker tells of a reconciliation, of a buy that waits for approval, and of its end', async () => {
+  const { url, got } = await receiver(accept);
+  const stage = await openCliStage({
+    env: {
+      PROVISIONER_WEBHOOK_URLS: `${url}#${SECRET}`,
+      PROVISIONER_ALLOW_PRIVATE_WEBHOOKS: '1',
+      PROVISIONER_APPROVAL_ABOVE: '0.50',
+      PROVISIONER_SELF_APPROVAL: '1',
+    },
+  });
+  try {
+    const told = (type: string) => until(`${type} is told`, () => got.find((g) => g.type === type) ?? null);
+    expect(await stage.run(['reconcile'])).toMatchObject({ exit: 0 });
+    expect((await told('reconciliation.completed')).data).toMatchObject({ status: 'completed', counts: { adopted: 40 } });
+    const { id } = (await stage.run(['buy', '--ndc', '312=2', '--label', 'told', '--yes', '--json'])).json();
+    expect((await told('request.awaiting_approval')).data).toMatchObject({ id, label: 'told', counts: { asked: 2, pending: 2 } });
+    expect(await stage.run(['approve', id, '--yes'])).toMatchObject({ exit: 0 });
+    expect((await told('request.ended')).data).toMatchObject({
+      id,
+      status: 'succeeded',
+      counts: { asked: 2, succeeded: 2 },
+      cost: { upfront: expect.stringMatching(/^\d+\.\d\d$/), currency: 'USD' },
+      finished_at: expect.any(String),
+    });
+    await until('all are delivered', async () => {
+      const { data } = (await stage.run(['webhooks', '--json'])).json() as unknown as { data: { status: string }[] };
+      return data.length === 3 && data.every((d) => d.status === 'delivered');
+    });
+    expect((await stage.run(['webhooks', '--status', 'delivered'])).out).toMatch(/request\.ended .* delivered +1 /);
+  } finally {
+    await stage.close();
+  }
 });

@@ -1,6 +1,6 @@
 import { desc, like, or } from 'drizzle-orm';
 import type { Reads } from '../client.ts';
-import { chunks, requests, runs } from '../schema/index.ts';
+import { chunks, plans, requests, runs } from '../schema/index.ts';
 
 /** A thing with an id, and a few words that tell it apart. */
 export interface Named {
@@ -48,7 +48,19 @@ const findChunks: Find = async (reads, head, tail, limit) => {
   return rows;
 };
 
+const findPlans: Find = async (reads, head, tail, limit) => {
+  const rows = await reads((q) =>
+    q
+      .select({ id: plans.id, about: plans.kind, at: plans.createdAt })
+      .from(plans)
+      .where(or(like(plans.id, `${head}%`), like(plans.id, `%${tail}`)))
+      .orderBy(desc(plans.id))
+      .limit(limit),
+  );
+  return rows;
+};
+
 /** By the prefix of the ids, how to find them by a part. */
-export const FIND_BY_PART = { req: findRequests, run: findRuns, chk: findChunks } as const satisfies Readonly<
+export const FIND_BY_PART = { req: findRequests, run: findRuns, chk: findChunks, plan: findPlans } as const satisfies Readonly<
   Record<string, Find>
 >;

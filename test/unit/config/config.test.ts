@@ -146,3 +146,28 @@ describe('loadConfig', () => {
     expect(problemsOf({ PROVISIONER_API_KEYS: keys }).join()).not.toMatch(/a-key-long-enough|another-long-key/);
   });
 });
+
+describe('the addresses of webhooks', () => {
+  const key = Buffer.alloc(24, 7).toString('base64');
+
+  it('are read with their secrets, and none of them shows, nor a token in an address', () => {
+    const config = loadConfig({ PROVISIONER_WEBHOOK_URLS: `https://a.example/in?token=t0ken#whsec_${key}, http://b.example` });
+    expect(config.webhooks.targets).toMatchObject([
+      { shown: 'https://a.example/in' },
+      { shown: 'http://b.example/', signingKey: null },
+    ]);
+    expect(config.webhooks.targets[0]?.url.reveal()).toBe('https://a.example/in?token=t0ken');
+    for (const text of [JSON.stringify(config), inspect(config, { depth: 9 })])
+      for (const hidden of [key, 't0ken']) expect(text).not.toContain(hidden);
+    expect(secretsOf(config)).toEqual(expect.arrayContaining([key, `whsec_${key}`, '?token=t0ken']));
+  });
+
+  it.each([
+    ['ftp://a.example', 'entry 1 must be an http:// or https:// address'],
+    ['https://u:p@a.example', 'entry 1 must not hold a login; give the receiver a secret to check'],
+    ['https://a.example#short', 'entry 1 must have whsec_ and the base64 of 24 to 64 bytes behind its #'],
+    ['https://a.example,https://a.example/', 'entry 2 names an address twice'],
+  ])('%s is refused', (text, problem) => {
+    expect(problemsOf({ PROVISIONER_WEBHOOK_URLS: text })).toEqual([`PROVISIONER_WEBHOOK_URLS ${problem}`]);
+  });
+});
