@@ -43,7 +43,8 @@ const LAUNCH =
 const STEPS: readonly Step[] = [
   { about: 'The first reconciliation fills the inventory.', act: ({ run }) => run('provisioner reconcile') },
   {
-    about: 'The launch of the README. The question tells everything that a yes would do. This buy may cost more than 500, so it waits.',
+    about:
+      'The launch of the README. The question tells everything that a yes would do. This buy may cost more than 500, so it waits.',
     act: ({ run }) => run(LAUNCH, 'y'),
   },
   { about: 'Nobody approves what they asked for.', act: ({ run }, of) => run(`provisioner approve ${of} --yes`) },

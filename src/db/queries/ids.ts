@@ -1,4 +1,5 @@
 import { desc, like, or } from 'drizzle-orm';
+import type { IdPrefix } from '../../domain/id-part.ts';
 import type { Reads } from '../client.ts';
 import { chunks, requests, runs } from '../schema/index.ts';
 
