@@ -1,5 +1,5 @@
 import type { Command } from 'commander';
-import { type IdPrefix, isPartOfId, wholeId } from '../producers/read/whole-id.ts';
+import { digitsOfPart, type IdPrefix } from '../domain/id-part.ts';
 import { type Cli, keepProducer } from './cli.ts';
 
 /** What the arguments and options of these names stand for. A command that uses one of them takes short ids without more. */
@@ -15,9 +15,10 @@ interface Place {
 /** Makes every command take a unique beginning or end of an id in place of the whole one. This is the only place that does it. */
 export function takeShortIds(program: Command, cli: Cli): void {
   program.hook('preAction', async (_program, command) => {
-    const short = placesOf(command).filter(({ given, prefix }) => isPartOfId(given, prefix));
+    const short = placesOf(command).filter(({ given, prefix }) => digitsOfPart(given, prefix) !== null);
     if (short.length === 0) return;
-    const { deps } = await keepProducer(cli);
+    // Loaded with the database only when it is needed.
+    const [{ deps }, { wholeId }] = await Promise.all([keepProducer(cli), import('../producers/read/whole-id.ts')]);
     for (const { given, prefix, put } of short) put(await wholeId(deps.db, given, prefix));
   });
 }

@@ -4,6 +4,7 @@ import type { RequestView } from '../producers/read/views.ts';
 import { type Cli, note, result } from './cli.ts';
 import { requestProgress } from './progress.ts';
 import { finalText } from './report.ts';
+import { idText } from './short.ts';
 import { exitOfWait, pauseText, type Waited, waitForRequest } from './wait.ts';
 
 /** Waits for a request and prints its result or its progress. Returns the exit code. */
@@ -46,6 +47,6 @@ function noteEnd(cli: Cli, { view, why, gateClosed }: Waited): void {
 export function noteApproval(cli: Cli, view: RequestView): void {
   note(
     cli,
-    `${view.error?.message ?? 'the request waits for approval'}; somebody else approves it: provisioner approve ${view.id}`,
+    `${view.error?.message ?? 'the request waits for approval'}\nsomebody else approves it: provisioner approve ${idText(view.id, cli.io.paintErr)}`,
   );
 }

@@ -24,6 +24,33 @@ describe('a buy by criteria', () => {
     await expectAgreement(h(), view.id);
   });
 
+  it('leaves one line each at info: accepted, begun, every call that was sent, ended', async () => {
+    const before = h().logged().length;
+    const { id, cost } = await h().run({
+      kind: 'buy',
+      lines: [{ national_destination_code: '312', quantity: 3 }],
+      assign: { tags: ['logged'] },
+    });
+    const lines = h()
+      .logged()
+      .slice(before)
+      .trim()
+      .split('\n')
+      .map((line): Record<string, unknown> => JSON.parse(line))
+      .filter(({ level, requestId }) => level === 'info' && requestId === id);
+    expect(lines).toMatchObject([
+      { msg: 'request accepted', kind: 'buy', asked: 3, actor: 'library' },
+      { msg: 'request begun', kind: 'buy', asked: 3 },
+      { msg: 'order sent', count: 3, orderId: expect.any(String), cost },
+      { msg: 'sent', kind: 'update', count: 3, telnyxJobId: expect.any(String) },
+      {
+        msg: 'request ended',
+        ...{ status: 'succeeded', asked: 3, counts: { succeeded: 3 }, cost },
+        durationMs: expect.any(Number),
+      },
+    ]);
+  });
+
   it('takes best-effort offers only when asked to, and only after all others', async () => {
     const there = (await onSale(h(), '585', 200)).length;
     const view = await h().run({

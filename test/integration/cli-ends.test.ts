@@ -1,6 +1,9 @@
+import { readFileSync } from 'node:fs';
+import { join } from 'node:path';
 import { afterAll, afterEach, beforeAll, describe, expect, it } from 'vitest';
 import { SIMULATED_ACCOUNT } from '../../src/simulator/index.ts';
 import { type CliStage, openCliStage } from '../support/cli-harness.ts';
+import { ROOT } from '../support/sources.ts';
 
 const [_connection = '', _otherConnection = ''] = SIMULATED_ACCOUNT.connectionIds;
 const WAIT = ['--yes', '--wait', '--timeout', '30s', '--json'];
@@ -32,6 +35,23 @@ describe('what a budget or a guard of the request lets through', () => {
     expect({ exit: kept.exit, ...kept.json() }).toMatchObject({ exit: 6, counts: { skipped: 2 } });
     const partly = await run(['delete', '--numbers', '-', '--expect', '2', ...WAIT], `${locked}\n${free}\n`);
     expect({ exit: partly.exit, ...partly.json() }).toMatchObject({ exit: 3, counts: { skipped: 1, succeeded: 1 } });
+  });
+});
+
+describe('the buy of the README', () => {
+  it('ends whole on the simulator of the README', async () => {
+    const readme = readFileSync(join(ROOT, 'README.md'), 'utf8');
+    const [, buy = ''] = /^provisioner (buy --ndc .*)$/m.exec(readme) ?? [];
+    const [, numbers, owned] = /^provisioner simulate .*--numbers (\d+) --owned (\d+)$/m.exec(readme) ?? [];
+    const own = await openCliStage({ simulator: { numbers: Number(numbers), owned: Number(owned) } });
+    try {
+      const said = await own.run([...buy.split(' '), '--json']);
+      expect({ exit: said.exit, ...said.json() }).toMatchObject({
+        ...{ exit: 0, status: 'succeeded', counts: { asked: 250, succeeded: 250 } },
+      });
+    } finally {
+      await own.close();
+    }
   });
 });
 
@@ -80,7 +100,7 @@ describe('requests that wait', () => {
     const listed = await run(['requests', '--status', 'waiting']);
     const lines = listed.out.trimEnd().split('\n');
     expect(lines).toHaveLength(3);
-    expect(lines[1]).toMatch(new RegExp(`^${id} .*two\\\\u\\{A\\}lines$`));
+    expect(lines[1]).toMatch(new RegExp(`^two\\\\u\\{A\\}lines  ${id} `));
     expect(lines[2]).toBe(`  waits: ${error.message} (requirements_not_met)`);
     expect((await run(['requests', '--status', 'waiting', '--json'])).json()).toMatchObject({ data: [{ id, error }] });
     expect(await run(['cancel', id, '--yes'])).toMatchObject({ exit: 0 });

@@ -124,6 +124,16 @@ describe('with a worker', () => {
     const shown = await run(['request', bought.id, '--items', 'all']);
     for (const text of [bought.id, 'succeeded', numbers[0]]) expect(shown.out).toContain(text);
     expect(await run(['watch', bought.id])).toMatchObject({ exit: 0 });
+    // A unique beginning or end of an id is enough, with or without its prefix.
+    for (const part of [bought.id.slice(-8), `req_${bought.id.slice(-6)}`, bought.id.slice(0, -1)])
+      expect((await run(['request', part, '--json'])).json()).toMatchObject({ id: bought.id });
+    expect(await run(['request', 'ffffffffffff'])).toMatchObject({ exit: 4, err: expect.stringContaining('ffffffffffff') });
+    // Ids begin with their time, so that of the request begins all runs of this test.
+    const many = await run(['run', bought.id.slice(4, 8)]);
+    expect(many).toMatchObject({
+      exit: 2,
+      err: expect.stringMatching(/fits \d ids: give more of its digits\n {2}run_.*: manual, /),
+    });
     expect((await run(['account', '--json'])).json()).toMatchObject({ gate: { open: true }, slots_in_use: 0 });
   });
 

@@ -66,7 +66,7 @@ function listText(requests: readonly RequestView[], paint: Paint): string {
     r.kind,
     statusText(r.status),
     `${count(r.counts.succeeded)}/${count(r.counts.asked)}`,
-    r.counts.failed === 0 ? '' : count(r.counts.failed),
+    r.counts.failed === 0 && paint.width !== null ? '' : count(r.counts.failed),
     timeText(r.created_at, paint),
   ]);
   const [head = '', ...lines] = table(

@@ -1,4 +1,5 @@
 import { desc, like, or } from 'drizzle-orm';
+import type { IdPrefix } from '../../domain/id-part.ts';
 import type { Reads } from '../client.ts';
 import { chunks, plans, requests, runs } from '../schema/index.ts';
 
@@ -62,5 +63,5 @@ const findPlans: Find = async (reads, head, tail, limit) => {
 
 /** By the prefix of the ids, how to find them by a part. */
 export const FIND_BY_PART = { req: findRequests, run: findRuns, chk: findChunks, plan: findPlans } as const satisfies Readonly<
-  Record<string, Find>
+  Record<IdPrefix, Find>
 >;

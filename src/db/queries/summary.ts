@@ -18,11 +18,11 @@ export interface Share {
 /** A number of the North American plan has its area code behind +1. Others are summed up without one. */
 const AREA_CODE = sql<
   string | null
->`case when ${phoneNumbers.phoneNumber} like '+1%' then substr(${phoneNumbers.phoneNumber}, 3, 3) end`;
+>`case when ${phoneNumbers.phoneNumber} like '+1%' then substr(${phoneNumbers.phoneNumber}, 3, 3) end`.mapWith(String);
 /** A number with several tags counts once for each, and one without tags counts for `null`. */
 const TAG = sql<
   string | null
->`unnest(case when cardinality(${phoneNumbers.tags}) = 0 then array[null]::text[] else ${phoneNumbers.tags} end)`;
+>`unnest(case when cardinality(${phoneNumbers.tags}) = 0 then array[null]::text[] else ${phoneNumbers.tags} end)`.mapWith(String);
 
 /** Sums up the matching numbers: in all, by area code and by tag. */
 export async function summarize(
@@ -30,7 +30,7 @@ export async function summarize(
   filter: InventoryFilter,
 ): Promise<{ all: Share; areaCodes: Share[]; tags: Share[] }> {
   const [[all], areaCodes, tags] = await Promise.all([
-    shares(reads, filter, sql<null>`null::text`),
+    shares(reads, filter, sql`null::text`.mapWith(String)),
     shares(reads, filter, AREA_CODE),
     shares(reads, filter, TAG),
   ]);
@@ -38,7 +38,7 @@ export async function summarize(
 }
 
 /** The shares by one thing, largest first. */
-async function shares(reads: Reads, filter: InventoryFilter, by: SQL<string | null>): Promise<Share[]> {
+async function shares(reads: Reads, filter: InventoryFilter, by: SQL<string>): Promise<Share[]> {
   const rows = await reads((q) =>
     q
       .select({

@@ -1,19 +1,10 @@
 import type { Db } from '../../db/client.ts';
 import { FIND_BY_PART } from '../../db/queries/ids.ts';
 import { ProvisioningError } from '../../domain/errors.ts';
+import { digitsOfPart, type IdPrefix } from '../../domain/id-part.ts';
 
-/** The prefix of the ids of one kind of thing. */
-export type IdPrefix = keyof typeof FIND_BY_PART;
-
-const PART = /^(?:([a-z]+)_)?([0-9a-f]{4,31})$/;
 /** An ambiguous part names at most this many candidates. */
 const SHOWN = 5;
-
-/** True for a text that may be a part of an id with this prefix, and not a whole one. */
-export function isPartOfId(text: string, prefix: IdPrefix): boolean {
-  const [match, own = prefix] = PART.exec(text) ?? [];
-  return match !== undefined && own === prefix;
-}
 
 /**
  * Returns the id that begins or ends with `part`: at least four hex digits, with or without the prefix. A text that is no part of
@@ -21,8 +12,8 @@ export function isPartOfId(text: string, prefix: IdPrefix): boolean {
  * `validation_failed` with the candidates when several ids fit.
  */
 export async function wholeId(db: Db, part: string, prefix: IdPrefix): Promise<string> {
-  const [, , digits] = PART.exec(part) ?? [];
-  if (digits === undefined || !isPartOfId(part, prefix)) return part;
+  const digits = digitsOfPart(part, prefix);
+  if (digits === null) return part;
   const found = await FIND_BY_PART[prefix](db.reads, `${prefix}_${digits}`, digits, SHOWN + 1);
   const [only, ...others] = found;
   if (only === undefined) return part;
