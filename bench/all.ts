@@ -7,6 +7,7 @@ import { dirname, join } from 'node:path';
 import { fileURLToPath } from 'node:url';
 import { parseArgs } from 'node:util';
 import { seconds, table } from '../src/cli/output.ts';
+import { build, builtAlready } from './support/children.ts';
 import { FINDINGS_FILE, type Finding } from './support/findings.ts';
 
 const HELP = `npm run bench [-- --only engine,calls]
@@ -17,7 +18,7 @@ two quiet cores. Exit 1 when one of them fails.
 const HERE = dirname(fileURLToPath(import.meta.url));
 /** In this order. One whose file does not exist is left out. */
 const ALL: readonly { name: string; args: readonly string[] }[] = [
-  { name: 'start', args: ['--small'] },
+  { name: 'start', args: ['--rounds', '3'] },
   { name: 'engine', args: ['--small'] },
   { name: 'accept', args: ['--small'] },
   { name: 'buy', args: ['--small'] },
@@ -42,6 +43,7 @@ async function main(only: readonly string[] | null): Promise<number> {
   const begun = Date.now();
   const rows: string[][] = [];
   let failed = 0;
+  build();
   try {
     for (const { name, args } of ALL) {
       if (!existsSync(join(HERE, `${name}.ts`)) || (only !== null && !only.includes(name))) continue;
@@ -68,7 +70,7 @@ async function main(only: readonly string[] | null): Promise<number> {
 async function run(name: string, args: readonly string[], file: string): Promise<number> {
   const child = spawn(process.execPath, [join(HERE, '../scripts/run.mjs'), `bench/${name}.ts`, ...args], {
     cwd: join(HERE, '..'),
-    env: { ...process.env, [FINDINGS_FILE]: file },
+    env: { ...builtAlready(), [FINDINGS_FILE]: file },
     stdio: 'inherit',
   });
   const [code] = await once(child, 'close');

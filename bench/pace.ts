@@ -25,6 +25,10 @@ Needs REDIS_URL, or a redis-server or valkey-server on the PATH.
 
 const PROCESSES = 4;
 const FACTORS = [1, 0.5, 6] as const;
+/** What `PROVISIONER_JOB_SLOTS` is without a wish. Telnyx allows 20 open jobs, so more slots would not reach six times the rate either. */
+const SLOTS = 15;
+/** A share of the busiest limit below which something else limits. */
+const HARDLY_USED = 0.5;
 const CALLER = join(import.meta.dirname, 'support/pace-caller.ts');
 
 const { values: flags } = parseArgs({
@@ -91,4 +95,10 @@ function report(rows: readonly Seen[]): void {
     ]),
   );
   process.stdout.write(`${text}\n`);
+  for (const r of rows.filter(({ busiest, share }) => busiest === 'jobs' && share < HARDLY_USED)) {
+    const ms = (1_000 * SLOTS) / (r.share * r.limit);
+    process.stdout.write(
+      `${r.title} at ${r.factor} x: the ${SLOTS} job slots limit, not the rate. Each of them was taken for ${ms.toFixed(0)} ms a job.\n`,
+    );
+  }
 }

@@ -37,7 +37,7 @@ interface Size {
   orderMs: number;
 }
 const FULL: Size = { batch: 1_000, chunks: 100, fewChunks: 20, jobMs: 5_000, orderMs: 3_000 };
-const SMALL: Size = { batch: 100, chunks: 60, fewChunks: 20, jobMs: 1_500, orderMs: 1_000 };
+const SMALL: Size = { batch: 100, chunks: 75, fewChunks: 20, jobMs: 3_000, orderMs: 1_000 };
 
 const { values: flags } = parseArgs({
   options: { small: { type: 'boolean' }, only: { type: 'string' }, help: { type: 'boolean' } },
@@ -171,6 +171,7 @@ async function update(server: Server, redisUrl: string, size: Size, question: 'P
     const ms = Date.now() - begun;
     const floorMs = Math.ceil(chunks / SLOTS) * size.jobMs;
     const use = Math.round((100 * chunks * size.jobMs) / (SLOTS * (ms - filed)));
+    process.stderr.write(`${await whereSlotsWait(stage, size)}\n`);
     process.stderr.write(`${question}: ${seconds(ms)}; accepting took ${seconds(filed)}; slots in use ${use} % after it\n`);
     return {
       question,
@@ -182,6 +183,28 @@ async function update(server: Server, redisUrl: string, size: Size, question: 'P
       calls: callsText(stage.simulator),
     };
   });
+}
+
+/** Where the slots lose time: medians and 90th percentiles in milliseconds, from the rows of all chunks. */
+async function whereSlotsWait({ sql }: Stage, { jobMs }: Size): Promise<string> {
+  const [row] = await sql<Record<string, number>[]>`
+    with c as (
+      select submitting_at as sent, submitted_at as accepted, settled_at as settled,
+        row_number() over (order by submitting_at) as nth
+      from chunks where submitted_at is not null
+    ), s as (
+      select extract(epoch from c.accepted - c.sent) * 1000 as send,
+        extract(epoch from c.settled - c.accepted) * 1000 - ${jobMs} as notice_and_settle,
+        extract(epoch from c.sent - f.settled) * 1000 as take
+      from c left join (select settled, row_number() over (order by settled) + ${SLOTS} as nth from c) f using (nth)
+    )
+    select percentile_disc(0.5) within group (order by send) as send, percentile_disc(0.9) within group (order by send) as send90,
+      percentile_disc(0.5) within group (order by notice_and_settle) as noticed,
+      percentile_disc(0.9) within group (order by notice_and_settle) as noticed90,
+      percentile_disc(0.5) within group (order by take) as taken, percentile_disc(0.9) within group (order by take) as taken90
+    from s`;
+  const shown = (name: string): string => `${Math.round(Number(row?.[name]))} (90 %: ${Math.round(Number(row?.[`${name}90`]))})`;
+  return `ms a slot: claim to accepted ${shown('send')}, Telnyx's end to settled ${shown('noticed')}, settled to the next claim ${shown('taken')}`;
 }
 
 /** P7: a launch (a buy with tags) alone, then beside an update that occupies all slots. Both at the default rates. */

@@ -23,39 +23,53 @@ export interface HeldJobs {
   letGo(): void;
 }
 
+export interface HeldJobsOptions {
+  lockMs: number;
+  log: Log;
+  /** Renews the locks of some jobs of one queue, each by its token. Returns the ids of those that nobody holds by that token. */
+  extend(queue: string, ids: string[], tokens: string[]): Promise<string[]>;
+}
+
 /** Each lock is renewed this many times within its length, so a few slow answers of the store do not lose it. */
 const RENEWALS_A_LOCK = 4;
 const STOPPING = new Error('the process is stopping');
 const LOST = new Error('the queue no longer knows that we hold this job');
 
 /**
- * Renews the lock of each run by itself. BullMQ's own renewal tracks job ids, and a run that has put its job back forgets the id
+ * Renews the locks of all runs of a queue in one command. BullMQ's own renewal tracks job ids, and a run that has put its job back forgets the id
  * a moment later. A job that comes back at once (a snooze of 0 ms, a webhook that wakes it) is taken up by another run of the
  * same worker before that moment. Then nobody renewed its lock, and the job of a live worker counted as lost.
  */
-export function holdJobs({ lockMs, log }: { lockMs: number; log: Log }): HeldJobs {
+export function holdJobs({ lockMs, log, extend }: HeldJobsOptions): HeldJobs {
   const runs = new Set<HeldRun>();
   const waiting: (() => void)[] = [];
   let stopping = false;
   const timer = setInterval(() => {
-    for (const run of runs) void renew(run);
+    const due = [...runs].filter(({ renewing, stop }) => !renewing && stop.signal.reason !== LOST);
+    for (const batch of batchesOf(due)) void renew(batch);
   }, lockMs / RENEWALS_A_LOCK);
 
-  const renew = async (run: HeldRun): Promise<void> => {
-    if (run.renewing || run.stop.signal.reason === LOST) return;
-    run.renewing = true;
+  const renew = async ({ queue, runs: batch }: Batch): Promise<void> => {
+    for (const run of batch) run.renewing = true;
     try {
+      const lost = new Set(
+        await extend(
+          queue,
+          batch.map(idOf),
+          batch.map(({ token }) => token),
+        ),
+      );
       // The queue was flushed, or gave the job to another worker. The run here must stop, or the job would run twice.
-      if ((await run.job.extendLock(run.token, lockMs)) !== 1) run.stop.abort(LOST);
+      for (const run of batch) if (lost.has(idOf(run))) run.stop.abort(LOST);
     } catch (error) {
-      log.debug({ err: error, jobId: run.job.id ?? '' }, 'a lock was not renewed; it is tried again soon');
+      log.debug({ err: error, queue, jobs: batch.length }, 'locks were not renewed; they are tried again soon');
     } finally {
-      run.renewing = false;
+      for (const run of batch) run.renewing = false;
     }
   };
 
   return {
-    ids: () => [...runs].map(({ job }) => job.id ?? ''),
+    ids: () => [...runs].map(idOf),
     during: async (job, token, work) => {
       const run: HeldRun = { job, token, stop: new AbortController(), renewing: false };
       runs.add(run);
@@ -74,4 +88,27 @@ export function holdJobs({ lockMs, log }: { lockMs: number; log: Log }): HeldJob
     },
     letGo: () => clearInterval(timer),
   };
+}
+
+/** Runs of one queue whose jobs are all different. */
+interface Batch {
+  queue: string;
+  runs: HeldRun[];
+}
+
+const idOf = ({ job }: HeldRun): string => job.id ?? '';
+
+/** A job that came back at once may have two runs for a moment. They go into different batches, because an answer names ids only. */
+function batchesOf(runs: readonly HeldRun[]): Iterable<Batch> {
+  const batches = new Map<string, Batch>();
+  const seen = new Map<string, number>();
+  for (const run of runs) {
+    const queue = run.job.queueName;
+    const before = seen.get(`${queue} ${idOf(run)}`) ?? 0;
+    seen.set(`${queue} ${idOf(run)}`, before + 1);
+    const batch = batches.get(`${queue} ${before}`) ?? { queue, runs: [] };
+    batch.runs.push(run);
+    batches.set(`${queue} ${before}`, batch);
+  }
+  return batches.values();
 }

@@ -3,7 +3,7 @@ import type { Job, Worker } from 'bullmq';
 import { endsWithin } from '../domain/deadline.ts';
 import type { Log } from '../observability/log.ts';
 import type { QueueBackend } from './backend.ts';
-import { QUEUE_NAMES, type QueueName } from './catalogue.ts';
+import { QUEUE_NAMES, type QueueName, RETENTION } from './catalogue.ts';
 import { type HeldJobs, holdJobs } from './held-jobs.ts';
 import { repeatStrategy } from './next-run.ts';
 
@@ -58,13 +58,20 @@ export function startWorkers(backend: QueueBackend, process: ProcessJob, options
     webhooks: 0,
     maintenance: 0,
   };
-  const held = holdJobs({ lockMs, log: options.log });
+  const opened = new Map<string, Worker>();
+  const held = holdJobs({
+    lockMs,
+    log: options.log,
+    extend: async (queue, ids, tokens) => (await opened.get(queue)?.extendJobLocks(ids, tokens, lockMs)) ?? [],
+  });
   const workers = QUEUE_NAMES.map((name) => {
     const run = (job: Job, token = ''): Promise<unknown> => {
       counts[name] += 1;
       return held.during(job, token, (signal) => process(job, token, signal));
     };
-    return startOne(backend, name, run, { ...options, lockMs });
+    const worker = startOne(backend, name, run, { ...options, lockMs });
+    opened.set(name, worker);
+    return worker;
   });
   let closing: Promise<boolean> | undefined;
   return {
@@ -86,7 +93,7 @@ function startOne(
   const worker = backend.openWorker(name, run, {
     concurrency: concurrency[name],
     lockDuration: lockMs,
-    // `holdJobs` renews the locks, run by run.
+    // `holdJobs` renews the locks.
     skipLockRenewal: true,
     stalledInterval: stalledMs ?? STALLED_MS,
     maxStalledCount: STALLS_ALLOWED,
@@ -94,6 +101,9 @@ function startOne(
     runRetryDelay: RETRY_MS,
     maximumRateLimitDelay: LIMITED_MS,
     settings: { repeatStrategy },
+    // Here and not in each job, where it would be stored each time.
+    removeOnComplete: RETENTION.completed,
+    removeOnFail: RETENTION.failed,
   });
   worker.on('error', (error) =>
     log.warn({ err: error, queue: name, backend: 'worker' }, 'the worker reports an error; it goes on by itself'),
