@@ -49,7 +49,7 @@ export const REFUSALS = {
 /** Thrown as `retry`: the call had no effect, and the same call may succeed later. */
 export const PASSING = {
   database_unavailable: 'Postgres cannot be reached or refuses the login.',
-  held_back: 'A cancellation or a closed account gate stopped the call just before it was sent.',
+  held_back: 'A cancellation, a pause or a closed account gate stopped the call just before it was sent.',
   job_not_visible: 'Telnyx does not show the batch job yet.',
   lease_lost: 'Another worker took over this piece of work.',
   limiter_unavailable: 'The rate limiter did not answer, so no call was made.',

@@ -55,6 +55,22 @@ describe('the buy of the README', () => {
   });
 });
 
+describe('a request that is held back', () => {
+  it('is paused and resumed by command, and says when it starts and why it stands still', async () => {
+    const start = new Date(Date.now() + 3_600_000).toISOString();
+    const { id } = (await run(['buy', '--ndc', '646=3', '--start-at', start, '--yes', '--json'])).json();
+    expect(await run(['pause', id, '--yes', '--json'])).toMatchObject({ exit: 0 });
+    const shown = (await run(['request', id])).out;
+    expect(shown).toMatch(/status +paused/);
+    expect(shown).toMatch(/paused by cli:.* \(paused\)/);
+    expect((await run(['resume', id, '--yes', '--json'])).json()).toMatchObject({ status: 'scheduled', start_at: start });
+    expect((await run(['resume', id, '--yes'])).exit).toBe(6);
+    expect((await run(['cancel', id, '--yes', '--json'])).json()).toMatchObject({ status: 'cancelled' });
+    const held = await run(['buy', '--ndc', '646=3', '--canary', '1', '--stop-above', '5%', ...WAIT]);
+    expect({ exit: held.exit, ...held.json() }).toMatchObject({ exit: 0, body: { canary: 1, stop_above: 5 } });
+  });
+});
+
 describe('numbers that were just bought', () => {
   it('are found by country and type, from a search and from a list, without a reconciliation', async () => {
     const local = await run(['buy', '--ndc', '646=2', '--tag', 'fresh', ...WAIT]);

@@ -135,6 +135,23 @@ describe('a canary', () => {
     expect(await acts(view.id)).toEqual(['submitted', 'canary_passed', 'ended']);
   });
 
+  it('of values row by row has as many numbers, in a chunk for each set of values', async () => {
+    const rows = take(8).map((phone_number, i) => ({ phone_number, set: { tags: [i < 2 ? 'few' : 'many'] } }));
+    const view = await h().run({ kind: 'update', rows, canary: 3 });
+    expect(view).toMatchObject({ status: 'succeeded', counts: { succeeded: 8 } });
+    const chunks = (await h().chunks(view.id)).map((c) => [c.position, c.numbers.length]);
+    expect(chunks.sort()).toEqual([
+      [0, 1],
+      [0, 2],
+      [2, 5],
+    ]);
+    expect(
+      await h().db.sql`
+      select 1 from events where request_id = ${view.id} and cause = 'claim'
+        and id < (select id from events where request_id = ${view.id} and cause = 'canary_passed')`,
+    ).toHaveLength(2);
+  });
+
   it('of a buy is bought and finished before anything else is claimed', async () => {
     const line = (ndc: string, quantity: number) => ({ national_destination_code: ndc, quantity });
     const body = { kind: 'buy', lines: [line('312', 4), line('773', 8)], assign: { tags: ['tried'] }, canary: 6 };

@@ -10,6 +10,7 @@ import { getRequest, lockRequest, noteTrouble, type Request, refreshRequest } fr
 import { awaitsCanary } from '../../domain/hold.ts';
 import { formatMoney, moneyOf } from '../../domain/money.ts';
 import { searchOf } from '../../domain/request.ts';
+import { jobsOfWoken } from '../../producers/actions/pause.ts';
 import { chunkJob, enqueue } from '../../producers/enqueue.ts';
 import { logBegin } from '../../producers/log-lines.ts';
 import type { Offer } from '../../telnyx/gateway.ts';
@@ -38,11 +39,11 @@ const NOTHING: Claimed = { numbers: [], budgetReached: null, heldUntil: null, be
 export async function claimOffers(deps: WorkDeps, line: Line, offers: Offer[], mode: 'search' | 'list'): Promise<Claimed> {
   if (offers.length === 0) return NOTHING;
   const at = deps.clock.now();
-  const { claimed, chunks } = await deps.db.sql.begin(async (tx) => {
+  const { claimed, jobs } = await deps.db.sql.begin(async (tx) => {
     const request = await lockRequest(tx, line.requestId);
     // A round may outlive its lease. An ended request has given up its claims and must not get new ones.
     const mayClaim = request !== null && request.cancelRequestedAt === null && request.finishedAt === null;
-    if (!mayClaim || !(await lockLeased(tx, line))) return { claimed: NOTHING, chunks: [] };
+    if (!mayClaim || !(await lockLeased(tx, line))) return { claimed: NOTHING, jobs: [] };
     await lockBudgetOf(tx, deps, request, at);
     const room = awaitsCanary(request) ? Math.max(0, await canaryRoom(tx, request)) : offers.length;
     const behindCanary = offers.length > room;
@@ -50,14 +51,11 @@ export async function claimOffers(deps: WorkDeps, line: Line, offers: Offer[], m
     const numbers = mode === 'search' ? await fillSlots(tx, line, fitting, at) : await priceListed(tx, line, fitting, at);
     const criteria = searchOf(line);
     const made = criteria === null ? [] : await cutShared(tx, deps, { request, line, criteria, all: awaitsCanary(request) }, at);
-    const freed = (await noteAllClaimed(tx, request, at)) ? (await wakeHeld(tx, request.id, at)).chunks : [];
+    const woken = (await noteAllClaimed(tx, request, at)) ? jobsOfWoken(await wakeHeld(tx, request.id, at)) : [];
     logBegin(deps, request, await refreshRequest(tx, request.id, at));
-    return { claimed: { numbers, budgetReached, heldUntil, behindCanary }, chunks: [...made, ...freed] };
+    return { claimed: { numbers, budgetReached, heldUntil, behindCanary }, jobs: [...made.map((c) => chunkJob(c)), ...woken] };
   });
-  await enqueue(
-    deps,
-    chunks.map((c) => chunkJob(c)),
-  );
+  await enqueue(deps, jobs);
   return claimed;
 }
 
