@@ -50,6 +50,4 @@ const findChunks: Find = async (reads, head, tail, limit) => {
 };
 
 /** By the prefix of the ids, how to find them by a part. */
-export const FIND_BY_PART = { req: findRequests, run: findRuns, chk: findChunks } as const satisfies Readonly<
-  Record<string, Find>
->;
+export const FIND_BY_PART: Readonly<Record<IdPrefix, Find>> = { req: findRequests, run: findRuns, chk: findChunks };
