@@ -100,6 +100,14 @@ describe('with a worker', () => {
     const update = await run(['update', '--where', 'tag=cli', '--set', 'add_tags=more', '--wait', '--yes']);
     expect(update.exit).toBe(0);
     expect(update.out).toContain('succeeded');
+    expect((await run(['inventory', '--summary', '--where', 'tag=cli', '--json'])).json()).toMatchObject({
+      total: { numbers: 5, with_known_price: 5, monthly_cost: expect.stringMatching(/^\d+\.\d\d$/) },
+      by_area_code: [{ national_destination_code: '312', numbers: 5 }],
+      by_tag: [
+        { tag: 'cli', numbers: 5 },
+        { tag: 'more', numbers: 5 },
+      ],
+    });
     const number = await run(['number', numbers[0] ?? '', '--json']);
     expect(number.json()).toMatchObject({
       tags: expect.arrayContaining(['cli', 'more']),

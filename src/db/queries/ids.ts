@@ -62,6 +62,9 @@ const findPlans: Find = async (reads, head, tail, limit) => {
 };
 
 /** By the prefix of the ids, how to find them by a part. */
-export const FIND_BY_PART = { req: findRequests, run: findRuns, chk: findChunks, plan: findPlans } as const satisfies Readonly<
-  Record<IdPrefix, Find>
->;
+export const FIND_BY_PART: Readonly<Record<IdPrefix, Find>> = {
+  req: findRequests,
+  run: findRuns,
+  chk: findChunks,
+  plan: findPlans,
+};

@@ -16,13 +16,13 @@ export interface Share {
 }
 
 /** A number of the North American plan has its area code behind +1. Others are summed up without one. */
-const AREA_CODE = sql<
-  string | null
->`case when ${phoneNumbers.phoneNumber} like '+1%' then substr(${phoneNumbers.phoneNumber}, 3, 3) end`.mapWith(String);
+const AREA_CODE =
+  sql`case when ${phoneNumbers.phoneNumber} like '+1%' then substr(${phoneNumbers.phoneNumber}, 3, 3) end`.mapWith(String);
 /** A number with several tags counts once for each, and one without tags counts for `null`. */
-const TAG = sql<
-  string | null
->`unnest(case when cardinality(${phoneNumbers.tags}) = 0 then array[null]::text[] else ${phoneNumbers.tags} end)`.mapWith(String);
+const TAG =
+  sql`unnest(case when cardinality(${phoneNumbers.tags}) = 0 then array[null]::text[] else ${phoneNumbers.tags} end)`.mapWith(
+    String,
+  );
 
 /** Sums up the matching numbers: in all, by area code and by tag. */
 export async function summarize(
