@@ -45,7 +45,10 @@ export const requestAnswer = z
     body: z.record(z.string(), z.unknown()).describe('What was asked; phone_numbers is a count'),
     submitted_by: z.string().nullable().describe('Who asked: an API key by name, an OS user (cli:…), a caller of the library'),
     idempotency_key: z.string().nullable(),
-    filed_by: z.string().nullable().describe('The request that this one retries, or the reconciliation that it repairs'),
+    filed_by: z
+      .string()
+      .nullable()
+      .describe('The plan that it was, the request that it retries, or the reconciliation that it repairs'),
     cancel_requested_at: moment.nullable(),
   })
   .meta({ id: 'Request', description: 'A request as it stands' });

@@ -216,7 +216,7 @@ export interface RequestView {
   /** Who asked: an API key by name, an OS user (cli:…), a caller of the library. */
   submitted_by: string | null;
   idempotency_key: string | null;
-  /** The request that this one retries, or the reconciliation that it repairs. */
+  /** The plan that it was, the request that it retries, or the reconciliation that it repairs. */
   filed_by: string | null;
   cancel_requested_at: string | null;
 }
