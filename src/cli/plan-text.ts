@@ -37,7 +37,7 @@ export function planText(view: PlanView, paint: Paint): string {
   const what =
     result.kind === 'buy'
       ? buyText(result, view, paint)
-      : result.kind === 'update'
+      : 'fields' in result
         ? updateText(result, paint)
         : deleteText(result, paint);
   return [head, ...what, ...stopLines(result, paint), ...result.notes.map((n) => `note: ${n}`), effortText(result, paint)]
@@ -160,7 +160,7 @@ const sampleText = (numbers: readonly string[]): string[] =>
 
 /** What a guard or a budget stops. A release tells of the numbers that it keeps in a table of its own. */
 function stopLines(result: BuyPlan | UpdatePlan | DeletePlan, paint: Paint): string[] {
-  const isTold = result.kind === 'delete' && result.kept.length > 0;
+  const isTold = 'kept' in result && result.kept.length > 0;
   return isTold
     ? []
     : result.stops.map((s) => `${paint('red', 'refused')}: ${plural(s.numbers, 'number')}: ${s.message} (${s.code})`);

@@ -1,6 +1,6 @@
 import type { Plan } from '../db/plans.ts';
 import { type ErrorDetail, invalid } from '../domain/errors.ts';
-import { changesSomething, type PlanResult } from '../domain/plan.ts';
+import { changesSomething, type PlanKind, type PlanResult } from '../domain/plan.ts';
 import { NO_WORKER } from '../observability/liveness.ts';
 import type { ProducerDeps } from '../producers/deps.ts';
 import type { RequestBody } from '../producers/intake/request-shapes.ts';
@@ -14,14 +14,22 @@ import { parseDuration } from './duration.ts';
 import { EXIT } from './exit-table.ts';
 import { type ListFile, requireReadable, tellingNumbers } from './numbers-file.ts';
 import { planText } from './plan-text.ts';
-import type { SubmitFlags } from './submit.ts';
 
 const EVERY_MS = 250;
 /** How long a worker that was started together with this command has to appear, in milliseconds. */
 const ALONE_MS = 2_000;
 
+/** The flags of a command with `--plan`. */
+export interface PlanFlags {
+  wait?: boolean;
+  timeout?: string;
+  idempotencyKey?: string;
+  detailedExitcode?: boolean;
+  json?: boolean;
+}
+
 /** Shows what a request would do, and files nothing. Returns the exit code. */
-export async function planOnly(cli: Cli, body: RequestBody, list: ListFile | null, flags: SubmitFlags): Promise<number> {
+export async function planOnly(cli: Cli, body: RequestBody, list: ListFile | null, flags: PlanFlags): Promise<number> {
   const idle: ErrorDetail[] = [];
   if (flags.wait === true) idle.push({ path: '--wait', message: 'has no effect with --plan, which always waits for the plan' });
   if (flags.idempotencyKey !== undefined)
@@ -42,12 +50,13 @@ export async function planOnly(cli: Cli, body: RequestBody, list: ListFile | nul
     if (computed === null) return EXIT.interrupted;
     const view = planView(computed, deps.clock.now());
     await result(cli, flags.json, view, () => planText(view, cli.io.paintOut));
-    note(cli, `nothing was ${verbOf(plan)}; do exactly this within 24 hours with: provisioner apply ${plan.id}`);
+    note(cli, `nothing was ${NOT_DONE[plan.kind]}; do exactly this within 24 hours with: provisioner apply ${plan.id}`);
     return exitOfPlan(computed.result, flags.detailedExitcode === true);
   });
 }
 
-const verbOf = ({ kind }: Pick<Plan, 'kind'>): string => (kind === 'buy' ? 'bought' : kind === 'delete' ? 'released' : 'changed');
+/** What has not been done, by the kind of plan. */
+const NOT_DONE: Readonly<Record<PlanKind, string>> = { buy: 'bought', update: 'changed', delete: 'released', search: 'bought' };
 
 /** Waits for a plan or a search. `null` when the user stopped the wait. Errors: those of `waitForPlan`. */
 export async function computedPlan(cli: Cli, deps: ProducerDeps, id: string, timeoutMs: number): Promise<Plan | null> {
@@ -86,8 +95,8 @@ function aloneNote(cli: Cli, deps: ProducerDeps): () => Promise<void> {
 }
 
 /** The exit code of a plan: 6 when a guard or a budget would refuse something, 8 when asked for and something would change. */
-export function exitOfPlan(planned: PlanResult | null, detailed: boolean): number {
-  if (planned === null || planned.kind === 'search') return EXIT.ok;
-  if (planned.stops.length > 0) return EXIT.refused;
-  return detailed && changesSomething(planned) ? EXIT.wouldChange : EXIT.ok;
+export function exitOfPlan(result: PlanResult | null, detailed: boolean): number {
+  if (result === null || result.kind === 'search') return EXIT.ok;
+  if (result.stops.length > 0) return EXIT.refused;
+  return detailed && changesSomething(result) ? EXIT.wouldChange : EXIT.ok;
 }

@@ -48,7 +48,7 @@ export const requestAnswer = z
     filed_by: z
       .string()
       .nullable()
-      .describe('The request that this one retries or undoes, or the reconciliation that it repairs'),
+      .describe('The plan that it was, the request that it retries or undoes, or the reconciliation that it repairs'),
     cancel_requested_at: moment.nullable(),
     start_at: moment.nullable().describe('Nothing is sent before; the numbers, guards and prices are checked then'),
     paused_at: moment.nullable().describe('Since when no new call leaves; `error` tells why'),

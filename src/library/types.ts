@@ -238,7 +238,7 @@ export interface RequestView {
   /** Who asked: an API key by name, an OS user (cli:…), a caller of the library. */
   submitted_by: string | null;
   idempotency_key: string | null;
-  /** The request that this one retries or undoes, or the reconciliation that it repairs. */
+  /** The plan that it was, the request that it retries or undoes, or the reconciliation that it repairs. */
   filed_by: string | null;
   cancel_requested_at: string | null;
   /** Nothing is sent before; the numbers, guards and prices are checked then. */

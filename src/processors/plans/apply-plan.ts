@@ -23,24 +23,24 @@ const SHOWN = 20;
  */
 export async function applyPlan(deps: WorkDeps, held: HeldPlan): Promise<string> {
   const { plan } = held;
-  const planned = bodyOfPlan(plan);
-  if (planned.kind === 'search') throw refused('plan_not_ready', `${plan.id} is a search, and there is nothing to apply`);
+  const asked = bodyOfPlan(plan);
+  if (asked.kind === 'search') throw refused('plan_not_ready', `${plan.id} is a search, and there is nothing to apply`);
   const [stop] = plan.result !== null && 'stops' in plan.result && plan.kind !== 'buy' ? plan.result.stops : [];
   if (stop !== undefined && (await takenOfPlan(deps.db.sql, plan.id)).count === 0) throw stopped(plan, stop.message);
-  requireUnchanged(plan, await changesOf(deps, held, planned.body));
+  requireUnchanged(plan, await changesOf(deps, held, asked.body));
   const taken = await takenOfPlan(deps.db.sql, plan.id);
   if (taken.count === 0) throw refused('plan_not_ready', `plan ${plan.id} has no number left that it could act on`);
   await held.keep();
-  const body = bodyToFile(deps, planned.body, taken);
-  const cost = planned.body.kind === 'buy' ? capOf(planned.body, taken) : null;
+  const body = bodyToFile(deps, asked.body, taken);
+  const cost = asked.body.kind === 'buy' ? capOf(asked.body, taken) : null;
   if (cost !== null) await requireBudget(deps, plan, moneyOf(taken.upfront) + moneyOf(taken.monthly));
   const { request } = await submitPlanned(deps, body, {
     actor: plan.appliedBy ?? plan.askedBy,
-    ...(planned.columns !== undefined && { columns: planned.columns }),
+    ...(asked.columns !== undefined && { columns: asked.columns }),
     planned: {
       planId: plan.id,
       plannedBy: plan.askedBy,
-      byRow: planned.byRow,
+      byRow: asked.byRow,
       cost,
       body: { ...plan.body, ...(body.kind === 'delete' && { expected_count: body.expected_count, phone_numbers: taken.count }) },
     },
@@ -59,7 +59,7 @@ const stopped = (plan: Plan, message: string): ProvisioningError =>
 async function changesOf(deps: WorkDeps, held: HeldPlan, body: RequestBody): Promise<{ first: Change[]; count: number }> {
   const { plan } = held;
   if (body.kind !== 'update') {
-    const all = body.kind === 'buy' ? await recheckOffers(deps, held, body) : await recheckRelease(deps, held);
+    const all = body.kind === 'buy' ? await recheckOffers(deps, held, body) : await recheckRelease(deps, held, body);
     return { first: all.slice(0, SHOWN), count: all.length };
   }
   const since = { id: plan.id, plannedAt: plan.plannedAt ?? plan.createdAt };

@@ -2,7 +2,8 @@ import type { WorkDeps } from '../../account/deps.ts';
 import { recentSeconds } from '../../db/durations.ts';
 import { countOwned } from '../../db/numbers.ts';
 import { estimatedSeconds, type FamilyCalls, shownCalls, type WorkTime } from '../../domain/plan.ts';
-import { plannedSize, type Step, type StepKind } from '../../domain/step.ts';
+import { callsOf, readsFirst } from '../../domain/plan-calls.ts';
+import { buysNumbers, plannedSize, type Step, type StepKind } from '../../domain/step.ts';
 
 /** How long a call of each kind counts as taking at Telnyx, in seconds, until the rows of this installation know better. */
 const USUAL_SECONDS: Readonly<Record<StepKind, number>> = { order: 10, update: 60, messaging: 30, emergency: 60, delete: 60 };
@@ -25,9 +26,9 @@ export async function estimate(
   const calls = [...before];
   const work: WorkTime[] = [];
   for (const step of numbers === 0 ? [] : steps) {
-    const count = Math.ceil(numbers / (step.kind === 'order' ? deps.limits.orderSize : deps.limits.batchSize));
+    const count = Math.ceil(numbers / (buysNumbers(step.kind) ? deps.limits.orderSize : deps.limits.batchSize));
     calls.push(...callsOf(step, count, await pagesToRead(deps, step, numbers)));
-    const atOnce = step.kind === 'order' ? count : deps.slots.most;
+    const atOnce = buysNumbers(step.kind) ? count : deps.slots.most;
     const seconds = (await recentSeconds(deps.db.sql, step.kind)) ?? USUAL_SECONDS[step.kind];
     work.push({ rounds: Math.ceil(count / atOnce), seconds });
   }
@@ -35,29 +36,9 @@ export async function estimate(
   return { calls: shownCalls(summed(calls)), seconds: estimatedSeconds(calls, pace, work) };
 }
 
-/** The calls of one step that goes out in `count` calls. Each is sent, followed to its end, and checked by ownership. */
-function callsOf(step: Step, count: number, pages: number): FamilyCalls[] {
-  const owned: FamilyCalls = { family: 'ownership', call: 'ownership check', count };
-  const followed: FamilyCalls = { family: 'reads', call: 'status read', count: 2 * count };
-  const read: FamilyCalls = { family: 'reads', call: 'page of the number list', count: pages };
-  switch (step.kind) {
-    case 'order':
-      return [{ family: 'orders', call: 'order', count }, followed, owned];
-    case 'messaging':
-      return [{ family: 'messaging', call: 'messaging update', count }, { ...followed, family: 'messaging' }, owned];
-    case 'update':
-      return [{ family: 'jobs', call: 'update job', count }, followed, owned, read];
-    case 'emergency':
-      return [{ family: 'jobs', call: 'emergency job', count }, followed, owned];
-    case 'delete':
-      return [{ family: 'jobs', call: 'release job', count }, followed, { ...owned, count: 2 * count }, read];
-  }
-}
-
 /** Tags that are merged, and numbers that are released, are read first: by pages of the whole account at most. */
 async function pagesToRead(deps: WorkDeps, step: Step, numbers: number): Promise<number> {
-  const reads = step.kind === 'delete' || (step.kind === 'update' && step.tags !== undefined);
-  if (!reads) return 0;
+  if (!readsFirst(step)) return 0;
   const rounds = Math.ceil(numbers / plannedSize(step, deps.limits.batchSize));
   const wholeAccount = Math.ceil(Math.max(1, await countOwned(deps.db.sql)) / PAGE) + 1;
   return Math.min(rounds * wholeAccount, numbers);

@@ -6,6 +6,7 @@ import { formatMoney, type Micros, moneyOf } from '../../domain/money.ts';
 import type { DeletePlan, PlanStop } from '../../domain/plan.ts';
 import type { StepOf } from '../../domain/step.ts';
 import { countProblem, MOST_NOT_OWNED, ownedProblem } from '../../producers/intake/guard-delete.ts';
+import { releaseStep } from '../../producers/intake/plan.ts';
 import type { DeleteBody } from '../../producers/intake/request-shapes.ts';
 import { judgeRelease, NOT_READABLE } from '../guards/release-guards.ts';
 import { estimate } from './estimate.ts';
@@ -48,7 +49,7 @@ export async function planDelete(deps: WorkDeps, held: HeldPlan, body: DeleteBod
   const sums = new Map<string, Micros>();
   const kept = new Map<string, DeletePlan['kept'][number]>();
   const result = { ...plain };
-  for await (const slice of judged(deps, held, releaseStep(plan.steps), 'all')) {
+  for await (const slice of judged(deps, held, releaseStep(body), 'all')) {
     await judgePlanNumbers(
       deps.db.sql,
       plan.id,
@@ -78,12 +79,6 @@ async function wholeStops(deps: WorkDeps, { plan }: HeldPlan, body: DeleteBody):
   const first = body.skip_gone === true ? notOwned.first.filter((n) => n.state === null) : notOwned.first;
   const problem = countProblem(plan.asked, body.expected_count, null) ?? ownedProblem(plan.asked, { ...stopping, first });
   return problem === null ? [] : [{ code: problem.code, message: problem.message, numbers: plan.asked }];
-}
-
-export function releaseStep(steps: readonly { kind: string }[]): StepOf<'delete'> {
-  const step = steps.find((s): s is StepOf<'delete'> => s.kind === 'delete');
-  if (step === undefined) throw new Error('a plan of a release has no release step');
-  return step;
 }
 
 /** Judges the numbers of a plan batch by batch, by what Telnyx and the inventory show now. */

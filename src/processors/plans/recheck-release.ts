@@ -1,7 +1,9 @@
 import type { WorkDeps } from '../../account/deps.ts';
 import { judgePlanNumbers } from '../../db/plan-numbers.ts';
+import { releaseStep } from '../../producers/intake/plan.ts';
+import type { DeleteBody } from '../../producers/intake/request-shapes.ts';
 import type { HeldPlan } from './hold-plan.ts';
-import { judged, releaseStep } from './plan-delete.ts';
+import { judged } from './plan-delete.ts';
 import type { Change } from './recheck-offers.ts';
 
 /**
@@ -9,9 +11,9 @@ import type { Change } from './recheck-offers.ts';
  * made is not released, whatever has become of it. With `allowChanges`, numbers that a guard keeps back now leave the plan. Errors:
  * those of the gateway.
  */
-export async function recheckRelease(deps: WorkDeps, held: HeldPlan): Promise<Change[]> {
+export async function recheckRelease(deps: WorkDeps, held: HeldPlan, body: DeleteBody): Promise<Change[]> {
   const changes: Change[] = [];
-  for await (const slice of judged(deps, held, releaseStep(held.plan.steps), 'taken')) {
+  for await (const slice of judged(deps, held, releaseStep(body), 'taken')) {
     const kept = slice.filter(({ code }) => code !== null);
     changes.push(...kept.map(({ number, reason }) => ({ phoneNumber: number.phoneNumber, what: `is kept back now: ${reason}` })));
     if (!held.plan.allowChanges || kept.length === 0) continue;

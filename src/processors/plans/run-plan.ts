@@ -38,17 +38,11 @@ export async function runPlan(deps: WorkDeps, job: PayloadOf<'plan.run'>, ctx: J
 }
 
 async function computed(deps: WorkDeps, held: HeldPlan): Promise<PlanResult> {
-  const planned = bodyOfPlan(held.plan);
-  if (planned.kind === 'search') return planSearch(deps, held, planned.body);
-  const { body } = planned;
-  switch (body.kind) {
-    case 'buy':
-      return planBuy(deps, held, body);
-    case 'update':
-      return planUpdate(deps, held);
-    case 'delete':
-      return planDelete(deps, held, body);
-  }
+  const asked = bodyOfPlan(held.plan);
+  if (asked.kind === 'search') return planSearch(deps, held, asked.body);
+  const { body } = asked;
+  if (body.kind === 'buy') return planBuy(deps, held, body);
+  return body.kind === 'update' ? planUpdate(deps, held) : planDelete(deps, held, body);
 }
 
 /** Puts the plan off, or ends it with the failure, so that nobody waits for it in vain. */

@@ -1,7 +1,7 @@
 import { defined } from '../../domain/defined.ts';
 import { formatMoney, moneyOf } from '../../domain/money.ts';
 import type { LineCriteria } from '../../domain/request.ts';
-import type { NumberSettings, OrderSettings, Step } from '../../domain/step.ts';
+import type { NumberSettings, OrderSettings, Step, StepOf } from '../../domain/step.ts';
 import type { BuyBody, BuyLine, DeleteBody, UpdateSet } from './request-shapes.ts';
 
 /** The steps of a buy: the order, then an update for what an order cannot carry. */
@@ -40,8 +40,15 @@ export function updateSteps(set: UpdateSet): Step[] {
 
 /** The steps of a delete: one release. */
 export function deleteSteps(body: DeleteBody): Step[] {
-  return [{ kind: 'delete', include_locked: body.include_locked, include_emergency: body.include_emergency }];
+  return [releaseStep(body)];
 }
+
+/** The release that a delete asks for. */
+export const releaseStep = (body: DeleteBody): StepOf<'delete'> => ({
+  kind: 'delete',
+  include_locked: body.include_locked,
+  include_emergency: body.include_emergency,
+});
 
 /** What one buy line searches for. The price cap is that of the line, else of the body, else of the configuration. */
 export function lineCriteria(line: BuyLine, body: BuyBody, maxNumberCost: string): LineCriteria {

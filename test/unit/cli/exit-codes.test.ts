@@ -3,11 +3,13 @@ import { redisInfo } from '../../../src/cli/actions/doctor.ts';
 import { exitOfRun } from '../../../src/cli/actions/reconcile.ts';
 import { exitOfRepair } from '../../../src/cli/actions/runs.ts';
 import { exitOfEnd, exitOfStatus, failureOf } from '../../../src/cli/exit-codes.ts';
+import { exitOfPlan } from '../../../src/cli/plan.ts';
 import { runCli } from '../../../src/cli/run.ts';
 import { exitOfWait } from '../../../src/cli/wait.ts';
 import { loadConfig } from '../../../src/config/config.ts';
 import { ENDS, GUARD_ENDS } from '../../../src/domain/codes.ts';
 import { invalid, ProvisioningError, refused } from '../../../src/domain/errors.ts';
+import type { UpdatePlan } from '../../../src/domain/plan.ts';
 import { CANNOT_PUT_BACK } from '../../../src/domain/reconciliation.ts';
 import { REQUEST_STATUSES } from '../../../src/domain/request.ts';
 import { silentLog } from '../../../src/observability/log.ts';
@@ -34,6 +36,7 @@ describe('exit codes', () => {
     expect(exit(refused('expected_count_mismatch', ''))).toBe(6);
     expect(exit(new ProvisioningError('insufficient_funds', 'account', ''))).toBe(7);
     expect(exit(new ProvisioningError('queue_unavailable', 'retry', ''))).toBe(1);
+    expect(exit(new ProvisioningError('unknown_outcome', 'retry', ''))).toBe(7);
     expect(exit(new Error('bug'))).toBe(1);
     expect(exit('text')).toBe(1);
   });
@@ -52,6 +55,13 @@ describe('exit codes', () => {
       code: 'database_not_migrated',
       message: expect.stringContaining('provisioner migrate'),
     });
+  });
+
+  it('follow a plan: what is refused goes before what would change', () => {
+    const plan = (fields: Partial<UpdatePlan>) => ({ kind: 'update', changed: 1, stops: [], ...fields }) as unknown as UpdatePlan;
+    const stops: UpdatePlan['stops'] = [{ code: 'budget_exceeded', message: '', numbers: 1 }];
+    expect([exitOfPlan(plan({}), false), exitOfPlan(plan({}), true)]).toEqual([0, 8]);
+    expect([exitOfPlan(plan({ changed: 0 }), true), exitOfPlan(plan({ stops }), true)]).toEqual([0, 6]);
   });
 
   it('follow the end of a wait', () => {
@@ -133,7 +143,8 @@ describe('the command line', () => {
     [['account', 'nonsense']],
     [['requests', '--status', 'nonsense']],
     [['watch', 'req_1', '--timeout', '10']],
-    [['buy', '--ndc', '312=1', '--plan']],
+    [['buy', '--ndc', '312=1', '--plan', '--wait']],
+    [['buy', '--ndc', '312=1', '--yes', '--detailed-exitcode']],
     [['buy', '--ndc', '312=1', '--yes', '--timeout', '5m']],
     [['update', '--numbers', '/nowhere/none.csv', '--set', 'connection_id=1', '--yes']],
     [['resolve', 'req_1', '--chunk', 'c']],
