@@ -66,24 +66,34 @@ export async function stageList(
   let slice: NumberRow[] = [];
   let staged = 0;
   let byRow = false;
+  let copying: Promise<void> | null = null;
+  /** Starts to copy what was read, while the next rows are read and checked. One COPY runs at a time. */
   const flush = async () => {
-    if (slice.length > 0) await stageNumbers(sql, slice, staged);
+    await copying;
+    copying = slice.length > 0 ? stageNumbers(sql, slice, staged) : null;
+    // Its failure is thrown by whoever waits for it, which may be after many more rows.
+    copying?.catch(() => undefined);
     staged += slice.length;
     slice = [];
   };
-  for await (const row of readable(rows, problems)) {
-    listHash.update(row.number);
-    if (row.steps !== undefined) {
-      listHash.update(row.steps);
-      byRow = true;
+  try {
+    for await (const row of readable(rows, problems)) {
+      listHash.update(row.number);
+      if (row.steps !== undefined) {
+        listHash.update(row.steps);
+        byRow = true;
+      }
+      const problem = options.known ? null : (row.problem ?? phoneNumberProblem(row.number));
+      if (problem !== null) problems.add({ path: row.at, message: problem });
+      // A list that is refused anyway is only read on, to count what is wrong.
+      else if (!problems.full) slice.push(row);
+      if (slice.length === SLICE) await flush();
     }
-    const problem = options.known ? null : (row.problem ?? phoneNumberProblem(row.number));
-    if (problem !== null) problems.add({ path: row.at, message: problem });
-    // A list that is refused anyway is only read on, to count what is wrong.
-    else if (!problems.full) slice.push(row);
-    if (slice.length === SLICE) await flush();
+    await flush();
+  } finally {
+    // The transaction may only end when nothing is copied any more.
+    await copying;
   }
-  await flush();
   const repeats = await repeatsOf(sql, options.repeats, byRow, problems);
   if (problems.count > 0) throw invalid(problems.list());
   if (repeats.count > 0) await dropRepeats(sql);
