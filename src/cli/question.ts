@@ -88,6 +88,10 @@ function buyParts(deps: ProducerDeps, { checked, asker }: Asked, body: BuyBody, 
       ...(listed === 0 ? [] : [['list', `${plural(listed, 'number')}: ${sampleText(checked)}`] satisfies Pair]),
       ...settingPairs(body.assign, 'new'),
       ...(body.requirement_group_id === undefined ? [] : [['requirement group', body.requirement_group_id] satisfies Pair]),
+      ...holdPairs(body),
+      ...(body.all_or_nothing === true
+        ? [['all or nothing', 'nothing is ordered before every number is claimed'] satisfies Pair]
+        : []),
       ...(body.reserve ? [['reserve', 'the numbers are reserved before they are ordered'] satisfies Pair] : []),
       ['each number', `at most ${cap} ${currency} upfront and ${cap} ${currency} a month`],
       ...budgetPairs(body, currency),
@@ -122,6 +126,7 @@ function updateParts(deps: ProducerDeps, { checked, columns, asker }: Asked, bod
       ['numbers', sampleText(checked)],
       ...byRow,
       ...settingPairs(body.set, 'ours'),
+      ...holdPairs(body),
       ...monthPair(checked, asker, currency),
     ],
     sentences: [
@@ -177,6 +182,19 @@ function deleteParts({ checked }: Asked, body: DeleteBody, currency: string): Pa
 }
 
 const labelPair = (label: string | undefined): Pair[] => (label === undefined ? [] : [['label', label]]);
+
+/** What holds back the calls of the request. */
+function holdPairs({ start_at: start, canary, stop_above: share }: BuyBody | UpdateBody): Pair[] {
+  return [
+    ...(start === undefined ? [] : [['starts', start] satisfies Pair]),
+    ...(canary === undefined
+      ? []
+      : [['canary', `${plural(canary, 'number')} first; the others only when all are right`] satisfies Pair]),
+    ...(share === undefined
+      ? []
+      : [['stops', `pauses when more than ${share} % of the ended numbers have failed`] satisfies Pair]),
+  ];
+}
 
 function monthPair({ budget }: Checked, asker: string, currency: string): Pair[] {
   if (budget === null) return [];

@@ -2,33 +2,29 @@ import type { Tx } from '../../db/client.ts';
 import { insertEvent } from '../../db/events.ts';
 import { startLater } from '../../db/holds.ts';
 import { newRequestId } from '../../db/ids.ts';
-import { chunksFromIncoming, itemsFromIncoming, skipGone } from '../../db/incoming.ts';
-import { chunksFromRows, paidStepsIncoming } from '../../db/incoming-rows.ts';
-import { insertSlots } from '../../db/items.ts';
-import { insertLine } from '../../db/lines.ts';
+import { paidStepsIncoming } from '../../db/incoming-rows.ts';
 import { countOwned } from '../../db/numbers.ts';
 import { insertRequest, type Request, refreshRequest, requestByIdempotencyKey } from '../../db/requests.ts';
 import { tellOfRequest } from '../../db/webhook-messages.ts';
 import { chargesOf } from '../../domain/budget.ts';
 import { invalid, ProvisioningError } from '../../domain/errors.ts';
 import { type KeySpace, LIBRARY_ACTOR } from '../../domain/key-space.ts';
-import type { LineCriteria } from '../../domain/request.ts';
 import { keyProblem, labelProblem } from '../../domain/text.ts';
 import type { AnyEnqueue } from '../../queues/port.ts';
 import type { ProducerDeps } from '../deps.ts';
-import { chunkJob, enqueue, lineJob } from '../enqueue.ts';
+import { enqueue } from '../enqueue.ts';
 import { logEnd } from '../log-lines.ts';
 import { hashOfBody, withNumbers } from './body-hash.ts';
 import { describe, matchesNothing, stepsOf } from './describe-body.ts';
 import { guardDelete } from './guard-delete.ts';
 import { delayed, holdsOf } from './holds.ts';
 import { approvalText, needsApproval } from './needs-approval.ts';
-import { lineCriteria } from './plan.ts';
-import { type PlannedRequest, stagePlanned, storePlannedBuy } from './planned.ts';
-import type { BuyBody, RequestBody, UpdateBody } from './request-shapes.ts';
+import { type PlannedRequest, stagePlanned } from './planned.ts';
+import type { RequestBody, UpdateBody } from './request-shapes.ts';
 import { requirePrices, reserveCharges } from './reserve-charges.ts';
-import { type StagedBody, searchedFor, stageBody } from './stage-body.ts';
+import { searchedFor, stageBody } from './stage-body.ts';
 import { NO_REPEATS, type NumberRow, type OnRepeat, type Repeats, rowsOfBody } from './stage-numbers.ts';
+import { storeWork } from './store-work.ts';
 import { parseRequest } from './validate.ts';
 import { wideNote } from './wide-filter.ts';
 
@@ -216,76 +212,6 @@ async function store(
   const ended = body.kind === 'delete' && jobs.length === 0 ? await refreshRequest(tx, id, at) : null;
   if (body.kind !== 'buy' && body.where !== undefined) await noteWide(deps, tx, id, asked);
   return { stored: { request: ended ?? request, repeats, jobs: approval ? [] : delayed(jobs, request.startAt, at) }, bodyHash };
-}
-
-async function storeWork(
-  deps: ProducerDeps,
-  tx: Tx,
-  request: Request,
-  body: RequestBody,
-  staged: StagedBody,
-  planned: PlannedRequest | undefined,
-): Promise<AnyEnqueue[]> {
-  if (body.kind !== 'buy') return storeTargets(deps, tx, request, body, staged);
-  return planned === undefined
-    ? storeBuy(deps, tx, request.id, body, staged)
-    : storePlannedBuy(deps, tx, request.id, body, planned.planId);
-}
-
-/** Stores the buy lines of a buy with their items. Returns the queue jobs that fill them. */
-async function storeBuy(deps: ProducerDeps, tx: Tx, requestId: string, body: BuyBody, staged: StagedBody): Promise<AnyEnqueue[]> {
-  const at = deps.clock.now();
-  const { maxNumberCost } = deps.limits;
-  const jobs: AnyEnqueue[] = [];
-  const open = async (position: number, quantity: number, criteria: LineCriteria): Promise<string> => {
-    const id = await insertLine(tx, { requestId, position, quantity, criteria, at, open: true });
-    jobs.push(lineJob({ id, requestId, requeues: 0, position }));
-    return id;
-  };
-  let from = 0;
-  for (const [position, line] of body.lines.entries()) {
-    const lineId = await open(position, line.quantity, lineCriteria(line, body, maxNumberCost));
-    await insertSlots(tx, { requestId, lineId, from, quantity: line.quantity, at });
-    from += line.quantity;
-  }
-  if (!staged.listed) return jobs;
-  const lineId = await open(body.lines.length, staged.count, {
-    kind: 'list',
-    max_number_cost: body.max_number_cost ?? maxNumberCost,
-    ...(body.requirement_group_id !== undefined && { requirement_group_id: body.requirement_group_id }),
-  });
-  await itemsFromIncoming(tx, { requestId, lineId, from, at });
-  return jobs;
-}
-
-/** Stores the chunks of an update or a delete with their items. Returns the queue jobs of the chunks. */
-async function storeTargets(
-  deps: ProducerDeps,
-  tx: Tx,
-  request: Request,
-  body: Exclude<RequestBody, BuyBody>,
-  staged: StagedBody,
-): Promise<AnyEnqueue[]> {
-  const at = deps.clock.now();
-  const { id: requestId } = request;
-  const skipped = body.kind === 'delete' && body.skip_gone === true ? await skipGone(tx, requestId, at) : 0;
-  const count = staged.count - skipped;
-  const [step, ...nextSteps] = request.steps;
-  if (count > 0 && staged.byRow) {
-    const made = await chunksFromRows(tx, { requestId, size: deps.limits.batchSize, canary: request.canary ?? 0, at });
-    return made.map((c) => chunkJob({ ...c, requestId, requeues: 0, state: 'planned' }));
-  }
-  if (count === 0 || step === undefined) return [];
-  const chunks = await chunksFromIncoming(tx, {
-    requestId,
-    count,
-    size: deps.limits.batchSize,
-    canary: request.canary ?? 0,
-    step,
-    nextSteps,
-    at,
-  });
-  return chunks.map((c) => chunkJob({ ...c, requestId, kind: step.kind, requeues: 0, state: 'planned' }));
 }
 
 /** Logs a warning when a filter matched so much that it may be an error. */
