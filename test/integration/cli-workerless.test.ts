@@ -63,7 +63,7 @@ describe('without a worker', () => {
     expect(allowed.json()).toMatchObject({ status: 'queued' });
     const { out } = await run(['history', id]);
     expect(out).toMatch(/cli:\S+ +submitted +5 numbers\n.*cli:\S+ +approved +queued/);
-    expect((await run(['request', id])).out).toMatch(/lines +5 of .*national destination code 312[\s\S]*asked by +cli:/);
+    expect((await run(['request', id])).out).toMatch(/lines +5 US local in 312[\s\S]*asked by +cli:/);
   });
 
   it('what needs a person is explained, with the commands that decide', async () => {

@@ -29,6 +29,7 @@ function textFor(column: AnyPgColumn): string {
   if (type.endsWith('[]')) return '{a,"b c"}';
   if (type.startsWith('timestamp')) return '2026-11-27T10:11:12.345Z';
   if (type.startsWith('numeric')) return '12345678.000001';
+  if (type === 'double precision') return '0.25';
   if (type === 'jsonb') return '{"a": [1]}';
   if (type === 'boolean') return 'true';
   if (type === 'integer') return '2147483647';

@@ -5,7 +5,7 @@ import { useStages } from '../support/process-stage.ts';
 import { hasRedis } from '../support/redis.ts';
 import { until } from '../support/until.ts';
 
-const stageWith = useStages();
+const stageWith = useStages('file');
 
 // Each has an installation of its own, and most of its time it waits for locks to run out: they run beside each other.
 describe.skipIf(!hasRedis()).concurrent('work on Redis that something happens to', { timeout: 240_000 }, () => {

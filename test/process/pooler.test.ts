@@ -4,7 +4,7 @@ import { hasProgram, type Pooler, startPgBouncer } from '../support/pgbouncer.ts
 import { type Stage, useStages } from '../support/process-stage.ts';
 import { hasRedis } from '../support/redis.ts';
 
-const stageWith = useStages();
+const stageWith = useStages('file');
 const poolers: Pooler[] = [];
 /** The server of the tests is told to be quick; a real one has this on. */
 async function safeCommits(stage: Stage): Promise<void> {

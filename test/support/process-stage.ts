@@ -1,5 +1,5 @@
 import postgres from 'postgres';
-import { afterEach } from 'vitest';
+import { afterAll, afterEach } from 'vitest';
 import { SIMULATED_ACCOUNT, type Simulator, type SimulatorOptions, startSimulator } from '../../src/simulator/index.ts';
 import { disagreements, type Expected } from './agreement.ts';
 import { type Child, type Ended, endOf, type StartOptions, start } from './child-process.ts';
@@ -149,12 +149,17 @@ export async function openStage(options: StageOptions = {}): Promise<Stage> {
   return stage;
 }
 
-/** Opens stages for the tests of a file. Each ends with its test, because an idle worker still takes processor time. */
-export function useStages(): (options?: StageOptions) => Promise<Stage> {
+/**
+ * Opens stages for the tests of a file. Each ends with its test, because an idle worker still takes processor time. Tests that run
+ * beside each other say `'file'`: their stages end after all of them.
+ */
+export function useStages(endWith: 'test' | 'file' = 'test'): (options?: StageOptions) => Promise<Stage> {
   const stages: Stage[] = [];
-  afterEach(async () => {
+  const endAll = async (): Promise<void> => {
     for (const stage of stages.splice(0)) await stage.end();
-  });
+  };
+  if (endWith === 'test') afterEach(endAll);
+  else afterAll(endAll);
   return async (options = {}) => {
     const stage = await openStage(options);
     stages.push(stage);
