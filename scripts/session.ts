@@ -30,11 +30,19 @@ interface Stage {
   post(path: string): Promise<Said>;
 }
 
+/** The ids that the steps before made; empty before. */
+interface Ids {
+  /** The request of the launch. */
+  launch: string;
+  /** What was made last: a plan, a request or a run. */
+  last: string;
+}
+
 interface Step {
   /** What the reader should know, before the step. */
   about: string;
-  /** `of` is the short id of the launch. */
-  act(stage: Stage, of: string): Promise<Said>;
+  /** Returns what the command printed. */
+  act(stage: Stage, ids: Ids): Promise<Said>;
 }
 
 const LAUNCH =
@@ -43,17 +51,27 @@ const LAUNCH =
 const STEPS: readonly Step[] = [
   { about: 'The first reconciliation fills the inventory.', act: ({ run }) => run('provisioner reconcile') },
   {
-    about:
-      'The launch of the README. The question tells everything that a yes would do. This buy may cost more than 500, so it waits.',
-    act: ({ run }) => run(LAUNCH, 'y'),
+    about: 'What is on sale, and at what price?',
+    act: ({ run }) => run('provisioner search --ndc 312 --ndc 773 --feature sms --limit 3'),
   },
-  { about: 'Nobody approves what they asked for.', act: ({ run }, of) => run(`provisioner approve ${of} --yes`) },
-  { about: 'Ben has a key of his own.', act: ({ post }, of) => post(`/v1/requests/${of}/approve`) },
+  {
+    about: 'The launch of the README as a plan: nothing is bought, and every number and price is known.',
+    act: ({ run }) => run(`${LAUNCH} --plan`),
+  },
+  {
+    about: 'Anna applies the plan. It costs more than 500, so the request waits for approval.',
+    act: ({ run }, { last }) => run(`provisioner apply ${short(last)}`, 'y'),
+  },
+  {
+    about: 'Nobody approves what they asked for.',
+    act: ({ run }, { launch }) => run(`provisioner approve ${short(launch)} --yes`),
+  },
+  { about: 'Ben has a key of his own.', act: ({ post }, { launch }) => post(`/v1/requests/${launch}/approve`) },
   {
     about: 'On a terminal a bar moves; here are the lines that a log gets. Commands take the end of an id.',
-    act: ({ run }, of) => run(`provisioner watch ${of.slice(-8)}`),
+    act: ({ run }, { launch }) => run(`provisioner watch ${short(launch)}`),
   },
-  { about: 'Who did what, and when.', act: ({ run }, of) => run(`provisioner history ${of.slice(-8)}`) },
+  { about: 'Who did what, and when.', act: ({ run }, { launch }) => run(`provisioner history ${short(launch)}`) },
   { about: 'All requests, and what the launch costs a month.', act: ({ run }) => run('provisioner requests') },
   { about: '', act: ({ run }) => run('provisioner inventory --summary --where tag=launch') },
   {
@@ -61,15 +79,23 @@ const STEPS: readonly Step[] = [
     act: ({ run }) => run('provisioner update --where tag=launch --set tags=live --wait', 'y'),
   },
   {
+    about: 'It was a mistake. Undo first shows what it would put back.',
+    act: ({ run }, { last }) => run(`provisioner undo ${short(last)}`, 'y'),
+  },
+  { about: '', act: ({ run }, { last }) => run(`provisioner watch ${short(last)}`) },
+  {
     about: 'A release with the wrong count is refused before anybody is asked.',
-    act: ({ run }) => run('provisioner delete --where tag=live --expect 249', 'n'),
+    act: ({ run }) => run('provisioner delete --where tag=launch --expect 249', 'n'),
   },
   { about: 'The books still agree.', act: ({ run }) => run('provisioner reconcile') },
 ];
 
+/** The end of an id, which every command takes. */
+const short = (id: string): string => id.slice(-8);
+
 const HEAD = `# A session
 
-A launch from the question to the last check, as a terminal of 80 columns showed it. Everything ran against the simulator
+A launch from the plan to the last check, as a terminal of 80 columns showed it. Everything ran against the simulator
 (\`provisioner simulate --port 4010 --numbers 20000 --owned 5000\`) with \`provisioner up\`, the keys of Anna and Ben, and
 \`PROVISIONER_APPROVAL_ABOVE=500\`. \`npm run docs:session\` records this page again.`;
 
@@ -102,13 +128,14 @@ process.exit(0);
 /** Runs all steps and returns the page. */
 async function record(): Promise<string> {
   const parts: string[] = [];
-  let launch = '';
+  const ids: Ids = { launch: '', last: '' };
   for (const { about, act } of STEPS) {
-    const { text, made } = await act({ run, post }, launch);
-    if (launch === '' && made?.startsWith('req_') === true) launch = made;
+    const { text, made } = await act({ run, post }, ids);
+    if (made !== undefined) ids.last = made;
+    if (ids.launch === '' && made?.startsWith('req_') === true) ids.launch = made;
     parts.push(`${about === '' ? '' : `${about}\n\n`}\`\`\`text\n${text.trimEnd()}\n\`\`\``);
   }
-  const ofLaunch = logged.filter((line) => line.includes(launch)).map((line) => shortened(line.trimEnd()));
+  const ofLaunch = logged.filter((line) => line.includes(ids.launch)).map((line) => shortened(line.trimEnd()));
   const log = `What \`up\` logged about the launch, at the level \`info\`:\n\n\`\`\`text\n${ofLaunch.join('\n')}\n\`\`\``;
   return `${HEAD}\n\n${[...parts, log].join('\n\n')}\n`;
 }
@@ -139,7 +166,10 @@ async function run(line: string, answer?: string): Promise<Said> {
   const text = Buffer.concat(seen)
     .toString('utf8')
     .replace('Go ahead? [y/N] ', `Go ahead? [y/N] ${answer ?? ''}\n`);
-  const [made] = /\b(?:req|run)_[0-9a-f]{32}\b/.exec(text) ?? [];
+  const [, filed] = /new request (req_[0-9a-f]{32})/.exec(text) ?? [];
+  const ids = text.match(/\b(?:req|run|plan)_[0-9a-f]{32}\b/g) ?? [];
+  // A request also names the plan that it was.
+  const made = filed ?? ids.filter((id) => id.startsWith('req_')).at(-1) ?? ids.at(-1);
   return { text: `$ ${line}\n${text}${code === 0 ? '' : `$ echo $?\n${code}\n`}`, ...(made !== undefined && { made }) };
 }
 

@@ -9,11 +9,11 @@ import type {
   ValueChange,
 } from '../domain/plan.ts';
 import { visible } from '../domain/text.ts';
-import type { BuyLine } from '../producers/intake/request-shapes.ts';
 import type { PlanView } from '../producers/plans/plan-view.ts';
-import { lineSummary } from './line-words.ts';
 import { type Column, count, type Paint, painted, pairs, plural, seconds, table } from './output.ts';
 import { statusText } from './report.ts';
+import { isFields, lineText } from './request-words.ts';
+import { timeText } from './short.ts';
 
 const right = (title: string): Column => ({ title, align: 'right' });
 
@@ -26,7 +26,7 @@ export function planText(view: PlanView, paint: Paint): string {
       ['kind', view.kind],
       ['status', statusText(view.status)],
       ['asked by', view.asked_by],
-      ['valid until', view.expires_at],
+      ['valid until', timeText(view.expires_at, paint)],
       ['request', view.request_id],
       ['error', view.error === null ? null : `${view.error.message} (${view.error.code})`],
     ],
@@ -89,9 +89,8 @@ const lineName = (l: PlannedLine): string => (l.line === null ? 'list' : String(
 /** What a buy line asks for, and below it the prices that were found. */
 function wordsOfLine(l: PlannedLine, view: PlanView): [string, string][] {
   const { lines } = view.body;
-  // The cast is sound, because the body was checked when the plan was made.
-  const asked = l.line === null || !Array.isArray(lines) ? undefined : (lines[l.line] as BuyLine | undefined);
-  const what = asked === undefined ? `${plural(l.asked, 'number')} of the list` : lineSummary(asked);
+  const asked: unknown = l.line === null || !Array.isArray(lines) ? undefined : lines[l.line];
+  const what = isFields(asked) ? lineText(asked) : `${plural(l.asked, 'number')} of the list`;
   const prices = l.prices.map((p) => `${count(p.count)} at ${p.upfront} + ${p.monthly} ${p.currency}`).join(', ');
   return [[`line ${lineName(l)}`, what], ...(prices === '' ? [] : [['', prices] satisfies [string, string]])];
 }

@@ -14,6 +14,7 @@ import { parseDuration } from './duration.ts';
 import { EXIT } from './exit-table.ts';
 import { type ListFile, requireReadable, tellingNumbers } from './numbers-file.ts';
 import { planText } from './plan-text.ts';
+import { idText } from './short.ts';
 
 const EVERY_MS = 250;
 /** How long a worker that was started together with this command has to appear, in milliseconds. */
@@ -50,7 +51,10 @@ export async function planOnly(cli: Cli, body: RequestBody, list: ListFile | nul
     if (computed === null) return EXIT.interrupted;
     const view = planView(computed, deps.clock.now());
     await result(cli, flags.json, view, () => planText(view, cli.io.paintOut));
-    note(cli, `nothing was ${NOT_DONE[plan.kind]}; do exactly this within 24 hours with: provisioner apply ${plan.id}`);
+    note(
+      cli,
+      `nothing was ${NOT_DONE[plan.kind]}; do exactly this within 24 hours with: provisioner apply ${idText(plan.id, cli.io.paintErr)}`,
+    );
     return exitOfPlan(computed.result, flags.detailedExitcode === true);
   });
 }

@@ -8,7 +8,8 @@ const SHOWN_LINES = 5;
 /** A name and a value, as one line for people. */
 export type Pair = [name: string, value: string];
 
-interface Fields {
+/** A part of a body, as it was asked for or stored. */
+export interface Fields {
   readonly [key: string]: unknown;
 }
 
@@ -99,7 +100,8 @@ export function lineText(line: Fields): string {
 
 const textOf = (value: unknown): string | null => (typeof value === 'string' ? value : null);
 
-const isFields = (value: unknown): value is Fields => typeof value === 'object' && value !== null && !Array.isArray(value);
+/** True for an object with named values. */
+export const isFields = (value: unknown): value is Fields => typeof value === 'object' && value !== null && !Array.isArray(value);
 
 const listText = (values: readonly unknown[]): string => values.map(String).join(', ');
 

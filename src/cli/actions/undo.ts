@@ -4,6 +4,7 @@ import { readRequest } from '../../producers/read/read.ts';
 import { type UndoAnswer, undoAnswer } from '../../producers/read/undo-answer.ts';
 import { actor, type Cli, note, result, withProducer } from '../cli.ts';
 import { confirm, requireConsent } from '../confirm.ts';
+import { idText } from '../short.ts';
 import { undoText } from '../undo-text.ts';
 import { noteWorkerless } from '../workerless.ts';
 
@@ -27,8 +28,11 @@ export async function undo(cli: Cli, id: string, flags: UndoFlags): Promise<void
     const view = await readRequest(deps.db, done.request.id);
     if (view === null) throw notFound(`there is no request ${done.request.id}`);
     note(cli, done.created ? `new request ${view.id}` : `an undo of ${id} is under way: ${view.id}`);
+    note(cli, `follow it with: provisioner watch ${idText(view.id, cli.io.paintErr)}`);
     await noteWorkerless(cli, deps, [view]);
     return undoAnswer(id, done.plan, view);
   });
-  await result(cli, flags.json, answer, () => undoText(answer));
+  // Whoever was asked has read it already.
+  const asked = flags.plan !== true && flags.yes !== true;
+  await result(cli, flags.json, answer, () => (asked ? '' : undoText(answer)));
 }
