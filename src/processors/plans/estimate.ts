@@ -36,12 +36,15 @@ export async function estimate(
   return { calls: shownCalls(summed(calls)), seconds: estimatedSeconds(calls, pace, work) };
 }
 
-/** Tags that are merged, and numbers that are released, are read first: by pages of the whole account at most. */
+/**
+ * Tags that are merged, and numbers that are released, are read first. The numbers are sorted, so each batch reads pages of its own:
+ * those of the whole account at most, and one more at each end of a batch.
+ */
 async function pagesToRead(deps: WorkDeps, step: Step, numbers: number): Promise<number> {
   if (!readsFirst(step)) return 0;
   const rounds = Math.ceil(numbers / plannedSize(step, deps.limits.batchSize));
   const wholeAccount = Math.ceil(Math.max(1, await countOwned(deps.db.sql)) / PAGE) + 1;
-  return Math.min(rounds * wholeAccount, numbers);
+  return Math.min(rounds * wholeAccount, wholeAccount + 2 * rounds, numbers);
 }
 
 /** Calls of the same kind as one. */
