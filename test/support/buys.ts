@@ -3,6 +3,7 @@ import type { JobContext } from '../../src/processors/context.ts';
 import type { Offer, TelnyxGateway } from '../../src/telnyx/gateway.ts';
 import { calls } from './expect-agreement.ts';
 import type { Harness } from './harness.ts';
+import { door } from './until.ts';
 
 /** Matches the call that creates an order, for faults. */
 export const ordering = { method: 'POST' as const, path: '/number_orders' };
@@ -44,6 +45,18 @@ export async function withGateway(h: Harness, methods: Partial<TelnyxGateway>, w
   } finally {
     Object.assign(telnyx, before);
   }
+}
+
+/** A search that gets no answer before `answer` is called. */
+export function heldSearch(h: Harness): { search: TelnyxGateway['search']; called: Promise<void>; answer: () => void } {
+  const { search } = h.deps.telnyx;
+  const [called, answered] = [door(), door()];
+  const held: TelnyxGateway['search'] = async (...asked) => {
+    called.open();
+    await answered.opened;
+    return search(...asked);
+  };
+  return { search: held, called: called.opened, answer: answered.open };
 }
 
 /** Makes a buy whose numbers are claimed and cut into orders, with no order sent. The workers are stopped. */

@@ -1,5 +1,6 @@
 import type { WorkDeps } from '../../account/deps.ts';
 import { usedInMonth } from '../../db/budgets.ts';
+import type { Tx } from '../../db/client.ts';
 import { dropGone, goneSince, takenOfPlan } from '../../db/plan-numbers.ts';
 import { becomeRequest, type Plan } from '../../db/plans.ts';
 import { budgetOf, monthOf } from '../../domain/budget.ts';
@@ -7,14 +8,12 @@ import { type ErrorDetail, moreOf, ProvisioningError, refused } from '../../doma
 import { formatMoney, moneyOf } from '../../domain/money.ts';
 import type { BuyBody, RequestBody } from '../../producers/intake/request-shapes.ts';
 import { overBudget } from '../../producers/intake/reserve-charges.ts';
-import { submitPlanned } from '../../producers/intake/submit.ts';
-import { bodyOfPlan } from '../../producers/plans/stored-body.ts';
+import { type PlannedSubmission, submitPlanned } from '../../producers/intake/submit.ts';
+import { bodyOfPlan, type PlannedRequestBody } from '../../producers/plans/stored-body.ts';
+import { type Changes, MOST_SHOWN } from './changes.ts';
 import type { HeldPlan } from './hold-plan.ts';
-import { type Change, recheckOffers } from './recheck-offers.ts';
+import { recheckOffers } from './recheck-offers.ts';
 import { recheckRelease } from './recheck-release.ts';
-
-/** How many changes a refusal shows. */
-const SHOWN = 20;
 
 /**
  * Files the request of a plan: exactly its numbers, with its prices as the caps. What has changed since the plan was made is refused,
@@ -27,14 +26,25 @@ export async function applyPlan(deps: WorkDeps, held: HeldPlan): Promise<string>
   if (asked.kind === 'search') throw refused('plan_not_ready', `${plan.id} is a search, and there is nothing to apply`);
   const [stop] = plan.result !== null && 'stops' in plan.result && plan.kind !== 'buy' ? plan.result.stops : [];
   if (stop !== undefined && (await takenOfPlan(deps.db.sql, plan.id)).count === 0) throw stopped(plan, stop.message);
-  requireUnchanged(plan, await changesOf(deps, held, asked.body));
-  const taken = await takenOfPlan(deps.db.sql, plan.id);
-  if (taken.count === 0) throw refused('plan_not_ready', `plan ${plan.id} has no number left that it could act on`);
+  const changes = await changesOf(deps, held, asked.body);
+  requireUnchanged(plan, changes);
   await held.keep();
+  const { request } = await submitPlanned(deps, async (tx) => {
+    await changes.follow(tx);
+    return submissionOf(deps, tx, plan, asked);
+  });
+  return request.id;
+}
+
+/** The request of a plan, from its rows as they are in this transaction. Errors: `plan_not_ready`, `budget_exceeded`. */
+async function submissionOf(deps: WorkDeps, tx: Tx, plan: Plan, asked: PlannedRequestBody): Promise<PlannedSubmission> {
+  const taken = await takenOfPlan(tx, plan.id);
+  if (taken.count === 0) throw refused('plan_not_ready', `plan ${plan.id} has no number left that it could act on`);
   const body = bodyToFile(deps, asked.body, taken);
   const cost = asked.body.kind === 'buy' ? capOf(asked.body, taken) : null;
-  if (cost !== null) await requireBudget(deps, plan, moneyOf(taken.upfront) + moneyOf(taken.monthly));
-  const { request } = await submitPlanned(deps, body, {
+  if (cost !== null) await requireBudget(deps, tx, plan, moneyOf(taken.upfront) + moneyOf(taken.monthly));
+  return {
+    body,
     actor: plan.appliedBy ?? plan.askedBy,
     ...(asked.columns !== undefined && { columns: asked.columns }),
     planned: {
@@ -44,32 +54,32 @@ export async function applyPlan(deps: WorkDeps, held: HeldPlan): Promise<string>
       cost,
       body: { ...plan.body, ...(body.kind === 'delete' && { expected_count: body.expected_count, phone_numbers: taken.count }) },
     },
-    together: async (tx, requestId) => {
+    together: async (_, requestId) => {
       if (await becomeRequest(tx, plan, requestId, deps.clock.now())) return;
       throw new ProvisioningError('lease_lost', 'retry', 'another worker has this plan by now');
     },
-  });
-  return request.id;
+  };
 }
 
 const stopped = (plan: Plan, message: string): ProvisioningError =>
   refused('plan_not_ready', `plan ${plan.id} would change nothing: ${message}`);
 
-/** What has changed since the plan was made. With `allowChanges`, the rows of the plan follow the changes. */
-async function changesOf(deps: WorkDeps, held: HeldPlan, body: RequestBody): Promise<{ first: Change[]; count: number }> {
+/** What has changed since the plan was made. */
+async function changesOf(deps: WorkDeps, held: HeldPlan, body: RequestBody): Promise<Changes> {
   const { plan } = held;
-  if (body.kind !== 'update') {
-    const all = body.kind === 'buy' ? await recheckOffers(deps, held, body) : await recheckRelease(deps, held, body);
-    return { first: all.slice(0, SHOWN), count: all.length };
-  }
+  if (body.kind === 'buy') return recheckOffers(deps, held, body);
+  if (body.kind === 'delete') return recheckRelease(deps, held, body);
   const since = { id: plan.id, plannedAt: plan.plannedAt ?? plan.createdAt };
-  const gone = await goneSince(deps.db.sql, since, SHOWN);
-  if (plan.allowChanges) await dropGone(deps.db.sql, since);
-  return { first: gone.first.map((phoneNumber) => ({ phoneNumber, what: 'has left the account' })), count: gone.count };
+  const gone = await goneSince(deps.db.sql, since, MOST_SHOWN);
+  return {
+    first: gone.first.map((phoneNumber) => ({ phoneNumber, what: 'has left the account' })),
+    count: gone.count,
+    follow: async (tx) => (plan.allowChanges ? dropGone(tx, since) : undefined),
+  };
 }
 
 /** Refuses what has changed, unless changes are allowed. Errors: `plan_changed`. */
-function requireUnchanged(plan: Plan, { first, count }: { first: readonly Change[]; count: number }): void {
+function requireUnchanged(plan: Plan, { first, count }: Changes): void {
   if (count === 0 || plan.allowChanges) return;
   const details = first.map(
     ({ phoneNumber, what }): ErrorDetail => ({ path: 'phone_numbers', message: `${phoneNumber} ${what}` }),
@@ -99,12 +109,12 @@ function capOf(body: BuyBody, taken: { upfront: string; monthly: string }): { up
 }
 
 /** Refuses a buy that the budget of the applier does not pay for. Errors: `budget_exceeded`. */
-async function requireBudget(deps: WorkDeps, plan: Plan, own: bigint): Promise<void> {
+async function requireBudget(deps: WorkDeps, tx: Tx, plan: Plan, own: bigint): Promise<void> {
   const asker = plan.appliedBy ?? plan.askedBy;
   const budget = budgetOf(deps.limits.budgets, asker);
   if (budget === null) return;
   const at = deps.clock.now();
   const month = monthOf(at);
-  const used = moneyOf((await usedInMonth(deps.db.sql, asker, month, at)).total);
+  const used = moneyOf((await usedInMonth(tx, asker, month, at)).total);
   if (used + own > moneyOf(budget)) throw overBudget({ own, asker, used, budget, month: month.name });
 }

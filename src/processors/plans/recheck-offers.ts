@@ -1,4 +1,5 @@
 import type { WorkDeps } from '../../account/deps.ts';
+import type { Tx } from '../../db/client.ts';
 import { unusableNumbers } from '../../db/lines.ts';
 import {
   type FoundNumber,
@@ -13,28 +14,24 @@ import type { BuyBody } from '../../producers/intake/request-shapes.ts';
 import type { Offer } from '../../telnyx/gateway.ts';
 import { ANY_PRICE, isNoDearer } from '../guards/refresh-search.ts';
 import { searchListed } from '../lines/search-listed.ts';
+import { type Changes, MOST_SHOWN } from './changes.ts';
 import type { HeldPlan } from './hold-plan.ts';
 
-/** A number that is not as the plan says any more. */
-export interface Change {
-  phoneNumber: string;
-  /** What has happened to it, as the end of a sentence. */
-  what: string;
-}
-
-/** How many numbers are searched together. */
+/** How many numbers are searched together, and how many rows one statement writes. */
 const SLICE = 500;
 
 /**
  * Searches the numbers of a planned buy again, at any price, so that a number that became dearer is told apart from one that is gone.
- * With `allowChanges`, gone numbers leave the plan, and dearer ones stay at the price of now when their price cap allows it. Errors:
- * those of the gateway.
+ * When changes are followed, gone numbers leave the plan, and dearer ones stay at the price of now when their price cap allows it.
+ * Errors: those of the gateway.
  */
-export async function recheckOffers(deps: WorkDeps, held: HeldPlan, body: BuyBody): Promise<Change[]> {
+export async function recheckOffers(deps: WorkDeps, held: HeldPlan, body: BuyBody): Promise<Changes> {
   const { plan } = held;
   const numbers: PlanNumber[] = [];
   for await (const n of streamPlanNumbers(deps.db.sql, plan.id, 'taken')) numbers.push(n);
-  const changes: Change[] = [];
+  const changes: Changes['first'] = [];
+  const dearer: FoundNumber[] = [];
+  const gone: { phoneNumber: string; verdict: string }[] = [];
   for (const slice of inSlices(numbers, SLICE)) {
     const names = slice.map((n) => n.phoneNumber);
     const unusable = await unusableNumbers(deps.db.sql, plan.id, plan.id, names);
@@ -42,9 +39,17 @@ export async function recheckOffers(deps: WorkDeps, held: HeldPlan, body: BuyBod
     const offers = await searchListed(deps, usable, ANY_PRICE, held.keep);
     const changed = slice.filter((n) => !isAsPlanned(n, offers.get(n.phoneNumber)));
     changes.push(...changed.map((n) => ({ phoneNumber: n.phoneNumber, what: whatOf(n, offers.get(n.phoneNumber), unusable) })));
-    if (plan.allowChanges) await follow(deps, held, body, changed, offers);
+    for (const number of changed) {
+      const priced = pricedNow(deps, body, number, offers.get(number.phoneNumber));
+      if (priced === null) gone.push({ phoneNumber: number.phoneNumber, verdict: 'number_unavailable' });
+      else dearer.push(priced);
+    }
   }
-  return changes;
+  const follow = async (tx: Tx): Promise<void> => {
+    for (const slice of inSlices(gone, SLICE)) await judgePlanNumbers(tx, plan.id, slice);
+    for (const [i, slice] of inSlices(dearer, SLICE).entries()) await takePlanNumbers(tx, plan.id, slice, plan.asked + i * SLICE);
+  };
+  return { first: changes.slice(0, MOST_SHOWN), count: changes.length, follow };
 }
 
 const isAsPlanned = (n: PlanNumber, offer: Offer | undefined): boolean => offer !== undefined && isNoDearer(n, offer);
@@ -59,28 +64,13 @@ function whatOf(n: PlanNumber, offer: Offer | undefined, unusable: ReadonlyMap<s
   return `costs ${price(offer.upfrontCost, offer.monthlyCost, offer.currency)} now, and ${price(n.upfrontCost, n.monthlyCost, n.currency)} in the plan`;
 }
 
-/** Makes the rows of the plan say what is on sale now. */
-async function follow(
-  deps: WorkDeps,
-  { plan }: HeldPlan,
-  body: BuyBody,
-  changed: readonly PlanNumber[],
-  offers: ReadonlyMap<string, Offer>,
-): Promise<void> {
-  const dearer = changed.flatMap((n): FoundNumber[] => {
-    const offer = offers.get(n.phoneNumber);
-    const cap =
-      (n.line === null ? undefined : body.lines[n.line]?.max_number_cost) ?? body.max_number_cost ?? deps.limits.maxNumberCost;
-    const fits =
-      offer !== undefined &&
-      offer.currency === n.currency &&
-      [offer.upfrontCost, offer.monthlyCost].every((c) => moneyOf(c) <= moneyOf(cap));
-    return fits ? [{ ...offer, line: n.line }] : [];
-  });
-  const staying = new Set(dearer.map((n) => n.phoneNumber));
-  const gone = changed
-    .filter((n) => !staying.has(n.phoneNumber))
-    .map((n) => ({ phoneNumber: n.phoneNumber, verdict: 'number_unavailable' }));
-  if (gone.length > 0) await judgePlanNumbers(deps.db.sql, plan.id, gone);
-  if (dearer.length > 0) await takePlanNumbers(deps.db.sql, plan.id, dearer, plan.asked);
+/** A number at its price of now; `null` when it is gone, or costs more than its price cap. */
+function pricedNow(deps: WorkDeps, body: BuyBody, n: PlanNumber, offer: Offer | undefined): FoundNumber | null {
+  const cap =
+    (n.line === null ? undefined : body.lines[n.line]?.max_number_cost) ?? body.max_number_cost ?? deps.limits.maxNumberCost;
+  const fits =
+    offer !== undefined &&
+    offer.currency === n.currency &&
+    [offer.upfrontCost, offer.monthlyCost].every((c) => moneyOf(c) <= moneyOf(cap));
+  return fits ? { ...offer, line: n.line } : null;
 }

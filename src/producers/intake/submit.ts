@@ -86,13 +86,20 @@ export async function submitKnown(deps: ProducerDeps, body: KnownBody, options: 
   return takeOn(deps, body, { ...options, known: true });
 }
 
-/** Files the request of a plan: exactly its numbers, with its prices as the caps. The plan checked the body when it was made. */
-export async function submitPlanned(
-  deps: ProducerDeps,
-  body: RequestBody,
-  options: SubmitOptions & { planned: PlannedRequest },
-): Promise<Submitted> {
-  return takeOn(deps, body, { ...options, known: true });
+/** The request of a plan. The plan checked the body when it was made. */
+export type PlannedSubmission = SubmitOptions & { body: RequestBody; planned: PlannedRequest };
+
+/**
+ * Files the request of a plan: exactly its numbers, with its prices as the caps. `prepare` begins the transaction that stores the
+ * request; when it rejects, nothing of it is stored.
+ */
+export async function submitPlanned(deps: ProducerDeps, prepare: (tx: Tx) => Promise<PlannedSubmission>): Promise<Submitted> {
+  const stored = await deps.db.sql.begin(async (tx) => {
+    const { body, ...options } = await prepare(tx);
+    return { ...(await store(deps, tx, body, { ...options, known: true })), actor: options.actor };
+  });
+  if (stored.stored === null) throw new Error('the request of a plan was not inserted although it has no idempotency key');
+  return announced(deps, stored.stored, stored.actor);
 }
 
 interface TakeOptions extends SubmitOptions {
@@ -113,10 +120,18 @@ async function takeOn(deps: ProducerDeps, body: RequestBody, options: TakeOption
     if (other === null) throw new Error('a request was not inserted although its idempotency key is free');
     return sameOrConflict(other, bodyHash);
   }
-  const { request, repeats, jobs } = stored;
+  return announced(deps, stored, options.actor);
+}
+
+/** Enqueues and logs a request that is committed. */
+async function announced(
+  deps: ProducerDeps,
+  { request, repeats, jobs }: Stored,
+  actor: string = LIBRARY_ACTOR,
+): Promise<Submitted> {
   await enqueue(deps, jobs);
   const { id: requestId, kind, asked } = request;
-  deps.log.info({ requestId, kind, asked, actor: options.actor ?? LIBRARY_ACTOR }, 'request accepted');
+  deps.log.info({ requestId, kind, asked, actor }, 'request accepted');
   await logEnd(deps, request);
   return { request, created: true, repeats };
 }

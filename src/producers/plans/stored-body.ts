@@ -3,9 +3,13 @@ import type { BuyBody, DeleteBody, RequestBody, UpdateBody } from '../intake/req
 import type { SearchBody } from './search-shape.ts';
 
 /** The body of a plan without the numbers, which are in the rows of the plan. A count stands in their place in the stored body. */
-export type PlannedBody =
-  | { kind: 'request'; body: RequestBody; byRow: boolean; columns: readonly string[] | undefined }
-  | { kind: 'search'; body: SearchBody };
+export type PlannedBody = PlannedRequestBody | { kind: 'search'; body: SearchBody };
+export interface PlannedRequestBody {
+  kind: 'request';
+  body: RequestBody;
+  byRow: boolean;
+  columns: readonly string[] | undefined;
+}
 
 /** Reads the stored body of a plan. The casts are sound, because the row holds a body that was checked when the plan was made. */
 export function bodyOfPlan(plan: Pick<Plan, 'kind' | 'body'>): PlannedBody {
