@@ -198,8 +198,8 @@ function holdPairs({ start_at: start, canary, stop_above: share }: BuyBody | Upd
 
 function monthPair({ budget }: Checked, asker: string, currency: string): Pair[] {
   if (budget === null) return [];
-  const used = formatMoney(moneyOf(budget.used));
-  return [['month', `${asker} has used ${used} of its budget of ${budget.limit} ${currency} for ${budget.month}`]];
+  const { used, limit, month } = budget;
+  return [['month', `${asker} has used ${formatMoney(used)} of its budget of ${limit} ${currency} for ${month}`]];
 }
 
 function sampleText({ targets: { named, sample } }: Checked): string {

@@ -1,5 +1,5 @@
 import type { TroubleCode } from '../domain/codes.ts';
-import type { ItemCounts } from '../domain/request.ts';
+import { endsIn, type ItemCounts } from '../domain/request.ts';
 import { type Chunk, runFrom, wakeParked } from './chunks.ts';
 import type { SqlOrTx } from './client.ts';
 import { insertEvent } from './events.ts';
@@ -42,12 +42,11 @@ export async function resume(
   counts: ItemCounts,
   { at, actor }: { at: Date; actor: string },
 ): Promise<Request> {
-  const ended = counts.succeeded + counts.failed + counts.cancelled + counts.skipped;
   const passes = request.errorCode === 'canary_failed';
   const [row] = await sql<Request[]>`
     update requests set paused_at = null, error_code = null, error = null, updated_at = ${at},
       canary_passed_at = case when ${passes} then ${at} else canary_passed_at end,
-      accepted_failed = ${counts.failed}, accepted_ended = ${ended}
+      accepted_failed = ${counts.failed}, accepted_ended = ${endsIn(counts)}
     where id = ${request.id} returning *`;
   await insertEvent(sql, {
     subject: 'request',

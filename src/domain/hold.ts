@@ -1,4 +1,4 @@
-import type { ItemCounts, RequestKind } from './request.ts';
+import { endsIn, type ItemCounts, type RequestKind } from './request.ts';
 import type { StepKind } from './step.ts';
 
 /** What of a request may hold its calls back. */
@@ -58,7 +58,7 @@ export function failuresIn(
   r: { stopAbove: number | null; canary: number | null; acceptedFailed: number; acceptedEnded: number },
   counts: ItemCounts,
 ): { failed: number; ended: number; tooMany: boolean } {
-  const ended = counts.succeeded + counts.failed + counts.cancelled + counts.skipped - r.acceptedEnded;
+  const ended = endsIn(counts) - r.acceptedEnded;
   const failed = counts.failed - r.acceptedFailed;
   const isEnough = ended >= Math.max(FEWEST_ENDS, r.canary ?? 0);
   return { failed, ended, tooMany: r.stopAbove !== null && isEnough && failed * 100 > r.stopAbove * ended };

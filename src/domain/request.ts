@@ -65,6 +65,9 @@ export type ItemCounts = Record<ItemStatus, number>;
 /** The counts of a request without items. */
 export const NO_ITEMS: ItemCounts = { pending: 0, in_flight: 0, succeeded: 0, failed: 0, cancelled: 0, skipped: 0 };
 
+/** How many numbers have ended, however they ended. */
+export const endsIn = (c: ItemCounts): number => c.succeeded + c.failed + c.cancelled + c.skipped;
+
 /** What the status of a request depends on. */
 export interface RequestSituation {
   /** The items by status. `null` says only that some are open. */
@@ -85,7 +88,7 @@ export interface RequestSituation {
 export function requestStatus(s: RequestSituation): RequestStatus {
   const { counts } = s;
   if (counts === null || counts.pending + counts.in_flight > 0) return openStatus(s);
-  const asked = counts.succeeded + counts.failed + counts.cancelled + counts.skipped;
+  const asked = endsIn(counts);
   // A skipped number needed nothing, or a guard protected it. A request counts as succeeded only when no number was skipped,
   // failed or cancelled.
   if (counts.failed === 0 && counts.cancelled === 0 && counts.skipped === 0) return 'succeeded';

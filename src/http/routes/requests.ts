@@ -1,3 +1,4 @@
+import type { FastifyRequest } from 'fastify';
 import { z } from 'zod';
 import { defined } from '../../domain/defined.ts';
 import { notFound } from '../../domain/errors.ts';
@@ -114,74 +115,59 @@ export function requestRoutes(app: App, { producer }: HttpDeps): void {
 
 /** Routes for acting on a stored request. */
 export function requestActRoutes(app: App, { producer }: HttpDeps): void {
-  app.route({
-    method: 'POST',
-    url: '/v1/requests/:id/cancel',
-    schema: {
+  /** Adds a route for an act that answers with the request as it stands after it. */
+  const act = (
+    verb: string,
+    words: { operationId: string; summary: string; description: string },
+    does: (id: string, request: FastifyRequest) => Promise<unknown>,
+  ): void => {
+    app.route({
+      method: 'POST',
+      url: `/v1/requests/:id/${verb}`,
+      schema: { ...words, tags: ['requests'], params: idParams, response: answers({ 200: requestAnswer }) },
+      handler: async (request) => {
+        const { id } = request.params;
+        await does(id, request);
+        return viewOf(producer.db, id);
+      },
+    });
+  };
+  act(
+    'cancel',
+    {
       operationId: 'cancelRequest',
-      tags: ['requests'],
       summary: 'Cancel what has not been sent',
       description: 'Numbers in flight end as Telnyx decides. A request that has ended does not change.',
-      params: idParams,
-      response: answers({ 200: requestAnswer }),
     },
-    handler: async (request) => {
-      const { id } = request.params;
-      if ((await cancelRequest(producer, id, actorOf(request))) === null) throw notFound(`there is no request ${id}`);
-      return viewOf(producer.db, id);
-    },
-  });
-
-  app.route({
-    method: 'POST',
-    url: '/v1/requests/:id/pause',
-    schema: {
+    (id, request) => cancelRequest(producer, id, actorOf(request)),
+  );
+  act(
+    'pause',
+    {
       operationId: 'pauseRequest',
-      tags: ['requests'],
       summary: 'Hold a request between two chunks',
       description: 'From the answer on no new call of it leaves. What is at Telnyx goes on and is settled.',
-      params: idParams,
-      response: answers({ 200: requestAnswer }),
     },
-    handler: async (request) => {
-      await pauseRequest(producer, request.params.id, actorOf(request));
-      return viewOf(producer.db, request.params.id);
-    },
-  });
-
-  app.route({
-    method: 'POST',
-    url: '/v1/requests/:id/resume',
-    schema: {
+    (id, request) => pauseRequest(producer, id, actorOf(request)),
+  );
+  act(
+    'resume',
+    {
       operationId: 'resumeRequest',
-      tags: ['requests'],
       summary: 'Let a paused request go on where it stood',
       description: 'Whoever resumes accepts what paused it: a canary that was not right, or the failures until now.',
-      params: idParams,
-      response: answers({ 200: requestAnswer }),
     },
-    handler: async (request) => {
-      await resumeRequest(producer, request.params.id, actorOf(request));
-      return viewOf(producer.db, request.params.id);
-    },
-  });
-
-  app.route({
-    method: 'POST',
-    url: '/v1/requests/:id/approve',
-    schema: {
+    (id, request) => resumeRequest(producer, id, actorOf(request)),
+  );
+  act(
+    'approve',
+    {
       operationId: 'approveRequest',
-      tags: ['requests'],
       summary: 'Approve a buy that waits for approval',
       description: 'Refused (403) to the key that asked, and without API keys, unless PROVISIONER_SELF_APPROVAL is 1.',
-      params: idParams,
-      response: answers({ 200: requestAnswer }),
     },
-    handler: async (request) => {
-      await approveRequest(producer, request.params.id, approverOf(request));
-      return viewOf(producer.db, request.params.id);
-    },
-  });
+    (id, request) => approveRequest(producer, id, approverOf(request)),
+  );
 
   app.route({
     method: 'POST',

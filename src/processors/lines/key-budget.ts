@@ -1,9 +1,10 @@
 import type { WorkDeps } from '../../account/deps.ts';
-import { lockBudget, usedInMonth } from '../../db/budgets.ts';
+import { lockBudget } from '../../db/budgets.ts';
 import type { SqlOrTx, Tx } from '../../db/client.ts';
 import type { Request } from '../../db/requests.ts';
 import { budgetOf, monthOf } from '../../domain/budget.ts';
 import { formatMoney, type Micros, moneyOf } from '../../domain/money.ts';
+import { budgetNow } from '../../producers/intake/budget-now.ts';
 import type { Offer } from '../../telnyx/gateway.ts';
 
 /** A limit on what a buy line may claim. */
@@ -31,17 +32,16 @@ export async function monthlyLimit(
   request: Pick<Request, 'submittedBy' | 'updateCharge' | 'emergencyCharge'>,
   at: Date,
 ): Promise<(SpendingLimit & { heldUntil: Date | null }) | null> {
-  const { submittedBy: asker, updateCharge, emergencyCharge } = request;
-  const budget = budgetOf(deps.limits.budgets, asker);
-  if (asker === null || budget === null) return null;
-  const month = monthOf(at);
-  const { total, heldUntil } = await usedInMonth(sql, asker, month, at);
-  const max = moneyOf(budget);
+  const { submittedBy, updateCharge, emergencyCharge } = request;
+  const budget = await budgetNow(sql, deps.limits.budgets, submittedBy, at);
+  if (budget === null) return null;
+  const { asker, used, month, heldUntil } = budget;
+  const max = moneyOf(budget.limit);
   const paid = moneyOf(updateCharge ?? '0') + moneyOf(emergencyCharge ?? '0');
   return {
-    text: `the budget of ${formatMoney(max)} that "${asker}" has for ${month.name} is reached`,
+    text: `the budget of ${formatMoney(max)} that "${asker}" has for ${month} is reached`,
     max,
-    used: moneyOf(total),
+    used,
     of: (offer) => moneyOf(offer.upfrontCost) + moneyOf(offer.monthlyCost) + paid,
     heldUntil,
   };

@@ -1,13 +1,11 @@
 import type { WorkDeps } from '../../account/deps.ts';
-import { usedInMonth } from '../../db/budgets.ts';
 import type { Tx } from '../../db/client.ts';
 import { dropGone, goneSince, takenOfPlan } from '../../db/plan-numbers.ts';
 import { becomeRequest, type Plan } from '../../db/plans.ts';
-import { budgetOf, monthOf } from '../../domain/budget.ts';
 import { type ErrorDetail, moreOf, ProvisioningError, refused } from '../../domain/errors.ts';
 import { formatMoney, moneyOf } from '../../domain/money.ts';
+import { budgetNow, overBudget } from '../../producers/intake/budget-now.ts';
 import type { BuyBody, RequestBody } from '../../producers/intake/request-shapes.ts';
-import { overBudget } from '../../producers/intake/reserve-charges.ts';
 import { type PlannedSubmission, submitPlanned } from '../../producers/intake/submit.ts';
 import { bodyOfPlan, type PlannedRequestBody } from '../../producers/plans/stored-body.ts';
 import { type Changes, MOST_SHOWN } from './changes.ts';
@@ -111,10 +109,6 @@ function capOf(body: BuyBody, taken: { upfront: string; monthly: string }): { up
 /** Refuses a buy that the budget of the applier does not pay for. Errors: `budget_exceeded`. */
 async function requireBudget(deps: WorkDeps, tx: Tx, plan: Plan, own: bigint): Promise<void> {
   const asker = plan.appliedBy ?? plan.askedBy;
-  const budget = budgetOf(deps.limits.budgets, asker);
-  if (budget === null) return;
-  const at = deps.clock.now();
-  const month = monthOf(at);
-  const used = moneyOf((await usedInMonth(tx, asker, month, at)).total);
-  if (used + own > moneyOf(budget)) throw overBudget({ own, asker, used, budget, month: month.name });
+  const over = overBudget(await budgetNow(tx, deps.limits.budgets, asker, deps.clock.now()), own);
+  if (over !== null) throw over;
 }

@@ -1,12 +1,12 @@
 import type { WorkDeps } from '../../account/deps.ts';
-import { usedInMonth } from '../../db/budgets.ts';
 import { plannedChanges } from '../../db/plan-changes.ts';
 import { takeAllPlanNumbers } from '../../db/plan-numbers.ts';
-import { budgetOf, type Charges, chargesOf, monthOf } from '../../domain/budget.ts';
+import { type Charges, chargesOf } from '../../domain/budget.ts';
 import { ProvisioningError } from '../../domain/errors.ts';
 import { formatMoney, moneyOf } from '../../domain/money.ts';
 import type { PlanStop, UpdatePlan } from '../../domain/plan.ts';
-import { overBudget, requirePrices } from '../../producers/intake/reserve-charges.ts';
+import { budgetNow, overBudget } from '../../producers/intake/budget-now.ts';
+import { requirePrices } from '../../producers/intake/reserve-charges.ts';
 import { estimate } from './estimate.ts';
 import type { HeldPlan } from './hold-plan.ts';
 
@@ -42,12 +42,9 @@ async function stopsOf(deps: WorkDeps, asker: string, numbers: number, charges: 
     if (error instanceof ProvisioningError) return [stop(error)];
     throw error;
   }
-  const budget = budgetOf(deps.limits.budgets, asker);
-  if (budget === null || own === 0n) return [];
-  const at = deps.clock.now();
-  const month = monthOf(at);
-  const used = moneyOf((await usedInMonth(deps.db.sql, asker, month, at)).total);
-  return used + own <= moneyOf(budget) ? [] : [stop(overBudget({ own, asker, used, budget, month: month.name }))];
+  if (own === 0n) return [];
+  const over = overBudget(await budgetNow(deps.db.sql, deps.limits.budgets, asker, deps.clock.now()), own);
+  return over === null ? [] : [stop(over)];
 }
 
 function notesOf(notInInventory: number): string[] {

@@ -1,10 +1,9 @@
-import { usedInMonth } from '../../db/budgets.ts';
 import { readTargets, type Targets } from '../../db/targets.ts';
-import { budgetOf, monthOf } from '../../domain/budget.ts';
 import { PROTECTED_TAG } from '../../domain/delete-guard.ts';
 import { LIBRARY_ACTOR } from '../../domain/key-space.ts';
 import { silentLog } from '../../observability/log.ts';
 import type { ProducerDeps } from '../deps.ts';
+import { type BudgetNow, budgetNow } from './budget-now.ts';
 import type { RequestBody } from './request-shapes.ts';
 import { NO_REPEATS, type Repeats } from './stage-numbers.ts';
 import { type SubmitOptions, submitRequest } from './submit.ts';
@@ -19,7 +18,7 @@ export interface Checked {
   targets: Targets;
   repeats: Repeats;
   /** The budget of the asker for this month, or `null`. */
-  budget: { limit: string; used: string; month: string } | null;
+  budget: BudgetNow | null;
 }
 
 const NO_TARGETS: Targets = {
@@ -35,7 +34,7 @@ export async function checkRequest(deps: ProducerDeps, body: RequestBody, option
   const undo = new Error('the request was only checked');
   const { actor = LIBRARY_ACTOR } = options;
   let found: Pick<Checked, 'targets' | 'repeats'> = { targets: NO_TARGETS, repeats: NO_REPEATS };
-  const budget = await budgetNow(deps, actor);
+  const budget = await budgetNow(deps.db.sql, deps.limits.budgets, actor, deps.clock.now());
   const quiet: ProducerDeps = { ...deps, log: silentLog };
   try {
     const { request } = await submitRequest(quiet, body, {
@@ -50,13 +49,4 @@ export async function checkRequest(deps: ProducerDeps, body: RequestBody, option
     if (error !== undo) throw error;
     return { before: null, ...found, budget };
   }
-}
-
-async function budgetNow(deps: ProducerDeps, actor: string): Promise<Checked['budget']> {
-  const limit = budgetOf(deps.limits.budgets, actor);
-  if (limit === null) return null;
-  const at = deps.clock.now();
-  const month = monthOf(at);
-  const { total } = await usedInMonth(deps.db.sql, actor, month, at);
-  return { limit, used: total, month: month.name };
 }

@@ -1,10 +1,11 @@
-import { lockBudget, usedInMonth } from '../../db/budgets.ts';
+import { lockBudget } from '../../db/budgets.ts';
 import type { Tx } from '../../db/client.ts';
 import type { Request } from '../../db/requests.ts';
 import { budgetOf, type Charges, monthOf, type PaidSetting } from '../../domain/budget.ts';
-import { type ProvisioningError, refused } from '../../domain/errors.ts';
-import { formatMoney, type Micros, moneyOf } from '../../domain/money.ts';
+import { refused } from '../../domain/errors.ts';
+import { moneyOf } from '../../domain/money.ts';
 import type { ProducerDeps } from '../deps.ts';
+import { budgetNow, overBudget } from './budget-now.ts';
 
 /** What a paid setting is called for people. */
 const WORDS: Readonly<Record<PaidSetting, string>> = {
@@ -28,20 +29,13 @@ export function requirePrices(deps: ProducerDeps, asker: string, { unknown }: Ch
  */
 export async function reserveCharges(deps: ProducerDeps, tx: Tx, request: Request, at: Date): Promise<void> {
   const { submittedBy: asker, kind, updateCharge, emergencyCharge } = request;
-  const budget = budgetOf(deps.limits.budgets, asker);
-  if (kind === 'buy' || asker === null || budget === null || (updateCharge === null && emergencyCharge === null)) return;
-  const month = monthOf(at);
-  await lockBudget(tx, asker, month);
-  const used = moneyOf((await usedInMonth(tx, asker, month, at)).total);
-  if (used <= moneyOf(budget)) return;
+  const { budgets } = deps.limits;
+  if (kind === 'buy' || asker === null || (updateCharge === null && emergencyCharge === null)) return;
+  if (budgetOf(budgets, asker) === null) return;
+  await lockBudget(tx, asker, monthOf(at));
   const own = (moneyOf(updateCharge ?? '0') + moneyOf(emergencyCharge ?? '0')) * BigInt(request.asked);
-  throw overBudget({ own, asker, used: used - own, budget, month: month.name });
-}
-
-/** The refusal of what costs more than is left of a budget. Amounts are in millionths. */
-export function overBudget(b: { own: Micros; asker: string; used: Micros; budget: string; month: string }): ProvisioningError {
-  return refused(
-    'budget_exceeded',
-    `this costs ${formatMoney(b.own)}, and "${b.asker}" has used ${formatMoney(b.used)} of its budget of ${b.budget} for ${b.month}; nothing was stored`,
-  );
+  const budget = await budgetNow(tx, budgets, asker, at);
+  // The request is stored already, so what is used includes its own charges.
+  const over = overBudget(budget && { ...budget, used: budget.used - own }, own);
+  if (over !== null) throw over;
 }
